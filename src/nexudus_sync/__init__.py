@@ -1,0 +1,1 @@
+"""Keeps Nexudus CRM opportunities and a sales team's own CRM in step, both ways, field by field."""

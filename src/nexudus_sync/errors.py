@@ -1,0 +1,104 @@
+"""Every error this package raises on purpose, as one tree.
+
+    SyncError
+    ├── ConfigError                 bad usage, configuration or mapping            exit code 2
+    │   └── MappingError
+    ├── StoreError                  the store cannot be opened, read or written    exit code 1
+    │   └── StoreLocked             another process holds it
+    └── ConnectorError              a system answered, or failed to                exit code 1
+        ├── AuthenticationFailed    wrong user name, password or token             exit code 2
+        ├── RoleMissing             the login lacks a right
+        ├── Unavailable             transient: unreachable, 5xx, an answer that makes no sense
+        ├── OutcomeUnknown          a write that may or may not have been done
+        ├── NotFound                no such record
+        ├── Refused                 the system will not take this value or record
+        ├── Stale                   the record moved since it was read
+        └── LimitReached            a limit that waiting minutes does not lift (5,000 per location, customers a day)
+
+The text of each is one line for a person: what is wrong, where, what to do.
+"""
+
+
+class SyncError(Exception):
+    """The base of all errors raised on purpose."""
+
+    exit_code = 1
+
+
+class ConfigError(SyncError):
+    """A file, key, option or environment variable is wrong; nothing was requested or written.
+
+    `where` is the file and the key, `problem` what is wrong, `remedy` what would be right.
+    """
+
+    exit_code = 2
+
+    def __init__(self, where: str, problem: str, remedy: str = "") -> None:
+        self.where, self.problem, self.remedy = where, problem, remedy
+        super().__init__(f"{where}: {problem}" + (f"; {remedy}" if remedy else ""))
+
+
+class MappingError(ConfigError):
+    """A mapping file is wrong or breaks a law."""
+
+
+class StoreError(SyncError):
+    """The store cannot be used."""
+
+
+class StoreLocked(StoreError):
+    """Another process holds the store's lock."""
+
+
+class ConnectorError(SyncError):
+    """A system answered with an error, or did not answer.
+
+    `system` is the name a person knows it by, `record` the id concerned if there is one.
+    """
+
+    def __init__(self, system: str, message: str, record: str | None = None) -> None:
+        self.system, self.message, self.record = system, message, record
+        super().__init__(f"{system}{f' {record}' if record else ''}: {message}")
+
+
+class AuthenticationFailed(ConnectorError):
+    """The user name, password or token is wrong."""
+
+    exit_code = 2
+
+
+class RoleMissing(ConnectorError):
+    """The login is right but lacks a role; the message names it."""
+
+
+class Unavailable(ConnectorError):
+    """A passing failure: unreachable, timed out, 5xx, or an answer that makes no sense. Nothing was written."""
+
+
+class OutcomeUnknown(ConnectorError):
+    """A write was sent and its outcome is not known: it may have been done, or may be done yet."""
+
+
+class NotFound(ConnectorError):
+    """No such record (any more)."""
+
+
+class Refused(ConnectorError):
+    """The system will not take this record or value, and said so; it was not written.
+
+    `keys` are the record's top-level keys it complained about, empty when it named none.
+    """
+
+    def __init__(
+        self, system: str, message: str, record: str | None = None, keys: frozenset[str] = frozenset()
+    ) -> None:
+        super().__init__(system, message, record)
+        self.keys = keys
+
+
+class Stale(ConnectorError):
+    """The record moved since it was read; it was not written."""
+
+
+class LimitReached(ConnectorError):
+    """A limit that waiting a minute does not lift."""
