@@ -1,0 +1,266 @@
+"""The named types of a mapping file: how a raw value is read and written.
+
+Days and moments are in `moments`, child rows in `children`.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Context as Arithmetic
+from difflib import get_close_matches
+from typing import ClassVar, TypeVar
+
+from nexudus_sync.mapping.context import Context, Directory
+from nexudus_sync.mapping.paths import Raw
+from nexudus_sync.mapping.sides import Unmapped, Unreadable
+from nexudus_sync.mapping.values import clean, fold, line
+from nexudus_sync.opportunity import Value
+
+_LARGEST = 30
+"""Digits before the point past which a number is taken for a mistake."""
+_WHOLE = re.compile(r"0|-?[1-9][0-9]*")
+_WIDE = Arithmetic(prec=2 * _LARGEST)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(ABC):
+    """How one side writes a value.
+
+    `system` names the side in a sentence, `path` is the text of the place on the record, `where` the field's
+    file and key. `says` is the type of what is read. Where `folds`, case makes no difference.
+    """
+
+    system: str
+    path: str
+    where: str
+
+    name: ClassVar[str]
+    says: ClassVar[type]
+    folds: ClassVar[bool] = False
+
+    @abstractmethod
+    def read(self, raw: Raw, context: Context) -> Value:
+        """What a raw value that is not blank says; None for one that means blank. Raises Unreadable."""
+
+    @abstractmethod
+    def write(self, value: Value, old: Raw, context: Context) -> Raw:
+        """The raw value that says `value` (never None), in the manner of the `old` one. Raises Unmapped."""
+
+    def empty(self) -> Raw:
+        """The raw value that says nothing."""
+        return None
+
+    def all(self, raw: Raw, context: Context) -> tuple[Value, ...]:
+        """All that a raw value says, where it can hold several values."""
+        return (self.read(raw, context),)
+
+    def exists(self, name: str, context: Context) -> bool:
+        """Is there such a name to write? True where the system keeps no list of them."""
+        directory = self.directory(context)
+        return directory is None or find(directory, name) is not None
+
+    def directory(self, context: Context) -> Directory | None:
+        """The names the side has for this place, None where any will do."""
+        return None
+
+    def unreadable(self, raw: Raw, wanted: str) -> Unreadable:
+        """The error for a raw value of another kind."""
+        shown = repr(raw)
+        return Unreadable(
+            f"{self.system} has {shown[:60]}{'…' * (len(shown) > 60)} in {self.path}, which is no {wanted}"
+        )
+
+    def missing(self, name: str, directory: Directory | None) -> Unmapped:
+        """The error for a name that the side's list lacks, with the line of the mapping file that would help."""
+        names = directory.names() if directory else ()
+        near = get_close_matches(name, names, n=1, cutoff=0) or ["…"]
+        remedy = f"add it there, or to {self.where}.values a line like {line(near[0], name)}"
+        return Unmapped(f"{self.system} has no {self.name} '{name}' for {self.path}; {remedy}")
+
+
+def find(directory: Directory, name: str) -> object | None:
+    """The raw value of a name, also where only the spelling of its accents differs; None when there is no such name."""
+    raw = directory.raw(name)
+    if raw is None:
+        spelled = next((known for known in directory.names() if fold(known) == fold(name)), None)
+        raw = None if spelled is None else directory.raw(spelled)
+    return raw
+
+
+def expect(value: Value, wanted: type[T]) -> T:
+    """The value, known to be of the type. Raises Unmapped when it is not."""
+    if not isinstance(value, wanted):
+        raise Unmapped(f"{value!r} is no {wanted.__name__}")
+    return value
+
+
+class Text(Kind):
+    """Free text, or a name from the list that the side keeps for this path."""
+
+    name = "text"
+    says = str
+
+    def read(self, raw: Raw, context: Context) -> Value:
+        """The clean text."""
+        if isinstance(raw, bool) or not isinstance(raw, str | int | Decimal):
+            raise self.unreadable(raw, "text")
+        directory = self.directory(context)
+        known = directory.name(raw) if directory else None
+        return clean(known if known is not None else str(raw)) or None
+
+    def write(self, value: Value, old: Raw, context: Context) -> Raw:
+        """The text, or what the list has for it."""
+        text, directory = expect(value, str), self.directory(context)
+        if directory is None:
+            return text
+        raw = find(directory, text)
+        if raw is None:
+            raise self.missing(text, directory)
+        return raw
+
+    def directory(self, context: Context) -> Directory | None:
+        """The list kept for the path, if any."""
+        return context.directories.get(self.path)
+
+
+class Code(Text):
+    """A key of a value table: whole numbers and true/false are written as such, unless the record holds text."""
+
+    folds = True
+
+    def read(self, raw: Raw, context: Context) -> Value:
+        """The key as the table writes it."""
+        if isinstance(raw, bool):
+            return str(raw).lower()
+        if isinstance(raw, Decimal) and raw == raw.to_integral_value():
+            return str(int(raw))
+        return super().read(raw, context)
+
+    def write(self, value: Value, old: Raw, context: Context) -> Raw:
+        """The key's number, truth value or text."""
+        key = expect(value, str)
+        if isinstance(old, str) or self.directory(context) is not None:
+            return super().write(key, old, context)
+        if key in {"true", "false"}:
+            return key == "true"
+        return int(key) if _WHOLE.fullmatch(key) else key
+
+
+class Stage(Kind):
+    """A stage by its name within the board."""
+
+    name = "stage"
+    says = str
+    folds = True
+
+    def read(self, raw: Raw, context: Context) -> Value:
+        """The name behind the id."""
+        directory = self.directory(context)
+        known = directory.name(raw) if directory and isinstance(raw, str | int) else None
+        if known is None:
+            raise self.unreadable(raw, f"{self.name} it knows")
+        return clean(known) or None
+
+    def write(self, value: Value, old: Raw, context: Context) -> Raw:
+        """The id behind the name."""
+        name, directory = expect(value, str), self.directory(context)
+        raw = find(directory, name) if directory else None
+        if raw is None:
+            raise self.missing(name, directory)
+        return raw
+
+    def directory(self, context: Context) -> Directory | None:
+        """The list of stages (or users) of the record's surroundings."""
+        return context.directories.get(self.name)
+
+
+class User(Stage):
+    """A user by e-mail, lower case."""
+
+    name = "user"
+
+    def read(self, raw: Raw, context: Context) -> Value:
+        """The e-mail behind the id; one that stands there itself is itself."""
+        try:
+            known = super().read(raw, context)
+        except Unreadable:
+            if not isinstance(raw, str) or "@" not in raw:
+                raise
+            known = clean(raw)
+        return str(known).lower() if known else None
+
+
+class Number(Kind):
+    """A whole number."""
+
+    name = "number"
+    says = int
+
+    def read(self, raw: Raw, context: Context) -> Value:
+        """The number."""
+        number = _decimal(self, raw)
+        if number != number.to_integral_value():
+            raise self.unreadable(raw, "whole number")
+        return int(number)
+
+    def write(self, value: Value, old: Raw, context: Context) -> Raw:
+        """The number."""
+        return expect(value, int)
+
+
+@dataclass(frozen=True, slots=True)
+class Amount(Kind):
+    """An amount in the minor unit of the record's currency. Where `zero_is_blank`, 0 says nothing."""
+
+    zero_is_blank: bool = True
+
+    name = "decimal"
+    says = Decimal
+
+    def read(self, raw: Raw, context: Context) -> Value:
+        """The amount, rounded half up to the currency's digits."""
+        amount = _round(_decimal(self, raw), context)
+        return None if self.zero_is_blank and not amount else amount
+
+    def write(self, value: Value, old: Raw, context: Context) -> Raw:
+        """The amount with the currency's digits."""
+        return _round(expect(value, Decimal), context)
+
+
+class Truth(Kind):
+    """True or false; 1 and 0 where the record writes it so."""
+
+    name = "boolean"
+    says = bool
+
+    def read(self, raw: Raw, context: Context) -> Value:
+        """The truth value."""
+        word = fold(str(raw))
+        if word not in {"true", "1", "false", "0"}:
+            raise self.unreadable(raw, "true or false")
+        return word in {"true", "1"}
+
+    def write(self, value: Value, old: Raw, context: Context) -> Raw:
+        """The truth value, as a number if it was one."""
+        truth = expect(value, bool)
+        return int(truth) if isinstance(old, int) and not isinstance(old, bool) else truth
+
+
+def _decimal(kind: Kind, raw: Raw) -> Decimal:
+    """A number of reasonable size. Raises Unreadable."""
+    if isinstance(raw, bool) or not isinstance(raw, int | Decimal | str):
+        raise kind.unreadable(raw, "number")
+    try:
+        number = Decimal(raw.strip() if isinstance(raw, str) else raw)
+    except InvalidOperation:
+        raise kind.unreadable(raw, "number") from None
+    if not number.is_finite() or number.adjusted() >= _LARGEST:
+        raise kind.unreadable(raw, "number of a size that can be meant")
+    return number
+
+
+def _round(amount: Decimal, context: Context) -> Decimal:
+    return amount.quantize(Decimal(1).scaleb(-context.digits), rounding=ROUND_HALF_UP, context=_WIDE)

@@ -1,0 +1,28 @@
+"""The two sides of a connection, and the two ways in which a value can fail to cross between them."""
+
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """One end of a connection."""
+
+    NEXUDUS = "nexudus"
+    CRM = "crm"
+
+    @property
+    def other(self) -> "Side":
+        """The opposite end."""
+        return Side.CRM if self is Side.NEXUDUS else Side.NEXUDUS
+
+    @property
+    def word(self) -> str:
+        """How a sentence names it."""
+        return "Nexudus" if self is Side.NEXUDUS else "the CRM"
+
+
+class Unreadable(Exception):  # noqa: N818 - a word of the merge's table, not a fault of the program
+    """What a record says is nothing the mapping can read; the text is one line that says what and what to do."""
+
+
+class Unmapped(Exception):  # noqa: N818
+    """A value that cannot be said on a side; the text is one line that says what and what to do."""
