@@ -1,0 +1,223 @@
+"""The three-way merge of one link's fields: what each side said when they last agreed, what it says now, what to do.
+
+Pure. Every field is decided by itself, by class (`Field.same`), under the mapping in force now:
+
+    Nexudus changed  | CRM changed | verdict
+    -----------------+-------------+-----------------------------------------------------------
+    no               | no          | NOTHING
+    yes              | no          | TRAVELS to the CRM
+    no               | yes         | TRAVELS to Nexudus
+    yes              | yes         | AGREED if alike, else by `on_conflict`: TRAVELS or CONFLICT
+    never agreed on one side or both | a first match: AGREED if alike, a value fills a blank, else by `on_conflict`
+
+Where anything but NOTHING would come of it and one of the two values cannot be read, the field is PARKED. In a one-way
+field only the source's values travel, and they always win: NOTHING as long as the source has not changed (or, at a
+first match, is blank), whatever the other side says.
+"""
+
+from collections.abc import Mapping as MappingABC
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from nexudus_sync.mapping import Context, Field, Mapping, OnConflict, Raw, Side, Sync, Unreadable
+from nexudus_sync.opportunity import Value, say
+
+UNSENT: MappingABC[str, bool] = {"$unsent": True}
+"""Stands in a snapshot for a value that the other side has never been given yet: the field counts as changed here."""
+
+CLOSE_CALL = timedelta(seconds=2)
+"""`newest` does not decide between changes that are no further apart.
+
+Server clocks and stamps are coarser than that.
+"""
+
+
+class Verdict(Enum):
+    """What becomes of one field."""
+
+    NOTHING = "nothing"
+    AGREED = "agreed"
+    TRAVELS = "travels"
+    CONFLICT = "conflict"
+    PARKED = "parked"
+    PASSED = "passed"
+    """Seen and, by a stated rule, not carried: both sides stay as they are until one of them changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One side of a link as the merge sees it.
+
+    `snapshot` is {path text: raw} of the last agreement (a path it lacks was never agreed on). `changed_at` is when
+    somebody else than the sync last changed the record, by our clock, aware UTC; None when unknown.
+    """
+
+    record: MappingABC[str, Any]
+    snapshot: MappingABC[str, Raw]
+    context: Context
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A person's choice for one field's conflict, good only for the values that were shown (as `say` shows them)."""
+
+    take: Side
+    nexudus: Any
+    crm: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The decision on one field.
+
+    `to` and `value` are set when it TRAVELS; `lost` is a value that a policy overruled.
+    """
+
+    field: Field
+    verdict: Verdict
+    nexudus: Value = None
+    crm: Value = None
+    base: Value = None
+    to: Side | None = None
+    lost: Value = None
+    kind: str = ""
+    reason: str = ""
+
+    @property
+    def value(self) -> Value:
+        """The value that travels: the one of the side it comes from."""
+        return self.crm if self.to is Side.NEXUDUS else self.nexudus
+
+    def says(self, side: Side) -> Value:
+        """What a side says."""
+        return self.nexudus if side is Side.NEXUDUS else self.crm
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a connection says about conflicts: `first_match` stands in for `newest` where there is no base."""
+
+    first_match: str = "manual"
+    resolutions: MappingABC[str, Resolution] = field(default_factory=dict)
+
+
+class _Change(Enum):
+    NO = 0
+    YES = 1
+    FIRST = 2
+
+
+_Views = MappingABC[Side, View]
+
+
+def merge(mapping: Mapping, nexudus: View, crm: View, policy: Policy) -> list[Outcome]:
+    """Decide every field of a link, in the mapping's order."""
+    return [merge_field(field, nexudus, crm, policy) for field in mapping.fields]
+
+
+def merge_field(field: Field, nexudus: View, crm: View, policy: Policy) -> Outcome:
+    """Decide one field; see the table at the top."""
+    views = {Side.NEXUDUS: nexudus, Side.CRM: crm}
+    changes = {side: _change(field, side, view) for side, view in views.items()}
+    if set(changes.values()) == {_Change.NO}:
+        return Outcome(field, Verdict.NOTHING)
+    try:
+        now = {side: field.get(side, view.record, view.context) for side, view in views.items()}
+    except Unreadable as problem:
+        return Outcome(field, Verdict.PARKED, kind="unreadable", reason=str(problem))
+    seen = Outcome(field, Verdict.NOTHING, now[Side.NEXUDUS], now[Side.CRM], _base(field, views))
+    if field.same(seen.nexudus, seen.crm):
+        return replace(seen, verdict=Verdict.AGREED)
+    if _Change.FIRST in changes.values():
+        return _first_match(seen, views, policy)
+    return _later_match(seen, [side for side in Side if changes[side] is _Change.YES], views, policy)
+
+
+def _change(field: Field, side: Side, view: View) -> _Change:
+    """Has this side moved since the last agreement, as the mapping in force now reads both?"""
+    lens = field.lens(side)
+    if lens.path.text not in view.snapshot:
+        return _Change.FIRST
+    then, raw = view.snapshot[lens.path.text], lens.raw(view.record)
+    if then == raw:
+        return _Change.NO
+    if then == UNSENT:
+        return _Change.YES
+    try:
+        alike = field.same(field.read(side, then, view.context), field.read(side, raw, view.context))
+    except Unreadable:
+        return _Change.YES
+    return _Change.NO if alike else _Change.YES
+
+
+def _base(field: Field, views: _Views) -> Value:
+    """What both said when they last agreed, as far as a snapshot still tells."""
+    for side, view in views.items():
+        then = view.snapshot.get(field.lens(side).path.text, UNSENT)
+        if then != UNSENT:
+            try:
+                return field.read(side, then, view.context)
+            except Unreadable:
+                continue
+    return None
+
+
+def _first_match(seen: Outcome, views: _Views, policy: Policy) -> Outcome:
+    """Two values that never agreed: a value fills a blank, else `on_conflict`, with `first_match` for `newest`."""
+    source = _only_source(seen.field)
+    if source is not None:
+        return seen if seen.says(source) is None else _travels(seen, source, overrules=True)
+    for side in Side:
+        if seen.says(side) is None:
+            return _travels(seen, side.other)
+    rule = seen.field.on_conflict
+    return _by_rule(seen, OnConflict(policy.first_match) if rule is OnConflict.NEWEST else rule, views, policy)
+
+
+def _later_match(seen: Outcome, moved: list[Side], views: _Views, policy: Policy) -> Outcome:
+    """Two values that agreed once and differ now."""
+    source = _only_source(seen.field)
+    if source is not None:
+        return _travels(seen, source, overrules=source.other in moved) if source in moved else seen
+    if len(moved) == 1:
+        return _travels(seen, moved[0])
+    return _by_rule(seen, seen.field.on_conflict, views, policy)
+
+
+def _by_rule(seen: Outcome, rule: OnConflict, views: _Views, policy: Policy) -> Outcome:
+    """Value against value: a person's choice for exactly these two, else the rule."""
+    winner = _resolved(seen, policy) or _winner(rule, views)
+    return replace(seen, verdict=Verdict.CONFLICT) if winner is None else _travels(seen, winner, overrules=True)
+
+
+def _travels(seen: Outcome, source: Side, *, overrules: bool = False) -> Outcome:
+    """The source's value goes to the other side; where it `overrules` what somebody meant there, that is lost."""
+    lost = seen.says(source.other) if overrules else None
+    return replace(seen, verdict=Verdict.TRAVELS, to=source.other, lost=lost)
+
+
+def _resolved(seen: Outcome, policy: Policy) -> Side | None:
+    choice = policy.resolutions.get(seen.field.name)
+    if choice is None or (choice.nexudus, choice.crm) != (say(seen.nexudus), say(seen.crm)):
+        return None
+    return choice.take
+
+
+def _winner(rule: OnConflict, views: _Views) -> Side | None:
+    """The side a rule prefers; None leaves it to a person."""
+    if rule is OnConflict.NEXUDUS:
+        return Side.NEXUDUS
+    if rule is OnConflict.CRM:
+        return Side.CRM
+    nexudus, crm = views[Side.NEXUDUS].changed_at, views[Side.CRM].changed_at
+    if rule is OnConflict.MANUAL or nexudus is None or crm is None or abs(nexudus - crm) <= CLOSE_CALL:
+        return None
+    return Side.NEXUDUS if nexudus > crm else Side.CRM
+
+
+def _only_source(field: Field) -> Side | None:
+    """The side a one-way field comes from; what the other side says stays there until the source changes."""
+    return {Sync.FROM_NEXUDUS: Side.NEXUDUS, Sync.FROM_CRM: Side.CRM}.get(field.sync)

@@ -1,0 +1,825 @@
+"""What a cycle does with a link's fields, with a link whose record is gone, and with a record without a counterpart."""
+
+from collections.abc import Mapping as MappingABC
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nexudus_sync.mapping import Context, Mapping, Record, Side, Table, Unreadable, pair, parse
+from nexudus_sync.mapping.shipped import shipped
+from nexudus_sync.merge import Outcome, Policy, Resolution, Verdict, View
+from nexudus_sync.opportunity import Value, say
+from nexudus_sync.plan import (
+    Candidate,
+    Fate,
+    FieldPlan,
+    LinkPlan,
+    Lot,
+    Presence,
+    Refusal,
+    UnlinkedPlan,
+    agreed_snapshot,
+    plan_fields,
+    plan_link,
+    plan_unlinked,
+    sent_snapshot,
+)
+from pairs import (
+    AGREED,
+    AMOUNT,
+    CONFLICT,
+    NEW,
+    NOON,
+    NOTHING,
+    NOWHERE,
+    PASSED,
+    SENT,
+    STATUS,
+    TEXT,
+    Told,
+    field_of,
+    mapping_of,
+    parked,
+    to_crm,
+    to_nexudus,
+    told,
+    views,
+)
+
+NEXUDUS, CRM = Side.NEXUDUS, Side.CRM
+MANUAL = 'on_conflict = "manual"'
+Two = tuple[Any, Any]
+
+
+def allow(side: Side, before: Record, after: Record) -> list[Refusal]:
+    return []
+
+
+def plan(
+    places: tuple[str, str],
+    rules: str,
+    then: Two,
+    now: Two,
+    policy: Policy | None = None,
+    guard: Any = allow,
+    name: str = "x",
+    **options: Any,
+) -> FieldPlan:
+    """Plan a link of one field."""
+    mapping = mapping_of((places, rules, name))
+    return plan_fields(mapping, views(mapping.fields[0], then, now), policy or Policy(), guard, **options)
+
+
+def settle(mapping: Mapping, sides: MappingABC[Side, View], found: FieldPlan) -> dict[Side, View]:
+    """Both sides after a cycle in which every write went well."""
+    records = {side: found.after.get(side, view.record) for side, view in sides.items()}
+    settled = {}
+    for side, view in sides.items():
+        snapshot = agreed_snapshot(found.outcomes, side, view)
+        for to in Side:
+            snapshot = sent_snapshot(found.outcomes, side, snapshot, records[side], to)
+        settled[side] = replace(view, record=records[side], snapshot=snapshot)
+    return settled
+
+
+# --- writing what travels -------------------------------------------------------------------------------------------
+
+
+def test_what_travels_is_put_on_the_other_sides_record() -> None:
+    found = plan(TEXT, "", ("a", "a"), ("b", "a"))
+    assert found.after == {CRM: {"Id": "crm", "c": "b"}}
+    assert [told(o) for o in found.outcomes] == [to_crm()]
+    assert found.writes(CRM) == found.outcomes
+    assert found.writes(NEXUDUS) == ()
+
+
+def test_both_sides_can_change_in_one_plan_and_nothing_else_on_them_does() -> None:
+    mapping = mapping_of(
+        (('path = "Name"', 'path = "title"'), "", "title"),
+        (('path = "a.Notes"', 'path = "notes"'), "", "notes"),
+        (('path = "a.Same"', 'path = "same"'), "", "same"),
+    )
+    then = {
+        NEXUDUS: {"Name": "old", "a.Notes": "n", "a.Same": "s"},
+        CRM: {"title": "old", "notes": "n", "same": "s"},
+    }
+    nexudus = {"Id": 1, "Name": "new", "a": {"Notes": "n", "Same": "s", "Else": None}, "Other": [1]}
+    crm = {"id": "OPP-1", "title": "old", "notes": "changed", "same": " s", "tags": ["x"]}
+    sides = {NEXUDUS: View(nexudus, then[NEXUDUS], NOWHERE), CRM: View(crm, then[CRM], NOWHERE)}
+    found = plan_fields(mapping, sides, Policy(), allow)
+    assert found.after == {
+        NEXUDUS: {"Id": 1, "Name": "new", "a": {"Notes": "changed", "Same": "s", "Else": None}, "Other": [1]},
+        CRM: {"id": "OPP-1", "title": "new", "notes": "changed", "same": " s", "tags": ["x"]},
+    }
+    assert [o.field.name for o in found.writes(CRM)] == ["title"]
+    assert [o.field.name for o in found.writes(NEXUDUS)] == ["notes"]
+    assert (nexudus["Name"], crm["title"]) == ("new", "old")
+
+
+def test_two_fields_that_travel_to_one_record_are_both_on_it() -> None:
+    mapping = mapping_of((TEXT, "", "x"), (('path = "M"', 'path = "d"'), "", "y"))
+    nexudus = View({"N": "b", "M": "c"}, {"N": "a", "M": "a"}, NOWHERE)
+    crm = View({"c": "a", "d": "a"}, {"c": "a", "d": "a"}, NOWHERE)
+    assert plan_fields(mapping, {NEXUDUS: nexudus, CRM: crm}, Policy(), allow).after == {CRM: {"c": "b", "d": "c"}}
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "expected"),
+    [
+        (("a", "a"), ("a", "a"), NOTHING),
+        (("a", "a"), ("b", "b"), AGREED),
+        (("a", "a"), ("b", "c"), CONFLICT),
+        (("a", "a"), (["?"], "b"), parked("unreadable")),
+    ],
+)
+def test_only_what_travels_changes_a_record(then: Two, now: Two, expected: Told) -> None:
+    found = plan(TEXT, MANUAL, then, now)
+    assert [told(o) for o in found.outcomes] == [expected]
+    assert found.after == {}
+
+
+def test_a_person_s_choice_and_the_first_match_rule_reach_the_merge() -> None:
+    chosen = Policy(resolutions={"x": Resolution(CRM, "b", "c")})
+    assert plan(TEXT, MANUAL, ("a", "a"), ("b", "c"), chosen).after == {NEXUDUS: {"Id": "nexudus", "N": "c"}}
+    assert plan(TEXT, "", (NEW, NEW), ("b", "c"), Policy("nexudus")).after == {CRM: {"Id": "crm", "c": "b"}}
+
+
+# --- values that cannot be said -------------------------------------------------------------------------------------
+
+
+def test_a_value_that_cannot_be_said_waits_and_says_what_to_add() -> None:
+    found = plan(STATUS, "", (1, "Open"), (1, "Merged"))
+    assert [told(o) for o in found.outcomes] == [parked("unmapped")]
+    assert found.outcomes[0].reason == "'Merged' is not in n.toml: fields.x.values; add it to the line it belongs to"
+    assert (found.outcomes[0].nexudus, found.outcomes[0].crm, found.outcomes[0].base) == ("Open", "Merged", "Open")
+    assert found.after == {}
+
+
+def test_a_value_that_cannot_be_said_holds_back_its_own_field_only() -> None:
+    mapping = mapping_of((STATUS, "", "x"), (('path = "M"', 'path = "d"'), "", "y"))
+    nexudus = View({"N": 1, "M": "a"}, {"N": 1, "M": "a"}, NOWHERE)
+    crm = View({"c": "Merged", "d": "b"}, {"c": "Open", "d": "a"}, NOWHERE)
+    found = plan_fields(mapping, {NEXUDUS: nexudus, CRM: crm}, Policy(), allow)
+    assert [told(o) for o in found.outcomes] == [parked("unmapped"), to_nexudus()]
+    assert found.after == {NEXUDUS: {"N": 1, "M": "b"}}
+
+
+def test_skip_passes_over_a_value_that_cannot_be_said() -> None:
+    found = plan(STATUS, 'on_unmapped = "skip"', (1, "Open"), (1, "Merged"))
+    assert [told(o) for o in found.outcomes] == [PASSED]
+    assert found.outcomes[0].reason == ""
+    assert found.after == {}
+
+
+def test_a_default_is_written_for_a_value_that_cannot_be_said() -> None:
+    found = plan(STATUS, 'on_unmapped = { default = "Lost" }', (1, "Open"), (1, "Merged"))
+    assert [told(o) for o in found.outcomes] == [to_nexudus()]
+    assert found.after == {NEXUDUS: {"Id": "nexudus", "N": 3}}
+
+
+def test_a_default_that_stands_there_already_is_agreement() -> None:
+    mapping = mapping_of((STATUS, 'on_unmapped = { default = "Lost" }', "x"))
+    sides = views(mapping.fields[0], (3, "Lost"), (3, "Merged"))
+    found = plan_fields(mapping, sides, Policy(), allow)
+    assert [told(o) for o in found.outcomes] == [AGREED]
+    assert found.after == {}
+    settled = settle(mapping, sides, found)
+    assert settled[CRM].snapshot == {"c": "Merged"}
+    assert [told(o) for o in plan_fields(mapping, settled, Policy(), allow).outcomes] == [NOTHING]
+
+
+def test_a_default_that_cannot_be_said_either_waits() -> None:
+    found = plan(STATUS, 'on_unmapped = { default = "Nowhere" }', (1, "Open"), (1, "Merged"))
+    assert [told(o) for o in found.outcomes] == [parked("unmapped")]
+
+
+def test_a_blank_for_what_the_other_side_requires_waits() -> None:
+    found = plan((TEXT[0] + "\nrequired = true", TEXT[1]), "", ("a", "a"), ("a", None))
+    assert [told(o) for o in found.outcomes] == [parked("unmapped")]
+    assert found.outcomes[0].reason == "Nexudus cannot have N blank; fill it in on the other side"
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------
+
+TWO = mapping_of((TEXT, MANUAL, "x"), (('path = "M.deep"', 'path = "d.deep"'), "", "y"))
+TWO_CHANGED = {
+    NEXUDUS: View({"N": "b", "M": {"deep": "b"}}, {"N": "a", "M.deep": "a"}, NOWHERE),
+    CRM: View({"c": "a", "d": {"deep": "a"}}, {"c": "a", "d.deep": "a"}, NOWHERE),
+}
+
+
+def test_the_guard_is_asked_once_about_each_record_that_would_change() -> None:
+    asked: list[tuple[Side, Record, Record]] = []
+
+    def guard(side: Side, before: Record, after: Record) -> list[Refusal]:
+        asked.append((side, before, after))
+        return []
+
+    plan(TEXT, "", ("a", "a"), ("b", "a"), guard=guard)
+    assert asked == [(CRM, {"Id": "crm", "c": "a"}, {"Id": "crm", "c": "b"})]
+    asked.clear()
+    plan(TEXT, MANUAL, ("a", "a"), ("b", "c"), guard=guard)
+    assert asked == []
+
+
+@pytest.mark.parametrize(("accept", "verdict"), [(False, Verdict.PARKED), (True, Verdict.PASSED)])
+def test_a_refused_key_is_held_back_and_the_rest_is_written(accept: bool, verdict: Verdict) -> None:
+    refusal = Refusal("stage-acts", "that stage writes to customers", frozenset({"d"}), accept=accept)
+    found = plan_fields(TWO, TWO_CHANGED, Policy(), lambda side, before, after: [refusal])
+    assert [told(o) for o in found.outcomes] == [to_crm(), Told(verdict, kind="stage-acts")]
+    assert found.outcomes[1].reason == "that stage writes to customers"
+    assert found.after == {CRM: {"c": "b", "d": {"deep": "a"}}}
+
+
+def test_the_first_refusal_that_concerns_a_field_is_the_one_told() -> None:
+    refusals = [Refusal("other", "not it"), Refusal("one", "first", frozenset({"c", "d"}))]
+    refusals.append(Refusal("two", "second", frozenset({"c"}), accept=True))
+    found = plan_fields(TWO, TWO_CHANGED, Policy(), lambda side, before, after: refusals)
+    assert [(told(o), o.reason) for o in found.outcomes] == [(parked("one"), "first")] * 2
+    assert found.after == {}
+
+
+def test_a_refusal_concerns_what_travels_to_that_side_and_nothing_else() -> None:
+    sides = {
+        NEXUDUS: View({"N": "b", "M": {"deep": "a"}}, {"N": "a", "M.deep": "a"}, NOWHERE),
+        CRM: View({"c": "c", "d": {"deep": "b"}}, {"c": "a", "d.deep": "a"}, NOWHERE),
+    }
+    keys = frozenset({"N", "M", "c", "d"})
+
+    def guard(side: Side, before: Record, after: Record) -> list[Refusal]:
+        return [Refusal("no", "not there", keys)] if side is CRM else []
+
+    found = plan_fields(TWO, sides, Policy(), guard)
+    assert [told(o) for o in found.outcomes] == [CONFLICT, to_nexudus()]
+    assert found.after == {NEXUDUS: {"N": "b", "M": {"deep": "b"}}}
+
+
+def test_a_refusal_on_nexudus_leaves_what_travels_to_the_crm() -> None:
+    sides = {
+        NEXUDUS: View({"N": "b", "M": {"deep": "a"}}, {"N": "a", "M.deep": "a"}, NOWHERE),
+        CRM: View({"c": "a", "d": {"deep": "b"}}, {"c": "a", "d.deep": "a"}, NOWHERE),
+    }
+    keys = frozenset({"N", "M", "c", "d"})
+
+    def guard(side: Side, before: Record, after: Record) -> list[Refusal]:
+        return [Refusal("no", "not there", keys)] if side is NEXUDUS else []
+
+    found = plan_fields(TWO, sides, Policy(), guard)
+    assert [told(o) for o in found.outcomes] == [to_crm(), parked("no")]
+    assert found.after == {CRM: {"c": "b", "d": {"deep": "b"}}}
+
+
+# --- currencies -----------------------------------------------------------------------------------------------------
+
+CURRENCY_REASON = "Nexudus has GBP, the CRM EUR: the amount is not carried; make the currencies agree"
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "expected"),
+    [
+        ((10, 10), (20, 10), parked("currency")),
+        ((10, 10), (20, 30), parked("currency")),
+        ((10, 10), (20, 20), parked("currency")),
+        ((NEW, NEW), (20, None), parked("currency")),
+        ((10, 10), (10, 10), NOTHING),
+    ],
+)
+def test_an_amount_does_not_cross_between_two_currencies(then: Two, now: Two, expected: Told) -> None:
+    found = plan(AMOUNT, MANUAL, then, now, currencies=("GBP", "EUR"), name="opportunity_amount")
+    assert [told(o) for o in found.outcomes] == [expected]
+    assert found.outcomes[0].reason == (CURRENCY_REASON if expected != NOTHING else "")
+    assert found.after == {}
+
+
+@pytest.mark.parametrize("currencies", [("GBP", "GBP"), (None, "EUR"), ("GBP", None), ("", "EUR"), ("GBP", "")])
+def test_an_amount_crosses_where_the_currencies_agree_or_one_is_not_said(
+    currencies: tuple[str | None, str | None],
+) -> None:
+    found = plan(AMOUNT, MANUAL, (10, 10), (20, 10), currencies=currencies, name="opportunity_amount")
+    assert found.after == {CRM: {"Id": "crm", "c": Decimal("20.00")}}
+
+
+def test_only_the_amount_minds_the_currency() -> None:
+    found = plan(AMOUNT, MANUAL, (10, 10), (20, 10), currencies=("GBP", "EUR"))
+    assert [told(o) for o in found.outcomes] == [to_crm()]
+
+
+# --- fields that will not stay --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "expected"),
+    [
+        (("a", "a"), ("b", "a"), parked("unstable")),
+        (("a", "a"), ("a", "b"), parked("unstable")),
+        (("a", "a"), ("b", "c"), CONFLICT),
+        (("a", "a"), ("b", "b"), AGREED),
+        (("a", "a"), ("a", "a"), NOTHING),
+    ],
+)
+def test_an_unstable_field_is_not_written_any_more(then: Two, now: Two, expected: Told) -> None:
+    found = plan(TEXT, MANUAL, then, now, held={"x": "it comes back different"})
+    assert [told(o) for o in found.outcomes] == [expected]
+    assert found.outcomes[0].reason == ("it comes back different" if expected == parked("unstable") else "")
+    assert found.after == {}
+
+
+def test_other_fields_are_not_held() -> None:
+    assert plan(TEXT, "", ("a", "a"), ("b", "a"), held={"y": "other"}).after == {CRM: {"Id": "crm", "c": "b"}}
+
+
+# --- undo -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_forced_value_goes_to_both_sides_whatever_they_say() -> None:
+    found = plan(TEXT, MANUAL, ("a", "a"), ("b", "c"), forced={"x": "z"})
+    assert found.after == {NEXUDUS: {"Id": "nexudus", "N": "z"}, CRM: {"Id": "crm", "c": "z"}}
+    field = found.outcomes[0].field
+    assert found.outcomes == (
+        Outcome(field, Verdict.TRAVELS, "b", "z", "a", NEXUDUS, "b"),
+        Outcome(field, Verdict.TRAVELS, "z", "c", "a", CRM, "c"),
+    )
+    assert [o.value for o in found.outcomes] == ["z", "z"]
+
+
+@pytest.mark.parametrize(
+    ("now", "after"),
+    [
+        ((1, "Lost"), {CRM: {"Id": "crm", "c": "Quotation"}}),
+        ((3, "Replied"), {NEXUDUS: {"Id": "nexudus", "N": 1}}),
+        ((0, "Replied"), {}),
+    ],
+)
+def test_a_forced_value_is_not_written_where_its_class_stands_already(now: Two, after: Any) -> None:
+    found = plan(STATUS, MANUAL, (2, "Converted"), now, forced={"x": "Quotation"})
+    assert found.after == after
+    assert [o.to for o in found.outcomes] == (list(after) or [None])
+    assert [o.verdict for o in found.outcomes] == [Verdict.TRAVELS if after else Verdict.AGREED]
+
+
+def test_a_forced_blank_is_written() -> None:
+    assert plan(TEXT, "", ("a", "a"), ("a", "a"), forced={"x": None}).after == {
+        NEXUDUS: {"Id": "nexudus", "N": None},
+        CRM: {"Id": "crm", "c": None},
+    }
+
+
+def test_forcing_one_field_leaves_the_others_to_the_merge() -> None:
+    found = plan_fields(TWO, TWO_CHANGED, Policy(), allow, forced={"x": "a"})
+    assert [told(o) for o in found.outcomes] == [to_nexudus(lost="b"), to_crm()]
+    assert found.after == {NEXUDUS: {"N": "a", "M": {"deep": "b"}}, CRM: {"c": "a", "d": {"deep": "b"}}}
+
+
+@pytest.mark.parametrize(("then", "now"), [(("a", "a"), ("a", ["?"])), ((["?"], "a"), (["?"], "a"))])
+def test_a_forced_value_is_not_written_over_what_cannot_be_read(then: Two, now: Two) -> None:
+    found = plan(TEXT, "", then, now, forced={"x": "z"})
+    assert [told(o) for o in found.outcomes] == [parked("unreadable")]
+    assert found.outcomes[0].reason.endswith("which is no text")
+    assert found.after == {}
+
+
+def test_a_forced_value_outranks_a_hold_but_not_the_currencies() -> None:
+    assert plan(TEXT, "", ("a", "a"), ("b", "a"), forced={"x": "z"}, held={"x": "unstable"}).after.keys() == {*Side}
+    options: dict[str, Any] = {"forced": {"opportunity_amount": Decimal(5)}, "currencies": ("GBP", "EUR")}
+    found = plan(AMOUNT, "", (10, 10), (10, 10), name="opportunity_amount", **options)
+    assert [told(o) for o in found.outcomes] == [parked("currency")] * 2
+    assert found.after == {}
+
+
+def test_a_forced_value_forgets_the_failure_of_a_field_that_says_it_already() -> None:
+    found = plan(AMOUNT, "", (10, 10), (20, 20), forced={"x": Decimal(20)}, held={"x": "unstable"})
+    assert found.outcomes == (Outcome(found.outcomes[0].field, Verdict.AGREED, Decimal(20), Decimal(20), Decimal(10)),)
+
+
+# --- snapshots ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verdict", "remembered", "known"),
+    [
+        (Verdict.NOTHING, "old", "new"),
+        (Verdict.AGREED, "new", "new"),
+        (Verdict.PASSED, "new", "new"),
+        (Verdict.TRAVELS, "old", None),
+        (Verdict.CONFLICT, "old", None),
+        (Verdict.PARKED, "old", None),
+    ],
+)
+def test_a_snapshot_moves_for_what_needs_no_write(verdict: Verdict, remembered: str, known: str | None) -> None:
+    """`remembered`: where the path had been agreed on; `known`: where it never had."""
+    for side, key in ((NEXUDUS, "N"), (CRM, "c")):
+        outcome = Outcome(field_of(), verdict, "v", "v", to=CRM)
+        view = View({key: "new", "Other": 1}, {key: "old", "elsewhere": 7}, NOWHERE)
+        assert agreed_snapshot([outcome], side, view) == {key: remembered, "elsewhere": 7}
+        first = agreed_snapshot([outcome], side, replace(view, snapshot={}))
+        assert first == ({} if known is None else {key: known})
+        assert view.snapshot == {key: "old", "elsewhere": 7}
+
+
+def test_a_snapshot_moves_on_both_sides_for_what_was_written_to_one() -> None:
+    x, y = TWO.fields
+    outcomes = [
+        Outcome(x, Verdict.TRAVELS, to=CRM),
+        Outcome(y, Verdict.TRAVELS, to=NEXUDUS),
+        Outcome(x, Verdict.CONFLICT, to=NEXUDUS),
+    ]
+    before = {"N": 0, "M.deep": 0, "c": 0, "d.deep": 0}
+    record = {"N": 1, "M": {"deep": 2}, "c": 3, "d": {"deep": 4}}
+    assert sent_snapshot(outcomes, NEXUDUS, before, record, CRM) == {**before, "N": 1}
+    assert sent_snapshot(outcomes, CRM, before, record, CRM) == {**before, "c": 3}
+    assert sent_snapshot(outcomes, NEXUDUS, before, record, NEXUDUS) == {**before, "M.deep": 2}
+    assert sent_snapshot(outcomes, CRM, before, record, NEXUDUS) == {**before, "d.deep": 4}
+    assert before == {"N": 0, "M.deep": 0, "c": 0, "d.deep": 0}
+
+
+def test_a_value_passed_over_does_not_let_the_loser_win_in_the_next_cycle() -> None:
+    mapping = mapping_of((STATUS, 'on_conflict = "crm"\non_unmapped = "skip"', "x"))
+    sides = views(mapping.fields[0], (1, "Open"), (3, "Merged"))
+    found = plan_fields(mapping, sides, Policy(), allow)
+    assert [told(o) for o in found.outcomes] == [PASSED]
+    settled = settle(mapping, sides, found)
+    assert (settled[NEXUDUS].snapshot, settled[CRM].snapshot) == ({"N": 3}, {"c": "Merged"})
+    assert [told(o) for o in plan_fields(mapping, settled, Policy(), allow).outcomes] == [NOTHING]
+
+
+# --- whatever the values are ----------------------------------------------------------------------------------------
+
+STAGES = Table(((101, "New lead"), (102, "Tour booked"), (103, "Won")))
+SHIPPED = pair(
+    parse(shipped("nexudus"), "nexudus.toml", Side.NEXUDUS), parse(shipped("overplane"), "overplane.toml", Side.CRM)
+)
+CONTEXTS = {
+    NEXUDUS: Context(directories={"stage": STAGES, "user": Table(((7, "sam@example.com"), (8, "kim@example.com")))}),
+    CRM: Context(directories={"user": Table((("U1", "sam@example.com"), ("U3", "only@example.com")))}),
+}
+SAMPLES: dict[str, Two] = {
+    "title": ([None, "", "A", "a", " A ", ["?"]], [None, "A", "b"]),
+    "status": ([None, 0, 1, 2, 3, 9], ["", "Open", "Replied", "Converted", "Lost", "Closed", "Merged"]),
+    "sales_stage": ([None, 101, 102, 999], [None, "new lead", "Tour booked", "Nowhere"]),
+    "lost_reasons": (
+        [None, 1, 4, 77],
+        [[], [{"lost_reason": "Price"}, {"lost_reason": "Need"}], [{"lost_reason": "Mood"}], "?"],
+    ),
+    "opportunity_amount": ([None, 0, 10, Decimal("10.004")], [None, Decimal("10.00"), "12.5", "much"]),
+    "expected_closing": ([None, "2026-03-01T09:30:00Z", "2026-03-02"], [None, "2026-03-01", "2026-03-02", "soon"]),
+    "opportunity_owner": ([None, 7, 8, 99], ["", "U1", "U3", "sam@example.com"]),
+    "utm_source": ([None, "ads"], [None, "ads", "mail"]),
+}
+"""What the records can say, field by field; among it what cannot be read, and what cannot be said on the other side."""
+
+
+@st.composite
+def links(draw: st.DrawFn) -> dict[Side, View]:
+    """Two records of the shipped mapping and what their link remembers of them."""
+    sides = {}
+    for side in Side:
+        record: Record = {"Id": side.value, "Untouched": {"a": [1]}}
+        snapshot: dict[str, Any] = {}
+        for name, samples in SAMPLES.items():
+            raws = samples[0] if side is NEXUDUS else samples[1]
+            path = SHIPPED.field(name).lens(side).path
+            record = path.set(record, draw(st.sampled_from(raws)))
+            then = draw(st.sampled_from([NEW, SENT, path.get(record), *raws]))
+            if then is not NEW:
+                snapshot[path.text] = then
+        changed_at = draw(st.sampled_from([None, NOON, NOON + timedelta(minutes=1)]))
+        sides[side] = View(record, snapshot, CONTEXTS[side], changed_at)
+    return sides
+
+
+POLICIES = st.sampled_from([Policy(rule) for rule in ("manual", "newest", "nexudus", "crm")])
+WAITING = {Verdict.CONFLICT, Verdict.PARKED}
+
+
+def readable(name: str, side: Side, view: View) -> bool:
+    try:
+        SHIPPED.field(name).get(side, view.record, view.context)
+    except Unreadable:
+        return False
+    return True
+
+
+@settings(max_examples=80, deadline=None)
+@given(links(), POLICIES)
+def test_two_cycles_reach_agreement_on_all_that_is_not_shown_and_the_next_plans_nothing(
+    sides: dict[Side, View], policy: Policy
+) -> None:
+    first = plan_fields(SHIPPED, sides, policy, allow)
+    settled = settle(SHIPPED, sides, first)
+    second = plan_fields(SHIPPED, settled, policy, allow)
+    assert second.after == {}
+    shown = {o.field.name for o in second.outcomes if o.verdict in WAITING}
+    assert shown == {o.field.name for o in first.outcomes if o.verdict in WAITING}
+    assert {o.verdict for o in second.outcomes} <= {Verdict.NOTHING, *WAITING}
+    for outcome in first.outcomes:
+        if outcome.verdict in {Verdict.TRAVELS, Verdict.AGREED}:
+            said = [outcome.field.get(side, settled[side].record, settled[side].context) for side in Side]
+            assert outcome.field.same(*said)
+    assert plan_fields(SHIPPED, settle(SHIPPED, settled, second), policy, allow) == second
+
+
+@settings(max_examples=80, deadline=None)
+@given(links(), POLICIES)
+def test_a_plan_changes_nothing_but_the_places_it_means_to_and_nothing_it_cannot_read(
+    sides: dict[Side, View], policy: Policy
+) -> None:
+    found = plan_fields(SHIPPED, sides, policy, allow)
+    for side, view in sides.items():
+        after = found.after.get(side, view.record)
+        roots = {o.field.lens(side).path.root for o in found.writes(side)}
+        assert {key for key in {*after, *view.record} if after.get(key) != view.record.get(key)} == roots
+        for name in SAMPLES:
+            lens = SHIPPED.field(name).lens(side)
+            assert readable(name, side, view) or lens.raw(after) == lens.raw(view.record)
+
+
+@settings(max_examples=60, deadline=None)
+@given(links(), st.sampled_from(["A", "z", None]))
+def test_a_forced_value_stands_on_both_sides_afterwards(sides: dict[Side, View], value: Value) -> None:
+    found = plan_fields(SHIPPED, sides, Policy(), allow, forced={"title": value})
+    settled = settle(SHIPPED, sides, found)
+    title = SHIPPED.field("title")
+    if readable("title", NEXUDUS, sides[NEXUDUS]):
+        assert [title.get(side, view.record, view.context) for side, view in settled.items()] == [value, value]
+        again = plan_fields(SHIPPED, settled, Policy(), allow)
+        assert next(o.verdict for o in again.outcomes if o.field is title) is Verdict.NOTHING
+    else:
+        assert settled[NEXUDUS].record["Name"] == ["?"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(links(), POLICIES, st.sets(st.sampled_from(["title", "status", "sales_stage", "utm_source"])))
+def test_what_the_guard_refuses_is_not_on_the_record(
+    sides: dict[Side, View], policy: Policy, refused: set[str]
+) -> None:
+    def guard(side: Side, before: Record, after: Record) -> list[Refusal]:
+        return [Refusal("no", "refused", frozenset(refused))] if side is CRM else []
+
+    found, free = (plan_fields(SHIPPED, sides, policy, how) for how in (guard, allow))
+    after, record = found.after.get(CRM, sides[CRM].record), sides[CRM].record
+    assert all(after.get(key) == record.get(key) for key in refused)
+    assert found.writes(NEXUDUS) == free.writes(NEXUDUS)
+    assert {o.field.name for o in free.writes(CRM)} - {o.field.name for o in found.writes(CRM)} <= refused
+
+
+@settings(max_examples=60, deadline=None)
+@given(links(), st.sampled_from(list(Side)))
+def test_a_conflict_resolved_for_the_values_shown_travels_the_way_that_was_chosen(
+    sides: dict[Side, View], take: Side
+) -> None:
+    shown = [o for o in plan_fields(SHIPPED, sides, Policy(), allow).outcomes if o.verdict is Verdict.CONFLICT]
+    chosen = {o.field.name: Resolution(take, say(o.nexudus), say(o.crm)) for o in shown}
+    found = {o.field.name: o for o in plan_fields(SHIPPED, sides, Policy(resolutions=chosen), allow).outcomes}
+    for outcome in shown:
+        now = found[outcome.field.name]
+        assert (now.verdict, now.to, now.kind) in {
+            (Verdict.TRAVELS, take.other, ""),
+            (Verdict.PARKED, None, "unmapped"),
+        }
+
+
+# --- links ----------------------------------------------------------------------------------------------------------
+
+HERE, GONE, ELSEWHERE = Presence.HERE, Presence.GONE, Presence.ELSEWHERE
+
+
+@pytest.mark.parametrize("edited", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize(
+    ("nexudus", "crm", "ignore", "propagate", "asked"),
+    [
+        (HERE, HERE, LinkPlan(Fate.MERGE), LinkPlan(Fate.MERGE), None),
+        (
+            GONE,
+            GONE,
+            LinkPlan(Fate.CLOSE, reason="deleted on both sides"),
+            LinkPlan(Fate.CLOSE, reason="deleted on both sides"),
+            None,
+        ),
+        (
+            GONE,
+            HERE,
+            LinkPlan(Fate.CLOSE, reason="deleted in Nexudus; kept in the CRM"),
+            LinkPlan(Fate.DELETE, CRM, "deleted in Nexudus"),
+            LinkPlan(Fate.ASK, CRM, "deleted in Nexudus and edited in the CRM"),
+        ),
+        (
+            HERE,
+            GONE,
+            LinkPlan(Fate.CLOSE, reason="deleted in the CRM; kept in Nexudus"),
+            LinkPlan(Fate.DELETE, NEXUDUS, "deleted in the CRM"),
+            LinkPlan(Fate.ASK, NEXUDUS, "deleted in the CRM and edited in Nexudus"),
+        ),
+        *(
+            (ELSEWHERE, crm, *[LinkPlan(Fate.MOVE, reason="the card left this connection's scope")] * 2, None)
+            for crm in (HERE, GONE)
+        ),
+    ],
+)
+def test_what_becomes_of_a_link_follows_from_what_became_of_its_records(
+    nexudus: Presence,
+    crm: Presence,
+    ignore: LinkPlan,
+    propagate: LinkPlan,
+    asked: LinkPlan | None,
+    edited: tuple[bool, bool],
+) -> None:
+    """`asked`: the answer under "propagate" where the record that is left was edited."""
+    presence, was_edited = {NEXUDUS: nexudus, CRM: crm}, dict(zip(Side, edited, strict=True))
+    left_was_edited = asked is not None and asked.side is not None and was_edited[asked.side]
+    assert plan_link(presence, was_edited, "ignore") == ignore
+    assert plan_link(presence, was_edited, "propagate") == (asked if left_was_edited else propagate)
+
+
+# --- records without a counterpart ----------------------------------------------------------------------------------
+
+EMAIL = "kim@example.org"
+
+
+def here(number: str, title: str | None = "Desk", *, is_open: bool = True, **rest: Any) -> Candidate:
+    return Candidate(NEXUDUS, number, rest.pop("email", EMAIL), title, is_open, **rest)
+
+
+def there(number: str, title: str | None = "Desk", *, is_open: bool = True, **rest: Any) -> Candidate:
+    return Candidate(CRM, number, rest.pop("email", EMAIL), title, is_open, **rest)
+
+
+def key_of(candidate: Candidate) -> str:
+    return f"{candidate.side.value}:{candidate.id}"
+
+
+def match(own: list[Candidate], others: list[Candidate], since: date | None = None) -> UnlinkedPlan:
+    """What becomes of the first of `own`."""
+    return plan_unlinked(own[0], own, others, key_of, since)
+
+
+def paired(partner: Candidate, reason: str) -> UnlinkedPlan:
+    return UnlinkedPlan(Lot.PAIR, partner, reason=reason)
+
+
+def asked(*candidates: Candidate, share: str) -> UnlinkedPlan:
+    return UnlinkedPlan(Lot.ASK, candidates=candidates, reason=f"several records share {share}")
+
+
+CREATED = UnlinkedPlan(Lot.CREATE)
+
+
+def test_a_record_that_nothing_matches_is_created() -> None:
+    assert match([here("1")], []) == CREATED
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_an_external_key_pairs_from_either_side_whatever_else_the_records_say(is_open: bool) -> None:
+    names_it = there("A", "Other", is_open=is_open, email=None, external_key="nexudus:1")
+    assert match([here("1")], [there("B"), names_it]) == paired(names_it, "external key")
+    assert match([here("1", external_key="crm:B")], [there("A"), there("B", "X")]) == paired(
+        there("B", "X"), "external key"
+    )
+
+
+def test_an_external_key_pairs_a_record_without_an_email() -> None:
+    partner = there("A", external_key="nexudus:1")
+    assert plan_unlinked(here("1", email=None), [], [partner], key_of) == paired(partner, "external key")
+
+
+def test_an_external_key_that_names_something_else_is_no_match_and_no_obstacle() -> None:
+    foreign = there("A", external_key="another:9")
+    assert match([here("1", external_key="crm:B")], [foreign]) == paired(foreign, "e-mail and title")
+
+
+def test_several_records_that_carry_one_external_key_are_asked_about() -> None:
+    twins = [there("A", external_key="nexudus:1"), there("B", "Other", external_key="nexudus:1")]
+    assert match([here("1")], [*twins, there("C")]) == asked(*twins, share="external key")
+    partner = there("A")
+    own = [here("1", external_key="crm:A"), here("2", external_key="crm:A")]
+    assert match(own, [partner]) == asked(partner, share="external key")
+    assert match([here("1", external_key="crm:A"), here("2")], [partner]) == paired(partner, "external key")
+
+
+@pytest.mark.parametrize("opens", [(True, True), (True, False), (False, True), (False, False)])
+def test_email_and_title_pair_whether_open_or_not(opens: tuple[bool, bool]) -> None:
+    partner = there("A", is_open=opens[1])
+    rival = there("B", "Office")
+    assert match([here("1", is_open=opens[0]), here("2", "Office")], [rival, partner]) == paired(
+        partner, "e-mail and title"
+    )
+
+
+@pytest.mark.parametrize("title", ["desk", " DESK ", "De\u0073k"])
+def test_titles_match_without_regard_to_case_and_space(title: str) -> None:
+    own = [here("1"), here("2", "Else")]
+    assert match(own, [there("A", title), there("B", "Other")]).partner == there("A", title)
+
+
+def test_titles_match_whichever_way_their_accents_are_spelled() -> None:
+    own, composed = [here("1", "Cafe\u0301"), here("2")], there("A", "Café")
+    assert match(own, [composed, there("B", "Other")]) == paired(composed, "e-mail and title")
+
+
+def test_one_title_several_times_on_either_side_is_asked_about() -> None:
+    twins = [there("A"), there("B", is_open=False)]
+    assert match([here("1")], twins) == asked(*twins, share="e-mail and title")
+    assert match([here("1"), here("2")], [there("A")]) == asked(there("A"), share="e-mail and title")
+
+
+def test_a_title_matches_only_under_the_same_email() -> None:
+    assert match([here("1")], [there("A", email="other@example.org")]) == CREATED
+    assert match([here("1")], [there("A", email=None)]) == CREATED
+
+
+def test_blank_titles_are_not_alike() -> None:
+    own = [here("1", None), here("2", "")]
+    others = [there("A", None), there("B", " ")]
+    assert match(own, others) == asked(*others, share=EMAIL)
+
+
+def test_the_email_alone_pairs_the_only_two_if_both_are_open() -> None:
+    assert match([here("1")], [there("A", "Office")]) == paired(there("A", "Office"), "e-mail")
+    assert match([here("1", is_open=False)], [there("A", "Office")]) == CREATED
+    assert match([here("1")], [there("A", "Office", is_open=False)]) == CREATED
+
+
+def test_the_email_alone_does_not_pair_where_a_side_has_several() -> None:
+    office, suite = there("A", "Office"), there("B", "Suite")
+    assert match([here("1")], [office, suite]) == asked(office, suite, share=EMAIL)
+    assert match([here("1"), here("2", "Room")], [office]) == asked(office, share=EMAIL)
+    assert match([here("1")], [office, there("B", "Suite", is_open=False)]) == asked(office, share=EMAIL)
+
+
+def test_a_closed_record_is_not_asked_about() -> None:
+    assert match([here("1", is_open=False)], [there("A", "Office"), there("B", "Suite")]) == CREATED
+    closed = [there("A", "Office", is_open=False), there("B", "Suite", is_open=False)]
+    assert match([here("1")], closed) == CREATED
+
+
+def test_a_record_whose_rivals_have_a_twin_of_their_own_is_created() -> None:
+    assert match([here("1"), here("2", "Office")], [there("A", "office")]) == CREATED
+    suite = there("B", "Suite")
+    assert match([here("1"), here("2", "Office")], [there("A", "office"), suite]) == asked(suite, share=EMAIL)
+
+
+def test_a_record_without_an_email_is_created_unless_a_key_names_it() -> None:
+    for email in (None, ""):
+        assert match([here("1", email=email)], [there("A", email=email)]) == CREATED
+
+
+CREATED_AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("created_at", "since", "lot"),
+    [
+        (CREATED_AT, None, Lot.CREATE),
+        (None, None, Lot.CREATE),
+        (CREATED_AT, date(2026, 3, 1), Lot.CREATE),
+        (CREATED_AT - timedelta(microseconds=1), date(2026, 3, 1), Lot.LEAVE),
+        (CREATED_AT, date(2026, 3, 2), Lot.LEAVE),
+        (None, date(2026, 3, 1), Lot.LEAVE),
+    ],
+)
+def test_nothing_older_than_since_is_created(created_at: datetime | None, since: date | None, lot: Lot) -> None:
+    reason = f"created before {since}" if lot is Lot.LEAVE else ""
+    assert match([here("1", created_at=created_at)], [], since) == UnlinkedPlan(lot, reason=reason)
+
+
+def test_since_limits_what_is_created_and_not_what_is_matched() -> None:
+    later = date(2030, 1, 1)
+    own = [here("1", created_at=CREATED_AT)]
+    assert match(own, [there("A")], later) == paired(there("A"), "e-mail and title")
+    assert match(own, [there("A", "x"), there("B", "y")], later).lot is Lot.ASK
+    assert match([here("1", email=None, created_at=CREATED_AT)], [], later).lot is Lot.LEAVE
+
+
+CANDIDATES = st.tuples(
+    st.sampled_from("123"),
+    st.sampled_from(["Desk", "desk", "Office", None]),
+    st.booleans(),
+    st.sampled_from([None, None, None, "nexudus:1", "crm:1", "crm:2", "foreign:1"]),
+)
+CROWDS = st.lists(CANDIDATES, max_size=3, unique_by=lambda made: made[0])
+
+
+@settings(max_examples=300)
+@given(CROWDS, CROWDS)
+def test_two_records_that_pair_do_so_from_either_side_and_nobody_else_pairs_with_them(
+    nexudus: list[tuple[str, str | None, bool, str | None]], crm: list[tuple[str, str | None, bool, str | None]]
+) -> None:
+    own = [here(number, title, is_open=is_open, external_key=key) for number, title, is_open, key in nexudus]
+    others = [there(number, title, is_open=is_open, external_key=key) for number, title, is_open, key in crm]
+    partner = {c.id: plan_unlinked(c, own, others, key_of).partner for c in own}
+    back = {c.id: plan_unlinked(c, others, own, key_of).partner for c in others}
+    for record in own:
+        found = partner[record.id]
+        assert found is None or back[found.id] == record
+    assert sum(map(bool, partner.values())) == sum(map(bool, back.values()))
+
+
+def test_a_record_that_a_key_gives_to_another_is_nobody_elses_match() -> None:
+    taken, other = there("A", external_key="nexudus:2"), there("B", "Office")
+    assert match([here("1"), here("2", "Room")], [taken]) == CREATED
+    assert match([here("1"), here("2", "Room")], [taken, other]) == paired(other, "e-mail")
+    assert match([here("1"), here("2", external_key="crm:A")], [there("A"), other]) == paired(other, "e-mail")
