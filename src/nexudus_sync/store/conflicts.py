@@ -1,0 +1,82 @@
+"""Conflicts: fields on which the two sides disagree and a person decides."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync import codec
+from nexudus_sync.store.concerning import concerning
+from nexudus_sync.store.tables import Conflict
+
+
+def open_conflict(
+    session: Session,
+    *,
+    connection: str,
+    nexudus_id: str,
+    crm_id: str,
+    field: str,
+    base: Any,
+    nexudus: Any,
+    crm: Any,
+    now: datetime,
+    link_id: int | None = None,
+    reason: str | None = None,
+) -> Conflict:
+    """Show a conflict, or bring the one already shown for the same records and field up to date.
+
+    Values are what `codec` can write. A resolution is for the values shown: when either side's is another now, the
+    conflict is open again; else it stays resolved.
+    """
+    key: dict[str, Any] = {"connection": connection, "nexudus_id": nexudus_id, "crm_id": crm_id, "field": field}
+    query = select(Conflict).filter_by(**key).where(col(Conflict.state) != "closed")
+    conflict = session.exec(query).first()
+    if conflict is None:
+        conflict = Conflict(**key, opened_at=now)
+    elif [_stored(nexudus), _stored(crm)] != [_stored(conflict.nexudus), _stored(conflict.crm)]:
+        conflict.state, conflict.take = "open", None
+    conflict.base, conflict.nexudus, conflict.crm = base, nexudus, crm
+    conflict.link_id, conflict.reason = link_id, reason
+    session.add(conflict)
+    return conflict
+
+
+def close_conflicts(
+    session: Session,
+    connection: str,
+    nexudus_id: str,
+    crm_id: str,
+    *,
+    now: datetime,
+    fields: Collection[str] | None = None,
+) -> int:
+    """Close the conflicts about a pair, open or resolved, on these fields (None: all).
+
+    Returns how many there were. A conflict is about the pair when it names either record.
+    """
+    query = select(Conflict).where(
+        col(Conflict.state) != "closed", concerning(Conflict, connection, nexudus_id, crm_id)
+    )
+    if fields is not None:
+        query = query.where(col(Conflict.field).in_(fields))
+    closed = session.exec(query).all()
+    for conflict in closed:
+        conflict.state, conflict.closed_at = "closed", now
+    return len(closed)
+
+
+def conflicts(
+    session: Session, state: Literal["open", "resolved", "closed"] = "open", connection: str | None = None
+) -> list[Conflict]:
+    """The conflicts in a state, of one connection or of all, oldest first."""
+    query = select(Conflict).where(col(Conflict.state) == state)
+    if connection is not None:
+        query = query.where(col(Conflict.connection) == connection)
+    return list(session.exec(query.order_by(col(Conflict.id))))
+
+
+def _stored(value: Any) -> Any:
+    """The value as the store gives it back, so that a tuple equals the list it became."""
+    return codec.loads(codec.dumps(value))

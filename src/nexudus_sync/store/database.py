@@ -1,0 +1,133 @@
+"""The store as the rest of the program sees it: opened once, then short transactions and one lock."""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import URL, Engine, StaticPool, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlmodel import Session
+
+from nexudus_sync.errors import StoreError
+from nexudus_sync.store import lock, schema, sqlite
+
+
+class Store:
+    """An open store, made by `Store.open`.
+
+    `after_commit`, when set, is called after every commit of `session()`: the seam at which the crash tests end a
+    process.
+    """
+
+    def __init__(self, engine: Engine, label: str, lock_path: Path | None) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(**{sqlite.READ_ONLY: True})
+        self._label = label
+        self._lock_path = lock_path
+        self.after_commit: Callable[[], None] | None = None
+
+    @classmethod
+    def open(cls, url: str, *, base_dir: Path | None = None) -> Self:
+        """Open the database at `url`, create it if it is missing, and bring it to this version's schema.
+
+        `url` is SQLAlchemy's; a relative SQLite path counts from `base_dir` (the current folder when None).
+        "sqlite://" is a store in memory. Raises StoreError when it cannot be opened, is no store, or is a newer
+        version's.
+        """
+        parsed, folder = _parse(url), base_dir or Path()
+        if parsed.get_backend_name() != "sqlite":
+            return cls._open_server(parsed, folder)
+        if parsed.database in (None, "", ":memory:"):
+            memory = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+            return cls(_sqlite_engine(parsed, **memory), "the store in memory", None)._prepared()
+        label = str(parsed.database)
+        path = (folder / label).resolve()
+        sqlite.create_file(path, label)
+        engine = _sqlite_engine(parsed.set(database=str(path)))
+        return cls(engine, label, path.with_name(f"{path.name}.lock"))._prepared(path)
+
+    @classmethod
+    def _open_server(cls, url: URL, folder: Path) -> Self:
+        try:
+            engine = create_engine(url)
+        except (NoSuchModuleError, ModuleNotFoundError) as error:
+            raise StoreError(f"[store] url: the driver of {url.drivername} is not installed; use sqlite") from error
+        where = f"{url.drivername}://{url.host or ''}/{url.database or ''}"
+        name = hashlib.sha256(f"{where} {url.port}".encode()).hexdigest()[:16]
+        return cls(engine, where, folder / f"nexudus-sync-{name}.lock")._prepared()
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """One short writing transaction: committed at the end, rolled back on any error.
+
+        Objects stay readable afterwards. Raises StoreError when the disk is full, the database is locked by another
+        process for long, or it cannot be written.
+        """
+        with self._explained(), Session(self._engine, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+        if self.after_commit:
+            self.after_commit()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One reading transaction: one consistent view that never waits for a writer.
+
+        Raises StoreError as `session` does, and for a write in it.
+        """
+        with self._explained(), Session(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the store against other runs of `run`, `sync` and `backfill`, until left or the process ends.
+
+        Raises StoreLocked, naming the holder's process, when another run holds it. A store in memory needs no lock.
+        """
+        return nullcontext() if self._lock_path is None else lock.hold(self._lock_path, self._label)
+
+    def close(self) -> None:
+        """Close every connection; a store in memory is gone then."""
+        self._engine.dispose()
+
+    def _prepared(self, path: Path | None = None) -> Self:
+        """Itself, at this version's schema; a database that is no store is left as it was found."""
+        try:
+            with self._explained():
+                with self._reader.connect() as connection:
+                    found = schema.revision(connection, self._label)
+                if path is not None:
+                    sqlite.take_over(self._engine, path, self._label)
+                if found != schema.HEAD:
+                    schema.migrate(self._engine, self._label)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what the database says of its own state into StoreError; a broken constraint is not that."""
+        try:
+            yield
+        except DatabaseError as error:
+            if not (isinstance(error, OperationalError) or type(error) is DatabaseError):
+                raise
+            if isinstance(error.orig, sqlite3.Error):
+                raise StoreError(sqlite.explain(error.orig, self._label, self._lock_path)) from error
+            raise StoreError(f"{self._label}: {' '.join(str(error.orig).split())}") from error
+
+
+def _parse(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        raise StoreError('[store] url is not a database URL; write for example "sqlite:///state.db"') from error
+
+
+def _sqlite_engine(url: URL, **options: Any) -> Engine:
+    engine = create_engine(url, **options)
+    sqlite.set_up(engine)
+    return engine

@@ -1,0 +1,78 @@
+"""Failures: what the sync could not carry over, kept with its reason until it succeeds or is dismissed."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.store.concerning import concerning
+from nexudus_sync.store.tables import Failure
+
+
+def open_failure(
+    session: Session,
+    *,
+    connection: str,
+    kind: str,
+    reason: str,
+    now: datetime,
+    field: str = "",
+    nexudus_id: str = "",
+    crm_id: str = "",
+    retry_after: timedelta | None = None,
+) -> Failure:
+    """Note a failure: one row per (connection, kind, field, nexudus_id, crm_id), however often it happens.
+
+    While it is open, `attempts` counts on; one that was solved or dismissed opens anew with one attempt. The next
+    attempt is due `retry_after` from `now`, None: not tried again by itself.
+    """
+    key: dict[str, Any] = {
+        "connection": connection,
+        "kind": kind,
+        "field": field,
+        "nexudus_id": nexudus_id,
+        "crm_id": crm_id,
+    }
+    failure = session.exec(select(Failure).filter_by(**key)).first()
+    if failure is None:
+        failure = Failure(**key, reason=reason, attempts=0, first_at=now, last_at=now)
+    elif failure.state != "open":
+        failure.state, failure.attempts, failure.first_at = "open", 0, now
+    failure.attempts += 1
+    failure.reason, failure.last_at = reason, now
+    failure.next_attempt = None if retry_after is None else now + retry_after
+    session.add(failure)
+    return failure
+
+
+def solve_failures(
+    session: Session,
+    connection: str,
+    nexudus_id: str,
+    crm_id: str,
+    *,
+    fields: Collection[str] | None = None,
+    kinds: Collection[str] | None = None,
+) -> int:
+    """Mark as solved what was open or dismissed about a pair, of these fields and kinds (None: all).
+
+    Returns how many there were. A failure is about the pair when it names either record.
+    """
+    query = select(Failure).where(col(Failure.state) != "solved", concerning(Failure, connection, nexudus_id, crm_id))
+    if fields is not None:
+        query = query.where(col(Failure.field).in_(fields))
+    if kinds is not None:
+        query = query.where(col(Failure.kind).in_(kinds))
+    solved = session.exec(query).all()
+    for failure in solved:
+        failure.state, failure.next_attempt = "solved", None
+    return len(solved)
+
+
+def due_failures(session: Session, connection: str, now: datetime) -> list[Failure]:
+    """The connection's open failures whose next attempt is due, the longest overdue first."""
+    query = select(Failure).where(
+        col(Failure.state) == "open", col(Failure.connection) == connection, col(Failure.next_attempt) <= now
+    )
+    return list(session.exec(query.order_by(col(Failure.next_attempt), col(Failure.id))))

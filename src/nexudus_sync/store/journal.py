@@ -1,0 +1,89 @@
+"""The journal: intended writes and their outcome. `planned → sent → confirmed`, or else failed or dropped.
+
+The caller commits between the steps: `sent` must be on disk before the call that it announces.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.mapping.sides import Side
+from nexudus_sync.store.tables import Journal
+
+PENDING = ("planned", "sent")
+"""The states of a write whose outcome is not known."""
+
+
+def plan_write(
+    session: Session,
+    *,
+    connection: str,
+    side: Side,
+    kind: str,
+    now: datetime,
+    link_id: int | None = None,
+    nexudus_id: str = "",
+    crm_id: str = "",
+    step: Mapping[str, Any] | None = None,
+    fields: Mapping[str, Any] | None = None,
+) -> Journal:
+    """Note a write to `side` that is to come. `step` and `fields` are what `codec` can write.
+
+    The row has its id once the transaction is committed (or the session flushed).
+    """
+    write = Journal(
+        connection=connection,
+        side=side.value,
+        kind=kind,
+        link_id=link_id,
+        nexudus_id=nexudus_id,
+        crm_id=crm_id,
+        step=dict(step or {}),
+        fields=dict(fields or {}),
+        planned_at=now,
+    )
+    session.add(write)
+    return write
+
+
+def mark_sent(session: Session, journal_id: int, now: datetime) -> Journal:
+    """A planned write is about to be sent. Raises ValueError when it is not (any more) planned."""
+    write = _step(session, journal_id, "planned")
+    write.state, write.sent_at = "sent", now
+    return write
+
+
+def mark_confirmed(session: Session, journal_id: int, now: datetime, outcome: str | None = None) -> Journal:
+    """A sent write is known to be done. Raises ValueError when it was not sent, or is settled."""
+    return _settle(_step(session, journal_id, "sent"), "confirmed", now, outcome)
+
+
+def mark_failed(session: Session, journal_id: int, now: datetime, outcome: str | None = None) -> Journal:
+    """A write was refused, before it was sent or by the system. Raises ValueError when it is settled."""
+    return _settle(_step(session, journal_id, *PENDING), "failed", now, outcome)
+
+
+def mark_dropped(session: Session, journal_id: int, now: datetime, outcome: str | None = None) -> Journal:
+    """A write is known not to have been done and will be planned anew. Raises ValueError when it is settled."""
+    return _settle(_step(session, journal_id, *PENDING), "dropped", now, outcome)
+
+
+def pending(session: Session, connection: str) -> list[Journal]:
+    """The connection's writes without an outcome, planned and sent, in the order they were planned."""
+    query = select(Journal).where(col(Journal.state).in_(PENDING), col(Journal.connection) == connection)
+    return list(session.exec(query.order_by(col(Journal.id))))
+
+
+def _step(session: Session, journal_id: int, *expected: str) -> Journal:
+    write = session.get(Journal, journal_id)
+    if write is None or write.state not in expected:
+        state = "missing" if write is None else write.state
+        raise ValueError(f"journal row {journal_id} is {state}, not {' or '.join(expected)}")
+    return write
+
+
+def _settle(write: Journal, state: str, now: datetime, outcome: str | None) -> Journal:
+    write.state, write.done_at, write.outcome = state, now, outcome
+    return write

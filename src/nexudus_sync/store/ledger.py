@@ -1,0 +1,150 @@
+"""The request budget on disk: how many calls were leased under one login, so that every process keeps to one budget.
+
+A process leases calls before it makes them, and a lease is counted as spent from then on, whether it is used or not:
+a process that is killed gets nothing back early. A lease ends with the second after the one it was taken in, so a
+count of a second says to within two seconds when its calls were made. Older counts are kept by the minute, then by the
+hour.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.clock import Clock
+from nexudus_sync.store.tables import Spent
+
+LEASE_SECONDS = 2
+"""A lease may be used in the second it was taken in and in the next."""
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+# Counts by the minute must be out of every window of a minute, and so on: they would be too coarse for it.
+_MARGIN = 10
+_LOW = ":low"
+_COLUMNS = ("calls", "writes", "creations")
+
+Counts = Counter[str]
+"""How many, by kind: "calls" (all of them), "writes", "creations"; of low priority: "low_calls", "low_writes"."""
+
+
+class Transactions(Protocol):
+    """What the ledger needs of a store."""
+
+    def session(self) -> AbstractContextManager[Session]:
+        """One transaction that locks others out from its first statement on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What was leased from `start` (epoch seconds) on, for `length` seconds."""
+
+    start: int
+    length: int
+    counts: Counts
+
+    @property
+    def until(self) -> int:
+        """The epoch second by which every call of it has been made."""
+        return self.start + self.length + LEASE_SECONDS - 1
+
+
+class Page:
+    """The counts of one lane within one transaction, tidied up.
+
+    `now` is the moment in epoch seconds, `monotonic` the same on the monotonic clock.
+    """
+
+    def __init__(self, session: Session, lane: str, clock: Clock) -> None:
+        self._session, self._lane = session, lane
+        found = session.exec(select(Spent).where(col(Spent.lane).in_((lane, lane + _LOW)))).all()
+        # Read only now that nobody else can write: so no count is of a later moment, unless the clock was set back.
+        self.now, self.monotonic = clock.now().timestamp(), clock.monotonic()
+        self._rows = {(row.lane, row.length, row.start): row for row in found}
+        for row in found:
+            self._tidy(row)
+
+    def buckets(self) -> list[Bucket]:
+        """All that was leased in the last day, a little more than less."""
+        found: dict[tuple[int, int], Counts] = {}
+        for (lane, length, start), row in self._rows.items():
+            counts = found.setdefault((start, length), Counter())
+            for column in _COLUMNS:
+                counts[_kind(lane, column)] += getattr(row, column)
+        return [Bucket(start, length, counts) for (start, length), counts in found.items()]
+
+    def lease(self, counts: Counts) -> int:
+        """Count a lease; the second it is counted in, which `give_back` wants to know."""
+        second = int(self.now)
+        self._change(second, counts)
+        return second
+
+    def give_back(self, second: int, counts: Counts) -> None:
+        """Take back what was leased in that second and not used. A lease of more than a minute ago stays spent."""
+        if (self._lane, 1, second) in self._rows:
+            self._change(second, Counter({kind: -count for kind, count in counts.items()}))
+
+    def _change(self, second: int, counts: Counts) -> None:
+        for kind, count in counts.items():
+            lane = self._lane + _LOW if kind.startswith("low_") else self._lane
+            row, column = self._row(lane, 1, second), kind.removeprefix("low_")
+            setattr(row, column, max(0, getattr(row, column) + count))
+
+    def _row(self, lane: str, length: int, start: int) -> Spent:
+        key = lane, length, start
+        if key not in self._rows:
+            self._rows[key] = Spent(lane=lane, length=length, start=start)
+            self._session.add(self._rows[key])
+        return self._rows[key]
+
+    def _tidy(self, row: Spent) -> None:
+        """Merge a row into a coarser one when it is old enough, and delete it when no window sees it any more."""
+        if row.start > self.now:  # the clock was set back: count it as made now
+            length, start = 1, int(self.now)
+        else:
+            length = max(row.length, _length(row.start, self.now))
+            start = row.start - row.start % length
+        gone = start + length + _DAY + _MARGIN < self.now
+        if (length, start) == (row.length, row.start) and not gone:
+            return
+        if not gone:
+            merged = self._row(row.lane, length, start)
+            for column in _COLUMNS:
+                setattr(merged, column, getattr(merged, column) + getattr(row, column))
+        del self._rows[row.lane, row.length, row.start]
+        self._session.delete(row)
+
+
+class Ledger:
+    """The counts of every lane, in a store that several processes may share."""
+
+    def __init__(self, store: Transactions) -> None:
+        self._store = store
+
+    @contextmanager
+    def page(self, lane: str, clock: Clock) -> Iterator[Page]:
+        """The counts of a lane, alone with them; what was changed is kept when the block ends without an error.
+
+        Raises StoreError when the store cannot be used.
+        """
+        with self._store.session() as session:
+            yield Page(session, lane, clock)
+
+
+def fine_since(now: float) -> int:
+    """From this epoch second on, counts are kept by the second; before, by the minute or the hour."""
+    return int(now - _MARGIN) // _MINUTE * _MINUTE - _MINUTE
+
+
+def _length(start: int, now: float) -> int:
+    """The length of the bucket that a count of that age belongs in."""
+    if start >= fine_since(now):
+        return 1
+    return _MINUTE if start >= int(now - _MARGIN) // _HOUR * _HOUR - _HOUR else _HOUR
+
+
+def _kind(lane: str, column: str) -> str:
+    return f"low_{column}" if lane.endswith(_LOW) else column

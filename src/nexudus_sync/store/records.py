@@ -1,0 +1,108 @@
+"""Links, and what the store remembers of every record's last seen state."""
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import sqlalchemy
+from sqlalchemy import ColumnElement, case
+from sqlmodel import Session, col, select
+
+from nexudus_sync.errors import StoreError
+from nexudus_sync.mapping.sides import Side
+from nexudus_sync.store.tables import ConnectionState, Link, Unlinked
+
+
+class Remembered(NamedTuple):
+    """What a record looked like when it was last read: enough to tell whether it must be read again.
+
+    `link_id` is None for a record without a link; `state` is then `Unlinked.state`, else `Link.state`. `identity` is
+    "" on the Nexudus side.
+    """
+
+    link_id: int | None
+    stamp: str
+    digest: str
+    recheck: bool
+    state: str
+    connection: str
+    identity: str = ""
+
+
+def connection_state(session: Session, name: str, crm: str) -> ConnectionState:
+    """The state kept for the connection `name`, made if there is none (so: in a writing transaction the first time).
+
+    Raises StoreError when the store knows the connection with another CRM: its links would be lost from sight, and
+    every record would be created again.
+    """
+    state = session.get(ConnectionState, name)
+    if state is None:
+        state = ConnectionState(name=name, crm=crm)
+        session.add(state)
+        session.flush()
+    elif state.crm != crm:
+        raise StoreError(
+            f"connection {name}: the store knows it with crm {state.crm!r}, not {crm!r}; give this one another name"
+        )
+    return state
+
+
+def links(session: Session, connection: str, states: Collection[str] = ("active",)) -> list[Link]:
+    """The connection's links in one of `states`, oldest first, snapshots and all (see `remembered` for a slim view)."""
+    query = select(Link).where(col(Link.connection) == connection, col(Link.state).in_(states))
+    return list(session.exec(query.order_by(col(Link.id))))
+
+
+def link_by(
+    session: Session,
+    crm: str,
+    *,
+    nexudus_id: str | None = None,
+    crm_id: str | None = None,
+    crm_identity: str | None = None,
+) -> Link | None:
+    """The link of a record within one CRM, whichever connection and state it is in; what is None is not looked at.
+
+    Of several that one CRM id bore in turn, one that is not closed comes first, then the newest. Without any id: None.
+    """
+    asked = ((Link.nexudus_id, nexudus_id), (Link.crm_id, crm_id), (Link.crm_identity, crm_identity))
+    terms = [col(column) == value for column, value in asked if value is not None]
+    if nexudus_id is None and crm_id is None:
+        return None
+    query = select(Link).where(col(Link.crm) == crm, *terms)
+    closed_last = case((col(Link.state) == "closed", 1), else_=0)
+    return session.exec(query.order_by(closed_last, col(Link.id).desc())).first()
+
+
+def remembered(session: Session, crm: str, connection: str, side: Side) -> dict[str, Remembered]:
+    """By record id, what is remembered of one side: of every link of the CRM, and of the connection's unlinked records.
+
+    The links of the CRM's other connections are among them, for a record may have moved from their scope into this one.
+    Where an id was borne by several records in turn, the link in force wins over the unlinked record, and that over
+    closed links.
+    """
+    state = col(Link.state)
+    found = _linked(session, crm, side, state == "closed")
+    found.update(_unlinked(session, connection, side))
+    found.update(_linked(session, crm, side, state != "closed"))
+    return found
+
+
+def _linked(session: Session, crm: str, side: Side, which: ColumnElement[bool]) -> dict[str, Remembered]:
+    wanted = ("id", "stamp", "digest", "recheck")
+    record_id, stamp, digest, recheck = (getattr(Link, f"{side.value}_{column}") for column in wanted)
+    identity = col(Link.crm_identity) if side is Side.CRM else sqlalchemy.literal("")
+    row: Any = Link
+    columns = (record_id, row.id, stamp, digest, recheck, row.state, row.connection, identity)
+    return _by_id(session, sqlalchemy.select(*columns).where(row.crm == crm, which).order_by(row.id))
+
+
+def _unlinked(session: Session, connection: str, side: Side) -> dict[str, Remembered]:
+    row: Any = Unlinked
+    no_link = sqlalchemy.null()
+    columns = (row.record_id, no_link, row.stamp, row.digest, row.recheck, row.state, row.connection, row.identity)
+    return _by_id(session, sqlalchemy.select(*columns).where(row.connection == connection, row.side == side.value))
+
+
+def _by_id(session: Session, query: sqlalchemy.Executable) -> dict[str, Remembered]:
+    # On the connection itself: as objects of the session, thousands of rows would cost many times the time and memory.
+    return {row[0]: Remembered(*row[1:]) for row in session.connection().execute(query)}

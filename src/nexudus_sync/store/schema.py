@@ -1,0 +1,53 @@
+"""Brings a database to this version's schema. Alembic is imported only when there is something to migrate.
+
+The schema's history is one file a revision under `migrations/versions`; a new one is also named last in `REVISIONS`,
+and `tests/store/data/make_store.py` writes the sample store that proves later versions can still open it.
+"""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from nexudus_sync.errors import StoreError
+
+REVISIONS: tuple[str, ...] = ("0001",)
+"""Every revision there is, oldest first."""
+HEAD = REVISIONS[-1]
+"""The revision this version works with."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+"""Alembic's script folder, part of the package."""
+
+
+def revision(connection: Connection, label: str) -> str | None:
+    """The revision the database is at; None for an empty one.
+
+    Raises StoreError, naming the store by `label`, for a newer version's store and for a database of something else.
+    """
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        return None
+    if "alembic_version" not in tables:
+        raise StoreError(f"{label} is a database of something else, not a store; change [store] url")
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    if found is not None and found not in REVISIONS:
+        raise StoreError(f"{label} was written by a newer nexudus-sync (schema {found}); upgrade nexudus-sync")
+    return found
+
+
+def migrate(engine: Engine, label: str) -> None:
+    """Bring the database to `HEAD` in one transaction, so that a crash leaves the old schema whole."""
+    with engine.begin() as connection:
+        # Asked again under the write lock: another process may have migrated in between.
+        if revision(connection, label) != HEAD:
+            _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, HEAD)

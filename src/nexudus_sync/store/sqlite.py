@@ -1,0 +1,93 @@
+"""What is SQLite's own: how its file is born, how its connections are set up, and what its errors mean to a person."""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from nexudus_sync.errors import StoreError
+
+BUSY_MS = 5000
+"""How long a transaction waits for another process's, in milliseconds."""
+READ_ONLY = "nexudus_sync_read_only"
+"""The execution option that marks a read-only transaction."""
+
+_FULL_BELOW = 1_000_000  # bytes
+
+
+def create_file(path: Path, label: str) -> None:
+    """Create the file, readable by its owner only, unless there is one.
+
+    SQLite gives its side files (-wal, -shm) the mode of the database file. Raises StoreError when the folder is
+    missing or the file cannot be made.
+    """
+    if not path.parent.is_dir():
+        raise StoreError(f"{label}: the folder {path.parent} does not exist; create it or change [store] url")
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        if not path.is_file():
+            raise StoreError(f"{label} is not a file; change [store] url") from None
+    except OSError as error:
+        raise StoreError(f"{label} cannot be created: {error.strerror}") from error
+
+
+def take_over(engine: Engine, path: Path, label: str) -> None:
+    """Make a file that is known to be a store its owner's alone, and let readers work beside a writer (WAL)."""
+    # By name and never through a descriptor: closing one would drop the locks SQLite holds on the file in this process.
+    if path.stat().st_mode & 0o077:
+        try:
+            path.chmod(0o600)
+        except OSError as error:
+            raise StoreError(f"{label} is open to other users, and its mode stays so: {error.strerror}") from error
+    with closing(engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        for pragma in ("query_only = OFF", "journal_mode = WAL"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+
+def set_up(engine: Engine) -> None:
+    """Make every connection durable, and every transaction that may write take the write lock at once.
+
+    A transaction that began as a reader and then writes could fail at once instead of waiting for its turn.
+    """
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+
+
+def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    # The driver must not begin transactions of its own kind; `_on_begin` does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (f"busy_timeout = {BUSY_MS}", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    reads = bool(connection.get_execution_options().get(READ_ONLY))
+    connection.exec_driver_sql(f"PRAGMA query_only = {int(reads)}")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def explain(error: sqlite3.Error, label: str, beside: Path | None) -> str:
+    """One line for a person about an error of the database `label`; `beside` is a path on its disk, None in memory."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    known = {
+        sqlite3.SQLITE_FULL: "disk full; free some space, nothing of this step was kept",
+        sqlite3.SQLITE_BUSY: f"locked by another process for over {BUSY_MS // 1000} s; try again when it is done",
+        sqlite3.SQLITE_READONLY: "read-only: the file or its folder may not be written, or the transaction only reads",
+        sqlite3.SQLITE_CANTOPEN: "cannot be opened; check the rights of the file and its folder",
+        sqlite3.SQLITE_NOTADB: "is not an SQLite database; change [store] url",
+        sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup",
+    }
+    # A full disk shows as a plain input/output error where SQLite maps a file into memory.
+    if code == sqlite3.SQLITE_IOERR and beside and shutil.disk_usage(beside.parent).free < _FULL_BELOW:
+        code = sqlite3.SQLITE_FULL
+    return f"{label}: {known.get(code) or str(error)}"

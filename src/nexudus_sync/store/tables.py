@@ -1,0 +1,275 @@
+"""The store's tables. Plain, portable SQL: text, integers and UTC moments; JSON is kept as text in `codec`'s form.
+
+Moments are aware UTC in Python and naive UTC in the database (`UtcDateTime`). A change here needs a migration beside
+it.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, Index, Text, TypeDecorator, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from nexudus_sync import codec
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC outside, naive UTC inside. Raises ValueError for a naive moment."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value kept as text; numbers with a fraction come back as Decimal."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """To the database."""
+        return None if value is None else codec.dumps(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """From the database."""
+        return None if value is None else codec.loads(value)
+
+
+class ConnectionState(SQLModel, table=True):
+    """What the store keeps of a configured connection."""
+
+    __tablename__ = "connection_state"
+    name: str = Field(primary_key=True)
+    crm: str
+    nexudus_cursor: str | None = None
+    crm_cursor: str | None = None
+    backfilled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    create_since: str | None = None
+    """YYYY-MM-DD: nothing created before that day is ever created on the other side (`backfill --since`)."""
+    last_success: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_reconcile: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    cycles: int = 0
+    mapping_digest: str = ""
+    """Of the mapping in force at the last cycle: when it changes, what waits for it is looked at again."""
+    mapped_paths: list[str] = Field(default_factory=list, sa_type=Json)
+    """The paths mapped then ("nexudus Name", "crm title"): a new one is a first match of its own for every link."""
+
+
+class Link(SQLModel, table=True):
+    """A pair known to be the same opportunity, with what each side said when they last agreed.
+
+    Unique per CRM and Nexudus id, and per CRM and CRM record. `state`: "active"; "sleeping" (its card lies in no
+    connection's scope); "closed" (one side is gone or a person parted them: neither record is ever created again by
+    itself).
+    """
+
+    __table_args__ = (
+        UniqueConstraint("crm", "nexudus_id", name="uq_link_nexudus"),
+        UniqueConstraint("crm", "crm_id", "crm_identity", name="uq_link_crm"),
+        Index("ix_link_connection", "connection", "state"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    crm: str
+    connection: str
+    nexudus_id: str
+    crm_id: str
+    crm_identity: str = ""
+    state: str = "active"
+    closed_reason: str | None = None
+    nexudus_stamp: str = ""
+    crm_stamp: str = ""
+    nexudus_digest: str = ""
+    crm_digest: str = ""
+    nexudus_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    crm_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    nexudus_recheck: bool = False
+    crm_recheck: bool = False
+    crm_children_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    is_lost: bool = False
+    bounces: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    verified_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When reconcile last read both records whole."""
+    # Last, so that reading the stamps of all links never has to walk over the long values.
+    nexudus_snapshot: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    crm_snapshot: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+
+
+class Unlinked(SQLModel, table=True):
+    """A record of one side that has no counterpart, with what matching needs of it and why it has none.
+
+    `state`: "waiting" (a later cycle takes it up), "ignored" (a person said so), "refused", "old" (before
+    `create_since`), "limit" (left by `backfill --limit`), "unmatched" (several candidates: a person decides).
+    """
+
+    __table_args__ = (Index("ix_unlinked_email", "connection", "side", "email"),)
+    connection: str = Field(primary_key=True)
+    side: str = Field(primary_key=True)
+    record_id: str = Field(primary_key=True)
+    identity: str = ""
+    stamp: str = ""
+    digest: str = ""
+    recheck: bool = False
+    email: str | None = None
+    title: str | None = None
+    is_open: bool = True
+    external_key: str | None = None
+    created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    state: str = "waiting"
+    reason: str | None = None
+
+
+class Journal(SQLModel, table=True):
+    """One intended write. `state`: "planned", "sent" (committed before the call), "confirmed", "failed", "dropped"."""
+
+    __table_args__ = (Index("ix_journal_state", "state", "connection"),)
+    id: int | None = Field(default=None, primary_key=True)
+    connection: str
+    side: str
+    kind: str
+    link_id: int | None = None
+    nexudus_id: str = ""
+    crm_id: str = ""
+    step: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    fields: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    state: str = "planned"
+    planned_at: datetime = Field(sa_type=UtcDateTime)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    looks: int = 0
+    """How many times recovery looked for the outcome and found nothing."""
+    outcome: str | None = None
+
+
+class Conflict(SQLModel, table=True):
+    """A field both sides changed to different values, waiting for a person. Values are canonical, as text or JSON.
+
+    `state`: "open", "resolved" (a person chose `take`; the next cycle carries it out), "closed". `field` "record" is a
+    question of matching or deleting, not of one field.
+    """
+
+    __table_args__ = (
+        Index("ix_conflict_state", "state", "connection"),
+        Index("ix_conflict_record", "nexudus_id", "crm_id"),
+        Index("ix_conflict_crm_record", "crm_id"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    connection: str
+    link_id: int | None = None
+    nexudus_id: str = ""
+    crm_id: str = ""
+    field: str
+    base: Any = Field(default=None, sa_type=Json, nullable=True)
+    nexudus: Any = Field(default=None, sa_type=Json, nullable=True)
+    crm: Any = Field(default=None, sa_type=Json, nullable=True)
+    state: str = "open"
+    take: str | None = None
+    reason: str | None = None
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Failure(SQLModel, table=True):
+    """Something the sync could not carry over. `field` "" concerns the record.
+
+    `state`: "open", "dismissed", "solved".
+    """
+
+    __table_args__ = (
+        Index("ix_failure_state", "state", "connection"),
+        Index("ix_failure_record", "nexudus_id", "crm_id"),
+        Index("ix_failure_crm_record", "crm_id"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    connection: str
+    kind: str
+    field: str = ""
+    reason: str
+    nexudus_id: str = ""
+    crm_id: str = ""
+    attempts: int = 1
+    state: str = "open"
+    first_at: datetime = Field(sa_type=UtcDateTime)
+    last_at: datetime = Field(sa_type=UtcDateTime)
+    next_attempt: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """None: not tried again by itself (a person or a change of the record or the mapping has to come first)."""
+
+
+class History(SQLModel, table=True):
+    """A value the sync wrote: `old` was replaced by `new` on the side opposite to `from_side`.
+
+    `lost` is what a policy overruled.
+    """
+
+    __table_args__ = (Index("ix_history_record", "nexudus_id", "crm_id"),)
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    connection: str
+    field: str
+    old: Any = Field(default=None, sa_type=Json, nullable=True)
+    new: Any = Field(default=None, sa_type=Json, nullable=True)
+    lost: Any = Field(default=None, sa_type=Json, nullable=True)
+    from_side: str
+    nexudus_id: str = ""
+    crm_id: str = ""
+
+
+class Decision(SQLModel, table=True):
+    """What a person asked for at the command line, for the next cycle to carry out.
+
+    `kind`: "link", "unlink", "ignore", "undo".
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    connection: str
+    kind: str
+    args: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    outcome: str | None = None
+
+
+class Brake(SQLModel, table=True):
+    """A stored stop of one connection. `state`: "set", "released" (for one cycle), "gone"."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    connection: str
+    name: str
+    evidence: str
+    state: str = "set"
+    set_at: datetime = Field(sa_type=UtcDateTime)
+    released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Spent(SQLModel, table=True):
+    """Calls made or leased under one credential in one bucket of time (`start`: epoch seconds; `length`: seconds)."""
+
+    lane: str = Field(primary_key=True)
+    length: int = Field(primary_key=True)
+    start: int = Field(primary_key=True)
+    calls: int = 0
+    writes: int = 0
+    creations: int = 0
+
+
+class Fact(SQLModel, table=True):
+    """A thing learnt about a system that outlives the process.
+
+    For example whether its external key sticks, or the page size it honours.
+    """
+
+    system: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    value: Any = Field(default=None, sa_type=Json, nullable=True)

@@ -1,0 +1,94 @@
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlmodel import col, select
+
+from nexudus_sync.store import Store
+from nexudus_sync.store.conflicts import close_conflicts, conflicts, open_conflict
+from nexudus_sync.store.tables import Conflict
+
+LATER = timedelta(minutes=1)
+
+
+def disagree(store: Store, now: datetime, nexudus: Any = "Desk", crm: Any = "Office", **more: Any) -> Conflict:
+    key = {"connection": "london", "nexudus_id": "1", "crm_id": "a", "field": "title", "base": None, **more}
+    with store.session() as session:
+        return open_conflict(session, now=now, nexudus=nexudus, crm=crm, **key)
+
+
+def resolve(store: Store, conflict: Conflict) -> None:
+    with store.session() as session:
+        session.add(conflict)
+        conflict.state, conflict.take = "resolved", "crm"
+
+
+def states(store: Store) -> list[str]:
+    with store.read() as session:
+        return list(session.exec(select(Conflict.state).order_by(col(Conflict.id))))
+
+
+def test_a_conflict_shown_again_is_the_same_one(memory: Store, now: datetime) -> None:
+    first = disagree(memory, now, link_id=7, reason="both changed")
+    again = disagree(memory, now + LATER, crm="Suite", link_id=7)
+    assert again.id == first.id
+    assert (again.nexudus, again.crm, again.opened_at, again.reason) == ("Desk", "Suite", now, None)
+
+
+@pytest.mark.parametrize("value", ["Office", Decimal("12.50"), ["Price", "Location"], ("Price", "Location"), None])
+def test_a_resolution_holds_while_both_sides_say_what_was_shown(value: Any, memory: Store, now: datetime) -> None:
+    resolve(memory, disagree(memory, now, crm=value))
+    kept = disagree(memory, now + LATER, crm=value)
+    assert (kept.state, kept.take) == ("resolved", "crm")
+
+
+@pytest.mark.parametrize("moved", [{"nexudus": "Room"}, {"crm": "Room"}])
+def test_a_resolution_falls_when_a_side_moved_on(moved: dict[str, str], memory: Store, now: datetime) -> None:
+    resolve(memory, disagree(memory, now))
+    reopened = disagree(memory, now + LATER, **moved)
+    assert (reopened.state, reopened.take) == ("open", None)
+
+
+def test_after_it_was_closed_the_same_disagreement_is_a_new_conflict(memory: Store, now: datetime) -> None:
+    first = disagree(memory, now)
+    with memory.session() as session:
+        assert close_conflicts(session, "london", "1", "a", now=now + LATER) == 1
+    assert disagree(memory, now + 2 * LATER).id != first.id
+    assert states(memory) == ["closed", "open"]
+    with memory.read() as session:
+        assert conflicts(session, "closed")[0].closed_at == now + LATER
+
+
+@pytest.mark.parametrize("other", ["connection", "field", "nexudus_id", "crm_id"])
+def test_a_conflict_that_differs_in_its_key_is_another(other: str, memory: Store, now: datetime) -> None:
+    assert disagree(memory, now).id != disagree(memory, now, **{other: "other"}).id
+
+
+def test_closing_takes_open_and_resolved_ones_that_name_either_record(memory: Store, now: datetime) -> None:
+    resolve(memory, disagree(memory, now))
+    disagree(memory, now, field="record", crm_id="")
+    disagree(memory, now, nexudus_id="", field="status")
+    disagree(memory, now, nexudus_id="2", crm_id="b")
+    disagree(memory, now, connection="paris")
+    with memory.session() as session:
+        assert close_conflicts(session, "london", "1", "a", now=now) == 3
+    assert states(memory) == ["closed", "closed", "closed", "open", "open"]
+
+
+def test_closing_can_be_narrowed_to_fields(memory: Store, now: datetime) -> None:
+    disagree(memory, now)
+    disagree(memory, now, field="status")
+    with memory.session() as session:
+        assert close_conflicts(session, "london", "1", "a", now=now, fields={"status", "notes"}) == 1
+        assert [row.field for row in conflicts(session)] == ["title"]
+
+
+def test_conflicts_are_listed_by_state_and_connection_oldest_first(memory: Store, now: datetime) -> None:
+    disagree(memory, now)
+    disagree(memory, now, connection="paris")
+    resolve(memory, disagree(memory, now, field="status"))
+    with memory.read() as session:
+        assert [row.connection for row in conflicts(session)] == ["london", "paris"]
+        assert [row.connection for row in conflicts(session, connection="paris")] == ["paris"]
+        assert [row.field for row in conflicts(session, "resolved")] == ["status"]

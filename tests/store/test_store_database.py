@@ -1,0 +1,266 @@
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from sqlalchemy import delete
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
+from sqlmodel import select
+
+from nexudus_sync.errors import StoreError, StoreLocked
+from nexudus_sync.store import Store, sqlite
+from nexudus_sync.store.tables import Brake, Fact
+
+
+class ElsewhereDialect(SQLiteDialect_pysqlite):
+    """Stands for a database server: its URL is not SQLite's."""
+
+    supports_statement_cache = True
+
+
+registry.register("elsewhere", __name__, "ElsewhereDialect")
+
+
+def put(store: Store, key: str) -> None:
+    with store.session() as session:
+        session.add(Fact(system="nexudus", key=key))
+
+
+def keys(store: Store) -> list[str]:
+    with store.read() as session:
+        return [fact.key for fact in session.exec(select(Fact))]
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_what_was_committed_is_there_after_reopening(tmp_path: Path) -> None:
+    for key in ("first", "second"):
+        store = Store.open("sqlite:///state.db", base_dir=tmp_path)
+        put(store, key)
+        store.close()
+    with closing(Store.open(f"sqlite:///{tmp_path / 'state.db'}")) as store:
+        assert keys(store) == ["first", "second"]
+
+
+def test_a_store_in_memory_is_gone_when_closed() -> None:
+    for _ in range(2):
+        store = Store.open("sqlite://")
+        put(store, "page size")
+        assert keys(store) == ["page size"]
+        store.close()
+
+
+def test_every_file_is_the_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        store = Store.open("sqlite:///state.db", base_dir=tmp_path)
+        put(store, "page size")
+        with store.lock():
+            found = {path.name: mode(path) for path in tmp_path.iterdir()}
+        store.close()
+    finally:
+        os.umask(before)
+    assert found == dict.fromkeys(["state.db", "state.db-wal", "state.db-shm", "state.db.lock"], 0o600)
+
+
+def test_a_store_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    Store.open("sqlite:///state.db", base_dir=tmp_path).close()
+    (tmp_path / "state.db").chmod(0o644)
+    Store.open("sqlite:///state.db", base_dir=tmp_path).close()
+    assert mode(tmp_path / "state.db") == 0o600
+
+
+def test_a_mode_that_cannot_be_changed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Store.open("sqlite:///state.db", base_dir=tmp_path).close()
+    (tmp_path / "state.db").chmod(0o644)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(StoreError, match=r"^state\.db is open to other users, .*: Operation not permitted$"):
+        Store.open("sqlite:///state.db", base_dir=tmp_path)
+
+
+def test_connections_are_durable_and_keep_foreign_keys(on_disk: Store) -> None:
+    with on_disk.session() as session:
+        found = {
+            name: session.connection().exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"^data/state\.db: the folder .*data does not exist; create it"):
+        Store.open("sqlite:///data/state.db", base_dir=tmp_path)
+
+
+def test_a_folder_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "state.db").mkdir()
+    with pytest.raises(StoreError, match=r"^state\.db is not a file"):
+        Store.open("sqlite:///state.db", base_dir=tmp_path)
+
+
+def test_a_file_that_cannot_be_created_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be created: File name too long"):
+        Store.open(f"sqlite:///{'x' * 300}", base_dir=tmp_path)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_text("[store]\n" * 200)
+    with pytest.raises(StoreError, match=r"^state\.db: is not an SQLite database; change \[store\] url$"):
+        Store.open("sqlite:///state.db", base_dir=tmp_path)
+    assert (tmp_path / "state.db").read_text() == "[store]\n" * 200
+
+
+def test_another_programs_database_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE account (id INTEGER)")
+    path.chmod(0o640)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=r"^accounts\.db is a database of something else"):
+        Store.open("sqlite:///accounts.db", base_dir=tmp_path)
+    assert (path.read_bytes(), mode(path)) == (before, 0o640)
+
+
+@pytest.mark.parametrize("url", ["", "state.db", "mysql+none://joe:hunter2@host/db", "nothing://joe:hunter2@host/db"])
+def test_a_url_that_opens_nothing_is_one_line_without_its_password(url: str) -> None:
+    with pytest.raises(StoreError, match=r"^\[store\] url") as caught:
+        Store.open(url)
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_error_rolls_the_whole_session_back(on_disk: Store) -> None:
+    put(on_disk, "kept")
+
+    def fail_halfway() -> None:
+        with on_disk.session() as session:
+            session.add(Fact(system="nexudus", key="lost"))
+            session.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
+    assert keys(on_disk) == ["kept"]
+
+
+def test_objects_stay_readable_after_the_commit(on_disk: Store) -> None:
+    with on_disk.session() as session:
+        fact = Fact(system="nexudus", key="page size", value={"rows": 100})
+        session.add(fact)
+    assert fact.value == {"rows": 100}
+
+
+def test_after_commit_is_called_after_each_commit_and_only_then(on_disk: Store) -> None:
+    seen: list[list[str]] = []
+    on_disk.after_commit = lambda: seen.append(keys(on_disk))
+    put(on_disk, "one")
+    put(on_disk, "two")
+    with pytest.raises(ZeroDivisionError), on_disk.session():
+        raise ZeroDivisionError
+    assert seen == [["one"], ["one", "two"]]
+
+
+def test_a_reader_sees_one_moment_and_does_not_wait_for_a_writer(on_disk: Store) -> None:
+    put(on_disk, "before")
+    with on_disk.read() as session:
+        assert len(session.exec(select(Fact)).all()) == 1
+        put(on_disk, "meanwhile")
+        assert len(session.exec(select(Fact)).all()) == 1
+    assert keys(on_disk) == ["before", "meanwhile"]
+
+
+def test_a_reader_cannot_write(on_disk: Store) -> None:
+    with on_disk.read() as session:
+        session.add(Fact(system="nexudus", key="page size"))
+        with pytest.raises(OperationalError, match="readonly"):
+            session.flush()
+    with pytest.raises(StoreError, match=r"^state\.db: read-only"), on_disk.read() as session:
+        session.connection().execute(delete(Fact))
+    put(on_disk, "a writer can")
+    assert keys(on_disk) == ["a writer can"]
+
+
+def test_a_writer_takes_its_turn_before_it_reads(
+    on_disk: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_MS", 1)
+    with closing(Store.open("sqlite:///state.db", base_dir=tmp_path)) as other, on_disk.session() as session:
+        session.exec(select(Fact)).all()
+        with pytest.raises(StoreError, match=r"^state\.db: locked by another process"), other.session() as second:
+            second.exec(select(Fact)).all()
+        assert keys(other) == []
+
+
+def test_a_full_disk_is_said_and_nothing_is_kept(on_disk: Store) -> None:
+    put(on_disk, "before")
+    with on_disk.session() as session:
+        pages = session.connection().exec_driver_sql("PRAGMA page_count").scalar_one()
+        session.connection().exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match=r"^state\.db: disk full"), on_disk.session() as session:
+        session.add(Fact(system="nexudus", key="big", value="x" * 100_000))
+    assert keys(on_disk) == ["before"]
+
+
+@pytest.mark.parametrize(("free", "said"), [(0, "disk full"), (10**9, "disk I/O error")])
+def test_an_input_output_error_on_a_full_disk_is_a_full_disk(
+    free: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR | 19 << 8  # SQLITE_IOERR_SHMSIZE
+    monkeypatch.setattr(sqlite.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    assert sqlite.explain(error, "state.db", tmp_path / "state.db.lock").startswith(f"state.db: {said}")
+
+
+def test_a_broken_constraint_is_not_taken_for_a_broken_store(on_disk: Store) -> None:
+    put(on_disk, "page size")
+    with pytest.raises(IntegrityError):
+        put(on_disk, "page size")
+
+
+def test_a_moment_without_a_zone_is_refused(on_disk: Store) -> None:
+    naive = datetime(2026, 3, 2)  # noqa: DTZ001
+    with pytest.raises(StatementError, match="without a time zone"), on_disk.session() as session:
+        session.add(Brake(connection="london", name="mass-delete", evidence="", set_at=naive))
+
+
+def test_another_database_is_locked_by_a_file_in_the_base_folder(tmp_path: Path) -> None:
+    store = Store.open("elsewhere://", base_dir=tmp_path)
+    other = Store.open("elsewhere://", base_dir=tmp_path)
+    with store.lock():
+        (lock_file,) = tmp_path.iterdir()
+        assert lock_file.name.startswith("nexudus-sync-")
+        with pytest.raises(StoreLocked, match="is working on elsewhere:///"), other.lock():
+            pytest.fail("locked twice")
+    other.close()
+    store.close()
+
+
+def test_another_databases_error_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store.open("elsewhere://", base_dir=tmp_path)
+    with pytest.raises(StoreError, match=r"^elsewhere:///: the server closed the connection$"), store.session():
+        raise OperationalError("SELECT 1", {}, RuntimeError("the server\n  closed the connection\n"))
+    store.close()
+
+
+def test_a_current_store_opens_without_the_migration_machinery(on_disk: Store, tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib; from nexudus_sync.store import Store;"
+        "Store.open('sqlite:///state.db', base_dir=pathlib.Path(sys.argv[1])).close();"
+        "print('alembic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

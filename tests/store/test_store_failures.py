@@ -1,0 +1,106 @@
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+import pytest
+from sqlmodel import col, select
+
+from nexudus_sync.store import Store
+from nexudus_sync.store.failures import due_failures, open_failure, solve_failures
+from nexudus_sync.store.tables import Failure
+
+MINUTE = timedelta(minutes=1)
+
+
+def fail(store: Store, now: datetime, retry_after: timedelta | None = None, **more: str) -> Failure:
+    key = {"connection": "london", "kind": "unmapped", "reason": "no stage Tour", "nexudus_id": "1", **more}
+    with store.session() as session:
+        return open_failure(session, now=now, retry_after=retry_after, **key)
+
+
+def states(store: Store) -> list[str]:
+    with store.read() as session:
+        return list(session.exec(select(Failure.state).order_by(col(Failure.id))))
+
+
+def test_the_same_failure_is_one_row_that_counts_its_attempts(memory: Store, now: datetime) -> None:
+    first = fail(memory, now, field="sales_stage", retry_after=MINUTE)
+    assert (first.attempts, first.next_attempt) == (1, now + MINUTE)
+    again = fail(memory, now + MINUTE, field="sales_stage", reason="no stage Visit")
+    assert (again.id, again.attempts, again.reason) == (first.id, 2, "no stage Visit")
+    assert (again.first_at, again.last_at, again.next_attempt) == (now, now + MINUTE, None)
+
+
+@pytest.mark.parametrize("other", ["connection", "kind", "field", "nexudus_id", "crm_id"])
+def test_a_failure_that_differs_in_its_key_is_another(other: str, memory: Store, now: datetime) -> None:
+    assert fail(memory, now).id != fail(memory, now, **{other: "other"}).id
+
+
+def test_failures_noted_in_one_transaction_are_told_apart(memory: Store, now: datetime) -> None:
+    with memory.session() as session:
+        for field in ("title", "status", "title"):
+            open_failure(session, connection="london", kind="unmapped", field=field, reason="", now=now)
+    assert states(memory) == ["open", "open"]
+
+
+@pytest.mark.parametrize("state", ["solved", "dismissed"])
+def test_a_settled_failure_that_comes_back_opens_anew(state: str, memory: Store, now: datetime) -> None:
+    fail(memory, now)
+    settled = fail(memory, now)
+    with memory.session() as session:
+        session.add(settled)
+        settled.state = state
+    again = fail(memory, now + MINUTE)
+    assert (again.id, again.state, again.attempts, again.first_at) == (settled.id, "open", 1, now + MINUTE)
+
+
+def test_solving_takes_what_names_either_record(memory: Store, now: datetime) -> None:
+    fail(memory, now)
+    fail(memory, now, nexudus_id="", crm_id="a")
+    fail(memory, now, nexudus_id="2", crm_id="b")
+    fail(memory, now, nexudus_id="")
+    fail(memory, now, connection="paris")
+    with memory.session() as session:
+        assert solve_failures(session, "london", "1", "a") == 2
+        assert solve_failures(session, "london", "1", "a") == 0
+    assert states(memory) == ["solved", "solved", "open", "open", "open"]
+
+
+def test_solving_without_a_record_takes_what_concerns_the_connection(memory: Store, now: datetime) -> None:
+    fail(memory, now)
+    fail(memory, now, nexudus_id="")
+    with memory.session() as session:
+        assert solve_failures(session, "london", "", "") == 1
+    assert states(memory) == ["open", "solved"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "kinds", "left"),
+    [
+        (None, None, []),
+        ({"title"}, None, ["status"]),
+        (None, {"unmapped"}, ["status"]),
+        ({"status"}, {"unmapped"}, ["title", "status"]),
+        (set(), None, ["title", "status"]),
+    ],
+)
+def test_solving_can_be_narrowed_to_fields_and_kinds(
+    fields: Collection[str] | None, kinds: Collection[str] | None, left: list[str], memory: Store, now: datetime
+) -> None:
+    fail(memory, now, field="title")
+    fail(memory, now, field="status", kind="refused")
+    with memory.session() as session:
+        solve_failures(session, "london", "1", "", fields=fields, kinds=kinds)
+    with memory.read() as session:
+        assert list(session.exec(select(Failure.field).where(Failure.state == "open"))) == left
+
+
+def test_due_are_the_open_ones_whose_moment_has_come_longest_overdue_first(memory: Store, now: datetime) -> None:
+    fail(memory, now, field="later", retry_after=2 * MINUTE)
+    fail(memory, now, field="second", retry_after=MINUTE)
+    fail(memory, now, field="first", retry_after=timedelta())
+    fail(memory, now, field="never")
+    fail(memory, now, field="elsewhere", connection="paris", retry_after=MINUTE)
+    fail(memory, now, field="solved", retry_after=MINUTE)
+    with memory.session() as session:
+        solve_failures(session, "london", "1", "", fields={"solved"})
+        assert [row.field for row in due_failures(session, "london", now + MINUTE)] == ["first", "second"]

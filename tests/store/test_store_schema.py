@@ -1,0 +1,104 @@
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlmodel import Session, SQLModel, select
+
+from nexudus_sync.errors import StoreError
+from nexudus_sync.store import Store, schema
+from nexudus_sync.store.tables import Conflict, ConnectionState, Journal, Link
+
+DATA = Path(__file__).parent / "data"
+
+
+def tables_of(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def test_the_named_revisions_are_the_ones_there_are() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    scripts = ScriptDirectory.from_config(config)
+    found = [script.revision for script in scripts.walk_revisions()]
+    assert tuple(reversed(found)) == schema.REVISIONS
+    assert scripts.get_heads() == [schema.HEAD]
+
+
+def test_a_migrated_store_is_what_the_tables_describe(on_disk: Store, tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'state.db'}")
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
+    engine.dispose()
+    assert differences == []
+
+
+@pytest.mark.parametrize("revision", schema.REVISIONS)
+def test_a_store_of_each_release_opens_with_all_it_held(revision: str, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        connection.executescript((DATA / f"store_{revision}.sql").read_text(encoding="utf-8"))
+    with closing(Store.open("sqlite:///state.db", base_dir=tmp_path)) as store, store.read() as session:
+        assert_holds_one_row_a_table(session)
+
+
+def assert_holds_one_row_a_table(session: Session) -> None:
+    for table in SQLModel.metadata.sorted_tables:
+        assert len(session.connection().execute(table.select()).all()) == 1, table.name
+    link = session.exec(select(Link)).one()
+    assert link.nexudus_snapshot == {"Name": "Café – desk", "Value": Decimal("1200.50"), "DueDate": None}
+    assert link.created_at == datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    assert session.exec(select(ConnectionState)).one().cycles == 3
+    assert session.exec(select(Journal)).one().state == "planned"
+    conflict = session.exec(select(Conflict)).one()
+    assert (conflict.base, conflict.nexudus, conflict.crm) == (None, Decimal("10.10"), 12)
+
+
+def test_a_newer_versions_store_is_refused(on_disk: Store, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    with pytest.raises(StoreError, match=r"^state\.db was written by a newer nexudus-sync \(schema 9999\); upgrade"):
+        Store.open("sqlite:///state.db", base_dir=tmp_path)
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgrade = schema._upgrade
+
+    def upgrade_and_fail(connection: object) -> None:
+        upgrade(connection)  # type: ignore[arg-type]
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(schema, "_upgrade", upgrade_and_fail)
+    with pytest.raises(ZeroDivisionError):
+        Store.open("sqlite:///state.db", base_dir=tmp_path)
+    assert tables_of(tmp_path / "state.db") == set()
+    monkeypatch.undo()
+    Store.open("sqlite:///state.db", base_dir=tmp_path).close()
+    assert "link" in tables_of(tmp_path / "state.db")
+
+
+def test_a_store_that_another_process_just_migrated_is_not_migrated_again(
+    on_disk: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, seen = schema.revision, iter([None])
+
+    def late_look(connection: object, label: str) -> str | None:
+        return next(seen, look(connection, label))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(schema, "revision", late_look)
+    monkeypatch.setattr(schema, "_upgrade", lambda _: pytest.fail("migrated again"))
+    Store.open("sqlite:///state.db", base_dir=tmp_path).close()
+
+
+def test_a_folder_with_a_percent_sign_holds_a_store(tmp_path: Path) -> None:
+    (tmp_path / "50%s").mkdir()
+    Store.open("sqlite:///state.db", base_dir=tmp_path / "50%s").close()
+    assert "link" in tables_of(tmp_path / "50%s" / "state.db")
