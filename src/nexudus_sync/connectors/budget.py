@@ -1,0 +1,262 @@
+"""The request budget: who may call next, and when, so that no limit of a system is ever exceeded.
+
+A server counts a call when it arrives, which is not when it was sent: two calls a second apart may arrive closer. So
+every window is stretched by how much the latencies of late differ.
+"""
+
+import asyncio
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field
+
+from nexudus_sync.clock import Clock, SystemClock
+from nexudus_sync.connectors.base import Priority
+from nexudus_sync.connectors.spending import Blocked, Spending
+from nexudus_sync.connectors.window import Window
+from nexudus_sync.store.ledger import Ledger
+
+_LOW = frozenset({Priority.RECONCILE, Priority.BACKFILL})
+_SHARE = 70  # percent of the long windows that low priorities may use
+_FLOOR = 50  # of so many calls made while a low priority waits, one is its own
+_TICK = 0.001
+_LONG_WAIT = 90.0  # seconds; waiting for the next minute is the usual pace and not worth a line
+
+_Limit = Annotated[int, Field(gt=0, strict=True)]
+
+
+class Limits(BaseModel):
+    """How many calls a system allows in any second, minute, hour or day; None is without limit.
+
+    `writes_…` are all calls but GET. The numbers of Nexudus are on its page about rate limits; about 50 customer
+    creations a day is what its users report.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    per_second: _Limit | None = None
+    per_minute: _Limit | None = None
+    per_hour: _Limit | None = None
+    per_day: _Limit | None = None
+    writes_per_minute: _Limit | None = None
+    writes_per_day: _Limit | None = None
+    customer_creations_per_day: _Limit | None = None
+
+
+class Budget(Protocol):
+    """What a client asks before every call."""
+
+    async def acquire(self, *, write: bool, creation: bool, priority: Priority) -> None:
+        """Wait until one call may be made. `write`: not a GET; `creation`: it creates a customer.
+
+        Raises LimitReached when the day's customer creations are used up.
+        """
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Let no call be made for so long: the server asked for it."""
+        ...
+
+    def observe(self, latency: float) -> None:
+        """Take note of how many seconds a call took."""
+        ...
+
+    def close(self) -> None:
+        """Give back what was leased and not used."""
+        ...
+
+
+class Unlimited:
+    """The budget of a system whose limits are not known: only `pause` holds calls back."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._paused_until = float("-inf")
+
+    async def acquire(self, *, write: bool, creation: bool, priority: Priority) -> None:
+        """Wait until no pause is in force."""
+        while (seconds := self._paused_until - self._clock.monotonic()) > 0:
+            await self._clock.sleep(max(seconds, _TICK))
+
+    def pause(self, seconds: float) -> None:
+        """Let no call be made for so long."""
+        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+
+    def observe(self, latency: float) -> None:
+        """Latencies make no difference here."""
+
+    def close(self) -> None:
+        """Nothing was leased."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    kinds: tuple[str, ...]
+    priority: Priority
+    turn: int
+    granted: asyncio.Future[None]
+    told: bool = False
+    """The log already says that it waits for long."""
+
+
+class Limiter:
+    """Keeps to `limits` by sliding windows, across processes and restarts where it has a ledger.
+
+    Calls of higher priority go first. RECONCILE and BACKFILL together use at most 70 % of the hour and the day; while
+    one of them waits, one call in fifty is its own, so that it always gets on. `lane` names the login in the ledger
+    (see `lane_of`), `system` the system in errors and logs.
+    """
+
+    def __init__(
+        self, limits: Limits, *, clock: Clock, ledger: Ledger | None, lane: str, system: str = "request budget"
+    ) -> None:
+        self._spending = Spending(_windows(limits), clock, ledger, lane, system)
+        self._clock = clock
+        self._log = structlog.get_logger(system=system)
+        self._paused_until = float("-inf")
+        self._waiters: list[_Waiter] = []
+        self._turn = 0
+        self._passed: Counter[Priority] = Counter()
+        """How many calls went ahead of each low priority since it last had one."""
+        self._next = self._wake_at = float("inf")
+        self._alarm: asyncio.Task[None] | None = None
+
+    async def acquire(self, *, write: bool, creation: bool, priority: Priority) -> None:
+        """Wait until one call may be made.
+
+        Raises LimitReached when the day's customer creations are used up, StoreError when the ledger cannot be used.
+        """
+        self._turn += 1
+        granted = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(_kinds(write, creation, priority), priority, self._turn, granted)
+        self._waiters.append(waiter)
+        self._serve()
+        self._set_alarm()
+        try:
+            await granted
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            if not self._waiters and self._alarm is not None:
+                self._alarm.cancel()
+
+    def pause(self, seconds: float) -> None:
+        """Let no call be made for so long."""
+        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+
+    def observe(self, latency: float) -> None:
+        """Take note of how many seconds a call took."""
+        self._spending.observe(latency)
+
+    def close(self) -> None:
+        """Give back what was leased and not used. Raises StoreError when the ledger cannot be used."""
+        self._spending.close()
+
+    def _set_alarm(self) -> None:
+        """See to it that waiters are served when the next of them may go."""
+        if not self._waiters:
+            return
+        if self._alarm is not None and not self._alarm.done():
+            if self._wake_at <= self._next:
+                return
+            self._alarm.cancel()
+        self._wake_at = self._next
+        self._alarm = asyncio.get_running_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while self._waiters:
+            self._wake_at = self._next
+            await self._clock.sleep(max(self._wake_at - self._clock.monotonic(), _TICK))
+            self._serve()
+
+    def _serve(self) -> None:
+        """Let go every waiter that may, the first in rank first; `_next` is then when to look again."""
+        while self._waiters:
+            if self._clock.monotonic() < self._paused_until:
+                self._next = self._paused_until
+                return
+            self._next = float("inf")
+            if not any(self._settle(waiter) for waiter in self._first_of_each_kind()):
+                return
+
+    def _first_of_each_kind(self) -> list[_Waiter]:
+        """In order of rank; behind one that must wait, those that need the same must wait as well."""
+        first: dict[tuple[str, ...], _Waiter] = {}
+        for waiter in sorted(self._waiters, key=self._rank):
+            first.setdefault(waiter.kinds, waiter)
+        return list(first.values())
+
+    def _rank(self, waiter: _Waiter) -> tuple[bool, Priority, int]:
+        return self._passed[waiter.priority] < _FLOOR, waiter.priority, waiter.turn
+
+    def _settle(self, waiter: _Waiter) -> bool:
+        """Let the waiter go, or fail, if its time has come."""
+        if waiter.granted.done():  # cancelled meanwhile
+            self._waiters.remove(waiter)
+            return True
+        try:
+            blocked = self._spending.spend(waiter.kinds)
+        except Exception as error:
+            # The caller's to handle, whatever it is: raised here it would end the alarm, and the others wait for ever.
+            waiter.granted.set_exception(error)
+        else:
+            if blocked is not None:
+                self._next = min(self._next, blocked.until)
+                self._tell(waiter, blocked)
+                return False
+            self._count_passed(waiter)
+            waiter.granted.set_result(None)
+        self._waiters.remove(waiter)
+        return True
+
+    def _count_passed(self, waiter: _Waiter) -> None:
+        for priority in {other.priority for other in self._waiters} & _LOW:
+            if priority > waiter.priority:
+                self._passed[priority] += 1
+        self._passed[waiter.priority] = 0
+
+    def _tell(self, waiter: _Waiter, blocked: Blocked) -> None:
+        """Say in the log, once a call, that it waits for long."""
+        seconds = blocked.until - self._clock.monotonic()
+        if seconds >= _LONG_WAIT and not waiter.told:
+            waiter.told = True
+            self._log.info("budget.waiting", seconds=round(seconds), limit=blocked.limit, priority=waiter.priority.name)
+
+
+def lane_of(base_url: str, username: str) -> str:
+    """The name of a login's lane in the ledger: limits are counted per login. Tells nothing of the login itself."""
+    return hashlib.sha256(f"{base_url.rstrip('/')}\n{username}".encode()).hexdigest()[:16]
+
+
+def _kinds(write: bool, creation: bool, priority: Priority) -> tuple[str, ...]:
+    """What a call counts as."""
+    kinds = ["calls"] + ["writes"] * write + ["creations"] * creation
+    if priority in _LOW:
+        kinds += ["low_calls"] + ["low_writes"] * write
+    return tuple(kinds)
+
+
+def _windows(limits: Limits) -> list[Window]:
+    """A window for each limit there is, and one for the low priorities' share of each long one."""
+    table = (
+        ("calls", 1, "per_second"),
+        ("calls", 60, "per_minute"),
+        ("calls", 3600, "per_hour"),
+        ("calls", 86400, "per_day"),
+        ("writes", 60, "writes_per_minute"),
+        ("writes", 86400, "writes_per_day"),
+        ("creations", 86400, "customer_creations_per_day"),
+    )
+    windows = []
+    for kind, seconds, name in table:
+        limit = getattr(limits, name)
+        if limit is None:
+            continue
+        windows.append(Window(kind, seconds, limit, name))
+        if seconds >= 3600 and kind != "creations":
+            share = max(1, limit * _SHARE // 100)
+            windows.append(Window(f"low_{kind}", seconds, share, f"{_SHARE} % of {name}"))
+    return windows

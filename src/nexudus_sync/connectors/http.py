@@ -1,0 +1,358 @@
+"""The way to a system: a client that logs in, keeps to the request budget, waits out throttling and retries reads.
+
+A read is repeated until it succeeds or the tries are used up. A write is sent once: what fails before the request has
+left is Unavailable, what fails afterwards is OutcomeUnknown. A throttled call was not done, so it is waited out and
+sent again, a write too.
+"""
+
+import asyncio
+import random
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Protocol, TypeVar
+from urllib.parse import unquote
+
+import httpx
+import structlog
+
+from nexudus_sync import codec
+from nexudus_sync.clock import Clock
+from nexudus_sync.connectors.base import Priority
+from nexudus_sync.connectors.budget import Budget
+from nexudus_sync.connectors.offset import ClockOffset, http_date
+from nexudus_sync.errors import ConnectorError, OutcomeUnknown, Unavailable
+
+UNSAID = -1.0
+"""What `Dialect.throttled` returns for a throttled answer that does not say how long to wait."""
+
+TRIES = 4
+_BACKOFF_BASE, _BACKOFF_CAP = 0.5, 20.0
+_SHORTEST_WAIT, _UNSAID_WAIT, _LONGEST_WAIT = 0.1, 5.0, 3600.0
+_THROTTLED_FOR_LONG = 600.0
+_TIMEOUT = httpx.Timeout(connect=10, read=60, write=30, pool=60)
+_NEVER_LEFT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer, its body already read. `path` is the one asked for, without the query."""
+
+    method: str
+    path: str
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    system: str = "the system"
+
+    def json(self) -> Any:
+        """The body, parsed. Raises Unavailable when it is no JSON."""
+        try:
+            return codec.loads(self.text)
+        except (ValueError, RecursionError):
+            raise Unavailable(self.system, f"{self.says()} with {self._looks_like()}; try again later") from None
+
+    def says(self) -> str:
+        """What was asked and the status of the answer, as the beginning of an error's text."""
+        return f"{self.method} {self.path} was answered {self.status}"
+
+    def _looks_like(self) -> str:
+        text = self.text.lstrip()
+        if not text:
+            return "nothing in it"
+        return "HTML instead of JSON" if text.startswith("<") else "JSON that is broken or cut off"
+
+
+class Dialect(Protocol):
+    """What differs from system to system in how it answers and how one logs in.
+
+    `headers` and `renew` may call `Http.raw` only: they run one at a time, and `get` or `send` would wait for them.
+    """
+
+    @property
+    def system(self) -> str:
+        """The name a person knows the system by."""
+        ...
+
+    def throttled(self, answer: Answer) -> float | None:
+        """Seconds to wait if the answer means "too many calls" (UNSAID: it does not say how long), else None."""
+        ...
+
+    def error(self, answer: Answer) -> ConnectorError | None:
+        """The error that the answer stands for, None for a success. Asked for every answer that is not throttling.
+
+        For a write, Unavailable says that nothing was written; a 5xx for which it returns None becomes OutcomeUnknown.
+        """
+        ...
+
+    async def headers(self, http: "Http") -> Mapping[str, str]:
+        """The headers that authorise a call; logs in first where that is needed."""
+        ...
+
+    async def renew(self, http: "Http") -> bool:
+        """Log in anew after a 401; False when there is nothing to renew."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    method: str
+    path: str
+    params: Mapping[str, str] | None
+    priority: Priority
+    body: Mapping[str, Any] = field(default_factory=dict)
+    """How the body is passed to httpx; empty for none."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    creation: bool = False
+    repeatable: bool = True
+    """Doing it twice does no harm (reads, logging in)."""
+
+
+class _Passing(Unavailable):
+    """A failure that another try may get over; the loop around the tries ends it as a plain Unavailable."""
+
+
+class Http:
+    """One system's HTTP client.
+
+    `calls` counts what was sent, by "METHOD path" with ids replaced by {id}. TLS is always verified, no redirect is
+    followed (it could carry the token elsewhere) and no cookie is kept.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        dialect: Dialect,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        budget: Budget,
+        transport: httpx.AsyncBaseTransport | None = None,
+        log: Any = None,
+    ) -> None:
+        self._dialect, self._clock, self._rng, self._budget = dialect, clock, rng, budget
+        self._log = log or structlog.get_logger(system=dialect.system)
+        self._client = httpx.AsyncClient(
+            base_url=base_url,
+            timeout=_TIMEOUT,
+            transport=transport,
+            follow_redirects=False,
+            headers={"Accept": "application/json", "User-Agent": "nexudus-sync"},
+            # A session cookie would outlive the token it came with, and Frappe then asks for a CSRF token as well.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+        self._offset = ClockOffset()
+        self._login = asyncio.Lock()
+        self._logins = 0
+        self.calls: Counter[str] = Counter()
+
+    @property
+    def offset(self) -> float | None:
+        """Seconds the server's clock is ahead of ours, good to half a second; None before the first `Date` header."""
+        return self._offset.seconds
+
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, priority: Priority = Priority.LIVE
+    ) -> Any:
+        """Read; the parsed JSON of the answer.
+
+        Raises what the dialect makes of the answer, and Unavailable when the tries are used up.
+        """
+        call = _Call("GET", path, params, priority)
+
+        async def once() -> Any:
+            answer = await self._authorised(call)
+            try:
+                self._raise_for(answer, Unavailable)
+                return answer.json()
+            except Unavailable as error:
+                raise _Passing(error.system, error.message, error.record) from None
+
+        return await self._retrying(call, once)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        priority: Priority = Priority.LIVE,
+        creation: bool = False,
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Write, once; `body` is sent as JSON, `creation` says that it creates a customer.
+
+        Raises what the dialect makes of the answer; Unavailable when the request never left; OutcomeUnknown when it
+        was sent and no answer came, or one that does not tell (5xx, a redirect, a success without readable JSON).
+        """
+        content = {} if body is None else {"content": codec.dumps(body).encode()}
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        call = _Call(method, path, params, priority, content, kind, creation, repeatable=False)
+        answer = await self._retrying(call, lambda: self._authorised(call))
+        self._raise_for(answer, OutcomeUnknown)
+        if answer.status < 300 and answer.status not in (204, 205):
+            try:
+                answer.json()
+            except Unavailable as error:
+                raise OutcomeUnknown(error.system, error.message) from None
+        return answer
+
+    async def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        priority: Priority = Priority.LIVE,
+    ) -> Answer:
+        """Call without logging in, for logging in: `data` is sent as a form; any answer below 500 is returned as it is.
+
+        Repeated as a read is. Raises Unavailable when the tries are used up.
+        """
+        call = _Call(method, path, None, priority, {} if data is None else {"data": dict(data)}, headers or {})
+
+        async def once() -> Answer:
+            answer = await self._exchange(call, {})
+            if answer.status >= 500:
+                raise _Passing(answer.system, f"{answer.says()}; try again later")
+            return answer
+
+        return await self._retrying(call, once)
+
+    async def aclose(self) -> None:
+        """Close the connections and give back what is left of the budget's leases."""
+        await self._client.aclose()
+        self._budget.close()
+
+    async def _retrying(self, call: _Call, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Make the attempt again after a passing failure, with exponential backoff and full jitter."""
+        tried = 0
+        while True:
+            try:
+                return await attempt()
+            except _Passing as error:
+                tried += 1
+                if tried == TRIES:
+                    raise Unavailable(error.system, error.message, error.record) from error
+            seconds = self._rng.uniform(0, min(_BACKOFF_CAP, _BACKOFF_BASE * 2 ** (tried - 1)))
+            self._log.info("http.retry", method=call.method, path=call.path, tried=tried, seconds=round(seconds, 3))
+            await self._clock.sleep(seconds)
+
+    async def _authorised(self, call: _Call) -> Answer:
+        """The answer to the call with the login's headers; after a 401 once more with a renewed login."""
+        login, headers = await self._headers()
+        answer = await self._exchange(call, headers)
+        if answer.status == 401 and await self._renew(login):
+            _, headers = await self._headers()
+            answer = await self._exchange(call, headers)
+        return answer
+
+    async def _headers(self) -> tuple[int, Mapping[str, str]]:
+        async with self._login:
+            return self._logins, await self._dialect.headers(self)
+
+    async def _renew(self, login: int) -> bool:
+        """Renew the login a call was made with; True also when a call beside this one has done so already."""
+        async with self._login:
+            if self._logins != login:
+                return True
+            renewed = await self._dialect.renew(self)
+            self._logins += renewed
+            return renewed
+
+    async def _exchange(self, call: _Call, headers: Mapping[str, str]) -> Answer:
+        """The first answer that is not throttling. Raises Unavailable after ten minutes of nothing else."""
+        since: float | None = None
+        unsaid = _UNSAID_WAIT
+        while True:
+            await self._budget.acquire(write=call.method != "GET", creation=call.creation, priority=call.priority)
+            answer = await self._once(call, headers)
+            wait = self._dialect.throttled(answer)
+            if wait is None:
+                return answer
+            now = self._clock.monotonic()
+            since = now if since is None else since
+            if now - since > _THROTTLED_FOR_LONG:
+                minutes = round((now - since) / 60)
+                raise Unavailable(
+                    answer.system,
+                    f"{answer.says()} for {minutes} minutes: too many calls; lower the limits in the configuration or "
+                    "stop other programs that use this login",
+                )
+            if not wait >= 0:  # NaN too
+                wait, unsaid = unsaid, unsaid * 2
+            wait = min(max(wait, _SHORTEST_WAIT), _LONGEST_WAIT)
+            self._log.warning(
+                "http.throttled", method=call.method, path=call.path, status=answer.status, seconds=round(wait, 3)
+            )
+            self._budget.pause(wait)
+
+    async def _once(self, call: _Call, headers: Mapping[str, str]) -> Answer:
+        """Send the call and read its answer. Raises _Passing, or OutcomeUnknown for a write that had left."""
+        self.calls[f"{call.method} {_template(call.path)}"] += 1
+        sent, start = self._clock.now(), self._clock.monotonic()
+        try:
+            response = await self._client.request(
+                call.method, call.path, params=call.params, headers={**call.headers, **headers}, **call.body
+            )
+        except httpx.RequestError as error:
+            self._log.info("http.call", method=call.method, path=call.path, failed=type(error).__name__)
+            left = not isinstance(error, _NEVER_LEFT)
+            kind = OutcomeUnknown if left and not call.repeatable else _Passing
+            raise kind(self._dialect.system, _explain(call, error, left)) from error
+        seconds = self._clock.monotonic() - start
+        self._budget.observe(seconds)
+        self._offset.learn(response.headers.get("Date"), sent, self._clock.now())
+        status, text = response.status_code, response.text.removeprefix("\ufeff")
+        self._log.debug("http.call", method=call.method, path=call.path, status=status, seconds=round(seconds, 3))
+        return Answer(call.method, call.path, status, response.headers, text, self._dialect.system)
+
+    def _raise_for(self, answer: Answer, unclear: type[ConnectorError]) -> None:
+        """Raise what the dialect makes of the answer, and `unclear` for one that cannot be a success."""
+        error = self._dialect.error(answer)
+        if error is not None:
+            raise error
+        if answer.status >= 500:
+            raise unclear(answer.system, f"{answer.says()}; try again later")
+        if 300 <= answer.status < 400:
+            raise unclear(answer.system, f"{answer.says()}, a redirect, which is not followed; check base_url")
+
+
+def retry_after(answer: Answer) -> float:
+    """Seconds that `Retry-After` asks to wait (a number, or a date that is counted from the answer's own `Date`).
+
+    UNSAID when it is missing or cannot be read.
+    """
+    said = (answer.headers.get("Retry-After") or "").strip()
+    if re.fullmatch(r"\d+(\.\d*)?|\.\d+", said, re.ASCII):
+        return float(said)
+    until, date = http_date(said), http_date(answer.headers.get("Date"))
+    return UNSAID if until is None or date is None else max(0.0, (until - date).total_seconds())
+
+
+def _template(path: str) -> str:
+    """The path with each part that looks like a record's name replaced by {id}; "v2" names a version of the API."""
+    parts = (unquote(part) for part in path.split("?")[0].split("/"))
+    return "/".join("{id}" if re.search(r"[\d@]", part) and not re.fullmatch(r"v\d+", part) else part for part in parts)
+
+
+def _explain(call: _Call, error: httpx.RequestError, left: bool) -> str:
+    """What went wrong on the way, for a person; the error's own text could hold a proxy's password."""
+    if left:
+        reason = "timed out" if isinstance(error, httpx.TimeoutException) else "the connection broke"
+        return f"{call.method} {call.path}: {reason} ({type(error).__name__}); try again later"
+    detail = f": {' '.join(str(error).split())}" if isinstance(error, httpx.ConnectError) and str(error) else ""
+    return (
+        f"{call.method} {call.path}: cannot be reached ({type(error).__name__}{detail}); check the network and base_url"
+    )

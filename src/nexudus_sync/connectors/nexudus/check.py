@@ -1,0 +1,211 @@
+"""What `check` looks at on Nexudus: login, roles, filters, clocks, what the scope names. Nothing is written."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import select
+
+from nexudus_sync.connectors.base import Check, Scope
+from nexudus_sync.connectors.nexudus import records
+from nexudus_sync.connectors.nexudus.api import NexudusApi
+from nexudus_sync.connectors.nexudus.directory import Board, Directory
+from nexudus_sync.connectors.nexudus.external_key import ExternalKey
+from nexudus_sync.connectors.nexudus.settings import NexudusSettings
+from nexudus_sync.connectors.nexudus.writes import LOCATION_LIMIT
+from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound
+from nexudus_sync.store import Store
+from nexudus_sync.store.tables import Link
+
+_FAR = timedelta(days=3650)
+_RECENT = timedelta(days=7)
+_OFFSET = 120.0
+_NEARLY = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The parts of a connector that are looked at. `start` logs in; `server_now`, `offset` tell the server's time."""
+
+    settings: NexudusSettings
+    api: NexudusApi
+    directory: Directory
+    key: ExternalKey
+    store: Store | None
+    start: Callable[[], Awaitable[None]]
+    server_now: Callable[[], datetime]
+    offset: Callable[[], float | None]
+
+
+async def lines(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
+    """Every finding in turn; a wrong login ends it, since nothing else can be looked at then."""
+    try:
+        await subject.start()
+    except AuthenticationFailed as error:
+        yield Check("login", "fail", error.message, exit_code=error.exit_code)
+        return
+    except ConnectorError as error:
+        yield Check("login", "fail", error.message)
+        return
+    yield Check("login", "ok", f"logged in as {subject.settings.username}")
+    looks = (
+        ("filters", _filters),
+        ("roles", _roles),
+        ("boards and stages", _stages),
+        ("time zone", _time_zone),
+        ("room", _room),
+        ("login's own use", _shared_login),
+    )
+    for name, look in looks:
+        try:
+            async for line in look(subject, scope):
+                yield line
+        except ConnectorError as error:
+            yield Check(name, "fail", error.message, exit_code=error.exit_code)
+    yield _clock(subject)
+    yield _external_key(subject)
+
+
+async def _filters(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
+    """The server ignores filters it does not know: one that must select nothing shows whether it listens."""
+    where = {"from_CrmOpportunity_UpdatedOn": subject.server_now() + _FAR}
+    page = await subject.api.opportunities(where, size=1)
+    if page.total or page.rows:
+        detail = f"a filter for changes in ten years lists {page.total} opportunities; changes cannot be found this way"
+        yield Check("filters", "fail", detail)
+    else:
+        yield Check("filters", "ok", "the filter for changes is obeyed")
+
+
+async def _roles(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
+    page = await subject.api.opportunities(records.scope_filter(scope), size=1)
+    if page.rows:
+        try:
+            await subject.api.opportunity(page.rows[0]["Id"])
+        except NotFound:
+            yield Check("roles", "warn", "the one record looked at vanished in between; check again")
+            return
+        yield Check("roles", "ok", "opportunities can be listed and read")
+    else:
+        yield Check("roles", "ok", "opportunities can be listed; there is none to read in this scope")
+    needed = "CrmOpportunity-Create, -Edit and -Delete and Coworker-Create"
+    yield Check(
+        "roles", "ok", f"{needed} cannot be tried without writing: see that {subject.settings.username} has them"
+    )
+
+
+async def _stages(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
+    await subject.directory.refresh()
+    boards = _boards(subject.directory, scope)
+    if not boards:
+        what = f"board {scope.board_id}" if scope.board_id is not None else f"location {scope.business_id} with a board"
+        yield Check("scope", "fail", f"there is no {what} that this login sees; correct scope", exit_code=2)
+        return
+    yield Check("scope", "ok", ", ".join(f"{board.name} ({len(board.stages)} stages)" for board in boards))
+    yield _home(subject.directory, scope, boards)
+    known = {stage.name.strip().casefold() for board in boards for stage in board.stages}
+    for name in sorted(scope.allow_stages):
+        if name.strip().casefold() not in known:
+            yield Check("allow_stages", "fail", f'no board of the scope has a stage "{name}"', exit_code=2)
+    for line in _acting(boards, scope):
+        yield line
+
+
+def _boards(directory: Directory, scope: Scope) -> list[Board]:
+    if scope.board_id is not None:
+        return [board for board in directory.boards() if board.id == scope.board_id]
+    return [board for board in directory.boards() if board.business_id == scope.business_id]
+
+
+def _home(directory: Directory, scope: Scope, boards: list[Board]) -> Check:
+    home = directory.home(scope)
+    if home is None:
+        choice = (
+            ", ".join(f"{board.id} ({board.name})" for board in boards if not board.archived) or "none is unarchived"
+        )
+        return Check("create_board", "fail", f"set create_board to the board new cards go to: {choice}", exit_code=2)
+    if not home.stages:
+        return Check("create_board", "fail", f"board {home.name} has no stages to create cards in")
+    return Check("create_board", "ok", f"new cards go to {home.name}, stage {home.stages[0].name}")
+
+
+def _acting(boards: list[Board], scope: Scope) -> list[Check]:
+    allowed = {name.strip().casefold() for name in scope.allow_stages}
+    found = []
+    for stage in (stage for board in boards for stage in board.stages):
+        if stage.name.strip().casefold() in allowed:
+            continue
+        if stage.deletes or stage.deactivates:
+            does = "deletes the customer" if stage.deletes else "deactivates the customer's account"
+            found.append(Check("stages", "warn", f'"{stage.name}" {does}: cards are not moved there'))
+        elif stage.acts:
+            does = " and ".join(stage.acts)
+            found.append(Check("stages", "warn", f'"{stage.name}" {does}: entered by live moves, not by a backfill'))
+    return found
+
+
+async def _time_zone(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
+    business_id = subject.directory.business_of(scope)
+    zone = scope.time_zone or (await subject.directory.time_zone(business_id) if business_id else None)
+    if zone is None:
+        detail = f'location {business_id} does not say its time zone; set time_zone, e.g. "Europe/London"'
+        yield Check("time zone", "fail", detail, exit_code=2)
+    else:
+        yield Check("time zone", "ok", f"{zone.key} ({'configured' if scope.time_zone else 'as the location says'})")
+
+
+async def _room(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
+    business_id = subject.directory.business_of(scope)
+    if business_id is None:
+        return
+    page = await subject.api.opportunities(records.scope_filter(Scope(business_id=business_id)), size=1)
+    total = page.total or 0
+    full = total >= LOCATION_LIMIT * _NEARLY
+    detail = (
+        f"{total} of {LOCATION_LIMIT} opportunities{'; creates fail at the limit: remove old ones' if full else ''}"
+    )
+    yield Check("room", "warn" if full else "ok", detail)
+
+
+async def _shared_login(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
+    """`UpdatedBy` is the mark of the sync's own writes: a person who works under the same login would go unseen."""
+    where = {**records.scope_filter(scope), "from_CrmOpportunity_UpdatedOn": subject.server_now() - _RECENT}
+    page = await subject.api.opportunities(where, size=100, order_by="UpdatedOn", direction=-1)
+    login = subject.settings.username
+    known = _linked(subject.store)
+    strange = [
+        row["Id"] for row in page.rows if records.is_login(row.get("UpdatedBy"), login) and str(row["Id"]) not in known
+    ]
+    if strange:
+        detail = (
+            f"{login} changed {len(strange)} cards the sync does not know (e.g. {strange[0]}); use a login of its own"
+        )
+        yield Check("login's own use", "warn", detail)
+    else:
+        yield Check("login's own use", "ok", "no sign of anyone else working under it")
+
+
+def _linked(store: Store | None) -> set[str]:
+    if store is None:
+        return set()
+    with store.read() as session:
+        return set(session.exec(select(Link.nexudus_id)))
+
+
+def _clock(subject: Subject) -> Check:
+    offset = subject.offset()
+    if offset is None:
+        return Check("clock", "warn", "the server does not tell its time")
+    far = abs(offset) > _OFFSET
+    return Check("clock", "warn" if far else "ok", f"the server's clock is {offset:+.0f} s from ours")
+
+
+def _external_key(subject: Subject) -> Check:
+    sticks = subject.key.sticks()
+    if sticks is None:
+        return Check("external key", "ok", "whether SystemId keeps it is seen at the first create")
+    if sticks:
+        return Check("external key", "ok", "SystemId keeps it")
+    return Check(
+        "external key", "warn", "SystemId does not keep it: a create of unknown outcome is found by its content"
+    )

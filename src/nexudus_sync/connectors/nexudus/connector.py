@@ -1,0 +1,210 @@
+"""Nexudus behind the connector protocol: the parts of this package put together for one login."""
+
+import random
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import httpx
+
+from nexudus_sync.clock import Clock
+from nexudus_sync.connectors import currency
+from nexudus_sync.connectors.base import (
+    Check,
+    Draft,
+    Facts,
+    Page,
+    Party,
+    Priority,
+    Record,
+    Refusal,
+    Row,
+    Scope,
+    Stamp,
+    Step,
+    Traits,
+    Written,
+)
+from nexudus_sync.connectors.budget import Limiter, lane_of
+from nexudus_sync.connectors.http import Http
+from nexudus_sync.connectors.nexudus import check, listing, records, safety, steps
+from nexudus_sync.connectors.nexudus.absence import Absence
+from nexudus_sync.connectors.nexudus.api import NexudusApi
+from nexudus_sync.connectors.nexudus.dialect import NexudusDialect
+from nexudus_sync.connectors.nexudus.directory import Board, Directory
+from nexudus_sync.connectors.nexudus.external_key import ExternalKey
+from nexudus_sync.connectors.nexudus.settings import NexudusSettings
+from nexudus_sync.connectors.nexudus.writes import Writer
+from nexudus_sync.errors import NotFound, RoleMissing
+from nexudus_sync.mapping.context import Context
+from nexudus_sync.store import Store
+from nexudus_sync.store.ledger import Ledger
+
+
+class NexudusConnector:
+    """Nexudus under one login. `store` keeps the budget spent and what was learnt; `transport` replaces the network."""
+
+    Settings = NexudusSettings
+    traits = Traits(lists_everything=False, rows_are_whole=False, names_author=True, reads_before_write=True)
+
+    def __init__(
+        self,
+        name: str,
+        settings: NexudusSettings,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        store: Store | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.name = name
+        self._settings = settings
+        self._clock = clock
+        self._store = store
+        lane, ledger = lane_of(settings.base_url, settings.username), None if store is None else Ledger(store)
+        budget = Limiter(settings.limits, clock=clock, ledger=ledger, lane=lane, system=name)
+        self._dialect = NexudusDialect(name, settings, clock)
+        self._http = Http(settings.base_url, self._dialect, clock=clock, rng=rng, budget=budget, transport=transport)
+        self._api = NexudusApi(self._http, name)
+        self._directory = Directory(self._api, clock)
+        self._key = ExternalKey(name, store)
+        self._writer = Writer(name, settings.username, self._api, self._directory, self._key, clock)
+        self._absence = Absence(self._api)
+
+    async def start(self) -> None:
+        """Log in; with Basic only a real call shows it. Raises AuthenticationFailed, RoleMissing, Unavailable."""
+        await self._dialect.headers(self._http)
+        if self._settings.auth == "basic":
+            await self._api.opportunities({}, size=1)
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._http.aclose()
+
+    def clock_offset(self) -> float | None:
+        """Seconds the server's clock is ahead of ours, None before the first answer."""
+        return self._http.offset
+
+    async def check(self, scope: Scope) -> list[Check]:
+        """Look at credentials, roles, filters and what the scope names, without writing a record."""
+        subject = check.Subject(
+            settings=self._settings,
+            api=self._api,
+            directory=self._directory,
+            key=self._key,
+            store=self._store,
+            start=self.start,
+            server_now=self._server_now,
+            offset=self.clock_offset,
+        )
+        return [line async for line in check.lines(subject, scope)]
+
+    async def scan(self, scope: Scope, cursor: str | None, priority: Priority = Priority.LIVE) -> AsyncIterator[Page]:
+        """List what changed since `cursor` (a server's moment, ISO 8601), or all cards of the scope if it is None."""
+        started = self._server_now()
+        where = records.scope_filter(scope) if cursor is None else records.since_filter(cursor, self._settings.overlap)
+        read_at = started
+        async for batch in listing.read(self._api, self.name, where, priority):
+            # A filter the server ignores lists other scopes' cards as well.
+            listed = [row for row in batch.rows if cursor is not None or self.in_scope(row, scope)]
+            for row in listed:
+                self._absence.saw(row["Id"])
+            rows = [records.row(row, self._settings.username, read_at) for row in listed]
+            reached = records.next_cursor(cursor, started, self._settings.lag) if batch.last else None
+            yield Page(rows, batch.total, reached, complete=batch.last and cursor is None)
+            read_at = self._server_now()
+
+    async def fetch(
+        self, record_id: str, row: Row | None = None, priority: Priority = Priority.LIVE, *, children: bool = True
+    ) -> Record:
+        """The whole record; a row is partial and so of no use. Raises NotFound."""
+        record = await self._api.opportunity(record_id, priority)
+        self._absence.saw(record["Id"])
+        self._key.saw(record)
+        return record
+
+    async def absent(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> bool:
+        """Is it proven that the record is gone? Ids are never used twice, so `identity` says nothing here."""
+        return await self._absence.proven(record_id, priority)
+
+    async def context(self, record: Record, scope: Scope) -> Context:
+        """Stages of the record's board, users, the location's zone and its currency's digits.
+
+        A record without a stage is a draft: it is seen on the board it would be created on.
+        """
+        await self._directory.refresh(record.get(safety.STAGE), record.get("ResponsibleId"))
+        board = self._directory.board_of(record) or self._directory.home(scope)
+        business_id = board.business_id if board else record.get(records.BUSINESS) or scope.business_id
+        zone = scope.time_zone
+        if zone is None and business_id:
+            zone = await self._directory.time_zone(business_id)
+        return Context(
+            time_zone=zone,
+            digits=currency.digits(await self._currency(record, board)),
+            directories={"stage": self._directory.stage_names(board), "user": self._directory.user_names()},
+        )
+
+    def stamp(self, record: Record) -> Stamp:
+        """`UpdatedOn` with `UpdatedBy`."""
+        return records.stamp(record, self._settings.username)
+
+    def facts(self, record: Record) -> Facts:
+        """What matching needs to know of a record."""
+        return records.facts(record)
+
+    def in_scope(self, record: Record, scope: Scope) -> bool:
+        """By the board or location the record names, else by those of its stage."""
+        by_board = scope.board_id is not None
+        named = record.get(records.BOARD if by_board else records.BUSINESS)
+        if named is None and (board := self._directory.board_of(record)):
+            named = board.id if by_board else board.business_id
+        return bool(named == (scope.board_id if by_board else scope.business_id))
+
+    def digest_view(self, record: Record) -> Record:
+        """The content that rows carry, without positions and stamps."""
+        return records.digest_view(record)
+
+    def refusals(self, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Refusal]:
+        """Stages that delete, deactivate, message or create tasks; needs the directory that `context` has read."""
+        return safety.refusals(self._directory, before, after, scope, live=live)
+
+    async def find_party(self, email: str, scope: Scope) -> Party | None:
+        """The customer with that e-mail: in the location first, then the oldest."""
+        await self._directory.refresh()
+        return await self._writer.find_party(email, self._directory.business_of(scope))
+
+    def party_step(self, party: Party, scope: Scope) -> Step:
+        """The step that creates a customer in the scope's location. Raises Refused."""
+        return steps.party(self.name, party, self._directory.business_of(scope), scope)
+
+    def create_step(self, draft: Draft) -> Step:
+        """The step that creates a card in the first stage of the board it goes to. Raises Refused."""
+        board = self._directory.home(draft.scope)
+        return steps.create(self.name, draft, board, with_key=self._key.sticks() is not False)
+
+    def update_steps(self, before: Record, after: Record) -> list[Step]:
+        """One PUT of the whole record; none when nothing differs."""
+        return steps.update(before, after, self.stamp(before).token)
+
+    def delete_step(self, record_id: str) -> Step:
+        """The step that deletes a card."""
+        return steps.delete(record_id)
+
+    async def perform(self, step: Step, record: Record | None = None) -> Written:
+        """Send one write. See `Connector.perform`."""
+        return await self._writer.perform(step, record)
+
+    async def find_created(self, step: Step, since: datetime) -> list[Record]:
+        """Whole records created since then with the step's external key, else for its customer under its name."""
+        return await self._writer.find_created(step, since + timedelta(seconds=self._http.offset or 0.0))
+
+    def _server_now(self) -> datetime:
+        return self._clock.now() + timedelta(seconds=self._http.offset or 0.0)
+
+    async def _currency(self, record: Record, board: Board | None) -> str | None:
+        code = record.get(records.CURRENCY) or (board.currency if board else None)
+        if code or board is None:
+            return code
+        try:
+            return (await self._directory.location(board.business_id)).get("CurrencyCode")
+        except (RoleMissing, NotFound):
+            return None

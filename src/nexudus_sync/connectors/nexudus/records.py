@@ -1,0 +1,82 @@
+"""What the engine asks of an opportunity's record, whole or as a list row carries it. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from nexudus_sync.connectors.base import Facts, Record, Row, Scope, Stamp
+from nexudus_sync.connectors.nexudus import filters, moments
+
+BOARD = "CrmBoardColumnCrmBoardId"
+BUSINESS = "CrmBoardColumnCrmBoardBusinessId"
+CURRENCY = "CrmBoardColumnCrmBoardBusinessCurrencyCode"
+NOT_LISTED = frozenset(
+    {"TeamId", "Notes", "Value", "Reminded", "LeadSource", "LossReason", "Position"}
+    | {"UtmSource", "UtmMedium", "UtmCampaign", "UtmContent", "UtmTerm"}
+)
+"""What list rows leave out (page "Search CrmOpportunities")."""
+
+_NO_CONTENT = NOT_LISTED | {"UpdatedOn", "UpdatedBy", "CrmUpdatedOn", "IsNew"}
+_SYSTEM = "[System]"
+_STILL_NOW = timedelta(seconds=2)
+
+
+def stamp(record: Record, login: str) -> Stamp:
+    """`UpdatedOn` with `UpdatedBy`; own when the latter is the login the sync works under."""
+    at, author = moments.parse(record.get("UpdatedOn")), str(record.get("UpdatedBy") or "")
+    told = at.isoformat() if at else str(record.get("UpdatedOn") or "")
+    return Stamp(f"{told}|{author}", at, own=is_login(author, login))
+
+
+def is_login(author: object, login: str) -> bool:
+    """Does `UpdatedBy` name the login?"""
+    return str(author or "").strip().casefold() == login.strip().casefold()
+
+
+def row(record: Record, login: str, read_at: datetime) -> Row:
+    """One line of a scan. `read_at`: when it was asked for, by the server's clock, whose stamps have whole seconds."""
+    mark = stamp(record, login)
+    hot = not mark.own and mark.at is not None and mark.at >= read_at - _STILL_NOW
+    return Row(str(record["Id"]), mark, record, hot=hot, minor=record.get("UpdatedBy") == _SYSTEM)
+
+
+def facts(record: Record) -> Facts:
+    """What matching needs to know; ids are never used twice, so there is no identity beside them."""
+    return Facts(
+        id=str(record.get("Id") or ""),
+        created_at=moments.parse(record.get("CreatedOn")),
+        email=(_text(record, "CoworkerEmail") or "").lower() or None,
+        customer_name=_text(record, "CoworkerFullName"),
+        company_name=_text(record, "CoworkerCompanyName"),
+        currency=_text(record, CURRENCY),
+        external_key=_text(record, "SystemId"),
+    )
+
+
+def digest_view(record: Record) -> Record:
+    """The content that rows carry: the same for a row and for the whole record it belongs to; blanks are left out."""
+    return {key: value for key, value in record.items() if key not in _NO_CONTENT and value is not None}
+
+
+def scope_filter(scope: Scope) -> Mapping[str, filters.Value]:
+    """The equality filter that selects a scope's cards."""
+    if scope.board_id is not None:
+        return {"CrmOpportunity_CrmBoardColumn_CrmBoard_Id": scope.board_id}
+    return {"CrmOpportunity_CrmBoardColumn_CrmBoard_Business_Id": scope.business_id or 0}
+
+
+def since_filter(cursor: str, overlap: float) -> Mapping[str, filters.Value]:
+    """The lower bound alone: an upper one would let an edit move a row out of the pages still to be read."""
+    return {"from_CrmOpportunity_UpdatedOn": datetime.fromisoformat(cursor) - timedelta(seconds=overlap)}
+
+
+def next_cursor(cursor: str | None, started: datetime, lag: float) -> str:
+    """Where the next scan begins: the server's time when this one started, less the lag, and never backwards."""
+    reached = started - timedelta(seconds=lag)
+    if cursor is not None:
+        reached = max(reached, datetime.fromisoformat(cursor))
+    return reached.isoformat()
+
+
+def _text(record: Record, key: str) -> str | None:
+    value = record.get(key)
+    return value.strip() or None if isinstance(value, str) else None

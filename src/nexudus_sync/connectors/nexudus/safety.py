@@ -1,0 +1,56 @@
+"""Stages act on the customer when a card enters them; whether an API move sets them off is unknown, so it is assumed.
+
+Page "Create CrmBoardColumn": `DeleteAccount`, `DeactivateAccount`, `ActivateAccount`, `CannedResponseId`, `TaskListId`.
+"""
+
+from nexudus_sync.connectors.base import Record, Refusal, Scope
+from nexudus_sync.connectors.nexudus.directory import Directory, Stage
+
+STAGE = "CrmBoardColumnId"
+
+
+def refusals(directory: Directory, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Refusal]:
+    """The stage changes that must not be written, from `before` (None: a create) to `after`."""
+    if before is None:
+        return _of_create(directory, after, scope, live=live)
+    target = after.get(STAGE)
+    if target == before.get(STAGE) or target is None:
+        return []
+    return _entering(directory, target, scope, live=live, create=False)
+
+
+def _of_create(directory: Directory, after: Record, scope: Scope, *, live: bool) -> list[Refusal]:
+    """A new card enters the board's first stage, and from there the one it is meant for."""
+    home = directory.home(scope)
+    first = home.stages[0].id if home and home.stages else None
+    target = after.get(STAGE)
+    start = [] if first is None else _entering(directory, first, scope, live=live, create=True)
+    if start:
+        return [Refusal(one.kind, one.reason, one.keys, whole=True, accept=one.accept) for one in start]
+    if target is None or target == first:
+        return []
+    return _entering(directory, target, scope, live=live, create=True)
+
+
+def _entering(directory: Directory, stage_id: object, scope: Scope, *, live: bool, create: bool) -> list[Refusal]:
+    stage = directory.stage(stage_id)
+    keys = frozenset({STAGE})
+    if stage is None:
+        return [Refusal("stage-unknown", f"no stage {stage_id} is known, so what it does is not either", keys)]
+    if _allowed(stage, scope):
+        return []
+    hint = f'; to allow it, add "{stage.name}" to allow_stages'
+    if stage.deletes:
+        reason = f'the stage "{stage.name}" permanently deletes the customer{hint}'
+        return [Refusal("stage-deletes-customer", reason, keys, whole=create)]
+    if stage.deactivates:
+        reason = f'the stage "{stage.name}" deactivates the customer\'s account{hint}'
+        return [Refusal("stage-deactivates-customer", reason, keys, whole=create)]
+    if stage.acts and not live:
+        reason = f'the stage "{stage.name}" {" and ".join(stage.acts)}, which a backfill must not set off{hint}'
+        return [Refusal("stage-acts", reason, keys, accept=True)]
+    return []
+
+
+def _allowed(stage: Stage, scope: Scope) -> bool:
+    return stage.name.strip().casefold() in {name.strip().casefold() for name in scope.allow_stages}

@@ -1,0 +1,122 @@
+"""Overplane's endpoints, thinly: every object has the same five calls (page "The Opportunity object").
+
+    GET /api/crm/opportunity?limit&offset    {"data": [...], "has_more", "total"}, newest created first
+    GET /api/crm/opportunity/{id}            the object
+    POST /api/crm/opportunity                the new object
+    PATCH /api/crm/opportunity/{id}          the object; what is not sent stays as it is
+    DELETE /api/crm/opportunity/{id}         {"id", "deleted": true}
+
+Child objects are listed by `parent_id` and can be reordered.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from nexudus_sync.connectors.base import Priority, Record
+from nexudus_sync.connectors.http import Answer, Http
+from nexudus_sync.errors import OutcomeUnknown, Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of a list. `total` is None where the server does not say."""
+
+    rows: list[Record]
+    has_more: bool
+    total: int | None
+
+
+class Resource:
+    """One kind of object. Paths are relative to the base URL; all calls raise the `ConnectorError` tree."""
+
+    def __init__(self, http: Http, system: str, path: str) -> None:
+        self._http = http
+        self._system = system
+        self.path = path
+
+    async def page(self, params: Mapping[str, str] | None = None, *, priority: Priority = Priority.LIVE) -> Listing:
+        """One page. Raises Unavailable for an answer that is no list of objects."""
+        body = await self._http.get(self.path, params, priority=priority)
+        if isinstance(body, list):
+            body = {"data": body, "total": len(body)}
+        rows = body.get("data") if isinstance(body, dict) else None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise Unavailable(self._system, f"{self.path} answered with something that is no list")
+        total = body.get("total")
+        return Listing(rows, body.get("has_more") is True, total if isinstance(total, int) else None)
+
+    async def one(self, record_id: str, *, priority: Priority = Priority.LIVE) -> Record:
+        """One object. Raises NotFound."""
+        body = await self._http.get(self._at(record_id), priority=priority)
+        if not isinstance(body, dict) or "id" not in body:
+            raise Unavailable(self._system, "answered without the record", record_id)
+        return body
+
+    async def create(self, body: Record, *, creation: bool = False) -> Record:
+        """The new object. `creation` counts it as a customer in the budget."""
+        return self._object(await self._http.send("POST", self.path, body, creation=creation))
+
+    async def update(self, record_id: str, body: Record) -> Record:
+        """The object after the fields in `body` were set."""
+        return self._object(await self._http.send("PATCH", self._at(record_id), body), record_id)
+
+    async def delete(self, record_id: str) -> None:
+        """Delete it for good. Raises NotFound when it is gone already."""
+        await self._http.send("DELETE", self._at(record_id))
+
+    def _at(self, record_id: str) -> str:
+        return f"{self.path}/{quote(record_id, safe='')}"
+
+    def _object(self, answer: Answer, record_id: str | None = None) -> Record:
+        try:
+            body: Any = answer.json()
+        except Unavailable:
+            body = None
+        if not isinstance(body, dict) or "id" not in body:
+            raise OutcomeUnknown(self._system, f"{answer.method} was answered without the record", record_id)
+        return body
+
+
+class Children(Resource):
+    """Objects that belong to an opportunity. There is no call for one of them: they are listed by their parent."""
+
+    async def of(self, parent_id: str, *, priority: Priority = Priority.LIVE) -> list[Record]:
+        """All rows of one opportunity, each once, however many pages they take."""
+        rows: dict[str, Record] = {}
+        offset, listing = 0, Listing([], True, None)
+        while listing.has_more:
+            following = {"offset": str(offset)} if offset else {}
+            listing = await self.page({"parent_id": parent_id, **following}, priority=priority)
+            fresh = {str(row["id"]): row for row in listing.rows if row.get("id")}
+            if fresh.keys() <= rows.keys():
+                break
+            rows |= fresh
+            offset += len(listing.rows)
+        return list(rows.values())
+
+    async def reorder(self, parent_id: str, ids: list[str]) -> None:
+        """Put the rows of an opportunity into this order.
+
+        The page prints the path but neither method nor body; POST with the ids in order is in keeping with the other
+        calls.
+        """
+        await self._http.send("POST", f"{self.path}/reorder", {"parent_id": parent_id, "ids": ids})
+
+
+class Api:
+    """All objects a sync has to do with."""
+
+    def __init__(self, http: Http, system: str) -> None:
+        self.opportunities = Resource(http, system, "/api/crm/opportunity")
+        self.items = Children(http, system, "/api/crm/opportunity-item")
+        self.lost_reason_details = Children(http, system, "/api/crm/opportunity-lost-reason-detail")
+        self.lost_reasons = Resource(http, system, "/api/crm/opportunity-lost-reason")
+        self.sales_stages = Resource(http, system, "/api/crm/sales-stage")
+        self.opportunity_types = Resource(http, system, "/api/crm/opportunity-type")
+        self.campaigns = Resource(http, system, "/api/crm/campaign")
+        self.leads = Resource(http, system, "/api/crm/lead")
+        self.customers = Resource(http, system, "/api/crm/customer")
+        self.prospects = Resource(http, system, "/api/crm/prospect")
+        self.users = Resource(http, system, "/api/core/user")

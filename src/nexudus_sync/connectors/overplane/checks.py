@@ -1,0 +1,79 @@
+"""What `check` says of an Overplane login, without writing anything."""
+
+from nexudus_sync.connectors.base import Check, Record, Scope
+from nexudus_sync.connectors.overplane.api import Api, Resource
+from nexudus_sync.connectors.overplane.reading import text
+from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound
+
+SAMPLE = {"limit": "20", "offset": "0"}
+"""How many of the newest are looked at: the documented defaults of `limit` and `offset`."""
+_TOLERANCE = 60.0
+"""Seconds a server's clock may differ before a person should know."""
+
+
+async def run(api: Api, scope: Scope, default_company: str | None) -> list[Check]:
+    """Token, listing, company, and the lists that names come from. Stops where the opportunities cannot be listed."""
+    try:
+        newest = await api.opportunities.page(SAMPLE)
+    except ConnectorError as error:
+        wrong = isinstance(error, AuthenticationFailed | NotFound)
+        remedy = "; is base_url right?" if isinstance(error, NotFound) else ""
+        return [Check("opportunities", "fail", f"{error}{remedy}", exit_code=2 if wrong else 1)]
+    found = len(newest.rows) if newest.total is None else newest.total
+    checks = [
+        Check("opportunities", "ok", f"can be listed, {found} in all"),
+        _company(newest.rows, scope, default_company),
+    ]
+    for subject, resource, without in (
+        ("sales stages", api.sales_stages, "any text is written as a stage"),
+        ("users", api.users, "any e-mail is written as an owner"),
+        ("lost reasons", api.lost_reasons, "any text is written as a lost reason"),
+    ):
+        checks.append(await _names(subject, resource, without))
+    for subject, resource in (("customers", api.customers), ("leads", api.leads)):
+        checks.append(await _listed(subject, resource, "no customer can be found, so nothing is created"))
+    checks += [await _child_rows(api, row) for row in newest.rows[:1]]
+    return checks
+
+
+def clock(offset: float | None) -> Check:
+    """How far the server's clock is from ours, in seconds."""
+    if offset is None:
+        return Check("clock", "warn", "the server does not tell its time: a conflict is never decided by who was newer")
+    said = f"the server's clock is {offset:+.0f} s from ours; stamps are corrected by that"
+    return Check("clock", "ok" if abs(offset) <= _TOLERANCE else "warn", said)
+
+
+def _company(rows: list[Record], scope: Scope, default: str | None) -> Check:
+    if scope.company is None:
+        if default:
+            return Check("company", "ok", f'all opportunities take part; created ones carry "{default}"')
+        return Check("company", "warn", "all opportunities take part, but none can be created: set company")
+    seen = sorted({text(row, "company") for row in rows} - {""})
+    if scope.company.strip() in seen:
+        return Check("company", "ok", f'"{scope.company}" occurs')
+    others = ", ".join(f'"{company}"' for company in seen) or "none"
+    return Check("company", "warn", f'"{scope.company}" is not among the newest opportunities (theirs: {others})')
+
+
+async def _names(subject: str, resource: Resource, without: str) -> Check:
+    """A list whose names a write has to keep to, unless there are none."""
+    return await _listed(subject, resource, without, empty=Check(subject, "warn", f"the list is empty; {without}"))
+
+
+async def _listed(subject: str, resource: Resource, without: str, empty: Check | None = None) -> Check:
+    try:
+        listing = await resource.page(SAMPLE)
+    except ConnectorError as error:
+        return Check(subject, "warn", f"{error}; {without}")
+    if empty is not None and not listing.rows:
+        return empty
+    return Check(subject, "ok", f"{len(listing.rows) if listing.total is None else listing.total} found")
+
+
+async def _child_rows(api: Api, row: Record) -> Check:
+    try:
+        await api.lost_reason_details.of(str(row.get("id")))
+    except ConnectorError as error:
+        return Check("lost-reason rows", "fail", f"{error}; opportunities cannot be read whole")
+    return Check("lost-reason rows", "ok", "can be read")

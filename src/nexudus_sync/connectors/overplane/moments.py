@@ -1,0 +1,24 @@
+"""Overplane's timestamps, read leniently.
+
+The page "The Opportunity object" prints them with stray spaces (`2024-01-15T09: 30: 00Z`).
+"""
+
+import re
+from datetime import UTC, datetime
+
+_DAY_SPACE_TIME = re.compile(r"^(\d{4}-\d{2}-\d{2})\s+(?=\d)")
+
+
+def squeeze(raw: object) -> str:
+    """The text of a timestamp without its spaces; "" for a blank."""
+    text = "" if raw is None else str(raw).strip()
+    return "".join(_DAY_SPACE_TIME.sub(r"\1T", text).split())
+
+
+def moment(raw: object) -> datetime | None:
+    """The aware UTC moment a timestamp says; without a zone it is UTC. None for a blank or what is no moment."""
+    try:
+        parsed = datetime.fromisoformat(squeeze(raw))
+    except ValueError:
+        return None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

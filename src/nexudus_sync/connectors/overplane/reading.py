@@ -1,0 +1,62 @@
+"""What an Overplane opportunity says of itself; pure. Facts from the page "The Opportunity object"."""
+
+from datetime import datetime, timedelta
+
+from nexudus_sync.connectors.base import Facts, Party, Record, Row, Scope, Stamp
+from nexudus_sync.connectors.overplane.moments import moment, squeeze
+from nexudus_sync.connectors.overplane.steps import CHILDREN
+
+_NO_CONTENT = frozenset({"updated_at", "first_response_time", CHILDREN})
+"""`first_response_time` is counted by the server; child rows are not in a listed record."""
+_NOW = timedelta(seconds=2)
+"""A stamp has whole seconds, and so has the `Date` header that the server's clock is known by."""
+
+
+def stamp(record: Record) -> Stamp:
+    """`updated_at`, the only thing that moves with an edit; nobody is named as its author."""
+    raw = record.get("updated_at")
+    return Stamp(squeeze(raw), moment(raw))
+
+
+def row(record: Record, server_time: datetime) -> Row:
+    """The line of a scan whose call was made at `server_time`, by the server's clock."""
+    mark = stamp(record)
+    return Row(str(record["id"]), mark, record, hot=mark.at is not None and mark.at > server_time - _NOW)
+
+
+def in_scope(record: Record, scope: Scope) -> bool:
+    """Does its company match? A scope without a company takes all."""
+    return scope.company is None or text(record, "company") == scope.company.strip()
+
+
+def content(record: Record) -> Record:
+    """The record without what changes by itself."""
+    return {key: value for key, value in record.items() if key not in _NO_CONTENT}
+
+
+def facts(record: Record, party: Party | None) -> Facts:
+    """What matching needs; `party` is the customer, lead or prospect it names, if that is known.
+
+    The opportunity's own contact comes before its party's.
+    """
+    email = (text(record, "contact_email") or (party.email if party else "")).lower() or None
+    name = text(record, "customer_name") or (party.name if party else "") or None
+    firm = party.company_name if party else None
+    kind = text(record, "opportunity_from") or "Lead"
+    whole = Party(email, name or email, firm, kind, text(record, "party_name")) if email else None
+    return Facts(
+        id=str(record["id"]) if record.get("id") else "",
+        created_at=moment(record.get("created_at")),
+        email=email,
+        customer_name=name,
+        company_name=firm,
+        company=text(record, "company") or None,
+        currency=text(record, "currency").upper() or None,
+        party=whole,
+    )
+
+
+def text(record: Record, key: str) -> str:
+    """A value as trimmed text; "" for a blank."""
+    value = record.get(key)
+    return "" if value is None else str(value).strip()

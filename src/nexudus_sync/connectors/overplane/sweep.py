@@ -1,0 +1,94 @@
+"""Reading a whole list that moves while it is read.
+
+Lists are ordered by creation, newest first, and paged by offset (page "List all opportunitys"): a creation meanwhile
+repeats rows, a deletion makes the next page skip some. So a sweep is believed only when every page named one total and
+that many ids were seen; else it is done again. The largest `limit` is documented nowhere: it is found out and kept.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from nexudus_sync.clock import Clock
+from nexudus_sync.connectors.base import Priority, Record
+from nexudus_sync.connectors.overplane.api import Listing, Resource
+from nexudus_sync.errors import Refused
+
+ATTEMPTS = 4
+SMALLEST = 20
+"""The documented default of `limit`: no server can refuse it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a sweep.
+
+    `asked_at` is when its call was made, by our clock; `complete` is None but on the last, empty one.
+    """
+
+    rows: list[Record]
+    total: int | None
+    asked_at: datetime
+    complete: bool | None = None
+
+
+class Sweeper:
+    """Reads lists page by page. `limit` is the number of rows to ask for, lowered to what the server honours."""
+
+    def __init__(self, clock: Clock, limit: int) -> None:
+        self._clock = clock
+        self.limit = limit
+
+    async def sweep(self, resource: Resource, priority: Priority = Priority.LIVE) -> AsyncIterator[Stretch]:
+        """Every object of a list. Rows may come twice, the later one is the newer.
+
+        The last stretch says whether none was missed: a single page without a total cannot have missed any.
+        """
+        total: int | None = None
+        for _ in range(ATTEMPTS):
+            seen: set[str] = set()
+            totals: list[int | None] = []
+            async for stretch in self.pages(resource, priority):
+                seen.update(str(row["id"]) for row in stretch.rows)
+                totals.append(total := stretch.total)
+                yield stretch
+            if set(totals) == {len(seen)} or totals == [None]:
+                yield Stretch([], total, self._clock.now(), complete=True)
+                return
+        yield Stretch([], total, self._clock.now(), complete=False)
+
+    async def rows(self, resource: Resource, priority: Priority = Priority.LIVE) -> list[Record]:
+        """Every object of a list, each once, as it was read last."""
+        found: dict[str, Record] = {}
+        async for stretch in self.sweep(resource, priority):
+            found |= {str(row["id"]): row for row in stretch.rows}
+        return list(found.values())
+
+    async def pages(self, resource: Resource, priority: Priority = Priority.LIVE) -> AsyncIterator[Stretch]:
+        """The list from the newest on, once, without any promise. A page that repeats the former ones ends it."""
+        offset, seen = 0, set[str]()
+        while True:
+            asked_at = self._clock.now()
+            listing = await self._page(resource, offset, priority)
+            rows = [row for row in listing.rows if row.get("id")]
+            yield Stretch(rows, listing.total, asked_at)
+            ids = {str(row["id"]) for row in rows}
+            if not listing.has_more or ids <= seen:
+                return
+            seen |= ids
+            offset += len(listing.rows)
+
+    async def _page(self, resource: Resource, offset: int, priority: Priority) -> Listing:
+        limit = self.limit
+        while True:
+            try:
+                listing = await resource.page({"limit": str(limit), "offset": str(offset)}, priority=priority)
+            except Refused:
+                if limit <= SMALLEST:
+                    raise
+                limit = max(SMALLEST, limit // 2)
+                continue
+            if listing.has_more and SMALLEST <= len(listing.rows) < limit:
+                limit = len(listing.rows)
+            self.limit = limit
+            return listing

@@ -1,0 +1,69 @@
+"""Connectors by name: each is announced as an entry point, so that a new CRM needs no change here.
+
+The group is `nexudus_sync.connectors`; the entry's name is what `connector = "…"` says in the configuration.
+"""
+
+import random
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Protocol, cast
+
+import httpx
+from pydantic import BaseModel
+
+from nexudus_sync.clock import Clock
+from nexudus_sync.connectors.base import Connector
+from nexudus_sync.errors import ConfigError
+from nexudus_sync.store.database import Store
+
+GROUP = "nexudus_sync.connectors"
+
+
+class ConnectorType(Protocol):
+    """The class of a connector: how it is made, and the model its part of the configuration must fit."""
+
+    @property
+    def Settings(self) -> type[BaseModel]:  # noqa: N802 (the attribute is a class)
+        """The model of its table in the configuration; unknown keys are errors."""
+        ...
+
+    def __call__(
+        self,
+        name: str,
+        settings: Any,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        store: Store | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> Connector:
+        """Make one. `settings` is an instance of `Settings`; `store` keeps the request budget across restarts."""
+        ...
+
+
+def names() -> tuple[str, ...]:
+    """The names of all installed connectors, sorted."""
+    return tuple(sorted(entry_points(group=GROUP).names))
+
+
+def find(name: str, *, where: str = "connector") -> ConnectorType:
+    """The connector class of that name.
+
+    `where` is the file and key that name it. Raises ConfigError for a name nobody announced and for an entry that does
+    not load.
+    """
+    found = tuple(entry_points(group=GROUP, name=name))
+    if not found:
+        known = ", ".join(f'"{known}"' for known in names()) or "none is installed"
+        raise ConfigError(where, f'no connector is named "{name}"', f"known ones: {known}")
+    return _load(found[0], where)
+
+
+def _load(entry: EntryPoint, where: str) -> ConnectorType:
+    try:
+        loaded = entry.load()
+    except (ImportError, AttributeError) as error:
+        problem = f'connector "{entry.name}" cannot be loaded ({error})'
+        raise ConfigError(where, problem, "reinstall its package") from error
+    if not isinstance(getattr(loaded, "Settings", None), type):
+        raise ConfigError(where, f'"{entry.value}" is no connector: it has no Settings', "name another connector")
+    return cast("ConnectorType", loaded)

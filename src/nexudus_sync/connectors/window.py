@@ -1,0 +1,71 @@
+"""A sliding window of a request budget: at most so many calls of a kind in any so many seconds."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+MOST_STRETCH = 5.0
+"""The most a window is ever stretched by, in seconds."""
+
+_CELLS = 1000
+
+
+@dataclass(slots=True)
+class _Cell:
+    """Calls made from `first` to `last`."""
+
+    first: float
+    last: float
+    count: int
+
+
+class Window:
+    """What was spent of one limit: by this process, call by call, and by others, as the ledger tells.
+
+    Moments are seconds of a monotonic clock. Counts are never too low: calls are kept together in cells of up to a
+    thousandth of the window, and a cell counts whole until its last call has left. `stretch` is by how many seconds the
+    window is to be taken longer than it is.
+    """
+
+    def __init__(self, kind: str, seconds: int, limit: int, name: str) -> None:
+        self.kind, self.seconds, self.limit, self.name = kind, seconds, limit, name
+        self._own: deque[_Cell] = deque()
+        self._others: list[tuple[float, int]] = []
+
+    def add(self, at: float) -> None:
+        """Count one call of this process, made at `at`; not earlier than the call before."""
+        if self._own and at - self._own[-1].first <= self.seconds / _CELLS:
+            self._own[-1].last = at
+            self._own[-1].count += 1
+        else:
+            self._own.append(_Cell(at, at, 1))
+            self.forget(at - self.seconds - MOST_STRETCH)
+
+    def forget(self, before: float) -> None:
+        """Drop this process's own calls made before that moment."""
+        while self._own and self._own[0].last < before:
+            self._own.popleft()
+
+    def learn(self, others: Iterable[tuple[float, int]]) -> None:
+        """Replace what is known of others: (the latest moment they may have been made at, how many)."""
+        self._others = [(at, count) for at, count in others if count > 0]
+
+    def room(self, now: float, stretch: float) -> int:
+        """How many more calls may be made at `now`; below zero when others overspent."""
+        return self.limit - sum(count for _, count in self._within(now, stretch))
+
+    def free_at(self, now: float, stretch: float) -> float:
+        """The earliest moment at which there is room for one call more if none is made until then; `now` if at once."""
+        over = 1 - self.room(now, stretch)
+        moment = now
+        for at, count in sorted(self._within(now, stretch)) if over > 0 else ():
+            over -= count
+            moment = at + self.seconds + stretch
+            if over <= 0:
+                break
+        return moment
+
+    def _within(self, now: float, stretch: float) -> Iterator[tuple[float, int]]:
+        start = now - self.seconds - stretch
+        yield from ((cell.last, cell.count) for cell in self._own if cell.last > start)
+        yield from (cell for cell in self._others if cell[0] > start)

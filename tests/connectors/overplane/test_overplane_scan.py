@@ -1,0 +1,230 @@
+from datetime import timedelta
+
+import httpx
+import pytest
+from fake_overplane import NOW, OPPORTUNITY, FakeOverplane, spaced
+
+from nexudus_sync.connectors.base import Page, Scope
+from nexudus_sync.errors import Refused, Unavailable
+
+ALL = Scope()
+
+
+async def scanned(crm, scope=ALL, cursor="") -> list[Page]:
+    return [page async for page in crm.scan(scope, cursor)]
+
+
+def ids(pages: list[Page]) -> list[str]:
+    return [row.id for page in pages for row in page.rows]
+
+
+def fill(server: FakeOverplane, count: int) -> list[str]:
+    return [server.add(OPPORTUNITY, contact_email="a@example.com", company="Example Corp")["id"] for _ in range(count)]
+
+
+async def test_a_calm_scan_takes_one_call_a_page_and_lists_everything_once(connect, server):
+    made = fill(server, 250)
+    pages = await scanned(connect(page_size=100))
+    assert ids(pages) == made[::-1]
+    assert [query["offset"] for _, _, query, _ in server.calls] == ["0", "100", "200"]
+    assert [page.complete for page in pages] == [False, False, False, True]
+    assert (pages[-1].cursor, pages[-1].total) == ("", 250)
+    assert all(page.cursor is None for page in pages[:-1])
+
+
+async def test_a_list_without_any_record_is_complete(crm):
+    pages = await scanned(crm)
+    assert ids(pages) == []
+    assert pages[-1].complete
+
+
+async def test_a_server_that_honours_fewer_rows_is_asked_for_so_many_from_then_on(crm, server):
+    server.largest = 100
+    made = fill(server, 250)
+    assert ids(await scanned(crm)) == made[::-1]
+    assert [(q["limit"], q["offset"]) for _, _, q, _ in server.calls] == [("1000", "0"), ("100", "100"), ("100", "200")]
+    server.calls.clear()
+    await scanned(crm)
+    assert {q["limit"] for _, _, q, _ in server.calls} == {"100"}
+
+
+async def test_a_server_that_refuses_a_large_limit_is_asked_for_half_until_it_accepts(crm, server):
+    server.largest, server.refuses_large = 100, True
+    made = fill(server, 70)
+    assert ids(await scanned(crm)) == made[::-1]
+    assert [q["limit"] for _, _, q, _ in server.calls] == ["1000", "500", "250", "125", "62", "62"]
+    server.calls.clear()
+    await scanned(crm)
+    assert [q["limit"] for _, _, q, _ in server.calls] == ["62", "62"]
+
+
+async def test_a_listing_refused_for_another_reason_is_an_error_and_forgets_no_limit(crm, server):
+    server.before = lambda request: httpx.Response(400, json={"message": "no"})
+    with pytest.raises(Refused, match="no"):
+        await scanned(crm)
+    assert [q["limit"] for _, _, q, _ in server.calls] == ["1000", "500", "250", "125", "62", "31", "20"]
+    server.before = lambda request: None
+    server.calls.clear()
+    await scanned(crm)
+    assert [q["limit"] for _, _, q, _ in server.calls] == ["1000"]
+
+
+async def test_one_very_short_page_does_not_make_later_pages_that_short(connect, server):
+    made = fill(server, 60)
+    rows = list(server.tables[OPPORTUNITY])
+    answers = [httpx.Response(200, json={"data": rows[:1], "has_more": True, "total": 60})]
+    server.before = lambda request: answers.pop() if answers else None
+    assert ids(await scanned(connect(page_size=40))) == made[::-1]
+    assert [(q["limit"], q["offset"]) for _, _, q, _ in server.calls] == [("40", "0"), ("40", "1"), ("40", "41")]
+
+
+async def test_a_creation_between_two_pages_makes_the_scan_repeat(connect, server):
+    fill(server, 60)
+
+    def created(request: httpx.Request) -> None:
+        if len(server.calls) == 2:
+            fill(server, 1)
+
+    server.before = created
+    pages = await scanned(connect(page_size=40))
+    assert len(server.calls) == 4
+    assert pages[-1].complete
+    assert set(ids(pages)) == {row["id"] for row in server.tables[OPPORTUNITY]}
+
+
+async def test_a_deletion_between_two_pages_skips_a_row_and_makes_the_scan_repeat(connect, server):
+    made = fill(server, 60)
+
+    def deleted(request: httpx.Request) -> None:
+        if len(server.calls) == 2:
+            server.tables[OPPORTUNITY].pop(0)
+
+    server.before = deleted
+    pages = await scanned(connect(page_size=40))
+    assert pages[-1].complete
+    assert made[19] in ids(pages)
+    assert len(server.calls) == 4
+
+
+async def test_a_deletion_and_a_creation_that_leave_the_total_alone_are_noticed_by_the_ids(connect, server):
+    fill(server, 60)
+
+    def both(request: httpx.Request) -> None:
+        if len(server.calls) == 2:
+            server.tables[OPPORTUNITY].pop(50)
+            fill(server, 1)
+
+    server.before = both
+    pages = await scanned(connect(page_size=40))
+    assert len(server.calls) == 4
+    assert pages[-1].complete
+
+
+async def test_after_four_restless_scans_the_union_is_given_as_incomplete(connect, server):
+    made = fill(server, 60)
+
+    def restless(request: httpx.Request) -> None:
+        if request.url.params["offset"] != "0":
+            fill(server, 1)
+
+    server.before = restless
+    pages = await scanned(connect(page_size=40))
+    assert len(server.calls) == 8
+    assert (pages[-1].complete, pages[-1].cursor) == (False, "")
+    assert set(made) <= set(ids(pages))
+
+
+async def test_a_wrong_total_is_never_complete(crm, server):
+    fill(server, 3)
+    rows = server.tables[OPPORTUNITY]
+    server.before = lambda request: httpx.Response(200, json={"data": rows, "has_more": False, "total": 4})
+    pages = await scanned(crm)
+    assert not pages[-1].complete
+    assert len(server.calls) == 4
+
+
+async def test_a_server_that_ignores_the_offset_does_not_hold_the_scan_for_ever(crm, server):
+    fill(server, 3)
+    rows = server.tables[OPPORTUNITY]
+    server.before = lambda request: httpx.Response(200, json={"data": rows, "has_more": True, "total": 9})
+    pages = await scanned(crm)
+    assert not pages[-1].complete
+    assert len(server.calls) == 8
+
+
+async def test_one_plain_list_without_a_total_is_taken_for_all_there_is(crm, server):
+    fill(server, 3)
+    rows = server.tables[OPPORTUNITY]
+    server.before = lambda request: httpx.Response(200, json=rows)
+    assert (await scanned(crm))[-1].complete
+    server.before = lambda request: httpx.Response(200, json={"data": rows})
+    assert (await scanned(crm))[-1].complete
+    assert len(server.calls) == 2
+
+
+@pytest.mark.parametrize("body", [{"data": None}, {"error": "x"}, {"data": [1]}, "text", None])
+async def test_an_answer_that_is_no_list_is_a_passing_failure(crm, server, body):
+    server.before = lambda request: httpx.Response(200, json=body)
+    with pytest.raises(Unavailable):
+        await scanned(crm)
+
+
+@pytest.mark.parametrize("cursor", [None, ""])
+async def test_records_of_other_companies_are_listed_and_told_apart_by_their_company(crm, server, cursor):
+    inside = fill(server, 1)[0]
+    outside = server.add(OPPORTUNITY, company="Other", contact_email="b@example.com")["id"]
+    scope = Scope(company="Example Corp")
+    rows = {row.id: row.record for page in await scanned(crm, scope, cursor) for row in page.rows}
+    assert {record_id: crm.in_scope(row, scope) for record_id, row in rows.items()} == {inside: True, outside: False}
+    assert crm.in_scope(rows[outside], ALL)
+
+
+async def test_a_stamp_is_the_update_time_without_its_stray_spaces(crm, server):
+    server.add(OPPORTUNITY, contact_email="a@example.com", updated_at="2024-01-15T09: 30: 00Z")
+    (row,) = (await scanned(crm))[0].rows
+    assert row.stamp.token == "2024-01-15T09:30:00Z"
+    assert row.stamp.at.isoformat() == "2024-01-15T09:30:00+00:00"
+    assert not row.stamp.own
+
+
+@pytest.mark.parametrize("skew", [0.0, 600.0, -600.0])
+async def test_a_row_is_hot_while_its_stamp_is_now_by_the_servers_clock(crm, server, skew):
+    server.skew = skew
+    await scanned(crm)
+    server.add(OPPORTUNITY, contact_email="a@example.com", updated_at=spaced(server.now()))
+    server.add(OPPORTUNITY, contact_email="a@example.com", updated_at=spaced(server.now() - timedelta(seconds=10)))
+    server.add(OPPORTUNITY, contact_email="a@example.com", updated_at=None)
+    assert [row.hot for row in (await scanned(crm))[0].rows] == [False, False, True]
+
+
+async def test_an_opportunity_without_contact_email_takes_its_partys_from_one_read_of_the_parties(crm, server):
+    lead = server.add("crm/lead", email_id="Ana@Example.com", lead_name="Ana", company_name="Ana SL")
+    for _ in range(3):
+        server.add(OPPORTUNITY, opportunity_from="Lead", party_name=lead["id"], company="Example Corp")
+    rows = [row for page in await scanned(crm) for row in page.rows]
+    facts = crm.facts(rows[0].record)
+    assert (facts.email, facts.customer_name, facts.company_name) == ("ana@example.com", "Ana", "Ana SL")
+    assert (facts.party.kind, facts.party.id) == ("Lead", lead["id"])
+    assert server.paths().count("/api/crm/lead") == 1
+
+
+async def test_an_opportunity_whose_party_is_nowhere_is_listed_without_email(crm, server):
+    server.add(OPPORTUNITY, opportunity_from="Lead", party_name="gone")
+    server.add(OPPORTUNITY, opportunity_from="Partner", party_name="x")
+    assert [crm.facts(row.record).email for page in await scanned(crm) for row in page.rows] == [None, None]
+    assert server.paths().count("/api/crm/lead") == 1
+
+
+async def test_parties_that_the_token_may_not_read_do_not_stop_a_scan(crm, server):
+    server.add(OPPORTUNITY, opportunity_from="Customer", party_name="c1")
+    server.before = lambda request: httpx.Response(403) if "customer" in request.url.path else None
+    (row,) = (await scanned(crm))[0].rows
+    assert crm.facts(row.record).email is None
+
+
+async def test_the_offset_of_the_servers_clock_is_known_after_the_first_answer(crm, server):
+    assert crm.clock_offset() is None
+    server.skew = 600.0
+    await scanned(crm)
+    assert crm.clock_offset() == pytest.approx(600, abs=1.5)
+    assert server.clock.now() - NOW < timedelta(seconds=5)
