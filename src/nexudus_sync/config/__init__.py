@@ -1,0 +1,23 @@
+"""The configuration: config.toml and the environment → validated settings."""
+
+from nexudus_sync.config.load import load
+from nexudus_sync.config.settings import (
+    CardScope,
+    ConnectionSettings,
+    CrmSettings,
+    LogSettings,
+    MappingFiles,
+    RunSettings,
+    Settings,
+)
+
+__all__ = [
+    "CardScope",
+    "ConnectionSettings",
+    "CrmSettings",
+    "LogSettings",
+    "MappingFiles",
+    "RunSettings",
+    "Settings",
+    "load",
+]

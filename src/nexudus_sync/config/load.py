@@ -1,0 +1,174 @@
+"""config.toml and the environment → validated settings. Nothing is requested and nothing written."""
+
+import re
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, ValidationError
+
+from nexudus_sync.config.problems import refuse, refuse_literal_secrets
+from nexudus_sync.config.settings import (
+    ConnectionSettings,
+    CrmSettings,
+    LogSettings,
+    RunSettings,
+    Section,
+    Settings,
+    StoreSettings,
+)
+from nexudus_sync.config.toml import Location, is_reference, place, read, references, substitute
+from nexudus_sync.connectors import registry
+from nexudus_sync.connectors.nexudus.settings import NexudusSettings
+from nexudus_sync.errors import ConfigError
+from nexudus_sync.mapping.schema import nearest
+
+Model = TypeVar("Model", bound=BaseModel)
+
+Find = Callable[..., registry.ConnectorType]
+"""`registry.find`, or what a test puts in its place."""
+
+
+class _File(Section):
+    """The whole file; the tables that connectors describe are looked at one by one."""
+
+    store: StoreSettings = StoreSettings()
+    nexudus: dict[str, Any]
+    crm: dict[str, dict[str, Any]] = Field(min_length=1)
+    connection: list[ConnectionSettings] = Field(min_length=1)
+    log: LogSettings = LogSettings()
+    run: RunSettings = RunSettings()
+
+
+_STAND_IN = "A" * 16
+"""For an environment variable that nobody will look at: text that any secret's own form accepts, base32 too."""
+
+
+def load(path: Path, environ: Mapping[str, str], *, find: Find = registry.find, secrets: bool = True) -> Settings:
+    """Read and check a configuration.
+
+    `find` gives the connector class that `connector = …` names and raises ConfigError for an unknown one. `secrets`
+    False is for work that talks to no system: the variables that the systems' tables name need not be set, and what
+    stands in their place is of no use. Raises ConfigError (one line: file, key, what is wrong, what would be right)
+    for anything that the file alone shows.
+    """
+    raw = read(path)
+    if not secrets:
+        named = references([raw.get("nexudus"), raw.get("crm")])
+        environ = {**environ, **{name: _STAND_IN for name in named if not environ.get(name)}}
+    filled = substitute(raw, environ, path)
+    file = _validate(_File, filled, path, ())
+    _check_store_url(raw, path)
+    nexudus = _system(NexudusSettings, raw["nexudus"], filled["nexudus"], path, ("nexudus",))
+    crms = {name: _crm(name, raw["crm"][name], table, path, find) for name, table in file.crm.items()}
+    _check_connections(file.connection, list(crms), path)
+    base = path.absolute().parent
+    return Settings(
+        path=path,
+        store_url=file.store.url,
+        nexudus=nexudus,
+        crms=crms,
+        connections=tuple(
+            connection.model_copy(update={"mapping": _rooted(connection.mapping, base)})
+            for connection in file.connection
+        ),
+        log=file.log,
+        run=_rooted(file.run, base),
+    )
+
+
+def _validate(model: type[Model], table: Any, path: Path, location: Location) -> Model:
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        raise refuse(error, model, path, location) from None
+
+
+def _rooted(section: Model, base: Path) -> Model:
+    # an absolute path stays as it is when it is joined to another
+    paths = {name: base / value for name, value in section if isinstance(value, Path)}
+    return section.model_copy(update=paths)
+
+
+def _check_store_url(raw: Mapping[str, Any], path: Path) -> None:
+    password = urlsplit(raw.get("store", {}).get("url", "")).password
+    if password is not None and not is_reference(password):
+        remedy = "write ${STORE_PASSWORD} in its place and set that environment variable"
+        raise ConfigError(place(path, ("store", "url")), "a password must not stand in the file", remedy)
+
+
+def _system(model: type[Model], raw: Any, filled: Any, path: Path, location: Location) -> Model:
+    refuse_literal_secrets(raw, model, path, location)
+    settings = _validate(model, filled, path, location)
+    url = getattr(settings, "base_url", None)
+    if url is not None and _STAND_IN not in str(url):
+        _check_base_url(str(url), place(path, (*location, "base_url")))
+    return settings
+
+
+def _check_base_url(url: str, where: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError:
+        host = None
+    if host is None or parts.scheme not in {"http", "https"}:
+        raise ConfigError(where, "is not a web address", 'write one like "https://example.com/api"')
+    if parts.username is not None:
+        raise ConfigError(where, "holds a user name or password", "give them in keys of their own")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ConfigError(where, f"would send the password to {host} unencrypted", "write https://")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _crm(name: str, raw: Mapping[str, Any], filled: Mapping[str, Any], path: Path, find: Find) -> CrmSettings:
+    location: Location = ("crm", name)
+    if name == "nexudus" or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        # the name is the first half of external keys, and tells the CRM from Nexudus wherever a system is named
+        remedy = "use letters, digits, - and _, and another name than nexudus"
+        raise ConfigError(place(path, location), "is no name for a CRM", remedy)
+    where = place(path, (*location, "connector"))
+    connector = filled.get("connector")
+    if not isinstance(connector, str):
+        raise ConfigError(where, "must name the connector", 'write for example connector = "overplane"')
+    model = find(connector, where=where).Settings
+    own = {key: value for key, value in filled.items() if key != "connector"}
+    return CrmSettings(name, connector, _system(model, raw, own, path, location))
+
+
+def _check_connections(connections: list[ConnectionSettings], crms: list[str], path: Path) -> None:
+    for index, connection in enumerate(connections):
+        if connection.crm not in crms:
+            problem = f"there is no [crm.{connection.crm}]"
+            raise ConfigError(place(path, ("connection", index, "crm")), problem, nearest(connection.crm, crms))
+        for earlier in connections[:index]:
+            _check_pair(earlier, connection, path, index)
+
+
+def _check_pair(earlier: ConnectionSettings, later: ConnectionSettings, path: Path, index: int) -> None:
+    """Refuse two connections that would get in each other's way; a board within a location only `check` can see."""
+
+    def clash(key: str, problem: str, remedy: str) -> ConfigError:
+        return ConfigError(place(path, ("connection", index, *key.split("."))), problem, remedy)
+
+    if earlier.name == later.name:
+        raise clash("name", f"'{later.name}' is the name of two connections", "give each its own")
+    for key in ("business_id", "board_id"):
+        wanted = getattr(later.cards, key)
+        if wanted is not None and wanted == getattr(earlier.cards, key):
+            problem = f"{wanted} belongs to connection '{earlier.name}' already"
+            raise clash(f"scope.{key}", problem, "scopes must not overlap")
+    if earlier.crm == later.crm and (
+        earlier.company is None or later.company is None or earlier.company.casefold() == later.company.casefold()
+    ):
+        problem = f"connection '{earlier.name}' has the same CRM, and the same companies take part"
+        raise clash("company", problem, "give each of the two a company of its own")

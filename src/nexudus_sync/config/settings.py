@@ -1,0 +1,205 @@
+"""What config.toml says, once it is valid: frozen models that the rest of the program reads."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from nexudus_sync.connectors.base import Scope
+from nexudus_sync.connectors.nexudus.settings import NexudusSettings
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = timedelta(days=366)
+
+
+def duration(value: object) -> timedelta:
+    """Read "30s", "5m", "24h" or "7d". Raises ValueError for anything else, and outside more than 0 to 366 days."""
+    if isinstance(value, timedelta):
+        return value
+    found = re.fullmatch(r"([0-9]{1,9})\s*([smhd])", value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f'{value!r} is not a duration; write "30s", "5m", "24h" or "7d"')
+    span = timedelta(**{_UNITS[found[2]]: int(found[1])})
+    if not timedelta(0) < span <= _LONGEST:
+        raise ValueError(f'{value!r} must be longer than "0s" and at most "{_LONGEST.days}d"')
+    return span
+
+
+def _zone(name: str) -> str:
+    """Refuse what is no IANA time zone: Windows names and misspellings would move every day by hours."""
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        near = get_close_matches(name, available_timezones(), n=1)
+        hint = f"did you mean '{near[0]}'?" if near else 'write one like "Europe/London"'
+        raise ValueError(f"{name!r} is not an IANA time zone; {hint}") from None
+
+
+def _one_line(text: str) -> str:
+    if text != text.strip() or not text.isprintable() or not text:
+        raise ValueError("must be one line of text, not empty and without spaces around it")
+    return text
+
+
+def _database(url: str) -> str:
+    if urlsplit(url).scheme == "" or "://" not in url:
+        raise ValueError('must be the URL of a database, like "sqlite:///state.db"')
+    return url
+
+
+def _no_boolean(value: object) -> object:
+    # true would pass for the number 1, and point a connection at somebody else's location
+    if isinstance(value, bool):
+        raise ValueError("must be a whole number")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+"""A length of time of more than nothing."""
+Text = Annotated[str, AfterValidator(_one_line)]
+"""One line of text, as names are."""
+RecordId = Annotated[int, BeforeValidator(_no_boolean), Field(gt=0)]
+"""An id of Nexudus."""
+TimeZone = Annotated[str, AfterValidator(_zone)]
+"""The name of an IANA time zone."""
+
+
+class Section(BaseModel):
+    """A table of config.toml: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CardScope(Section):
+    """Which Nexudus cards take part: those of a location or those of a board."""
+
+    business_id: RecordId | None = None
+    board_id: RecordId | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "CardScope":
+        if (self.business_id is None) == (self.board_id is None):
+            both = "has both business_id and board_id" if self.business_id else "needs business_id or board_id"
+            raise ValueError(f"{both}; give exactly one of them")
+        return self
+
+
+class MappingFiles(Section):
+    """The two mapping files of a connection, absolute; None stands for the shipped one."""
+
+    nexudus: Path | None = None
+    crm: Path | None = None
+
+
+class ConnectionSettings(Section):
+    """One `[[connection]]`: a scope of Nexudus ⇄ one CRM."""
+
+    name: Text
+    crm: Text
+    cards: CardScope = Field(alias="scope")
+    company: Text | None = None
+    mapping: MappingFiles = MappingFiles()
+    poll: Duration = timedelta(minutes=1)
+    reconcile: Duration = timedelta(hours=24)
+    deletes: Literal["ignore", "propagate"] = "ignore"
+    time_zone: TimeZone | None = None
+    create_board: RecordId | None = None
+    create_parties: bool = True
+    party: Literal["Lead", "Customer", "Prospect"] = "Lead"
+    allow_stages: frozenset[Text] = frozenset()
+    first_match: Literal["manual", "nexudus", "crm", "newest"] = "manual"
+
+    @model_validator(mode="after")
+    def _one_board(self) -> "ConnectionSettings":
+        if self.create_board is not None and self.cards.board_id is not None:
+            raise ValueError("create_board has no use beside scope.board_id, where new cards go anyway; leave it out")
+        return self
+
+    def scope(self) -> Scope:
+        """The scope as connectors read it."""
+        return Scope(
+            business_id=self.cards.business_id,
+            board_id=self.cards.board_id,
+            company=self.company,
+            time_zone=None if self.time_zone is None else ZoneInfo(self.time_zone),
+            create_board=self.create_board,
+            party=self.party,
+            allow_stages=self.allow_stages,
+        )
+
+
+class LogSettings(Section):
+    """How the log is written."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class RunSettings(Section):
+    """How cycles are run.
+
+    `health_file` (absolute) is touched after every successful cycle; `jitter` spreads the polls of several connections;
+    `absence_wait` is the least time between a create without an answer and the second read that proves it was not done.
+    """
+
+    health_file: Path | None = None
+    jitter: Duration = timedelta(seconds=5)
+    absence_wait: Duration = timedelta(seconds=10)
+
+
+class StoreSettings(Section):
+    """Where the state is kept: a database URL; a relative SQLite path starts at the configuration file."""
+
+    url: Annotated[str, AfterValidator(_database)] = "sqlite:///state.db"
+
+
+@dataclass(frozen=True, slots=True)
+class CrmSettings:
+    """One `[crm.NAME]`; `settings` is an instance of the connector's own model."""
+
+    name: str
+    connector: str
+    settings: BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole valid configuration. `path` is the file as it was named."""
+
+    path: Path
+    store_url: str = field(repr=False)
+    nexudus: NexudusSettings
+    crms: Mapping[str, CrmSettings]
+    connections: tuple[ConnectionSettings, ...]
+    log: LogSettings
+    run: RunSettings
+
+    @property
+    def base_dir(self) -> Path:
+        """The folder relative paths start from. A symbolic link counts where it stands, not where it points."""
+        return self.path.absolute().parent
+
+    def secrets(self) -> frozenset[str]:
+        """Every secret the configuration holds, for the log to leave out."""
+        store = unquote(urlsplit(self.store_url).password or "")
+        systems = [self.nexudus, *(crm.settings for crm in self.crms.values())]
+        return frozenset({store, *_secrets(systems)} - {""})
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        yield from _secrets(dict(value))
+    elif isinstance(value, Mapping):
+        yield from _secrets(list(value.values()))
+    elif isinstance(value, list | tuple | set | frozenset):
+        for inner in value:
+            yield from _secrets(inner)

@@ -1,0 +1,78 @@
+"""Reading config.toml: text, TOML, and `${NAME}` from the environment."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nexudus_sync.errors import ConfigError
+
+Location = tuple[str | int, ...]
+"""Where a value stands in the file: table names, keys and list indexes."""
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def place(path: Path, location: Location) -> str:
+    """File and key as a person reads them: `config.toml: connection[0].scope.board_id`."""
+    key = ""
+    for part in location:
+        key += f"[{part}]" if isinstance(part, int) else f"{'.' if key else ''}{part}"
+    return f"{path}: {key}" if key else str(path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read and parse the file. Raises ConfigError, with the line where TOML knows it."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        remedy = "run `nexudus-sync init` to make one, or name another with --config"
+        raise ConfigError(str(path), "no such file", remedy) from None
+    except IsADirectoryError:
+        raise ConfigError(str(path), "is a folder", "name the file in it with --config") from None
+    except OSError as error:
+        raise ConfigError(str(path), f"cannot be read: {error.strerror}", "check its permissions") from None
+    except UnicodeDecodeError:
+        raise ConfigError(str(path), "is not UTF-8 text", "save it as UTF-8") from None
+    except ValueError as error:
+        raise _syntax(path, str(error)) from None
+
+
+def _syntax(path: Path, message: str) -> ConfigError:
+    at = re.search(r" \(at line (\d+), column (\d+)\)$", message)
+    if at is None:
+        return ConfigError(str(path), f"is not valid TOML: {message}")
+    return ConfigError(f"{path}:{at[1]}", f"is not valid TOML: {message[: at.start()]} (column {at[2]})")
+
+
+def is_reference(value: object) -> bool:
+    """Is it one `${NAME}` and nothing else?"""
+    return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
+
+
+def references(value: Any) -> set[str]:
+    """The names of all environment variables that a value, or what it holds, refers to."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return set().union(*map(references, inner))
+    return set(_REFERENCE.findall(value)) if isinstance(value, str) else set()
+
+
+def substitute(value: Any, environ: Mapping[str, str], path: Path, location: Location = ()) -> Any:
+    """Replace every `${NAME}` in every text. Raises ConfigError naming file, key and variable when one is not set."""
+    if isinstance(value, dict):
+        return {key: substitute(inner, environ, path, (*location, key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [substitute(inner, environ, path, (*location, index)) for index, inner in enumerate(value)]
+    return _fill(value, environ, place(path, location)) if isinstance(value, str) else value
+
+
+def _fill(text: str, environ: Mapping[str, str], where: str) -> str:
+    for name in _REFERENCE.findall(text):
+        if not environ.get(name):
+            problem = f"the environment variable {name} is {'empty' if name in environ else 'not set'}"
+            raise ConfigError(where, problem, f"set {name} before nexudus-sync starts")
+    if "${" in _REFERENCE.sub("", text):
+        raise ConfigError(where, "'${' begins the name of an environment variable", "write ${NAME}")
+    return _REFERENCE.sub(lambda found: environ[found[1]], text)
