@@ -1,0 +1,1 @@
+"""The engine: the shell around the pure core. Pull, plan, journal, apply, confirm."""

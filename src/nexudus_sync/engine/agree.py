@@ -1,0 +1,195 @@
+"""What a link remembers after a read or a write.
+
+Snapshots, stamps, marks, and fields that will not stay as they are written.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from sqlmodel import Session
+
+from nexudus_sync.connectors.base import Record, Written
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.outcomes import keep_history
+from nexudus_sync.engine.sight import Listed, Sight, id_of, snapshot_of, stamp_of
+from nexudus_sync.mapping import Context, Field, Raw, Side, Unreadable
+from nexudus_sync.merge import UNSENT, Outcome
+from nexudus_sync.opportunity import Value
+from nexudus_sync.plan import sent_snapshot
+from nexudus_sync.store import failures
+from nexudus_sync.store.tables import Link
+
+STILL_NOW = 2.0
+"""Seconds for which a stamp may still hide a second change (stamps are whole seconds)."""
+BOUNCES = 2
+"""So often may a field come back different from what was written before it is held as unstable."""
+
+
+def set_snapshot(link: Link, side: Side, snapshot: dict[str, object]) -> None:
+    """Replace one side's snapshot."""
+    if side is Side.NEXUDUS:
+        link.nexudus_snapshot = snapshot
+    else:
+        link.crm_snapshot = snapshot
+
+
+def confirm_write(
+    session: Session,
+    bridge: Bridge,
+    link: Link,
+    to: Side,
+    delivered: Iterable[Outcome],
+    sent: Record,
+    sights: Mapping[Side, Sight],
+    written: Written,
+) -> None:
+    """In the confirming transaction: both snapshots move for what was delivered, the history keeps what was there."""
+    outcomes = tuple(delivered)
+    snapshot = sent_snapshot(outcomes, to, snapshot_of(link, to), sent, to)
+    for outcome in outcomes:
+        lens, context = outcome.field.lens(to), sights[to].context
+        raw = lens.raw(written.record)
+        if outcome.field.same(_read(outcome.field, to, raw, context), outcome.value):
+            snapshot[lens.path.text] = raw
+    set_snapshot(link, to, snapshot)
+    source = sights[to.other].record
+    set_snapshot(link, to.other, sent_snapshot(outcomes, to.other, snapshot_of(link, to.other), source, to))
+    if written.stamp is not None:
+        _set_stamp(link, to, written.stamp.token)
+    keep_history(session, bridge, link, to, outcomes)
+    session.add(link)
+
+
+def _read(field: Field, side: Side, raw: Raw, context: Context) -> Value:
+    try:
+        return field.read(side, raw, context)
+    except Unreadable:
+        return None
+
+
+def differing(bridge: Bridge, link: Link, side: Side, sight: Sight) -> set[str]:
+    """The mapped fields on which a record does not say what its snapshot says."""
+    names, snapshot = set(), snapshot_of(link, side)
+    for field in bridge.mapping.fields:
+        lens = field.lens(side)
+        then, now = snapshot.get(lens.path.text), lens.raw(sight.record)
+        if then in (now, UNSENT) or lens.path.text not in snapshot:
+            continue
+        try:
+            alike = field.same(field.read(side, then, sight.context), field.read(side, now, sight.context))
+        except Unreadable:
+            alike = False
+        if not alike:
+            names.add(field.name)
+    return names
+
+
+def bounced(bridge: Bridge, link: Link, side: Side, sight: Sight, delivered: Iterable[Outcome]) -> bool:
+    """Does the record say anything else than what was sent?
+
+    Counts how often in a row a written field came back different.
+    """
+    names, counts = differing(bridge, link, side, sight), dict(link.bounces)
+    for outcome in delivered:
+        key = f"{side.value} {outcome.field.name}"
+        if outcome.field.name in names:
+            counts[key] = int(counts.get(key, 0)) + 1
+        else:
+            counts.pop(key, None)
+    link.bounces = counts
+    return bool(names)
+
+
+def held_fields(link: Link, sights: Mapping[Side, Sight]) -> dict[str, str]:
+    """Fields that are not written any more because they never stay as they are written.
+
+    A person's edit in a system that names its authors starts the count anew.
+    """
+    held = {}
+    for key, count in link.bounces.items():
+        side, _, name = key.partition(" ")
+        stamp = sights[Side(side).other].stamp
+        by_person = stamp is not None and not stamp.own and stamp.token != stamp_of(link, Side(side).other)
+        if int(count) >= BOUNCES and not by_person:
+            held[name] = (
+                "what is written there comes back different each time; make both sides agree, then retry this failure"
+            )
+    return held
+
+
+def finish(
+    session: Session,
+    bridge: Bridge,
+    link: Link,
+    sights: Mapping[Side, Sight],
+    again: Iterable[Side],
+    rows: Mapping[Side, Mapping[str, Listed]],
+) -> None:
+    """The link is settled: take its marks away, except where something has to be read once more."""
+    note_stamps(session, link, sights)
+    more = set(again)
+    for side, sight in sights.items():
+        if sight.real:
+            set_mark(link, side, side in more or still_now(bridge, side, sight))
+            set_digest(link, side, _digest(bridge, side, sight, rows[side].get(id_of(link, side))))
+    crm = sights[Side.CRM]
+    if crm.whole:
+        link.crm_children_at = bridge.clock.now()
+    link.is_lost = bridge.is_lost(Side.CRM, crm.record)
+    failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields={""})
+    session.add(link)
+
+
+def note_stamps(session: Session, link: Link, sights: Mapping[Side, Sight]) -> None:
+    """Under which stamps the link's records were read.
+
+    A later stamp is news even while the link waits for its next attempt.
+    """
+    for side, sight in sights.items():
+        if sight.real and sight.stamp is not None:
+            _set_stamp(link, side, sight.stamp.token)
+    session.add(link)
+
+
+def _set_stamp(link: Link, side: Side, token: str) -> None:
+    if side is Side.NEXUDUS:
+        link.nexudus_stamp = token
+    else:
+        link.crm_stamp = token
+
+
+def set_mark(link: Link, side: Side, mark: bool) -> None:
+    """Must the record be read once more?"""
+    if side is Side.NEXUDUS:
+        link.nexudus_recheck = mark
+    else:
+        link.crm_recheck = mark
+
+
+def still_now(bridge: Bridge, side: Side, sight: Sight) -> bool:
+    """Could another change hide behind the stamp that was read?
+
+    An own stamp tells, where the system names its authors.
+    """
+    if sight.stamp is None or sight.stamp.at is None or sight.stamp.own:
+        return False
+    clock = bridge.clock
+    waited = 0.0 if sight.read_at is None else clock.monotonic() - sight.read_at
+    stamped = bridge.our_time(side, sight.stamp.at)
+    return stamped is not None and (clock.now() - stamped).total_seconds() - waited < STILL_NOW
+
+
+def _digest(bridge: Bridge, side: Side, sight: Sight, listed: Listed | None) -> str:
+    """The fingerprint the next listing is compared with; "" when no row that fits the record was seen."""
+    if bridge.connector(side).traits.rows_are_whole:
+        return bridge.digest(side, sight.record)
+    if listed is None or sight.stamp is None or listed.row.stamp.token != sight.stamp.token:
+        return ""
+    return bridge.digest(side, listed.row.record)
+
+
+def set_digest(link: Link, side: Side, digest: str) -> None:
+    """The fingerprint of the row that the next listing is compared with."""
+    if side is Side.NEXUDUS:
+        link.nexudus_digest = digest
+    else:
+        link.crm_digest = digest

@@ -1,0 +1,115 @@
+"""From settings to something that runs: the store, one connector per login, and a bridge per connection."""
+
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from nexudus_sync.clock import Clock
+from nexudus_sync.config import ConnectionSettings, Settings
+from nexudus_sync.connectors import registry
+from nexudus_sync.connectors.base import Connector
+from nexudus_sync.connectors.nexudus import NexudusConnector
+from nexudus_sync.engine.bridge import Bridge, End, Rules
+from nexudus_sync.errors import ConfigError
+from nexudus_sync.mapping import Mapping as FieldMapping
+from nexudus_sync.mapping import Side, load_file, pair, parse
+from nexudus_sync.store import Store
+
+HUB = "nexudus"
+Transports = Mapping[str, httpx.AsyncBaseTransport]
+"""By system name ("nexudus", a CRM's configured name): what replaces the network, for tests and simulations."""
+
+
+@dataclass(slots=True)
+class Engine:
+    """A configuration at work. `connectors` are by system name; close it when done."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    connectors: dict[str, Connector]
+    bridges: list[Bridge] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Log in everywhere. Raises AuthenticationFailed, RoleMissing, Unavailable."""
+        for connector in self.connectors.values():
+            await connector.start()
+
+    async def aclose(self) -> None:
+        """Close every connector and the store."""
+        for connector in self.connectors.values():
+            await connector.aclose()
+        self.store.close()
+
+    def bridge(self, name: str | None) -> list[Bridge]:
+        """The connection of that name, or all. Raises ConfigError for a name that is not configured."""
+        if name is None:
+            return self.bridges
+        found = [bridge for bridge in self.bridges if bridge.name == name]
+        if not found:
+            known = ", ".join(bridge.name for bridge in self.bridges)
+            raise ConfigError("--connection", f"no connection is named {name!r}", f"configured are: {known}")
+        return found
+
+
+def load_mapping(settings: Settings, connection: ConnectionSettings) -> FieldMapping:
+    """A connection's two mapping files, or the shipped ones. Raises MappingError."""
+    files = connection.mapping
+    connector = settings.crms[connection.crm].connector
+    nexudus = load_file(files.nexudus or Path(f"{HUB}.toml"))
+    crm = load_file(files.crm or Path(f"{connector}.toml"))
+    return pair(parse(*nexudus, Side.NEXUDUS), parse(*crm, Side.CRM))
+
+
+def assemble(
+    settings: Settings,
+    *,
+    clock: Clock,
+    rng: random.Random,
+    store: Store | None = None,
+    transports: Transports | None = None,
+) -> Engine:
+    """Make everything that a configuration names; nothing is requested yet.
+
+    `store` is opened from the settings when None. Raises ConfigError, MappingError, StoreError.
+    """
+    mappings = {connection.name: load_mapping(settings, connection) for connection in settings.connections}
+    opened = store or Store.open(settings.store_url, base_dir=settings.base_dir)
+    replaced = transports or {}
+    connectors: dict[str, Connector] = {
+        HUB: NexudusConnector(HUB, settings.nexudus, clock=clock, rng=rng, store=opened, transport=replaced.get(HUB))
+    }
+    for name in sorted({connection.crm for connection in settings.connections}):
+        crm = settings.crms[name]
+        kind = registry.find(crm.connector, where=f"{settings.path}: crm.{name}.connector")
+        connectors[name] = kind(name, crm.settings, clock=clock, rng=rng, store=opened, transport=replaced.get(name))
+    engine = Engine(settings, opened, clock, connectors)
+    engine.bridges = [_bridge(engine, one, mappings[one.name]) for one in settings.connections]
+    _introduce(engine.bridges)
+    return engine
+
+
+def _bridge(engine: Engine, connection: ConnectionSettings, mapping: FieldMapping) -> Bridge:
+    scope = connection.scope()
+    ends = {
+        Side.NEXUDUS: End(Side.NEXUDUS, engine.connectors[HUB], scope),
+        Side.CRM: End(Side.CRM, engine.connectors[connection.crm], scope),
+    }
+    rules = Rules(
+        deletes=connection.deletes,
+        create_parties=connection.create_parties,
+        first_match=connection.first_match,
+        absence_wait=engine.settings.run.absence_wait.total_seconds(),
+        poll=connection.poll,
+    )
+    return Bridge(connection.name, connection.crm, mapping, ends, engine.store, engine.clock, rules)
+
+
+def _introduce(bridges: Iterable[Bridge]) -> None:
+    """Tell each connection of the others to its CRM: a card that leaves one scope may come into another."""
+    known = list(bridges)
+    for bridge in known:
+        bridge.siblings = [other for other in known if other.crm == bridge.crm and other is not bridge]

@@ -1,0 +1,287 @@
+"""Create the counterpart of a record that has none: party, then opportunity, each a journal step, then a settling.
+
+What a create cannot say at once (a later stage, lost reasons) is marked `UNSENT` in the source's snapshot, so the
+merge that follows delivers it like any other change, now or after a crash.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlmodel import Session
+
+from nexudus_sync.connectors.base import Draft, Facts, Party, Record, Step, Written
+from nexudus_sync.engine.agree import differing, set_digest, set_mark, still_now
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.sight import Sight, snapshot_of
+from nexudus_sync.engine.write import Intent, perform
+from nexudus_sync.errors import NotFound, Refused
+from nexudus_sync.mapping import Context, Field, OnUnmapped, Side, Sync, Unmapped, Unreadable
+from nexudus_sync.merge import UNSENT
+from nexudus_sync.opportunity import say
+from nexudus_sync.plan import Refusal
+from nexudus_sync.store import failures
+from nexudus_sync.store.tables import Link, Unlinked
+
+
+class NotCreated(Refused):
+    """A record that must not be created on the other side; `kind` names the rule."""
+
+    def __init__(self, system: str, kind: str, message: str, record: str) -> None:
+        super().__init__(system, message, record)
+        self.kind = kind
+
+
+@dataclass(slots=True)
+class Parked:
+    """A field a create could not carry. `accept`: it counts as seen all the same."""
+
+    field: Field
+    kind: str
+    reason: str
+    accept: bool = False
+
+
+@dataclass(slots=True)
+class Creation:
+    """One record on its way to the other side."""
+
+    source: Side
+    record: Record
+    facts: Facts
+    context: Context
+    after: Record = field(default_factory=dict)
+    there: Context = field(default_factory=Context)
+    parked: list[Parked] = field(default_factory=list)
+
+    @property
+    def to(self) -> Side:
+        """Where it is created."""
+        return self.source.other
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new link.
+
+    `pending` says that the create could not deliver everything; `source` is what was just read of its origin.
+    """
+
+    link_id: int
+    pending: bool
+    side: Side
+    source: Sight
+
+
+async def create(bridge: Bridge, report: Report, unlinked: Unlinked, *, live: bool) -> Created | None:
+    """Create the counterpart of an unlinked record; None in a rehearsal.
+
+    Raises NotCreated for what the rules refuse, NotFound when the record is gone meanwhile, and what the connectors
+    raise.
+    """
+    source = Side(unlinked.side)
+    connector = bridge.connector(source)
+    began = bridge.clock.monotonic()
+    record = await connector.fetch(unlinked.record_id)
+    if not connector.in_scope(record, bridge.scope(source)):
+        raise NotFound(connector.name, "it left this connection's scope", unlinked.record_id)
+    creation = Creation(source, record, connector.facts(record), await bridge.context(source, record))
+    await _prepare(bridge, creation)
+    _refuse(bridge, creation, live=live)
+    party = await _party(bridge, report, creation)
+    link = await _create(bridge, report, creation, party)
+    if link is None or link.id is None:
+        return None
+    pending = UNSENT in snapshot_of(link, source).values()
+    sight = Sight(record, creation.context, connector.stamp(record), began, whole=True)
+    return Created(link.id, pending, source, sight)
+
+
+async def _prepare(bridge: Bridge, creation: Creation) -> None:
+    """Put what the source says on an empty record of the other side."""
+    creation.there = await bridge.context(creation.to, {})
+    for mapped in bridge.mapping.fields:
+        if mapped.sync is (Sync.FROM_NEXUDUS if creation.to is Side.NEXUDUS else Sync.FROM_CRM):
+            continue
+        try:
+            value = mapped.get(creation.source, creation.record, creation.context)
+            if value is not None:
+                creation.after = mapped.put(creation.to, value, creation.after, creation.there)
+        except Unreadable as problem:
+            creation.parked.append(Parked(mapped, "unreadable", str(problem)))
+        except Unmapped as problem:
+            skip = mapped.on_unmapped == OnUnmapped.SKIP
+            creation.parked.append(Parked(mapped, "" if skip else "unmapped", str(problem), accept=skip))
+
+
+def _refuse(bridge: Bridge, creation: Creation, *, live: bool) -> None:
+    """Apply the rules for creates; raises NotCreated where one refuses the record as a whole."""
+    connector = bridge.connector(creation.to)
+    currency = connector.facts(creation.after).currency or creation.there.currency
+    if creation.facts.currency and currency and creation.facts.currency != currency:
+        _no(bridge, creation, "currency", f"it is in {creation.facts.currency}, the other side in {currency}")
+    if not creation.facts.email:
+        _no(bridge, creation, "no-email", "it has no e-mail to find or create its customer by; add one")
+    for refusal in connector.refusals(None, creation.after, bridge.scope(creation.to), live=live):
+        if refusal.whole:
+            _no(bridge, creation, refusal.kind, refusal.reason)
+        _withhold(bridge, creation, refusal)
+
+
+def _no(bridge: Bridge, creation: Creation, kind: str, reason: str) -> None:
+    raise NotCreated(bridge.connector(creation.source).name, kind, reason, creation.facts.id)
+
+
+def _withhold(bridge: Bridge, creation: Creation, refusal: Refusal) -> None:
+    for mapped in bridge.mapping.fields:
+        path = mapped.lens(creation.to).path
+        if path.root in refusal.keys and path.root in creation.after:
+            creation.after = {key: value for key, value in creation.after.items() if key != path.root}
+            creation.parked.append(Parked(mapped, refusal.kind, refusal.reason, accept=refusal.accept))
+
+
+async def _party(bridge: Bridge, report: Report, creation: Creation) -> Party:
+    connector, scope, facts = bridge.connector(creation.to), bridge.scope(creation.to), creation.facts
+    assert facts.email is not None
+    found = await connector.find_party(facts.email, scope)
+    if found is not None:
+        return found
+    if creation.to is Side.NEXUDUS and not bridge.rules.create_parties:
+        _no(bridge, creation, "customer", f"Nexudus has no customer with {facts.email} and create_parties is false")
+    name = facts.customer_name or facts.company_name or facts.email
+    party = Party(facts.email, name, facts.company_name, scope.party)
+    step = connector.party_step(party, scope)
+    written = await perform(bridge, report, _intent(creation), step, lambda session, written: None)
+    return written.party or replace(party, id=written.id)
+
+
+def _intent(creation: Creation, fields: dict[str, Any] | None = None) -> Intent:
+    nexudus_id = creation.facts.id if creation.source is Side.NEXUDUS else ""
+    crm_id = creation.facts.id if creation.source is Side.CRM else ""
+    return Intent(creation.to, nexudus_id, crm_id, fields=fields or {})
+
+
+async def _create(bridge: Bridge, report: Report, creation: Creation, party: Party) -> Link | None:
+    connector = bridge.connector(creation.to)
+    draft = Draft(
+        creation.after,
+        party,
+        bridge.scope(creation.to),
+        bridge.key(creation.source, creation.facts.id),
+        creation.facts.currency,
+        creation.facts.created_at,
+    )
+    step = connector.create_step(draft)
+    links: list[Link] = []
+
+    def confirm(session: Session, written: Written) -> None:
+        links.append(link_created(session, bridge, creation, step, written))
+
+    await perform(bridge, report, _intent(creation, _fields(bridge, creation, step)), step, confirm)
+    report.created[creation.to.value] += 1
+    return links[0] if links else None
+
+
+def _fields(bridge: Bridge, creation: Creation, step: Step) -> dict[str, Any]:
+    """What the journal row says the create carries.
+
+    Every mapped value, and what its source says in its own spelling.
+    """
+    fields = {}
+    for mapped in bridge.mapping.fields:
+        lens = mapped.lens(creation.to)
+        if (bridge.dry or lens.path.root in step.keys) and lens.raw(creation.after) is not None:
+            value = mapped.get(creation.to, creation.after, creation.there)
+            raw = mapped.lens(creation.source).raw(creation.record)
+            sent = lens.raw(creation.after)
+            fields[mapped.name] = {"old": None, "new": say(value), "lost": None, "raw": raw, "sent": sent}
+    return fields
+
+
+def link_created(session: Session, bridge: Bridge, creation: Creation, step: Step, written: Written) -> Link:
+    """The link of a record and the counterpart just created, in the confirming transaction."""
+    now = bridge.clock.now()
+    ids = {creation.source: creation.facts.id, creation.to: written.id}
+    stamps = {
+        creation.source: bridge.connector(creation.source).stamp(creation.record).token,
+        creation.to: written.stamp.token if written.stamp else "",
+    }
+    snapshots = _snapshots(bridge, creation, step, written)
+    crm_record = creation.record if creation.source is Side.CRM else written.record
+    link = Link(
+        crm=bridge.crm,
+        connection=bridge.name,
+        nexudus_id=ids[Side.NEXUDUS],
+        crm_id=ids[Side.CRM],
+        crm_identity=bridge.facts(Side.CRM, crm_record).identity,
+        nexudus_snapshot=snapshots[Side.NEXUDUS],
+        crm_snapshot=snapshots[Side.CRM],
+        nexudus_stamp=stamps[Side.NEXUDUS],
+        crm_stamp=stamps[Side.CRM],
+        created_at=now,
+        is_lost=bridge.is_lost(Side.CRM, crm_record),
+    )
+    _mark(bridge, creation, link, written)
+    session.add(link)
+    forget(session, bridge, creation.source, creation.facts.id)
+    failures.solve_failures(session, bridge.name, ids[Side.NEXUDUS], ids[Side.CRM])
+    session.flush()
+    _show_parked(session, bridge, creation, link)
+    return link
+
+
+def _mark(bridge: Bridge, creation: Creation, link: Link, written: Written) -> None:
+    """Which of the two records have to be read once more.
+
+    What is still to be delivered, and what may have moved meanwhile.
+    """
+    pending = UNSENT in snapshot_of(link, creation.source).values()
+    read = Sight(creation.record, creation.context, bridge.connector(creation.source).stamp(creation.record))
+    made = Sight(written.record, creation.there, written.stamp)
+    set_mark(link, creation.source, pending or still_now(bridge, creation.source, read))
+    different = written.echoed and bool(differing(bridge, link, creation.to, made))
+    set_mark(link, creation.to, pending or different or written.stamp is None or still_now(bridge, creation.to, made))
+    if bridge.connector(creation.to).traits.rows_are_whole:
+        set_digest(link, creation.to, bridge.digest(creation.to, written.record))
+    if bridge.connector(creation.source).traits.rows_are_whole:
+        set_digest(link, creation.source, bridge.digest(creation.source, creation.record))
+
+
+def _snapshots(bridge: Bridge, creation: Creation, step: Step, written: Written) -> dict[Side, dict[str, Any]]:
+    """What each side is taken to have said when the counterpart came to be."""
+    parked = {id(p.field): p for p in creation.parked}
+    source: dict[str, Any] = {}
+    target: dict[str, Any] = {}
+    for mapped in bridge.mapping.fields:
+        here, there = mapped.lens(creation.source), mapped.lens(creation.to)
+        raw, sent = here.raw(creation.record), there.raw(creation.after)
+        held = parked.get(id(mapped))
+        if held is not None or (there.path.root not in step.keys and sent is not None):
+            accepted = held is not None and held.accept
+            source[here.path.text] = raw if accepted else dict(UNSENT)
+            target[there.path.text] = there.raw(written.record)
+        else:
+            source[here.path.text], target[there.path.text] = raw, sent
+    return {creation.source: source, creation.to: target}
+
+
+def _show_parked(session: Session, bridge: Bridge, creation: Creation, link: Link) -> None:
+    for held in creation.parked:
+        if held.kind:
+            failures.open_failure(
+                session,
+                connection=bridge.name,
+                kind=held.kind,
+                field=held.field.name,
+                reason=held.reason,
+                nexudus_id=link.nexudus_id,
+                crm_id=link.crm_id,
+                now=bridge.clock.now(),
+            )
+
+
+def forget(session: Session, bridge: Bridge, side: Side, record_id: str) -> None:
+    """A record that has a counterpart now is no longer among the unlinked."""
+    row = session.get(Unlinked, (bridge.name, side.value, record_id))
+    if row is not None:
+        session.delete(row)

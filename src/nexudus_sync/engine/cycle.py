@@ -1,0 +1,347 @@
+"""A cycle of one connection: recover, carry out decisions, pull, brake, settle, match and create, finish.
+
+A connection that never finished its first match runs the same cycle as a backfill: everything in scope is listed
+once, stages that act are not entered, and what is due meanwhile is polled in between.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+
+from sqlalchemy import ColumnElement, or_, update
+from sqlmodel import Session, col, func, select
+
+from nexudus_sync.connectors.base import Priority
+from nexudus_sync.engine import brakes, decisions
+from nexudus_sync.engine.bridge import Bridge, fingerprint
+from nexudus_sync.engine.create import Created
+from nexudus_sync.engine.pull import Seen, mark, pull, remember
+from nexudus_sync.engine.recover import recover
+from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.settle import Settler
+from nexudus_sync.engine.unlinked import Matcher
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import failures, records
+from nexudus_sync.store.tables import ConnectionState, Failure, Link, Unlinked
+
+BRAKED = 3
+"""The exit code of a cycle that a brake stopped."""
+ROUNDS = 3
+"""How often a cycle goes over what became dirty while it worked (lost answers, newly paired records)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked of a cycle.
+
+    `one_shot`: what failed is tried again at once, whatever its next attempt (a command, not the daemon). `limit`
+    caps creates.
+    """
+
+    reconcile: bool = False
+    one_shot: bool = True
+    limit: int | None = None
+    stopping: Callable[[], bool] = lambda: False
+
+
+class Cycle:
+    """One run of one connection."""
+
+    def __init__(self, bridge: Bridge, options: Options) -> None:
+        self.bridge, self.options = bridge, options
+        self.report = Report(bridge.name)
+        self.seen: dict[Side, Seen] = {side: Seen(side) for side in Side}
+        self.backfill = False
+        self._polled = bridge.clock.monotonic()
+
+    async def run(self) -> Report:
+        """Run it. Raises the errors that end a run (login, role, a system that cannot be listed, the store)."""
+        bridge = self.bridge
+        with bridge.store.session() as session:
+            state = records.connection_state(session, bridge.name, bridge.crm)
+            self.backfill = state.backfilled_at is None
+            set_brakes = brakes.standing(session, bridge.name)
+            self._take_mapping(session, state)
+        if set_brakes:
+            return self._braked(set_brakes[0].name)
+        if not bridge.dry:
+            await recover(bridge, self.report)
+        forced, undone = await decisions.carry_out(bridge, self.report)
+        self._mark_more()
+        if not await self._pull():
+            return self.report
+        for side, seen in self.seen.items():
+            self.report.listed[side.value] = seen.listed
+        await self._work(forced)
+        for decision in undone:
+            decisions.done(bridge, decision, "brought back")
+        self._finish()
+        return self.report
+
+    async def run_record(self, side: Side, record_id: str) -> Report:
+        """Settle one record only: its link, or its match."""
+        bridge = self.bridge
+        with bridge.store.session() as session:
+            state = records.connection_state(session, bridge.name, bridge.crm)
+            self.backfill = state.backfilled_at is None
+            set_brakes = brakes.standing(session, bridge.name)
+            ids = {"nexudus_id" if side is Side.NEXUDUS else "crm_id": record_id}
+            link = records.link_by(session, bridge.crm, **ids)
+            if link is not None and link.id is not None:
+                mark(session, Side.NEXUDUS, [link.id])
+                mark(session, Side.CRM, [link.id])
+        if set_brakes:
+            return self._braked(set_brakes[0].name)
+        if not bridge.dry:
+            await recover(bridge, self.report)
+        settler = self._settler()
+        if link is not None and link.id is not None:
+            await settler.settle([link.id])
+            return self.report
+        matcher = self._matcher()
+        await settler.settle(matcher.match())
+        wanted = [row for row in matcher.to_create if (row.side, row.record_id) == (side.value, record_id)]
+        await matcher.create_all(self._created(settler), wanted)
+        await self._settle_created(settler)
+        return self.report
+
+    # -- pull -------------------------------------------------------------------------------------------------------
+
+    async def _pull(self) -> bool:
+        """List both sides, let the brakes judge, and remember. False when a brake stops the cycle."""
+        bridge, full = self.bridge, self.options.reconcile
+        priority = Priority.RECONCILE if full else Priority.BACKFILL if self.backfill else Priority.LIVE
+        nexudus = await pull(bridge, Side.NEXUDUS, full=full, priority=priority)
+        crm = await pull(bridge, Side.CRM, full=full, keep=self._wanted_crm_ids(nexudus), priority=priority)
+        self.seen = {Side.NEXUDUS: nexudus, Side.CRM: crm}
+        with bridge.store.session() as session:
+            state = records.connection_state(session, bridge.name, bridge.crm)
+            stop = brakes.pull_brake(session, bridge, self._judge(session))
+            if stop is None:
+                for seen in self.seen.values():
+                    remember(bridge, seen, state, session)
+        self._polled = bridge.clock.monotonic()
+        if stop is not None:
+            self._braked(stop)
+        return stop is None
+
+    def _judge(self, session: Session) -> list[brakes.Evidence]:
+        links = session.exec(select(func.count()).where(*self._active())).one()
+        names = {side: self.bridge.connector(side).name for side in Side}
+        return brakes.judge(links, self.seen, names)
+
+    def _active(self) -> tuple[ColumnElement[bool], ...]:
+        return (col(Link.connection) == self.bridge.name, col(Link.state) == "active")
+
+    def _wanted_crm_ids(self, nexudus: Seen) -> set[str]:
+        """The counterparts of what moved in Nexudus, and what is marked: their rows save a read."""
+        with self.bridge.store.read() as session:
+            marked = or_(col(Link.nexudus_recheck), col(Link.crm_recheck))
+            wanted = set(session.exec(select(Link.crm_id).where(*self._active(), marked)))
+            ids = sorted(nexudus.moved)
+            for start in range(0, len(ids), 500):
+                wanted |= set(session.exec(select(Link.crm_id).where(col(Link.id).in_(ids[start : start + 500]))))
+        return wanted
+
+    # -- settle -----------------------------------------------------------------------------------------------------
+
+    async def _work(self, forced: decisions.Forced) -> None:
+        settler, matcher = self._settler(), self._matcher()
+        live, minor = self._dirty()
+        await settler.settle([*live, *sorted(forced.keys() - set(live) - set(minor))], forced)
+        await self._settler(Priority.RECONCILE).settle(minor, tick=self._tick)
+        await settler.settle(matcher.match(), tick=self._tick if self.backfill else None)
+        await matcher.create_all(self._created(settler), tick=self._tick)
+        await self._settle_created(settler)
+        for _ in range(ROUNDS):
+            if not self.report.unknown or self.options.stopping():
+                break
+            self.report.unknown.clear()
+            await self._again(settler)
+
+    async def _again(self, settler: Settler) -> None:
+        """After lost answers: find out what became of them, and go on with what waited for that."""
+        await recover(self.bridge, self.report)
+        live, minor = self._dirty()
+        await settler.settle([*live, *minor])
+        matcher = self._matcher()
+        await settler.settle(matcher.match())
+        await matcher.create_all(self._created(settler), tick=self._tick)
+        await self._settle_created(settler)
+
+    def _settler(self, priority: Priority | None = None) -> Settler:
+        rows = {side: seen.rows for side, seen in self.seen.items()}
+        if priority is None:
+            priority = Priority.BACKFILL if self.backfill else Priority.LIVE
+        return Settler(
+            self.bridge, self.report, rows, live=not self.backfill, priority=priority, stopping=self.options.stopping
+        )
+
+    def _matcher(self) -> Matcher:
+        options = self.options
+        return Matcher(
+            self.bridge,
+            self.report,
+            live=not self.backfill,
+            limit=options.limit,
+            stopping=options.stopping,
+            one_shot=options.one_shot,
+        )
+
+    def _created(self, settler: Settler) -> Callable[[Created], None]:
+        def note(made: Created) -> None:
+            if made.pending:
+                settler.known[made.link_id] = {made.side: made.source}
+
+        return note
+
+    async def _settle_created(self, settler: Settler) -> None:
+        """Deliver what the creates could not say at once."""
+        ids = list(settler.known)
+        await settler.settle(ids)
+        settler.known.clear()
+
+    async def _tick(self) -> None:
+        """In long work: when a poll is due, carry live changes of what is linked already."""
+        clock, every = self.bridge.clock, self.bridge.rules.poll.total_seconds()
+        if self.bridge.dry or clock.monotonic() - self._polled < every:
+            return
+        if await self._pull():
+            live, _ = self._dirty()
+            await self._settler(Priority.LIVE).settle(live)
+
+    def _dirty(self) -> tuple[list[int], list[int]]:
+        """The links to settle.
+
+        Those marked, less those that wait for their next attempt; and those only the system moved.
+        """
+        news = set().union(*(seen.news for seen in self.seen.values()))
+        minor = set().union(*(seen.minor for seen in self.seen.values())) - set().union(
+            *(seen.news - seen.minor for seen in self.seen.values())
+        )
+        with self.bridge.store.read() as session:
+            marked = or_(col(Link.nexudus_recheck), col(Link.crm_recheck))
+            found = set(session.exec(select(Link.id).where(*self._mine(), marked)))
+            waiting = set() if self.options.one_shot else self._waiting(session)
+        ids = sorted(one for one in found if one is not None and (one not in waiting or one in news))
+        return [one for one in ids if one not in minor], [one for one in ids if one in minor]
+
+    def _mine(self) -> tuple[ColumnElement[bool], ...]:
+        """This connection's active links, and those of the CRM's other connections whose card has come here."""
+        claimed = sorted(self.seen[Side.NEXUDUS].moved)
+        states = col(Link.state).in_(("active", "sleeping"))
+        mine = (col(Link.connection) == self.bridge.name) & (col(Link.state) == "active")
+        return (or_(mine, col(Link.id).in_(claimed[:30000])), states)
+
+    def _waiting(self, session: Session) -> set[int | None]:
+        """Links with a failure whose next attempt is still to come."""
+        later = select(Link.id).join(
+            Failure,
+            (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id)),
+        )
+        return set(
+            session.exec(
+                later.where(
+                    col(Failure.connection) == self.bridge.name,
+                    col(Failure.state) == "open",
+                    col(Failure.next_attempt) > self.bridge.clock.now(),
+                )
+            )
+        )
+
+    def _mark_more(self) -> None:
+        """Mark what no listing shows: resolved conflicts, due attempts, child rows and whole reads in rotation.
+
+        Before the listing, so that it keeps their rows.
+        """
+        bridge = self.bridge
+        with bridge.store.session() as session:
+            both = decisions.resolved_links(session, bridge) | self._due(session)
+            children = self._children(session)
+            if self.options.reconcile:
+                both |= self._rotation(session) | self._parked(session)
+                self._retake(session)
+            mark(session, Side.NEXUDUS, both)
+            mark(session, Side.CRM, both | children)
+
+    def _retake(self, session: Session) -> None:
+        """Unlinked records that a rule refused are looked at again."""
+        refused = (col(Unlinked.connection) == self.bridge.name, col(Unlinked.state) == "refused")
+        session.execute(update(Unlinked).where(*refused).values(state="waiting"))
+
+    def _due(self, session: Session) -> set[int]:
+        when = self.bridge.clock.now() + (timedelta(days=3650) if self.options.one_shot else timedelta(0))
+        due = failures.due_failures(session, self.bridge.name, when)
+        links = (
+            {(link.nexudus_id, link.crm_id): link.id for link in records.links(session, self.bridge.name)}
+            if due
+            else {}
+        )
+        found = (links.get((failure.nexudus_id, failure.crm_id)) for failure in due)
+        return {one for one in found if one is not None}
+
+    def _children(self, session: Session) -> set[int]:
+        """Lost opportunities whose child rows were not read for longest, all at a reconcile.
+
+        They change without a trace.
+        """
+        if not self.bridge.connector(Side.CRM).traits.child_keys:
+            return set()
+        if self.options.reconcile:
+            return self._all(session)
+        query = select(Link.id).where(*self._active(), col(Link.is_lost), col(Link.crm_recheck).is_(False))
+        oldest = query.order_by(col(Link.crm_children_at), col(Link.id)).limit(self.bridge.rules.children_per_cycle)
+        return {one for one in session.exec(oldest) if one is not None}
+
+    def _all(self, session: Session) -> set[int]:
+        """Every active link."""
+        return {one for one in session.exec(select(Link.id).where(*self._active())) if one is not None}
+
+    def _rotation(self, session: Session) -> set[int]:
+        """The share of links that is read whole today, the longest unread first: stamps can lie."""
+        total = session.exec(select(func.count()).where(*self._active())).one()
+        query = select(Link.id).where(*self._active()).order_by(col(Link.verified_at), col(Link.id))
+        share = query.limit(ceil(total / self.bridge.rules.reconcile_days))
+        return {one for one in session.exec(share) if one is not None}
+
+    def _parked(self, session: Session) -> set[int]:
+        """Links with a field that waits for something to appear on the other side (a stage, a user)."""
+        query = select(Link.id).join(
+            Failure, (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
+        )
+        mine = query.where(*self._active(), col(Failure.state) == "open")
+        return {one for one in session.exec(mine) if one is not None}
+
+    # -- mapping, brakes, end ---------------------------------------------------------------------------------------
+
+    def _take_mapping(self, session: Session, state: ConnectionState) -> None:
+        """When the mapping changed: what waits for it is looked at again, and a new path makes every link read once."""
+        mapping = self.bridge.mapping
+        digest = fingerprint(repr(mapping))
+        paths = sorted(f"{side.value} {path.text}" for side in Side for path in mapping.paths(side))
+        if state.mapping_digest and state.mapping_digest != digest:
+            known = self._all(session) if set(paths) - set(state.mapped_paths) else self._parked(session)
+            mark(session, Side.NEXUDUS, known)
+            mark(session, Side.CRM, known)
+            self._retake(session)
+        state.mapping_digest, state.mapped_paths = digest, paths
+        session.add(state)
+
+    def _braked(self, name: str) -> Report:
+        self.report.brake, self.report.exit_code, self.report.finished = name, BRAKED, False
+        return self.report
+
+    def _finish(self) -> None:
+        bridge, now = self.bridge, self.bridge.clock.now()
+        with bridge.store.session() as session:
+            state = records.connection_state(session, bridge.name, bridge.crm)
+            state.cycles += 1
+            if self.report.finished:
+                state.last_success = now
+                brakes.spend_release(session, bridge)
+                if self.backfill:
+                    state.backfilled_at = now
+                if self.options.reconcile:
+                    state.last_reconcile = now
+            session.add(state)

@@ -1,0 +1,132 @@
+"""What people asked for at the command line, carried out at the start of the next cycle."""
+
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.engine import sight as sights
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.fates import close
+from nexudus_sync.engine.pull import mark
+from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.unlinked import pair
+from nexudus_sync.errors import NotFound
+from nexudus_sync.mapping import Side
+from nexudus_sync.opportunity import Value, hear, say
+from nexudus_sync.store import records
+from nexudus_sync.store.tables import Conflict, Decision, History, Link, Unlinked
+
+Forced = dict[int, dict[str, Value]]
+"""By link: the values that an `undo` brings back to both sides."""
+
+
+async def carry_out(bridge: Bridge, report: Report) -> tuple[Forced, list[Decision]]:
+    """Carry out what waits; returns what the settling has to force, with the decisions to be closed after it."""
+    with bridge.store.read() as session:
+        query = select(Decision).where(col(Decision.connection) == bridge.name, col(Decision.done_at).is_(None))
+        waiting = list(session.exec(query.order_by(col(Decision.id))))
+    forced: Forced = {}
+    undone = []
+    for decision in waiting:
+        if decision.kind == "undo":
+            if await _undo(bridge, decision, forced):
+                undone.append(decision)
+            continue
+        outcome = await _do(bridge, report, decision)
+        done(bridge, decision, outcome)
+    return forced, undone
+
+
+def done(bridge: Bridge, decision: Decision, outcome: str) -> None:
+    """Close a decision with what came of it."""
+    with bridge.store.session() as session:
+        decision.done_at, decision.outcome = bridge.clock.now(), outcome
+        session.add(decision)
+
+
+async def _do(bridge: Bridge, report: Report, decision: Decision) -> str:
+    if decision.kind == "link":
+        return await _link(bridge, decision.args["nexudus_id"], decision.args["crm_id"])
+    if decision.kind == "unlink":
+        return _unlink(bridge, report, decision.args["link_id"])
+    return _ignore(bridge, Side(decision.args["side"]), decision.args["record_id"])
+
+
+async def _link(bridge: Bridge, nexudus_id: str, crm_id: str) -> str:
+    identities = {}
+    for side, record_id in ((Side.NEXUDUS, nexudus_id), (Side.CRM, crm_id)):
+        try:
+            record = await bridge.connector(side).fetch(record_id)
+        except NotFound:
+            return f"refused: {bridge.connector(side).name} has no record {record_id}"
+        identities[side] = bridge.facts(side, record).identity
+    with bridge.store.session() as session:
+        for ids in ({"nexudus_id": nexudus_id}, {"crm_id": crm_id, "crm_identity": identities[Side.CRM]}):
+            known = records.link_by(session, bridge.crm, **ids)
+            if known is not None and known.state != "closed":
+                return f"refused: {known.nexudus_id} is linked with {known.crm_id}; unlink them first"
+            if known is not None:
+                session.delete(known)
+                session.flush()
+        pair(session, bridge, nexudus_id, crm_id, identities[Side.CRM])
+    return "linked"
+
+
+def _unlink(bridge: Bridge, report: Report, link_id: int) -> str:
+    with bridge.store.session() as session:
+        link = session.get(Link, link_id)
+        if link is None or link.state == "closed":
+            return "there is no such link any more"
+        close(session, bridge, report, link, "parted by hand")
+    return "unlinked"
+
+
+def _ignore(bridge: Bridge, side: Side, record_id: str) -> str:
+    with bridge.store.session() as session:
+        row = session.get(Unlinked, (bridge.name, side.value, record_id))
+        row = row or Unlinked(connection=bridge.name, side=side.value, record_id=record_id)
+        row.state, row.reason = "ignored", "by hand"
+        session.add(row)
+    return "ignored"
+
+
+async def _undo(bridge: Bridge, decision: Decision, forced: Forced) -> bool:
+    """Prepare to bring a value back.
+
+    Refused when it moved on since, unless forced. Returns whether it is to be done.
+    """
+    with bridge.store.read() as session:
+        entry = session.get(History, decision.args["history_id"])
+        ids = {"nexudus_id": entry.nexudus_id, "crm_id": entry.crm_id} if entry else {}
+        link = records.link_by(session, bridge.crm, **ids) if entry else None
+    if entry is None or link is None or link.state != "active" or link.id is None:
+        done(bridge, decision, "refused: the records are not linked any more")
+        return False
+    moved = await _moved_on(bridge, link, entry)
+    if moved is not None and not decision.args.get("force"):
+        done(bridge, decision, f"refused: {entry.field} says {moved!r} now; use --force to bring {entry.old!r} back")
+        return False
+    forced.setdefault(link.id, {})[entry.field] = hear(entry.field, entry.old)
+    with bridge.store.session() as session:
+        mark(session, Side.NEXUDUS, [link.id])
+        mark(session, Side.CRM, [link.id])
+    return True
+
+
+async def _moved_on(bridge: Bridge, link: Link, entry: History) -> Any:
+    """What the field says now, if that is not what the sync wrote."""
+    mapped = bridge.mapping.find(entry.field)
+    if mapped is None:
+        return None
+    for side in Side:
+        sight = await sights.read(bridge, side, link)
+        now = mapped.get(side, sight.record, sight.context)
+        if not mapped.same(now, hear(entry.field, entry.new)):
+            return say(now)
+    return None
+
+
+def resolved_links(session: Session, bridge: Bridge) -> set[int]:
+    """Links with a conflict that a person resolved and no cycle has carried out yet."""
+    query = select(Conflict.link_id).where(col(Conflict.connection) == bridge.name, col(Conflict.state) == "resolved")
+    return {link_id for link_id in session.exec(query) if link_id is not None}

@@ -1,0 +1,120 @@
+"""What a backfill would do, told cheaply: both sides are listed and matched on a copy of the store."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+from sqlmodel import col, func, or_, select
+
+from nexudus_sync.connectors.base import Priority
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.costs import Calls, of_listing, of_reading, of_write
+from nexudus_sync.engine.pull import pull, remember
+from nexudus_sync.engine.rehearse import copied
+from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.unlinked import Matcher
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import Store, records
+from nexudus_sync.store.tables import Link, Unlinked
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What is to come. `creates` and `calls` are by the side written to or called.
+
+    `listed` rows lie in the scope or elsewhere, `inside` in the scope; `compare`: linked pairs whose two records are
+    read and merged, new `pairs` included; `customers`: at most so many are created in Nexudus; `left`: records that
+    stay alone, by reason.
+    """
+
+    listed: Mapping[Side, int]
+    inside: Mapping[Side, int]
+    pairs: int
+    compare: int
+    creates: Mapping[Side, int]
+    customers: int
+    left: Mapping[str, int]
+    calls: Mapping[Side, Calls]
+
+
+async def estimate(bridge: Bridge, *, limit: int | None = None, since: date | None = None) -> Estimate:
+    """Look at what a backfill with these options has before it. Raises what listing raises."""
+    copy = copied(bridge.store)
+    try:
+        stage = replace(bridge, store=copy, siblings=[], dry=True)
+        seen = [await pull(stage, side, priority=Priority.BACKFILL) for side in Side]
+        with copy.session() as session:
+            state = records.connection_state(session, bridge.name, bridge.crm)
+            state.create_since = state.create_since if since is None else since.isoformat()
+            for one in seen:
+                remember(stage, one, state, session)
+        inside = _inside(bridge, copy)
+        matcher = Matcher(stage, Report(bridge.name), one_shot=True)
+        pairs = len(matcher.match())
+        listed = {one.side: one.listed for one in seen}
+        return _sum_up(stage, copy, listed, inside, pairs, matcher.to_create, limit)
+    finally:
+        copy.close()
+
+
+def _inside(bridge: Bridge, copy: Store) -> dict[Side, int]:
+    """How many records of each side belong to the connection."""
+    with copy.read() as session:
+        linked = len(records.links(session, bridge.name))
+        query = select(Unlinked.side, func.count()).where(col(Unlinked.connection) == bridge.name)
+        alone = {side: count for side, count in session.exec(query.group_by(col(Unlinked.side)))}  # noqa: C416
+    return {side: linked + alone.get(side.value, 0) for side in Side}
+
+
+def _sum_up(
+    bridge: Bridge,
+    copy: Store,
+    listed: dict[Side, int],
+    inside: dict[Side, int],
+    pairs: int,
+    to_create: list[Unlinked],
+    limit: int | None,
+) -> Estimate:
+    left = _left(bridge, copy)
+    left["no e-mail to find or create a customer by"] = sum(not row.email for row in to_create)
+    can = [row for row in to_create if row.email]
+    taken = can if limit is None else can[:limit]
+    left[f"beyond --limit {limit}"] = len(can) - len(taken)
+    creates = Counter(Side(row.side).other for row in taken)
+    compare, customers = _marked(bridge, copy), _customers(copy, bridge.name, taken)
+    calls = {side: of_listing(listed[side]) for side in Side}
+    for side in Side:
+        reads = of_reading(bridge.connector(side).traits)
+        update = of_write("update", bridge.connector(side).traits)
+        calls[side] += reads.times(compare + creates[side.other]) + update.times((compare + 1) // 2)
+        calls[side] += of_write("create", bridge.connector(side).traits).times(creates[side])
+    calls[Side.NEXUDUS] += of_write("create-party", bridge.connector(Side.NEXUDUS).traits).times(customers)
+    return Estimate(listed, inside, pairs, compare, creates, customers, +left, calls)
+
+
+def _left(bridge: Bridge, copy: Store) -> Counter[str]:
+    """Records that stay alone, by why."""
+    with copy.read() as session:
+        query = select(Unlinked.state, Unlinked.reason).where(
+            col(Unlinked.connection) == bridge.name, col(Unlinked.state).not_in(("waiting", "limit"))
+        )
+        words = {"unmatched": "several candidates: a person decides", "ignored": "ignored by hand"}
+        return Counter(words.get(state, reason or state) for state, reason in session.exec(query))
+
+
+def _marked(bridge: Bridge, copy: Store) -> int:
+    with copy.read() as session:
+        marked = or_(col(Link.nexudus_recheck), col(Link.crm_recheck))
+        query = select(func.count()).where(col(Link.connection) == bridge.name, col(Link.state) == "active", marked)
+        return session.exec(query).one()
+
+
+def _customers(copy: Store, connection: str, rows: list[Unlinked]) -> int:
+    """E-mails of what is to be created in Nexudus that no card of the scope has."""
+    with copy.read() as session:
+        query = select(Unlinked.email).where(
+            col(Unlinked.connection) == connection, col(Unlinked.side) == Side.NEXUDUS.value
+        )
+        known = set(session.exec(query))
+    return len({row.email for row in rows if row.side == Side.CRM} - known)

@@ -1,0 +1,118 @@
+"""Links whose records are not both where they were.
+
+Closed, deleted under the rules, asked about, or moved to another connection.
+"""
+
+from collections.abc import Mapping
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.connectors.base import Written
+from nexudus_sync.engine.agree import differing
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.outcomes import RECORD
+from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.sight import Sight, id_of, read
+from nexudus_sync.engine.write import Intent, perform
+from nexudus_sync.mapping import Side
+from nexudus_sync.plan import Fate, LinkPlan, Presence, plan_link
+from nexudus_sync.store import conflicts, failures
+from nexudus_sync.store.tables import Conflict, Link
+
+
+async def carry_out(bridge: Bridge, report: Report, link: Link, sights: Mapping[Side, Sight]) -> None:
+    """Do what becomes of a link of which a record is gone or elsewhere. Raises the `ConnectorError` tree."""
+    seen = dict(sights)
+    for side in Side:
+        if not seen[side].real and seen[side.other].presence is Presence.GONE:
+            seen[side] = await read(bridge, side, link)
+    presence = {side: sight.presence for side, sight in seen.items()}
+    edited = {
+        side: sight.presence is Presence.HERE and bool(differing(bridge, link, side, sight))
+        for side, sight in seen.items()
+    }
+    plan = plan_link(presence, edited, bridge.rules.deletes)
+    if plan.fate is Fate.ASK:
+        plan = _answered(bridge, link, plan)
+    if plan.fate is Fate.MOVE:
+        move(bridge, report, link, seen[Side.NEXUDUS])
+    elif plan.fate is Fate.CLOSE:
+        with bridge.store.session() as session:
+            close(session, bridge, report, link, plan.reason)
+    elif plan.fate is Fate.DELETE and plan.side is not None:
+        await _delete(bridge, report, link, plan.side, plan.reason)
+    else:
+        _ask(bridge, link, plan)
+
+
+def close(session: Session, bridge: Bridge, report: Report, link: Link, reason: str) -> None:
+    """End a link: neither record is created again by itself."""
+    link.state, link.closed_reason = "closed", reason
+    link.nexudus_recheck = link.crm_recheck = False
+    session.add(link)
+    conflicts.close_conflicts(session, bridge.name, link.nexudus_id, link.crm_id, now=bridge.clock.now())
+    failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id)
+    report.closed += 1
+
+
+async def _delete(bridge: Bridge, report: Report, link: Link, side: Side, reason: str) -> None:
+    step = bridge.connector(side).delete_step(id_of(link, side))
+    intent = Intent(side, link.nexudus_id, link.crm_id, link.id)
+
+    def confirm(session: Session, written: Written) -> None:
+        close(session, bridge, report, link, reason)
+
+    await perform(bridge, report, intent, step, confirm)
+    report.deleted += not bridge.dry
+
+
+def _ask(bridge: Bridge, link: Link, plan: LinkPlan) -> None:
+    there = {side: "edited" if side is plan.side else "deleted" for side in Side}
+    with bridge.store.session() as session:
+        conflicts.open_conflict(
+            session,
+            connection=bridge.name,
+            nexudus_id=link.nexudus_id,
+            crm_id=link.crm_id,
+            field=RECORD,
+            base=None,
+            nexudus=there[Side.NEXUDUS],
+            crm=there[Side.CRM],
+            now=bridge.clock.now(),
+            link_id=link.id,
+            reason=plan.reason,
+        )
+        link.nexudus_recheck = link.crm_recheck = False
+        session.add(link)
+
+
+def _answered(bridge: Bridge, link: Link, plan: LinkPlan) -> LinkPlan:
+    """A person's word on "deleted here and edited there".
+
+    The edited side stays and the link closes, or it is deleted too.
+    """
+    with bridge.store.read() as session:
+        query = select(Conflict).where(
+            col(Conflict.link_id) == link.id, col(Conflict.field) == RECORD, col(Conflict.state) == "resolved"
+        )
+        answer = session.exec(query).first()
+    if answer is None or plan.side is None:
+        return plan
+    if answer.take == plan.side.value:
+        return LinkPlan(Fate.CLOSE, reason=f"{plan.reason}; the edited record was kept")
+    return LinkPlan(Fate.DELETE, plan.side, f"{plan.reason}; the deletion was taken")
+
+
+def move(bridge: Bridge, report: Report, link: Link, card: Sight) -> None:
+    """Give a link to the connection whose scope holds the card now, or let it sleep."""
+    home = next(
+        (b for b in bridge.siblings if b.connector(Side.NEXUDUS).in_scope(card.record, b.scope(Side.NEXUDUS))), None
+    )
+    with bridge.store.session() as session:
+        if home is None:
+            link.state = "sleeping"
+        else:
+            link.connection = home.name
+            link.nexudus_recheck = link.crm_recheck = True
+        session.add(link)
+    report.moved += 1

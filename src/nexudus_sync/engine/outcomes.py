@@ -1,0 +1,169 @@
+"""What a merge leaves for people: conflicts, failures and the history, kept beside the link they concern."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.errors import ConnectorError, LimitReached, NotFound, Refused, SyncError
+from nexudus_sync.mapping import Side
+from nexudus_sync.merge import Outcome, Policy, Resolution, Verdict, View
+from nexudus_sync.opportunity import say
+from nexudus_sync.plan import Standing
+from nexudus_sync.store import conflicts, failures
+from nexudus_sync.store.tables import Conflict, Failure, History, Link
+
+FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=6)
+RECORD = "record"
+"""The field name of a question about a record as a whole."""
+
+
+def record_outcomes(session: Session, bridge: Bridge, link: Link, outcomes: Iterable[Outcome]) -> None:
+    """Show this merge's conflicts and parked fields, and close what earlier merges showed and this one does not."""
+    found = tuple(outcomes)
+    for outcome in found:
+        if outcome.verdict is Verdict.CONFLICT:
+            _open_conflict(session, bridge, link, outcome)
+        elif outcome.kind:
+            _park(session, bridge, link, outcome)
+    settled = {o.field.name for o in found if o.verdict not in {Verdict.CONFLICT, Verdict.TRAVELS, Verdict.PARKED}}
+    now = bridge.clock.now()
+    conflicts.close_conflicts(session, bridge.name, link.nexudus_id, link.crm_id, now=now, fields=settled)
+    free = {
+        o.field.name for o in found if not o.kind and not (o.verdict is Verdict.NOTHING and _accepted(session, link, o))
+    }
+    failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields=free)
+
+
+def _accepted(session: Session, link: Link, outcome: Outcome) -> bool:
+    """A refusal that was accepted at the backfill stays visible though nothing changes any more."""
+    query = select(Failure.id).where(
+        col(Failure.nexudus_id) == link.nexudus_id,
+        col(Failure.crm_id) == link.crm_id,
+        col(Failure.field) == outcome.field.name,
+        col(Failure.kind) == "stage-acts",
+        col(Failure.state) == "open",
+    )
+    return session.exec(query).first() is not None
+
+
+def _open_conflict(session: Session, bridge: Bridge, link: Link, outcome: Outcome) -> None:
+    conflicts.open_conflict(
+        session,
+        connection=bridge.name,
+        nexudus_id=link.nexudus_id,
+        crm_id=link.crm_id,
+        field=outcome.field.name,
+        base=say(outcome.base),
+        nexudus=say(outcome.nexudus),
+        crm=say(outcome.crm),
+        now=bridge.clock.now(),
+        link_id=link.id,
+    )
+
+
+def _park(session: Session, bridge: Bridge, link: Link, outcome: Outcome) -> None:
+    failures.open_failure(
+        session,
+        connection=bridge.name,
+        kind=outcome.kind,
+        field=outcome.field.name,
+        reason=outcome.reason,
+        nexudus_id=link.nexudus_id,
+        crm_id=link.crm_id,
+        now=bridge.clock.now(),
+    )
+
+
+def policy_for(session: Session, bridge: Bridge, link: Link) -> Policy:
+    """What people decided about this link's conflicts, and what the connection says about first matches."""
+    query = select(Conflict).where(
+        col(Conflict.connection) == bridge.name,
+        col(Conflict.link_id) == link.id,
+        col(Conflict.state) == "resolved",
+        col(Conflict.field) != RECORD,
+    )
+    return Policy(bridge.rules.first_match, {c.field: _resolution(c) for c in session.exec(query)})
+
+
+def standing_for(session: Session, bridge: Bridge, link: Link, unread: Side) -> dict[str, Standing]:
+    """The open conflicts of a link of which one side was not read in this cycle."""
+    query = select(Conflict).where(
+        col(Conflict.connection) == bridge.name,
+        col(Conflict.link_id) == link.id,
+        col(Conflict.state) == "open",
+        col(Conflict.field) != RECORD,
+    )
+    nexudus = unread is Side.NEXUDUS
+    return {
+        c.field: Standing(unread, c.crm if nexudus else c.nexudus, c.nexudus if nexudus else c.crm)
+        for c in session.exec(query)
+    }
+
+
+def _resolution(conflict: Conflict) -> Resolution:
+    return Resolution(Side(conflict.take or ""), conflict.nexudus, conflict.crm)
+
+
+def intent_fields(outcomes: Iterable[Outcome], source: View) -> dict[str, Any]:
+    """What a journal row keeps of the values it carries."""
+    return {
+        o.field.name: {
+            "old": say(o.nexudus if o.to is Side.NEXUDUS else o.crm),
+            "new": say(o.value),
+            "lost": say(o.lost),
+            "raw": o.field.lens(o.to.other).raw(source.record),
+        }
+        for o in outcomes
+        if o.to is not None
+    }
+
+
+def keep_history(session: Session, bridge: Bridge, link: Link, to: Side, outcomes: Iterable[Outcome]) -> None:
+    """Keep what was written over, so that it can be brought back."""
+    for outcome in outcomes:
+        session.add(
+            History(
+                at=bridge.clock.now(),
+                connection=bridge.name,
+                field=outcome.field.name,
+                old=say(outcome.nexudus if to is Side.NEXUDUS else outcome.crm),
+                new=say(outcome.value),
+                lost=say(outcome.lost),
+                from_side=to.other.value,
+                nexudus_id=link.nexudus_id,
+                crm_id=link.crm_id,
+            )
+        )
+
+
+def note_failure(
+    session: Session, bridge: Bridge, error: SyncError, *, nexudus_id: str = "", crm_id: str = "", field: str = ""
+) -> Failure:
+    """Keep an error of one record as a failure, with the time of its next attempt."""
+    failure = failures.open_failure(
+        session,
+        connection=bridge.name,
+        kind=kind_of(error),
+        field=field,
+        reason=error.message if isinstance(error, ConnectorError) else str(error),
+        nexudus_id=nexudus_id,
+        crm_id=crm_id,
+        now=bridge.clock.now(),
+        retry_after=FIRST_RETRY,
+    )
+    failure.next_attempt = bridge.clock.now() + backoff(failure.attempts)
+    return failure
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long to wait after that many attempts: a minute, doubled each time, six hours at most."""
+    return min(FIRST_RETRY * (1 << min(attempts - 1, 12)), LAST_RETRY)
+
+
+def kind_of(error: SyncError) -> str:
+    """A failure's kind: which sort of error it was."""
+    kinds = {Refused: "refused", LimitReached: "limit", NotFound: "not-found"}
+    return kinds.get(type(error), "unavailable")

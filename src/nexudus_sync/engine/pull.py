@@ -1,0 +1,199 @@
+"""Pull: list what may have changed on a side, and remember durably what has to be read, before the cursor moves.
+
+A changed record leaves a mark in the store (`recheck`) in the same transaction that moves the cursor: from then on a
+crash cannot lose it. The rows themselves live for one cycle only.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session, col
+
+from nexudus_sync.connectors.base import Page, Priority, Row
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.sight import Listed
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import records
+from nexudus_sync.store.records import Remembered
+from nexudus_sync.store.tables import ConnectionState, Link, Unlinked
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one listing of a side showed.
+
+    `rows` are those kept for this cycle, by record id; `moved` the links whose record moved or is marked, `news`
+    those of them that moved since they were last read, `learnt` row fingerprints that were missing, `minor` those
+    that only the system itself moved; `fresh` the rows of records without a link that are new or changed; `absent`
+    the active links whose record a complete listing lacked.
+    """
+
+    side: Side
+    rows: dict[str, Listed] = field(default_factory=dict)
+    moved: set[int] = field(default_factory=set)
+    news: set[int] = field(default_factory=set)
+    minor: set[int] = field(default_factory=set)
+    learnt: dict[int, str] = field(default_factory=dict)
+    fresh: dict[str, Row] = field(default_factory=dict)
+    gone_unlinked: set[str] = field(default_factory=set)
+    absent: set[int] = field(default_factory=set)
+    listed: int = 0
+    cursor: str | None = None
+    complete: bool = False
+
+
+async def pull(
+    bridge: Bridge,
+    side: Side,
+    *,
+    full: bool = False,
+    keep: Iterable[str] = (),
+    priority: Priority = Priority.LIVE,
+) -> Seen:
+    """List a side.
+
+    `full`: everything there is, not only what moved since the cursor; `keep`: ids whose rows are wanted anyway.
+    """
+    with bridge.store.read() as session:
+        known = records.remembered(session, bridge.crm, bridge.name, side)
+        state = session.get(ConnectionState, bridge.name)
+    cursor = None if full or state is None else cursor_of(state, side)
+    seen, wanted, ids = Seen(side), set(keep), set[str]()
+    lists_all = bridge.connector(side).traits.lists_everything
+    at = bridge.clock.monotonic()
+    async for page in bridge.connector(side).scan(bridge.scope(side), cursor, priority):
+        for row in page.rows:
+            _sort(bridge, seen, row, known.get(row.id), wanted, at)
+            ids.add(row.id)
+        at = bridge.clock.monotonic()
+        _finish(seen, page, can_be_complete=lists_all or cursor is None)
+    seen.listed = len(ids)
+    if seen.complete:
+        _note_absences(bridge, seen, known, ids)
+    return seen
+
+
+def cursor_of(state: ConnectionState, side: Side) -> str | None:
+    """Where the next listing of a side begins; None: it never ended."""
+    return state.nexudus_cursor if side is Side.NEXUDUS else state.crm_cursor
+
+
+def _finish(seen: Seen, page: Page, *, can_be_complete: bool) -> None:
+    if page.cursor is not None:
+        seen.cursor = page.cursor
+        seen.complete = page.complete and can_be_complete
+
+
+def _sort(bridge: Bridge, seen: Seen, row: Row, known: Remembered | None, wanted: set[str], at: float) -> None:
+    """Is this row news, and whose?"""
+    if known is None or known.link_id is None:
+        _sort_unlinked(bridge, seen, row, known)
+        return
+    reused = bool(known.identity) and bridge.facts(seen.side, row.record).identity != known.identity
+    if reused:
+        _sort_unlinked(bridge, seen, row, None)
+        if known.state == "active":
+            seen.absent.add(known.link_id)
+    if known.state != "closed" and not reused:
+        _sort_linked(bridge, seen, Listed(row, at), known, known.link_id, wanted)
+
+
+def _sort_linked(bridge: Bridge, seen: Seen, listed: Listed, known: Remembered, link_id: int, wanted: set[str]) -> None:
+    row, mine = listed.row, known.connection == bridge.name
+    inside = bridge.connector(seen.side).in_scope(row.record, bridge.scope(seen.side))
+    claimed = seen.side is Side.NEXUDUS and inside and (not mine or known.state == "sleeping")
+    if not (mine and known.state == "active") and not claimed:
+        return
+    news = _moved(bridge, seen.side, row, known)
+    if news:
+        seen.news.add(link_id)
+        if row.minor and known.digest in {"", bridge.digest(seen.side, row.record)}:
+            seen.minor.add(link_id)
+    elif not known.digest:
+        seen.learnt[link_id] = bridge.digest(seen.side, row.record)
+    moved = claimed or known.recheck or news
+    if moved:
+        seen.moved.add(link_id)
+    if moved or row.id in wanted:
+        seen.rows[row.id] = listed
+
+
+def _moved(bridge: Bridge, side: Side, row: Row, known: Remembered) -> bool:
+    if row.stamp.token != known.stamp:
+        return True
+    return bool(known.digest) and bridge.digest(side, row.record) != known.digest
+
+
+def _sort_unlinked(bridge: Bridge, seen: Seen, row: Row, known: Remembered | None) -> None:
+    if not bridge.connector(seen.side).in_scope(row.record, bridge.scope(seen.side)):
+        if known is not None:
+            seen.gone_unlinked.add(row.id)
+        return
+    if known is None or known.recheck or row.hot or _moved(bridge, seen.side, row, known):
+        seen.fresh[row.id] = row
+
+
+def _note_absences(bridge: Bridge, seen: Seen, known: dict[str, Remembered], ids: set[str]) -> None:
+    for record_id, remembered in known.items():
+        if record_id in ids or remembered.connection != bridge.name:
+            continue
+        if remembered.link_id is None:
+            seen.gone_unlinked.add(record_id)
+        elif remembered.state == "active":
+            seen.absent.add(remembered.link_id)
+
+
+def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Session) -> None:
+    """Keep what a listing showed.
+
+    Marks on the links that moved, the unlinked records, and the cursor, in one transaction.
+    """
+    mark(session, seen.side, seen.moved | seen.absent)
+    for link_id, digest in seen.learnt.items():
+        column = f"{seen.side.value}_digest"
+        session.execute(update(Link).where(col(Link.id) == link_id).values({column: digest}))
+    for row in seen.fresh.values():
+        session.merge(_unlinked(bridge, seen.side, row, session))
+    for record_id in seen.gone_unlinked:
+        lost = session.get(Unlinked, (bridge.name, seen.side.value, record_id))
+        if lost is not None:
+            session.delete(lost)
+    if seen.cursor is not None:
+        if seen.side is Side.NEXUDUS:
+            state.nexudus_cursor = seen.cursor
+        else:
+            state.crm_cursor = seen.cursor
+        session.add(state)
+
+
+def mark(session: Session, side: Side, link_ids: Iterable[int]) -> None:
+    """These links' records have to be read."""
+    column: Any = Link.nexudus_recheck if side is Side.NEXUDUS else Link.crm_recheck
+    ids = sorted(link_ids)
+    for start in range(0, len(ids), 500):
+        session.execute(update(Link).where(col(Link.id).in_(ids[start : start + 500])).values({column: True}))
+
+
+def _unlinked(bridge: Bridge, side: Side, row: Row, session: Session) -> Unlinked:
+    """The store's row for a record without a counterpart; a person's word about it (ignored) stands."""
+    candidate, facts = bridge.candidate(side, row.record), bridge.facts(side, row.record)
+    before = session.get(Unlinked, (bridge.name, side.value, row.id))
+    ignored = before is not None and before.state == "ignored" and before.identity == facts.identity
+    return Unlinked(
+        connection=bridge.name,
+        side=side.value,
+        record_id=row.id,
+        identity=facts.identity,
+        stamp=row.stamp.token,
+        digest=bridge.digest(side, row.record),
+        recheck=False,
+        email=candidate.email,
+        title=candidate.title,
+        is_open=candidate.is_open,
+        external_key=candidate.external_key,
+        created_at=candidate.created_at,
+        state="ignored" if ignored else "waiting",
+        reason=before.reason if ignored and before is not None else None,
+    )

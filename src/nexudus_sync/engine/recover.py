@@ -1,0 +1,228 @@
+"""Recovery: what became of a write that was sent and never heard of again is read, never repeated.
+
+A write is absent only when two looks did not find it, the second at least `Rules.absence_wait` seconds after the
+attempt; until then everything about its records waits.
+"""
+
+from nexudus_sync.connectors.base import Record, Step
+from nexudus_sync.engine import sight as sights
+from nexudus_sync.engine.agree import set_snapshot
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.create import forget
+from nexudus_sync.engine.fates import close
+from nexudus_sync.engine.pull import mark
+from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.write import step_from
+from nexudus_sync.errors import NotFound
+from nexudus_sync.mapping import Side, Unreadable
+from nexudus_sync.merge import UNSENT
+from nexudus_sync.opportunity import say
+from nexudus_sync.plan import Presence
+from nexudus_sync.store import journal, records
+from nexudus_sync.store.tables import History, Journal, Link
+
+LOOKS = 2
+
+
+async def recover(bridge: Bridge, report: Report) -> None:
+    """Resolve every write of this connection whose outcome is unknown.
+
+    Raises Unavailable when a system cannot be read.
+    """
+    with bridge.store.session() as session:
+        rows = journal.pending(session, bridge.name)
+        for row in rows:
+            if row.state == "planned" and row.id is not None:
+                journal.mark_dropped(session, row.id, bridge.clock.now(), "planned anew")
+    for row in rows:
+        if row.state == "sent":
+            await _resolve(bridge, report, row)
+
+
+async def _resolve(bridge: Bridge, report: Report, row: Journal) -> None:
+    """Look until the write is found, or may be called absent."""
+    assert row.id is not None
+    assert row.sent_at is not None
+    looks = row.looks
+    while True:
+        if await _found(bridge, report, row):
+            return
+        looks += 1
+        waited = (bridge.clock.now() - row.sent_at).total_seconds()
+        if looks >= LOOKS and waited >= bridge.rules.absence_wait:
+            break
+        with bridge.store.session() as session:
+            kept = session.get_one(Journal, row.id)
+            kept.looks = looks
+        await bridge.clock.sleep(max(0.0, bridge.rules.absence_wait - waited) + 0.1)
+    with bridge.store.session() as session:
+        journal.mark_dropped(session, row.id, bridge.clock.now(), f"not found after {looks} looks; planned anew")
+        if row.link_id is not None:
+            mark(session, Side.NEXUDUS, [row.link_id])
+            mark(session, Side.CRM, [row.link_id])
+
+
+async def _found(bridge: Bridge, report: Report, row: Journal) -> bool:
+    """Is the write's effect there? Then everything that follows from it is kept."""
+    step = step_from(row.step)
+    if step.kind == "party.create":
+        return await _found_party(bridge, row, step)
+    if step.kind == "opportunity.create":
+        return await _found_create(bridge, report, row, step)
+    if step.kind == "opportunity.delete":
+        return await _found_delete(bridge, report, row)
+    return await _found_update(bridge, row)
+
+
+async def _found_party(bridge: Bridge, row: Journal, step: Step) -> bool:
+    assert row.sent_at is not None
+    found = await bridge.connector(Side(row.side)).find_created(step, row.sent_at)
+    if not found:
+        return False
+    with bridge.store.session() as session:
+        journal.mark_confirmed(session, row.id or 0, bridge.clock.now(), f"found: {found[0]['id']}")
+    return True
+
+
+async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step) -> bool:
+    """The record that the lost create made, if there is one that nothing else holds."""
+    assert row.sent_at is not None
+    to = Side(row.side)
+    connector = bridge.connector(to)
+    found = await connector.find_created(step, row.sent_at)
+    free = [record for record in found if not _linked(bridge, to, connector.facts(record).id)]
+    if not free:
+        return False
+    made = free[0]
+    source = to.other
+    source_id = row.nexudus_id if source is Side.NEXUDUS else row.crm_id
+    try:
+        record: Record | None = await bridge.connector(source).fetch(source_id)
+    except NotFound:
+        record = None
+    link = _link_for(bridge, row, source_id, made, record)
+    if record is not None:
+        await _first_snapshots(bridge, row, link, record, made)
+    with bridge.store.session() as session:
+        journal.mark_confirmed(session, row.id or 0, bridge.clock.now(), f"found: {connector.facts(made).id}")
+        session.add(link)
+        forget(session, bridge, source, source_id)
+        forget(session, bridge, to, connector.facts(made).id)
+    report.created[to.value] += 1
+    return True
+
+
+def _link_for(bridge: Bridge, row: Journal, source_id: str, made: Record, record: Record | None) -> Link:
+    """The link that the create was for; closed when its source is gone, so that nothing is created back."""
+    to = Side(row.side)
+    ids = {to.other: source_id, to: bridge.facts(to, made).id}
+    crm_record = made if to is Side.CRM else record
+    return Link(
+        crm=bridge.crm,
+        connection=bridge.name,
+        nexudus_id=ids[Side.NEXUDUS],
+        crm_id=ids[Side.CRM],
+        crm_identity=bridge.facts(Side.CRM, crm_record).identity if crm_record else "",
+        state="active" if record is not None else "closed",
+        closed_reason=None if record is not None else "its source was deleted while it was being created",
+        nexudus_recheck=record is not None,
+        crm_recheck=record is not None,
+        created_at=bridge.clock.now(),
+    )
+
+
+async def _first_snapshots(bridge: Bridge, row: Journal, link: Link, record: Record, made: Record) -> None:
+    """What both sides are taken to have agreed on: what the create carried; all else is still to be delivered."""
+    to = Side(row.side)
+    context = await bridge.context(to.other, record)
+    source: dict[str, object] = {}
+    target: dict[str, object] = {}
+    for mapped in bridge.mapping.fields:
+        here, there = mapped.lens(to.other), mapped.lens(to)
+        carried = row.fields.get(mapped.name)
+        if carried is not None:
+            source[here.path.text], target[there.path.text] = carried["raw"], carried["sent"]
+            continue
+        try:
+            blank = mapped.get(to.other, record, context) is None
+        except Unreadable:
+            blank = False
+        source[here.path.text] = here.raw(record) if blank else dict(UNSENT)
+        target[there.path.text] = None if blank else there.raw(made)
+    set_snapshot(link, to.other, source)
+    set_snapshot(link, to, target)
+
+
+def _linked(bridge: Bridge, side: Side, record_id: str) -> bool:
+    with bridge.store.read() as session:
+        ids = {"nexudus_id" if side is Side.NEXUDUS else "crm_id": record_id}
+        return records.link_by(session, bridge.crm, **ids) is not None
+
+
+async def _found_delete(bridge: Bridge, report: Report, row: Journal) -> bool:
+    link = _link(bridge, row)
+    if link is None:
+        return True
+    side = Side(row.side)
+    identity = link.crm_identity if side is Side.CRM else ""
+    if not await bridge.connector(side).absent(sights.id_of(link, side), identity):
+        return False
+    with bridge.store.session() as session:
+        journal.mark_confirmed(session, row.id or 0, bridge.clock.now(), "found: it is gone")
+        close(session, bridge, report, link, "deleted with its counterpart")
+    return True
+
+
+async def _found_update(bridge: Bridge, row: Journal) -> bool:
+    """Does the record say all that was sent?"""
+    link, side = _link(bridge, row), Side(row.side)
+    if link is None or not row.fields:
+        return False
+    sight = await sights.read(bridge, side, link)
+    if sight.presence is Presence.GONE:
+        return False
+    for name, carried in row.fields.items():
+        mapped = bridge.mapping.find(name)
+        try:
+            said = None if mapped is None else say(mapped.get(side, sight.record, sight.context))
+        except Unreadable:
+            return False
+        if said != carried["new"]:
+            return False
+    _agree(bridge, row, link, side, sight.record)
+    return True
+
+
+def _agree(bridge: Bridge, row: Journal, link: Link, side: Side, record: Record) -> None:
+    """Both snapshots move for what turned out to be written; the record is read again, since more may have happened."""
+    here, there = dict(sights.snapshot_of(link, side.other)), dict(sights.snapshot_of(link, side))
+    for name, carried in row.fields.items():
+        mapped = bridge.mapping.find(name)
+        if mapped is not None:
+            here[mapped.lens(side.other).path.text] = carried["raw"]
+            there[mapped.lens(side).path.text] = mapped.lens(side).raw(record)
+    set_snapshot(link, side.other, here)
+    set_snapshot(link, side, there)
+    link.nexudus_recheck = link.crm_recheck = True
+    with bridge.store.session() as session:
+        journal.mark_confirmed(session, row.id or 0, bridge.clock.now(), "found: it was written")
+        for name, carried in row.fields.items():
+            session.add(
+                History(
+                    at=bridge.clock.now(),
+                    connection=bridge.name,
+                    field=name,
+                    old=carried["old"],
+                    new=carried["new"],
+                    lost=carried["lost"],
+                    from_side=side.other.value,
+                    nexudus_id=link.nexudus_id,
+                    crm_id=link.crm_id,
+                )
+            )
+        session.add(link)
+
+
+def _link(bridge: Bridge, row: Journal) -> Link | None:
+    with bridge.store.read() as session:
+        return None if row.link_id is None else session.get(Link, row.link_id)

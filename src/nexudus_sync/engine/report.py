@@ -1,0 +1,34 @@
+"""What a cycle did, counted so that everything listed is accounted for."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Report:
+    """The outcome of one cycle of one connection.
+
+    `listed` counts rows by side; `writes` counts journal steps by "side kind"; `pairs` were matched; `created` were
+    created, by the side they now exist on too; `closed`, `deleted`, `moved` count links; `errors` are one-line texts of
+    what failed on the way and `unknown` of writes whose outcome has to be found out.
+    """
+
+    connection: str
+    listed: Counter[str] = field(default_factory=Counter)
+    writes: Counter[str] = field(default_factory=Counter)
+    created: Counter[str] = field(default_factory=Counter)
+    pairs: int = 0
+    settled: int = 0
+    closed: int = 0
+    deleted: int = 0
+    moved: int = 0
+    brake: str | None = None
+    finished: bool = True
+    errors: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    exit_code: int = 0
+
+    @property
+    def written(self) -> int:
+        """How many write calls were confirmed."""
+        return sum(self.writes.values())

@@ -1,0 +1,312 @@
+"""Settle links: see both records, merge, write what travels, and remember what was agreed.
+
+A link's marks (`recheck`) are only taken away when all of this is done, so a crash anywhere in between means doing it
+again from what both sides then say.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.connectors.base import Priority, Step, Written
+from nexudus_sync.engine import sight as sights
+from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_fields, note_stamps
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.fates import carry_out
+from nexudus_sync.engine.outcomes import intent_fields, note_failure, policy_for, record_outcomes, standing_for
+from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.sight import Listed, Sight
+from nexudus_sync.engine.write import Intent, drop_row, perform, plan_row
+from nexudus_sync.errors import AuthenticationFailed, OutcomeUnknown, RoleMissing, Stale, SyncError, Unavailable
+from nexudus_sync.mapping import Side
+from nexudus_sync.merge import Outcome, Policy
+from nexudus_sync.opportunity import Value
+from nexudus_sync.plan import FieldPlan, Presence, Refusal, Standing, agreed_snapshot, plan_fields
+from nexudus_sync.store.tables import Journal, Link
+
+MERGES = 5
+"""How often a record that keeps moving is merged again before it is left for the next cycle."""
+SMALL_CHUNK = 20
+READERS = 8
+"""How many records are read side by side."""
+FATAL = (AuthenticationFailed, RoleMissing)
+"""Errors that concern the login, not the record: the cycle ends with them."""
+
+
+@dataclass(slots=True)
+class Work:
+    """One link being settled."""
+
+    link: Link
+    sights: dict[Side, Sight]
+    policy: Policy
+    standing: Mapping[str, Standing] = field(default_factory=dict)
+    forced: Mapping[str, Value] = field(default_factory=dict)
+    plan: FieldPlan = field(default_factory=lambda: FieldPlan((), {}))
+    rows: dict[Side, int] = field(default_factory=dict)
+    again: set[Side] = field(default_factory=set)
+    """Sides on which something else than what was sent showed up: they are read once more in the next cycle."""
+
+
+class Settler:
+    """Settles the links of one connection in one cycle.
+
+    `rows` are what this cycle's listings showed, by side and record id; `live` False is a backfill (stages that act
+    are not entered); `stopping` is asked between links. `known` holds sights that were had a moment ago (a record
+    just copied).
+    """
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        report: Report,
+        rows: Mapping[Side, dict[str, Listed]],
+        *,
+        live: bool = True,
+        priority: Priority = Priority.LIVE,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.known: dict[int, dict[Side, Sight]] = {}
+        self.bridge, self.report, self.rows = bridge, report, rows
+        self.live, self.priority, self.stopping = live, priority, stopping
+
+    async def settle(
+        self,
+        link_ids: Iterable[int],
+        forced: Mapping[int, Mapping[str, Value]] | None = None,
+        *,
+        tick: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Settle these links, a chunk at a time; one that fails becomes a failure and does not stop the others.
+
+        `tick` runs between chunks, which are then small, so that long work can do what is due.
+        """
+        ids, size = list(link_ids), self.bridge.rules.chunk if tick is None else SMALL_CHUNK
+        for start in range(0, len(ids), size):
+            if self.stopping():
+                self.report.finished = False
+                return
+            await self._chunk(ids[start : start + size], forced or {})
+            if tick is not None:
+                await tick()
+
+    async def _chunk(self, ids: list[int], forced: Mapping[int, Mapping[str, Value]]) -> None:
+        gate = asyncio.Semaphore(READERS)
+        seen = await asyncio.gather(*(self._see(link, gate) for link in self._load(ids)))
+        works = [work for work in seen if work is not None]
+        merging = []
+        for work in works:
+            if any(sight.presence is not Presence.HERE for sight in work.sights.values()):
+                await self._guarded(work.link, carry_out, self.bridge, self.report, work.link, work.sights)
+            else:
+                work.forced = forced.get(work.link.id or 0, {})
+                merging.append(work)
+        await self._merge(merging)
+        for work in works:
+            for side in Side:
+                self.rows[side].pop(sights.id_of(work.link, side), None)
+
+    def _load(self, ids: list[int]) -> list[Link]:
+        """The links to settle, without those that wait for the outcome of a write."""
+        with self.bridge.store.read() as session:
+            waiting = select(Journal.link_id).where(col(Journal.state) == "sent", col(Journal.link_id).is_not(None))
+            query = select(Link).where(col(Link.id).in_(ids), col(Link.state) != "closed", col(Link.id).not_in(waiting))
+            return list(session.exec(query.order_by(col(Link.id))))
+
+    async def _see(self, link: Link, gate: asyncio.Semaphore) -> Work | None:
+        async with gate:
+            found: dict[Side, Sight] = {}
+
+            async def both() -> None:
+                for side, marked in ((Side.NEXUDUS, link.nexudus_recheck), (Side.CRM, link.crm_recheck)):
+                    listed = self.rows[side].get(sights.id_of(link, side))
+                    known = self.known.get(link.id or 0, {}).get(side)
+                    found[side] = known or await sights.look(
+                        self.bridge, side, link, listed, must_read=marked, priority=self.priority
+                    )
+
+            if not await self._guarded(link, both):
+                return None
+        if found[Side.NEXUDUS].presence is Presence.HERE and link.state in {"active", "sleeping"}:
+            link.connection, link.state = self.bridge.name, "active"
+        with self.bridge.store.read() as session:
+            unread = [side for side in Side if not found[side].real]
+            standing = standing_for(session, self.bridge, link, unread[0]) if len(unread) == 1 else {}
+            return Work(link, found, policy_for(session, self.bridge, link), standing)
+
+    async def _merge(self, works: list[Work]) -> None:
+        """Plan the chunk in one transaction, then apply it link by link."""
+        bridge = self.bridge
+        planned = [work for work in works if await self._guarded(work.link, self._plan, work)]
+        with self.bridge.store.session() as session:
+            for work in planned:
+                self._keep(session, work)
+        for work in planned:
+            if bridge.dry:
+                continue
+            if work.plan.after and self.stopping():
+                self.report.finished = False
+                return
+            if work.plan.after:
+                await self._guarded(work.link, self._apply, work)
+
+    async def _plan(self, work: Work) -> None:
+        """Merge what was seen. A name that is not known is looked for once more before its field is parked."""
+        self._plan_now(work)
+        if any(outcome.kind == "unmapped" for outcome in work.plan.outcomes):
+            for side, sight in work.sights.items():
+                work.sights[side] = replace(sight, context=await self.bridge.context(side, sight.record))
+            self._plan_now(work)
+
+    def _plan_now(self, work: Work) -> None:
+        bridge, link = self.bridge, work.link
+        views = {side: sights.view(bridge, side, link, sight) for side, sight in work.sights.items()}
+
+        def guard(side: Side, before: dict[str, object], after: dict[str, object]) -> list[Refusal]:
+            return bridge.connector(side).refusals(before, after, bridge.scope(side), live=self.live)
+
+        standing = {name: one for name, one in work.standing.items() if not work.sights[one.unread].real}
+        nexudus, crm = (bridge.facts(side, work.sights[side].record).currency for side in Side)
+        work.plan = plan_fields(
+            bridge.mapping,
+            views,
+            work.policy,
+            guard,
+            (nexudus, crm),
+            forced=work.forced,
+            held=held_fields(link, work.sights),
+            standing=standing,
+        )
+
+    def _keep(self, session: Session, work: Work) -> None:
+        """In the planning transaction: what agrees, what waits for people, and the writes to come."""
+        bridge, link = self.bridge, work.link
+        self._agree(work)
+        record_outcomes(session, bridge, link, work.plan.outcomes)
+        if not work.plan.after:
+            finish(session, bridge, link, work.sights, work.again, self.rows)
+            self.report.settled += 1
+            return
+        session.add(link)
+        for side in work.plan.after:
+            work.rows[side] = plan_row(session, bridge, self._intent(work, side), "opportunity.update")
+
+    def _agree(self, work: Work) -> None:
+        link, outcomes = work.link, work.plan.outcomes
+        views = {side: sights.view(self.bridge, side, link, sight) for side, sight in work.sights.items()}
+        link.nexudus_snapshot = agreed_snapshot(outcomes, Side.NEXUDUS, views[Side.NEXUDUS])
+        link.crm_snapshot = agreed_snapshot(outcomes, Side.CRM, views[Side.CRM])
+        link.nexudus_changed_at, link.crm_changed_at = views[Side.NEXUDUS].changed_at, views[Side.CRM].changed_at
+
+    def _intent(self, work: Work, side: Side) -> Intent:
+        link = work.link
+        source = sights.view(self.bridge, side.other, link, work.sights[side.other])
+        fields = intent_fields(work.plan.writes(side), source)
+        return Intent(side, link.nexudus_id, link.crm_id, link.id, fields)
+
+    async def _apply(self, work: Work) -> None:
+        for side in Side:
+            await self._write_side(work, side)
+        with self.bridge.store.session() as session:
+            self._agree(work)
+            record_outcomes(session, self.bridge, work.link, work.plan.outcomes)
+            finish(session, self.bridge, work.link, work.sights, work.again, self.rows)
+        self.report.settled += 1
+
+    async def _write_side(self, work: Work, side: Side) -> None:
+        """Write what travels to one side, merged again as long as the record moves under our hands."""
+        bridge = self.bridge
+        for _ in range(MERGES):
+            await self._plan(work)
+            after, before = work.plan.after.get(side), work.sights[side].record
+            if after is None:
+                drop_row(bridge, work.rows.pop(side, None))
+                return
+            touched = frozenset(key for key in {*before, *after} if before.get(key) != after.get(key))
+            if not sights.fresh(bridge, side, work.sights[side], touched):
+                await self._read_again(work, side, touched)
+                continue
+            try:
+                await self._steps(work, side, bridge.connector(side).update_steps(before, after))
+            except Stale:
+                work.sights[side] = replace(work.sights[side], read_at=None)
+                continue
+            return
+        raise Unavailable(bridge.connector(side).name, "the record keeps changing", sights.id_of(work.link, side))
+
+    async def _read_again(self, work: Work, side: Side, touched: frozenset[str]) -> None:
+        children = bool(touched & self.bridge.connector(side).traits.child_keys)
+        before = work.sights[side]
+        sight = await sights.read(self.bridge, side, work.link, priority=self.priority, children=children, like=before)
+        if sight.presence is not Presence.HERE:
+            raise Unavailable(
+                self.bridge.connector(side).name,
+                "the record was deleted or moved meanwhile",
+                sights.id_of(work.link, side),
+            )
+        work.sights[side] = sight
+
+    async def _steps(self, work: Work, side: Side, steps: list[Step]) -> None:
+        outcomes, bridge = work.plan.writes(side), self.bridge
+        for step in steps:
+            delivered = tuple(o for o in outcomes if o.field.lens(side).path.root in step.keys)
+            intent = self._intent(work, side)
+            intent = replace(intent, fields={o.field.name: intent.fields[o.field.name] for o in delivered})
+
+            def confirm(session: Session, written: Written, delivered: tuple[Outcome, ...] = delivered) -> None:
+                confirm_write(session, bridge, work.link, side, delivered, work.plan.after[side], work.sights, written)
+
+            written = await perform(
+                bridge,
+                self.report,
+                intent,
+                step,
+                confirm,
+                record=work.sights[side].record,
+                row_id=work.rows.pop(side, None),
+            )
+            work.sights[side] = await self._after(work, side, step, written, delivered)
+
+    async def _after(
+        self, work: Work, side: Side, step: Step, written: Written, delivered: tuple[Outcome, ...]
+    ) -> Sight:
+        """What the side says after a write.
+
+        Anything but what was sent is its own change and is left for the next cycle.
+        """
+        bridge, before = self.bridge, work.sights[side]
+        sight = replace(
+            before, record=written.record, stamp=written.stamp or before.stamp, read_at=bridge.clock.monotonic()
+        )
+        if written.stamp is None:
+            work.again.add(side)
+        if step.verify:
+            try:
+                sight = await sights.read(bridge, side, work.link, priority=Priority.RETRY)
+            except Unavailable:
+                work.again.add(side)
+                return sight
+        if (step.verify or written.echoed) and bounced(bridge, work.link, side, sight, delivered):
+            work.again.add(side)
+        return sight
+
+    async def _guarded(self, link: Link, action: Callable[..., Awaitable[None]], *args: Any) -> bool:
+        """Do something for one link; an error of that record becomes its failure. Returns whether it went well."""
+        try:
+            await action(*args)
+        except FATAL:
+            raise
+        except OutcomeUnknown as unknown:
+            self.report.unknown.append(str(unknown))
+            return False
+        except SyncError as error:
+            found = next((a.sights for a in args if isinstance(a, Work)), {})
+            with self.bridge.store.session() as session:
+                note_stamps(session, link, found)
+                note_failure(session, self.bridge, error, nexudus_id=link.nexudus_id, crm_id=link.crm_id)
+            self.report.errors.append(str(error))
+            return False
+        return True

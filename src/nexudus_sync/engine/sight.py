@@ -1,0 +1,161 @@
+"""What a cycle knows of one record: read, listed, or only remembered from the last agreement."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from nexudus_sync.connectors.base import Priority, Record, Row, Stamp
+from nexudus_sync.engine.bridge import FRESH, Bridge
+from nexudus_sync.errors import NotFound
+from nexudus_sync.mapping import Context, Mapping, Side
+from nexudus_sync.merge import UNSENT, View
+from nexudus_sync.plan import Presence
+from nexudus_sync.store.tables import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A row and the moment (monotonic seconds) before which its listing was asked for: it shows nothing
+    later."""
+
+    row: Row
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One record of a link. `read_at` (monotonic seconds) is None when the record is only rebuilt from the snapshot.
+
+    `whole`: child rows were read as well.
+    """
+
+    record: Record
+    context: Context
+    stamp: Stamp | None = None
+    read_at: float | None = None
+    whole: bool = False
+    presence: Presence = Presence.HERE
+
+    @property
+    def real(self) -> bool:
+        """Was it seen in this cycle?"""
+        return self.read_at is not None
+
+
+def snapshot_of(link: Link, side: Side) -> dict[str, object]:
+    """A link's snapshot of one side."""
+    return link.nexudus_snapshot if side is Side.NEXUDUS else link.crm_snapshot
+
+
+def stamp_of(link: Link, side: Side) -> str:
+    """The stamp token under which a link last read one side."""
+    return link.nexudus_stamp if side is Side.NEXUDUS else link.crm_stamp
+
+
+def id_of(link: Link, side: Side) -> str:
+    """A link's record id on one side."""
+    return link.nexudus_id if side is Side.NEXUDUS else link.crm_id
+
+
+def rebuilt(mapping: Mapping, side: Side, snapshot: dict[str, object]) -> Record:
+    """A record that says what the snapshot says, and nothing else."""
+    record: Record = {}
+    for path in mapping.paths(side):
+        raw = snapshot.get(path.text)
+        if raw is not None and raw != UNSENT:
+            record = path.set(record, raw)
+    return record
+
+
+async def look(
+    bridge: Bridge,
+    side: Side,
+    link: Link,
+    listed: Listed | None,
+    *,
+    must_read: bool,
+    priority: Priority = Priority.LIVE,
+) -> Sight:
+    """See one side of a link: read it if it may have moved, else take the listed row or the snapshot for it.
+
+    Raises the `ConnectorError` tree; a record that the system does not know any more gives `Presence.GONE` once that
+    is proven, else NotFound.
+    """
+    connector, snapshot = bridge.connector(side), snapshot_of(link, side)
+    if not must_read and _covered(bridge.mapping, side, snapshot):
+        if listed is None or not connector.traits.rows_are_whole:
+            record = rebuilt(bridge.mapping, side, snapshot)
+            return Sight(record, await bridge.context(side, record))
+        record = _with_children(bridge, side, listed.row.record, rebuilt(bridge.mapping, side, snapshot))
+        return Sight(record, await bridge.context(side, record), listed.row.stamp, listed.at)
+    return await read(bridge, side, link, listed, priority=priority)
+
+
+def _covered(mapping: Mapping, side: Side, snapshot: dict[str, object]) -> bool:
+    """Does the snapshot tell every mapped value the record had when it was last read?"""
+    return UNSENT not in snapshot.values() and all(path.text in snapshot for path in mapping.paths(side))
+
+
+async def read(
+    bridge: Bridge,
+    side: Side,
+    link: Link,
+    listed: Listed | None = None,
+    *,
+    priority: Priority = Priority.LIVE,
+    children: bool = True,
+    like: Sight | None = None,
+) -> Sight:
+    """Read one side of a link now.
+
+    A listed row may stand for the parent. Without `children` these are taken from `like`.
+    """
+    connector = bridge.connector(side)
+    whole_row = listed is not None and connector.traits.rows_are_whole
+    began = listed.at if listed is not None and whole_row else bridge.clock.monotonic()
+    row = listed.row if listed is not None else None
+    try:
+        record = await connector.fetch(id_of(link, side), row, priority, children=children)
+    except NotFound:
+        if await connector.absent(id_of(link, side), link.crm_identity if side is Side.CRM else "", priority):
+            return Sight({}, Context(), read_at=began, presence=Presence.GONE)
+        raise
+    if side is Side.CRM and connector.facts(record).identity != link.crm_identity:
+        return Sight({}, Context(), read_at=began, presence=Presence.GONE)  # its id was given to another record
+    if not children:
+        known = like.record if like is not None else rebuilt(bridge.mapping, side, snapshot_of(link, side))
+        record = _with_children(bridge, side, record, known)
+    presence = Presence.HERE
+    if side is Side.NEXUDUS and not connector.in_scope(record, bridge.scope(side)):
+        presence = Presence.ELSEWHERE
+    context = await bridge.context(side, record)
+    whole = children or not connector.traits.child_keys or (like is not None and like.whole)
+    return Sight(record, context, connector.stamp(record), began, whole=whole, presence=presence)
+
+
+def _with_children(bridge: Bridge, side: Side, record: Record, known: Record) -> Record:
+    """A parent that was read alone, with its child rows as they were last known."""
+    children = bridge.connector(side).traits.child_keys
+    return {**record, **{key: known[key] for key in children if key in known}}
+
+
+def fresh(bridge: Bridge, side: Side, sight: Sight, touched: frozenset[str]) -> bool:
+    """May it be written over without reading it again? `touched`: the record's keys that would change."""
+    traits = bridge.connector(side).traits
+    if sight.read_at is None or (traits.reads_before_write and not sight.whole):
+        return False
+    if touched & traits.child_keys and not sight.whole:
+        return False
+    return bridge.clock.monotonic() - sight.read_at <= FRESH
+
+
+def view(bridge: Bridge, side: Side, link: Link, sight: Sight) -> View:
+    """The side as the merge wants it."""
+    return View(sight.record, snapshot_of(link, side), sight.context, _changed_at(bridge, side, link, sight))
+
+
+def _changed_at(bridge: Bridge, side: Side, link: Link, sight: Sight) -> datetime | None:
+    """When somebody else last changed the record, on our clock."""
+    remembered = link.nexudus_changed_at if side is Side.NEXUDUS else link.crm_changed_at
+    if sight.stamp is None or sight.stamp.own or sight.stamp.token == stamp_of(link, side):
+        return remembered
+    return bridge.our_time(side, sight.stamp.at) or remembered

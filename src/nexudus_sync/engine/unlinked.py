@@ -1,0 +1,256 @@
+"""The records without a counterpart: matched first, created on the other side only when nothing fits."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.engine.bridge import Bridge, day
+from nexudus_sync.engine.create import Created, NotCreated, create, forget
+from nexudus_sync.engine.outcomes import RECORD, note_failure
+from nexudus_sync.engine.report import Report
+from nexudus_sync.errors import AuthenticationFailed, NotFound, OutcomeUnknown, RoleMissing, SyncError
+from nexudus_sync.mapping import Side
+from nexudus_sync.plan import Candidate, Lot, UnlinkedPlan, plan_unlinked
+from nexudus_sync.store import conflicts, failures
+from nexudus_sync.store.tables import Conflict, ConnectionState, Failure, Journal, Link, Unlinked
+
+TAKEN_UP = ("waiting", "unmatched", "limit")
+"""States in which a cycle looks at an unlinked record."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """The unlinked records of a connection, with what matching asks for at hand."""
+
+    rows: dict[tuple[Side, str], Unlinked]
+    by_email: dict[tuple[Side, str], list[Candidate]] = field(default_factory=lambda: defaultdict(list))
+    by_key: dict[tuple[Side, str], list[Candidate]] = field(default_factory=lambda: defaultdict(list))
+
+    @classmethod
+    def load(cls, bridge: Bridge) -> "Waiting":
+        """All but what a person said to ignore."""
+        with bridge.store.read() as session:
+            query = select(Unlinked).where(col(Unlinked.connection) == bridge.name, col(Unlinked.state) != "ignored")
+            found = cls({(Side(row.side), row.record_id): row for row in session.exec(query)})
+        for (side, _), row in found.rows.items():
+            candidate = as_candidate(row)
+            if candidate.email:
+                found.by_email[side, candidate.email].append(candidate)
+            if candidate.external_key:
+                found.by_key[side, candidate.external_key].append(candidate)
+        return found
+
+    def plan(self, bridge: Bridge, row: Unlinked, since: str | None) -> UnlinkedPlan:
+        """What becomes of one of them."""
+        record, side = as_candidate(row), Side(row.side)
+
+        def key_of(candidate: Candidate) -> str:
+            return bridge.key(candidate.side, candidate.id)
+
+        own = self.by_email.get((side, record.email or ""), [])
+        others = list(self.by_email.get((side.other, record.email or ""), []))
+        named = self.by_key.get((side.other, key_of(record)), [])
+        others += [candidate for candidate in named if candidate not in others]
+        _, _, other_id = (record.external_key or "").rpartition(":")
+        pointed = self.rows.get((side.other, other_id))
+        if pointed is not None and as_candidate(pointed) not in others:
+            others.append(as_candidate(pointed))
+        return plan_unlinked(record, own, others, key_of, day(since))
+
+
+def as_candidate(row: Unlinked) -> Candidate:
+    """A stored row as the plan sees it."""
+    return Candidate(Side(row.side), row.record_id, row.email, row.title, row.is_open, row.external_key, row.created_at)
+
+
+class Matcher:
+    """Takes up a connection's unlinked records in one cycle.
+
+    `limit` caps how many are created (None: all); `live` False is a backfill; `stopping` is asked between records;
+    `one_shot` does not wait for the next attempt of what failed.
+    """
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        report: Report,
+        *,
+        live: bool = True,
+        limit: int | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+        one_shot: bool = False,
+    ) -> None:
+        self.bridge, self.report, self.live = bridge, report, live
+        self.limit, self.stopping, self.one_shot = limit, stopping, one_shot
+        self.to_create: list[Unlinked] = []
+
+    def match(self) -> list[int]:
+        """Pair what matches, ask about what is not clear, and note what is to be created. Returns the new links."""
+        waiting, paired = Waiting.load(self.bridge), list[int]()
+        with self.bridge.store.session() as session:
+            state = session.get(ConnectionState, self.bridge.name)
+            since = state.create_since if state else None
+            done = self._barred(session)
+            for key, row in waiting.rows.items():
+                if key in done or row.state not in TAKEN_UP:
+                    continue
+                plan = waiting.plan(self.bridge, row, since)
+                if plan.lot is Lot.PAIR and plan.partner is not None:
+                    partner = waiting.rows[plan.partner.side, plan.partner.id]
+                    paired.append(self._pair(session, row, partner, plan.reason))
+                    done |= {key, (plan.partner.side, plan.partner.id)}
+                else:
+                    self._sort(session, row, plan)
+        self.report.pairs += len(paired)
+        return paired
+
+    def _barred(self, session: Session) -> set[tuple[Side, str]]:
+        """Records that wait for the outcome of a write, or for their next attempt."""
+        sent = select(Journal.nexudus_id, Journal.crm_id).where(
+            col(Journal.state) == "sent", col(Journal.connection) == self.bridge.name
+        )
+        later = select(Failure.nexudus_id, Failure.crm_id).where(
+            col(Failure.connection) == self.bridge.name,
+            col(Failure.state) == "open",
+            col(Failure.next_attempt) > self.bridge.clock.now(),
+        )
+        pairs = [*session.exec(sent), *([] if self.one_shot else session.exec(later))]
+        return {(side, pair[index]) for pair in pairs for index, side in enumerate(Side)}
+
+    def _pair(self, session: Session, row: Unlinked, partner: Unlinked, reason: str) -> int:
+        nexudus, crm = (row, partner) if row.side == Side.NEXUDUS else (partner, row)
+        link = pair(session, self.bridge, nexudus.record_id, crm.record_id, crm.identity)
+        assert link.id is not None
+        return link.id
+
+    def _sort(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
+        if plan.lot is Lot.CREATE:
+            self.to_create.append(row)
+        elif plan.lot is Lot.LEAVE:
+            row.state, row.reason = "old", plan.reason
+            session.add(row)
+        elif self._told_to_create(session, row):
+            self.to_create.append(row)
+        else:
+            row.state, row.reason = "unmatched", plan.reason
+            session.add(row)
+            self._ask(session, row, plan)
+
+    def _told_to_create(self, session: Session, row: Unlinked) -> bool:
+        """A person looked at the candidates and said that this is another one."""
+        column = col(Conflict.nexudus_id) if row.side == Side.NEXUDUS else col(Conflict.crm_id)
+        query = select(Conflict).where(
+            col(Conflict.connection) == self.bridge.name,
+            col(Conflict.field) == RECORD,
+            col(Conflict.state) == "resolved",
+            col(Conflict.take) == row.side,
+            column == row.record_id,
+        )
+        return session.exec(query).first() is not None
+
+    def _ask(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
+        here = [f"{row.title or 'no title'} ({row.record_id})"]
+        there = [f"{candidate.title or 'no title'} ({candidate.id})" for candidate in plan.candidates]
+        nexudus, crm = (here, there) if row.side == Side.NEXUDUS else (there, here)
+        conflicts.open_conflict(
+            session,
+            connection=self.bridge.name,
+            nexudus_id=row.record_id if row.side == Side.NEXUDUS else "",
+            crm_id=row.record_id if row.side == Side.CRM else "",
+            field=RECORD,
+            base=None,
+            nexudus=nexudus,
+            crm=crm,
+            now=self.bridge.clock.now(),
+            reason=f"{plan.reason}: say which with `link`, or `ignore` it, or take its side to copy it as a new one",
+        )
+
+    async def create_all(
+        self,
+        done: Callable[[Created], None],
+        rows: Iterable[Unlinked] | None = None,
+        tick: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Create the counterparts that `match` found missing; one that fails does not stop the others.
+
+        `done` hears of each new link; `tick` runs before each create, so that a long backfill can do what is due.
+        """
+        for row in sorted(self.to_create if rows is None else rows, key=_oldest_first):
+            if tick is not None:
+                await tick()
+            if self.stopping():
+                self.report.finished = False
+                return
+            if self.limit is not None and sum(self.report.created.values()) >= self.limit:
+                self._leave(row, "limit", "left by --limit")
+                continue
+            made = await self._create(row)
+            if made is not None:
+                done(made)
+
+    async def _create(self, row: Unlinked) -> Created | None:
+        try:
+            return await create(self.bridge, self.report, row, live=self.live)
+        except (AuthenticationFailed, RoleMissing):
+            raise
+        except OutcomeUnknown as unknown:
+            self.report.unknown.append(str(unknown))
+        except NotCreated as refused:
+            self._refused(row, refused)
+        except NotFound:
+            with self.bridge.store.session() as session:
+                forget(session, self.bridge, Side(row.side), row.record_id)
+        except SyncError as error:
+            with self.bridge.store.session() as session:
+                note_failure(session, self.bridge, error, **_ids(row))
+            self.report.errors.append(str(error))
+        return None
+
+    def _refused(self, row: Unlinked, refused: NotCreated) -> None:
+        self._leave(row, "refused", refused.message)
+        with self.bridge.store.session() as session:
+            failures.open_failure(
+                session,
+                connection=self.bridge.name,
+                kind=refused.kind,
+                reason=refused.message,
+                now=self.bridge.clock.now(),
+                nexudus_id=row.record_id if row.side == Side.NEXUDUS else "",
+                crm_id=row.record_id if row.side == Side.CRM else "",
+            )
+
+    def _leave(self, row: Unlinked, state: str, reason: str) -> None:
+        with self.bridge.store.session() as session:
+            row.state, row.reason = state, reason
+            session.add(row)
+
+
+def pair(session: Session, bridge: Bridge, nexudus_id: str, crm_id: str, crm_identity: str) -> Link:
+    """Link two existing records; what they say is merged as a first match when the link is settled."""
+    link = Link(
+        crm=bridge.crm,
+        connection=bridge.name,
+        nexudus_id=nexudus_id,
+        crm_id=crm_id,
+        crm_identity=crm_identity,
+        nexudus_recheck=True,
+        crm_recheck=True,
+        created_at=bridge.clock.now(),
+    )
+    session.add(link)
+    forget(session, bridge, Side.NEXUDUS, nexudus_id)
+    forget(session, bridge, Side.CRM, crm_id)
+    conflicts.close_conflicts(session, bridge.name, nexudus_id, crm_id, now=bridge.clock.now(), fields={RECORD})
+    failures.solve_failures(session, bridge.name, nexudus_id, crm_id)
+    session.flush()
+    return link
+
+
+def _oldest_first(row: Unlinked) -> tuple[str, str]:
+    return (row.created_at.isoformat() if row.created_at else "", row.record_id)
+
+
+def _ids(row: Unlinked) -> dict[str, str]:
+    return {"nexudus_id" if row.side == Side.NEXUDUS else "crm_id": row.record_id}

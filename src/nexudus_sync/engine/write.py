@@ -1,0 +1,124 @@
+"""One write through the journal.
+
+`sent` is on disk before the call, `confirmed` together with all that follows from it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlmodel import Session
+
+from nexudus_sync.connectors.base import Record, Step, Written
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.report import Report
+from nexudus_sync.errors import AuthenticationFailed, OutcomeUnknown, RoleMissing, Stale, SyncError, Unavailable
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import journal
+
+NOT_SENT = (Unavailable, Stale, RoleMissing, AuthenticationFailed)
+"""Errors after which the write is known not to have been done and may be planned anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a journal row says of a write: where it goes, for which pair, and what it means to change.
+
+    `fields` is {field: {"old", "new", "lost", "raw"}}: canonical values, and the source's raw value at the time.
+    """
+
+    side: Side
+    nexudus_id: str = ""
+    crm_id: str = ""
+    link_id: int | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+def step_json(step: Step) -> dict[str, Any]:
+    """A step as the journal keeps it."""
+    return {
+        "kind": step.kind,
+        "payload": step.payload,
+        "keys": sorted(step.keys),
+        "record_id": step.record_id,
+        "verify": step.verify,
+    }
+
+
+def step_from(kept: Mapping[str, Any]) -> Step:
+    """A step as it was before it went into the journal."""
+    return Step(
+        kept["kind"], kept["payload"], frozenset(kept["keys"]), record_id=kept["record_id"], verify=kept["verify"]
+    )
+
+
+def plan_row(session: Session, bridge: Bridge, intent: Intent, kind: str) -> int:
+    """Note a write to come; returns the journal row's id."""
+    row = journal.plan_write(
+        session,
+        connection=bridge.name,
+        side=intent.side,
+        kind=kind,
+        now=bridge.clock.now(),
+        link_id=intent.link_id,
+        nexudus_id=intent.nexudus_id,
+        crm_id=intent.crm_id,
+        fields=intent.fields,
+    )
+    session.flush()
+    assert row.id is not None
+    return row.id
+
+
+def drop_row(bridge: Bridge, row_id: int | None) -> None:
+    """A planned write that is not needed any more."""
+    if row_id is not None:
+        with bridge.store.session() as session:
+            journal.mark_dropped(session, row_id, bridge.clock.now(), "not needed any more")
+
+
+async def perform(
+    bridge: Bridge,
+    report: Report,
+    intent: Intent,
+    step: Step,
+    confirm: Callable[[Session, Written], None],
+    *,
+    record: Record | None = None,
+    row_id: int | None = None,
+) -> Written:
+    """Send one step and keep what came of it; `confirm` runs in the transaction that confirms it.
+
+    In a rehearsal nothing is sent or confirmed: the journal row stays planned, for `plan` to show.
+
+    Raises what the connector raises. After OutcomeUnknown the row stays `sent`, for recovery to resolve by reading.
+    """
+    if bridge.dry:
+        with bridge.store.session() as session:
+            plan_row(session, bridge, intent, step.kind)
+        return Written("", record or {})
+    row_id = _mark_sent(bridge, intent, step, row_id)
+    try:
+        written = await bridge.connector(intent.side).perform(step, record)
+    except OutcomeUnknown:
+        raise
+    except SyncError as error:
+        settle = journal.mark_dropped if isinstance(error, NOT_SENT) else journal.mark_failed
+        with bridge.store.session() as session:
+            settle(session, row_id, bridge.clock.now(), str(error))
+        raise
+    with bridge.store.session() as session:
+        journal.mark_confirmed(session, row_id, bridge.clock.now(), written.id)
+        confirm(session, written)
+    report.writes[f"{intent.side.value} {step.kind}"] += 1
+    return written
+
+
+def _mark_sent(bridge: Bridge, intent: Intent, step: Step, row_id: int | None) -> int:
+    with bridge.store.session() as session:
+        if row_id is None:
+            row_id = plan_row(session, bridge, intent, step.kind)
+        row = journal.mark_sent(session, row_id, bridge.clock.now())
+        row.kind, row.step, row.fields = step.kind, step_json(step), dict(intent.fields)
+        row.nexudus_id, row.crm_id, row.link_id = intent.nexudus_id, intent.crm_id, intent.link_id
+    return row_id
