@@ -1,6 +1,6 @@
 """What becomes of one field: the tables at the top of `merge`, and what holds whatever the values are."""
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, fields, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexudus_sync.mapping import Context, Field, Side, Table
-from nexudus_sync.merge import CLOSE_CALL, Outcome, Policy, Resolution, Verdict, View, merge, merge_field
+from nexudus_sync.merge import CLOSE_CALL, UNSENT, Outcome, Policy, Resolution, Verdict, View, merge, merge_field
 from nexudus_sync.opportunity import say
 from pairs import (
     AGREED,
@@ -285,6 +285,30 @@ def test_fields_are_decided_one_by_one_in_the_mappings_order() -> None:
     assert [(o.field.name, told(o)) for o in found] == [("title", to_crm()), ("notes", CONFLICT), ("utm", NOTHING)]
 
 
+@pytest.mark.parametrize(
+    "plain",
+    [
+        View({}, {}, NOWHERE),
+        Resolution(Side.CRM, "a", "b"),
+        Outcome(field_of(), Verdict.NOTHING),
+        Policy(),
+    ],
+    ids=lambda plain: type(plain).__name__,
+)
+def test_what_goes_in_and_what_comes_out_cannot_be_changed_on_its_way(plain: Any) -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(plain, fields(plain)[0].name, "changed")
+    assert not hasattr(plain, "__dict__")
+
+
+def test_the_words_of_an_outcome_are_those_of_the_table() -> None:
+    assert [verdict.value for verdict in Verdict] == [verdict.name.lower() for verdict in Verdict]
+
+
+def test_the_mark_of_what_was_never_delivered_is_as_stores_hold_it() -> None:
+    assert UNSENT == {"$unsent": True}
+
+
 # --- who wins -------------------------------------------------------------------------------------------------------
 
 BOTH = (("a", "a"), ("b", "c"))
@@ -441,7 +465,7 @@ def merged(field: Field, sides: dict[Side, View], policy: Policy) -> Outcome:
     return merge_field(field, sides[Side.NEXUDUS], sides[Side.CRM], policy)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(cases())
 def test_swapping_the_sides_mirrors_the_outcome(case: tuple[Field, dict[Side, View], Policy]) -> None:
     field, sides, policy = case
@@ -457,7 +481,7 @@ def test_swapping_the_sides_mirrors_the_outcome(case: tuple[Field, dict[Side, Vi
     assert there.to == (here.to and here.to.other)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(cases(), st.sampled_from(KINDS))
 def test_where_neither_side_changed_nothing_happens_whatever_the_mapping_says_now(
     case: tuple[Field, dict[Side, View], Policy], kind: tuple[list[Field], list[Any], list[Any]]
@@ -471,7 +495,7 @@ def test_where_neither_side_changed_nothing_happens_whatever_the_mapping_says_no
         assert merged(field, still, policy) == Outcome(field, Verdict.NOTHING)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(cases(), st.text(max_size=3), st.integers())
 def test_the_rest_of_the_records_makes_no_difference(
     case: tuple[Field, dict[Side, View], Policy], text: str, number: int
@@ -484,7 +508,7 @@ def test_the_rest_of_the_records_makes_no_difference(
     assert merged(field, noisy, policy) == merged(field, sides, policy)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(cases())
 def test_a_value_that_somebody_wrote_is_never_overruled_without_a_trace(
     case: tuple[Field, dict[Side, View], Policy],
@@ -501,7 +525,7 @@ def test_a_value_that_somebody_wrote_is_never_overruled_without_a_trace(
     assert outcome.lost == (written_over if first or not stood_there else None)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(cases())
 def test_only_readable_values_travel_or_are_asked_about(case: tuple[Field, dict[Side, View], Policy]) -> None:
     field, sides, policy = case

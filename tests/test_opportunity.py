@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -59,6 +59,7 @@ def test_what_a_field_cannot_say_is_an_error() -> None:
         hear("opportunity_amount", "much")
 
 
+@settings(deadline=None)
 @given(st.decimals(-(10**12), 10**12, places=2))
 def test_an_amount_survives_the_store(amount: Decimal) -> None:
     heard = hear("opportunity_amount", codec.loads(codec.dumps(say(amount))))
@@ -66,6 +67,7 @@ def test_an_amount_survives_the_store(amount: Decimal) -> None:
     assert isinstance(heard, Decimal)
 
 
+@settings(deadline=None)
 @given(st.dates())
 def test_a_day_survives_the_store(day: date) -> None:
     assert hear("expected_closing", say(day)) == day

@@ -1,7 +1,7 @@
 """What a cycle does with a link's fields, with a link whose record is gone, and with a record without a counterpart."""
 
 from collections.abc import Mapping as MappingABC
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,6 +22,7 @@ from nexudus_sync.plan import (
     Lot,
     Presence,
     Refusal,
+    Standing,
     UnlinkedPlan,
     agreed_snapshot,
     plan_fields,
@@ -331,6 +332,37 @@ def test_an_unstable_field_is_not_written_any_more(then: Two, now: Two, expected
 
 def test_other_fields_are_not_held() -> None:
     assert plan(TEXT, "", ("a", "a"), ("b", "a"), held={"y": "other"}).after == {CRM: {"Id": "crm", "c": "b"}}
+
+
+# --- conflicts of which one side was not read -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("unread", "now"), [(CRM, (Decimal(20), 10)), (NEXUDUS, (10, Decimal(20)))], ids=["the CRM", "Nexudus"]
+)
+def test_an_open_conflict_stands_while_the_side_that_was_read_says_what_was_shown(unread: Side, now: Two) -> None:
+    standing = {"opportunity_amount": Standing(unread, "20.00", "30.00")}
+    found = plan(AMOUNT, MANUAL, (10, 10), now, standing=standing, name="opportunity_amount")
+    there = {unread: Decimal(30), unread.other: Decimal(20)}
+    field = found.outcomes[0].field
+    assert found.outcomes == (Outcome(field, Verdict.CONFLICT, there[NEXUDUS], there[CRM], Decimal(10)),)
+    assert found.after == {}
+
+
+@pytest.mark.parametrize(
+    ("now", "standing", "expected"),
+    [
+        (("b", "a"), {"x": Standing(CRM, "other", "c")}, to_crm()),
+        (("b", "a"), {"x": Standing(NEXUDUS, "b", "c")}, to_crm()),
+        (("b", "a"), {"y": Standing(CRM, "b", "c")}, to_crm()),
+        (("b", "b"), {"x": Standing(CRM, "b", "c")}, AGREED),
+        (("a", "a"), {"x": Standing(CRM, "a", "c")}, NOTHING),
+    ],
+)
+def test_a_conflict_does_not_stand_where_the_values_moved_on(
+    now: Two, standing: dict[str, Standing], expected: Told
+) -> None:
+    assert [told(o) for o in plan(TEXT, MANUAL, ("a", "a"), now, standing=standing).outcomes] == [expected]
 
 
 # --- undo -----------------------------------------------------------------------------------------------------------
@@ -803,7 +835,7 @@ CANDIDATES = st.tuples(
 CROWDS = st.lists(CANDIDATES, max_size=3, unique_by=lambda made: made[0])
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(CROWDS, CROWDS)
 def test_two_records_that_pair_do_so_from_either_side_and_nobody_else_pairs_with_them(
     nexudus: list[tuple[str, str | None, bool, str | None]], crm: list[tuple[str, str | None, bool, str | None]]
@@ -823,3 +855,35 @@ def test_a_record_that_a_key_gives_to_another_is_nobody_elses_match() -> None:
     assert match([here("1"), here("2", "Room")], [taken]) == CREATED
     assert match([here("1"), here("2", "Room")], [taken, other]) == paired(other, "e-mail")
     assert match([here("1"), here("2", external_key="crm:A")], [there("A"), other]) == paired(other, "e-mail")
+
+
+# --- the plain objects ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        Refusal("kind", "reason"),
+        Standing(CRM, "shown", "there"),
+        FieldPlan((), {}),
+        LinkPlan(Fate.MERGE),
+        here("1"),
+        UnlinkedPlan(Lot.CREATE),
+    ],
+    ids=lambda plain: type(plain).__name__,
+)
+def test_a_plan_cannot_be_changed_on_its_way(plain: Any) -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(plain, fields(plain)[0].name, "changed")
+    assert not hasattr(plain, "__dict__")
+
+
+def test_what_is_not_said_is_blank() -> None:
+    refusal, link = Refusal("kind", "reason"), LinkPlan(Fate.MERGE)
+    assert (refusal.keys, refusal.whole, refusal.accept) == (frozenset(), False, False)
+    assert (link.side, link.reason) == (None, "")
+
+
+def test_the_words_of_a_plan_are_those_of_the_tables() -> None:
+    for words in (Presence, Fate, Lot):
+        assert [word.value for word in words] == [word.name.lower() for word in words]

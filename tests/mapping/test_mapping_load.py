@@ -18,7 +18,7 @@ def refusal(text: str, side: Side = Side.CRM) -> str:
 
 
 FIELD = '[fields.x]\npath = "v"\n'
-TYPES = '"text", "number", "decimal", "boolean", "day", "datetime", "stage", "user" or "rows"'
+TYPES = '"text", "link", "number", "decimal", "boolean", "day", "datetime", "stage", "user" or "rows"'
 KEYS = "path, type, values, key, blank, required, zero_is_blank, sync, on_conflict, on_unmapped"
 
 

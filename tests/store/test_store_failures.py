@@ -42,14 +42,25 @@ def test_failures_noted_in_one_transaction_are_told_apart(memory: Store, now: da
     assert states(memory) == ["open", "open"]
 
 
-@pytest.mark.parametrize("state", ["solved", "dismissed"])
-def test_a_settled_failure_that_comes_back_opens_anew(state: str, memory: Store, now: datetime) -> None:
+def settle(store: Store, failure: Failure, state: str) -> None:
+    with store.session() as session:
+        session.add(failure)
+        failure.state = state
+
+
+def test_what_a_person_dismissed_stays_dismissed_while_its_reason_is_the_same(memory: Store, now: datetime) -> None:
+    dismissed = fail(memory, now)
+    settle(memory, dismissed, "dismissed")
+    again = fail(memory, now + MINUTE)
+    assert (again.id, again.state, again.attempts, again.last_at) == (dismissed.id, "dismissed", 2, now + MINUTE)
+
+
+@pytest.mark.parametrize(("state", "reason"), [("solved", "no stage Tour"), ("dismissed", "no stage Visit")])
+def test_a_settled_failure_that_comes_back_opens_anew(state: str, reason: str, memory: Store, now: datetime) -> None:
     fail(memory, now)
     settled = fail(memory, now)
-    with memory.session() as session:
-        session.add(settled)
-        settled.state = state
-    again = fail(memory, now + MINUTE)
+    settle(memory, settled, state)
+    again = fail(memory, now + MINUTE, reason=reason)
     assert (again.id, again.state, again.attempts, again.first_at) == (settled.id, "open", 1, now + MINUTE)
 
 

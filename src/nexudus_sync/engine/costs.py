@@ -50,14 +50,6 @@ def of_write(action: str, traits: Traits) -> Calls:
     return update
 
 
-def total(parts: Iterable[Calls]) -> Calls:
-    """All of it together."""
-    found = Calls()
-    for part in parts:
-        found += part
-    return found
-
-
 def duration(spent: Calls, limits: Limits | None) -> timedelta:
     """How long the calls take at the limits, if nobody else uses the login; nothing where there are none."""
     if limits is None:

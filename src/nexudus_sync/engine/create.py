@@ -12,6 +12,7 @@ from sqlmodel import Session
 from nexudus_sync.connectors.base import Draft, Facts, Party, Record, Step, Written
 from nexudus_sync.engine.agree import differing, set_digest, set_mark, still_now
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.outcomes import RECORD
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight, snapshot_of
 from nexudus_sync.engine.write import Intent, perform
@@ -20,7 +21,7 @@ from nexudus_sync.mapping import Context, Field, OnUnmapped, Side, Sync, Unmappe
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Refusal
-from nexudus_sync.store import failures
+from nexudus_sync.store import conflicts, failures
 from nexudus_sync.store.tables import Link, Unlinked
 
 
@@ -225,6 +226,7 @@ def link_created(session: Session, bridge: Bridge, creation: Creation, step: Ste
     session.add(link)
     forget(session, bridge, creation.source, creation.facts.id)
     failures.solve_failures(session, bridge.name, ids[Side.NEXUDUS], ids[Side.CRM])
+    conflicts.close_conflicts(session, bridge.name, ids[Side.NEXUDUS], ids[Side.CRM], now=now, fields={RECORD})
     session.flush()
     _show_parked(session, bridge, creation, link)
     return link

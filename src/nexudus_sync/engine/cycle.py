@@ -20,6 +20,7 @@ from nexudus_sync.engine.pull import Seen, mark, pull, remember
 from nexudus_sync.engine.recover import recover
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.settle import Settler
+from nexudus_sync.engine.trail import find_overwritten
 from nexudus_sync.engine.unlinked import Matcher
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import failures, records
@@ -74,6 +75,8 @@ class Cycle:
         for side, seen in self.seen.items():
             self.report.listed[side.value] = seen.listed
         await self._work(forced)
+        if self.options.reconcile and not bridge.dry:
+            await find_overwritten(bridge)
         for decision in undone:
             decisions.done(bridge, decision, "brought back")
         self._finish()
@@ -244,7 +247,7 @@ class Cycle:
             session.exec(
                 later.where(
                     col(Failure.connection) == self.bridge.name,
-                    col(Failure.state) == "open",
+                    col(Failure.state).in_(("open", "dismissed")),
                     col(Failure.next_attempt) > self.bridge.clock.now(),
                 )
             )

@@ -1,5 +1,6 @@
 """What people asked for at the command line, carried out at the start of the next cycle."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -7,13 +8,15 @@ from sqlmodel import Session, col, select
 from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.fates import close
+from nexudus_sync.engine.outcomes import RECORD
 from nexudus_sync.engine.pull import mark
 from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.trail import OVERWRITTEN
 from nexudus_sync.engine.unlinked import pair
 from nexudus_sync.errors import NotFound
 from nexudus_sync.mapping import Side
 from nexudus_sync.opportunity import Value, hear, say
-from nexudus_sync.store import records
+from nexudus_sync.store import conflicts, failures, records
 from nexudus_sync.store.tables import Conflict, Decision, History, Link, Unlinked
 
 Forced = dict[int, dict[str, Value]]
@@ -34,7 +37,25 @@ async def carry_out(bridge: Bridge, report: Report) -> tuple[Forced, list[Decisi
             continue
         outcome = await _do(bridge, report, decision)
         done(bridge, decision, outcome)
+    _bring_back(bridge, forced)
     return forced, undone
+
+
+def _bring_back(bridge: Bridge, forced: Forced) -> None:
+    """What our write took away unseen and a person wants back; the other answer leaves things as they are."""
+    with bridge.store.session() as session:
+        query = select(Conflict).where(
+            col(Conflict.connection) == bridge.name,
+            col(Conflict.state) == "resolved",
+            col(Conflict.reason).startswith(OVERWRITTEN),
+        )
+        for conflict in session.exec(query):
+            conflict.state, conflict.closed_at = "closed", bridge.clock.now()
+            if conflict.take == Side.NEXUDUS and conflict.link_id is not None:
+                forced.setdefault(conflict.link_id, {})[conflict.field] = hear(conflict.field, conflict.nexudus)
+                mark(session, Side.NEXUDUS, [conflict.link_id])
+                mark(session, Side.CRM, [conflict.link_id])
+            session.add(conflict)
 
 
 def done(bridge: Bridge, decision: Decision, outcome: str) -> None:
@@ -87,6 +108,10 @@ def _ignore(bridge: Bridge, side: Side, record_id: str) -> str:
         row = row or Unlinked(connection=bridge.name, side=side.value, record_id=record_id)
         row.state, row.reason = "ignored", "by hand"
         session.add(row)
+        ids = {Side.NEXUDUS: "", Side.CRM: "", side: record_id}
+        pair_ids = ids[Side.NEXUDUS], ids[Side.CRM]
+        conflicts.close_conflicts(session, bridge.name, *pair_ids, now=bridge.clock.now(), fields={RECORD})
+        failures.solve_failures(session, bridge.name, *pair_ids)
     return "ignored"
 
 
@@ -130,3 +155,9 @@ def resolved_links(session: Session, bridge: Bridge) -> set[int]:
     """Links with a conflict that a person resolved and no cycle has carried out yet."""
     query = select(Conflict.link_id).where(col(Conflict.connection) == bridge.name, col(Conflict.state) == "resolved")
     return {link_id for link_id in session.exec(query) if link_id is not None}
+
+
+def carried_out(session: Session, connection: str, since: datetime) -> list[Decision]:
+    """The decisions that cycles since that moment have carried out or refused, with their outcome."""
+    query = select(Decision).where(col(Decision.connection) == connection, col(Decision.done_at) >= since)
+    return list(session.exec(query.order_by(col(Decision.id))))

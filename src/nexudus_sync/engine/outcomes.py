@@ -30,23 +30,23 @@ def record_outcomes(session: Session, bridge: Bridge, link: Link, outcomes: Iter
             _park(session, bridge, link, outcome)
     settled = {o.field.name for o in found if o.verdict not in {Verdict.CONFLICT, Verdict.TRAVELS, Verdict.PARKED}}
     now = bridge.clock.now()
-    conflicts.close_conflicts(session, bridge.name, link.nexudus_id, link.crm_id, now=now, fields=settled)
-    free = {
-        o.field.name for o in found if not o.kind and not (o.verdict is Verdict.NOTHING and _accepted(session, link, o))
-    }
+    conflicts.close_conflicts(
+        session, bridge.name, link.nexudus_id, link.crm_id, now=now, fields=settled, explained=False
+    )
+    plain = {o.field.name for o in found if not o.kind}
+    free = plain - ({o.field.name for o in found if o.verdict is Verdict.NOTHING} & _accepted(session, link))
     failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields=free)
 
 
-def _accepted(session: Session, link: Link, outcome: Outcome) -> bool:
-    """A refusal that was accepted at the backfill stays visible though nothing changes any more."""
-    query = select(Failure.id).where(
+def _accepted(session: Session, link: Link) -> set[str]:
+    """The fields whose refusal was accepted at the backfill: it stays visible though nothing changes any more."""
+    query = select(Failure.field).where(
         col(Failure.nexudus_id) == link.nexudus_id,
         col(Failure.crm_id) == link.crm_id,
-        col(Failure.field) == outcome.field.name,
         col(Failure.kind) == "stage-acts",
         col(Failure.state) == "open",
     )
-    return session.exec(query).first() is not None
+    return set(session.exec(query))
 
 
 def _open_conflict(session: Session, bridge: Bridge, link: Link, outcome: Outcome) -> None:
@@ -107,7 +107,7 @@ def _resolution(conflict: Conflict) -> Resolution:
     return Resolution(Side(conflict.take or ""), conflict.nexudus, conflict.crm)
 
 
-def intent_fields(outcomes: Iterable[Outcome], source: View) -> dict[str, Any]:
+def intent_fields(outcomes: Iterable[Outcome], source: View, target: View) -> dict[str, Any]:
     """What a journal row keeps of the values it carries."""
     return {
         o.field.name: {
@@ -115,6 +115,7 @@ def intent_fields(outcomes: Iterable[Outcome], source: View) -> dict[str, Any]:
             "new": say(o.value),
             "lost": say(o.lost),
             "raw": o.field.lens(o.to.other).raw(source.record),
+            "over": o.field.lens(o.to).raw(target.record),
         }
         for o in outcomes
         if o.to is not None

@@ -13,9 +13,10 @@ from sqlmodel import Session, col
 
 from nexudus_sync.connectors.base import Page, Priority, Row
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.outcomes import RECORD
 from nexudus_sync.engine.sight import Listed
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import records
+from nexudus_sync.store import conflicts, failures, records
 from nexudus_sync.store.records import Remembered
 from nexudus_sync.store.tables import ConnectionState, Link, Unlinked
 
@@ -106,14 +107,14 @@ def _sort_linked(bridge: Bridge, seen: Seen, listed: Listed, known: Remembered, 
     claimed = seen.side is Side.NEXUDUS and inside and (not mine or known.state == "sleeping")
     if not (mine and known.state == "active") and not claimed:
         return
-    news = _moved(bridge, seen.side, row, known)
+    news = known.stamp != "" and _moved(bridge, seen.side, row, known)
     if news:
         seen.news.add(link_id)
         if row.minor and known.digest in {"", bridge.digest(seen.side, row.record)}:
             seen.minor.add(link_id)
     elif not known.digest:
         seen.learnt[link_id] = bridge.digest(seen.side, row.record)
-    moved = claimed or known.recheck or news
+    moved = claimed or known.recheck or news or known.stamp == ""
     if moved:
         seen.moved.add(link_id)
     if moved or row.id in wanted:
@@ -160,6 +161,10 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
         lost = session.get(Unlinked, (bridge.name, seen.side.value, record_id))
         if lost is not None:
             session.delete(lost)
+            ids = (record_id, "") if seen.side is Side.NEXUDUS else ("", record_id)
+            now = bridge.clock.now()
+            conflicts.close_conflicts(session, bridge.name, *ids, now=now, fields={RECORD})
+            failures.solve_failures(session, bridge.name, *ids)
     if seen.cursor is not None:
         if seen.side is Side.NEXUDUS:
             state.nexudus_cursor = seen.cursor

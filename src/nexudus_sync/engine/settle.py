@@ -204,7 +204,8 @@ class Settler:
     def _intent(self, work: Work, side: Side) -> Intent:
         link = work.link
         source = sights.view(self.bridge, side.other, link, work.sights[side.other])
-        fields = intent_fields(work.plan.writes(side), source)
+        target = sights.view(self.bridge, side, link, work.sights[side])
+        fields = intent_fields(work.plan.writes(side), source, target)
         return Intent(side, link.nexudus_id, link.crm_id, link.id, fields)
 
     async def _apply(self, work: Work) -> None:

@@ -10,6 +10,7 @@ from nexudus_sync.engine.bridge import Bridge, day
 from nexudus_sync.engine.create import Created, NotCreated, create, forget
 from nexudus_sync.engine.outcomes import RECORD, note_failure
 from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.strays import stray_of
 from nexudus_sync.errors import AuthenticationFailed, NotFound, OutcomeUnknown, RoleMissing, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import Candidate, Lot, UnlinkedPlan, plan_unlinked
@@ -97,12 +98,13 @@ class Matcher:
                 if key in done or row.state not in TAKEN_UP:
                     continue
                 plan = waiting.plan(self.bridge, row, since)
-                if plan.lot is Lot.PAIR and plan.partner is not None:
-                    partner = waiting.rows[plan.partner.side, plan.partner.id]
-                    paired.append(self._pair(session, row, partner, plan.reason))
-                    done |= {key, (plan.partner.side, plan.partner.id)}
-                else:
+                if plan.lot is not Lot.PAIR or plan.partner is None:
                     self._sort(session, row, plan)
+                    continue
+                other = (plan.partner.side, plan.partner.id)
+                if other not in done:
+                    paired.append(self._pair(session, row, waiting.rows[other]))
+                    done |= {key, other}
         self.report.pairs += len(paired)
         return paired
 
@@ -113,30 +115,39 @@ class Matcher:
         )
         later = select(Failure.nexudus_id, Failure.crm_id).where(
             col(Failure.connection) == self.bridge.name,
-            col(Failure.state) == "open",
+            col(Failure.state).in_(("open", "dismissed")),
             col(Failure.next_attempt) > self.bridge.clock.now(),
         )
         pairs = [*session.exec(sent), *([] if self.one_shot else session.exec(later))]
         return {(side, pair[index]) for pair in pairs for index, side in enumerate(Side)}
 
-    def _pair(self, session: Session, row: Unlinked, partner: Unlinked, reason: str) -> int:
+    def _pair(self, session: Session, row: Unlinked, partner: Unlinked) -> int:
         nexudus, crm = (row, partner) if row.side == Side.NEXUDUS else (partner, row)
         link = pair(session, self.bridge, nexudus.record_id, crm.record_id, crm.identity)
         assert link.id is not None
         return link.id
 
     def _sort(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
-        if plan.lot is Lot.CREATE:
-            self.to_create.append(row)
-        elif plan.lot is Lot.LEAVE:
+        stray = stray_of(session, self.bridge, row) if plan.lot is not Lot.ASK else None
+        if stray is not None:
+            plan = UnlinkedPlan(Lot.ASK, reason=f"it is a late copy of {stray}, which has a counterpart already")
+        if plan.lot is Lot.ASK:
+            self._ask_or_create(session, row, plan)
+            return
+        if plan.lot is Lot.LEAVE:
             row.state, row.reason = "old", plan.reason
             session.add(row)
-        elif self._told_to_create(session, row):
-            self.to_create.append(row)
         else:
-            row.state, row.reason = "unmatched", plan.reason
-            session.add(row)
-            self._ask(session, row, plan)
+            self.to_create.append(row)
+        forget_question(session, self.bridge, Side(row.side), row.record_id)
+
+    def _ask_or_create(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
+        if self._told_to_create(session, row):
+            self.to_create.append(row)
+            return
+        row.state, row.reason = "unmatched", plan.reason
+        session.add(row)
+        self._ask(session, row, plan)
 
     def _told_to_create(self, session: Session, row: Unlinked) -> bool:
         """A person looked at the candidates and said that this is another one."""
@@ -225,6 +236,12 @@ class Matcher:
         with self.bridge.store.session() as session:
             row.state, row.reason = state, reason
             session.add(row)
+
+
+def forget_question(session: Session, bridge: Bridge, side: Side, record_id: str) -> None:
+    """What was asked about an unlinked record is settled."""
+    ids = (record_id, "") if side is Side.NEXUDUS else ("", record_id)
+    conflicts.close_conflicts(session, bridge.name, *ids, now=bridge.clock.now(), fields={RECORD})
 
 
 def pair(session: Session, bridge: Bridge, nexudus_id: str, crm_id: str, crm_identity: str) -> Link:

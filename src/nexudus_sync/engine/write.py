@@ -24,7 +24,8 @@ NOT_SENT = (Unavailable, Stale, RoleMissing, AuthenticationFailed)
 class Intent:
     """What a journal row says of a write: where it goes, for which pair, and what it means to change.
 
-    `fields` is {field: {"old", "new", "lost", "raw"}}: canonical values, and the source's raw value at the time.
+    `fields` is {field: {"old", "new", "lost", "raw", "over"}}: canonical values, the source's raw value at the
+    time, and the raw value that was to be replaced.
     """
 
     side: Side

@@ -126,6 +126,13 @@ class Text(Kind):
         return context.directories.get(self.path)
 
 
+class Link(Text):
+    """The name of another document of the side's; like the side itself it takes two spellings of one name for one."""
+
+    name = "link"
+    folds = True
+
+
 class Code(Text):
     """A key of a value table: whole numbers and true/false are written as such, unless the record holds text."""
 

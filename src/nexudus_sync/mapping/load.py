@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from nexudus_sync.errors import MappingError
 from nexudus_sync.mapping.children import Rows
 from nexudus_sync.mapping.context import Context
-from nexudus_sync.mapping.kinds import Amount, Code, Kind, Number, Stage, Text, Truth, User
+from nexudus_sync.mapping.kinds import Amount, Code, Kind, Link, Number, Stage, Text, Truth, User
 from nexudus_sync.mapping.lenses import Lens
 from nexudus_sync.mapping.model import Field, Mapping, OnUnmapped, Policy, SideMapping, Sync
 from nexudus_sync.mapping.moments import Day, Moment
@@ -23,7 +23,7 @@ from nexudus_sync.mapping.values import Classes, Values, fold
 from nexudus_sync.opportunity import Opportunity, Value
 
 _KINDS: dict[str, type[Kind]] = {
-    kind.name: kind for kind in (Text, Number, Amount, Truth, Day, Moment, Stage, User, Rows)
+    kind.name: kind for kind in (Text, Link, Number, Amount, Truth, Day, Moment, Stage, User, Rows)
 }
 _FIELD = re.compile(r"[a-z][a-z0-9_]*")
 

@@ -13,7 +13,7 @@ from nexudus_sync.mapping.sides import Side
 
 Name = Annotated[StrictStr, Field(min_length=1)]
 Names = Annotated[list[Name], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)]
-Type = Literal["text", "number", "decimal", "boolean", "day", "datetime", "stage", "user", "rows"]
+Type = Literal["text", "link", "number", "decimal", "boolean", "day", "datetime", "stage", "user", "rows"]
 
 
 class _Table(BaseModel):

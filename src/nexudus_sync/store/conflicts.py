@@ -51,16 +51,19 @@ def close_conflicts(
     *,
     now: datetime,
     fields: Collection[str] | None = None,
+    explained: bool = True,
 ) -> int:
     """Close the conflicts about a pair, open or resolved, on these fields (None: all).
 
-    Returns how many there were. A conflict is about the pair when it names either record.
+    `explained` False leaves those with a reason of their own, which no agreement of the two sides settles. Returns how many there were. A conflict is about the pair when it names either record.
     """
     query = select(Conflict).where(
         col(Conflict.state) != "closed", concerning(Conflict, connection, nexudus_id, crm_id)
     )
     if fields is not None:
         query = query.where(col(Conflict.field).in_(fields))
+    if not explained:
+        query = query.where(col(Conflict.reason).is_(None))
     closed = session.exec(query).all()
     for conflict in closed:
         conflict.state, conflict.closed_at = "closed", now

@@ -24,8 +24,9 @@ def open_failure(
 ) -> Failure:
     """Note a failure: one row per (connection, kind, field, nexudus_id, crm_id), however often it happens.
 
-    While it is open, `attempts` counts on; one that was solved or dismissed opens anew with one attempt. The next
-    attempt is due `retry_after` from `now`, None: not tried again by itself.
+    While it is open, `attempts` counts on; one that was solved opens anew with one attempt, and so does a dismissed one
+    whose reason is another now: what a person dismissed stays dismissed. The next attempt is due `retry_after` from
+    `now`, None: not tried again by itself.
     """
     key: dict[str, Any] = {
         "connection": connection,
@@ -37,6 +38,9 @@ def open_failure(
     failure = session.exec(select(Failure).filter_by(**key)).first()
     if failure is None:
         failure = Failure(**key, reason=reason, attempts=0, first_at=now, last_at=now)
+    elif failure.state == "dismissed" and failure.reason == reason:
+        failure.attempts, failure.last_at = failure.attempts + 1, now
+        return failure
     elif failure.state != "open":
         failure.state, failure.attempts, failure.first_at = "open", 0, now
     failure.attempts += 1

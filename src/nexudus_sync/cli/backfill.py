@@ -1,0 +1,130 @@
+"""`backfill`: the first match of everything, with its cost shown beforehand and its outcome afterwards."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import typer
+
+from nexudus_sync.cli.desk import configured, each, load_settings, open_engine, run, waiting
+from nexudus_sync.cli.frame import Root, worst
+from nexudus_sync.cli.output import console, plural, print_table, say
+from nexudus_sync.cli.progress import progress
+from nexudus_sync.cli.summary import print_summary
+from nexudus_sync.cli.sync import print_report
+from nexudus_sync.config import Settings
+from nexudus_sync.connectors.budget import Limits
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.costs import duration
+from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.estimate import Estimate, estimate
+from nexudus_sync.errors import ConfigError
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import records
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked of a backfill. `since`: nothing created before that day is copied; `limit` caps creates."""
+
+    since: date | None = None
+    limit: int | None = None
+    yes: bool = False
+    strict: bool = False
+
+
+def backfill(root: Root, connection: str | None, wanted: Wanted) -> int:
+    """Backfill each connection. Returns the exit code."""
+    settings = load_settings(root)
+    configured(settings, connection)
+
+    async def body() -> int:
+        async with open_engine(settings) as engine:
+            bridges = engine.bridge(connection)
+            with engine.store.lock():
+
+                async def work(bridge: Bridge) -> int:
+                    return await backfill_one(bridge, settings, wanted)
+
+                code = await each(root, engine, bridges, work)
+            waits = waiting(engine.store, [bridge.name for bridge in bridges])
+            return worst([code, int(wanted.strict and waits > 0)])
+
+    return run(body())
+
+
+async def backfill_one(bridge: Bridge, settings: Settings, wanted: Wanted) -> int:
+    """Estimate, ask, run, sum up. Returns the exit code of this connection."""
+    coming = await estimate(bridge, limit=wanted.limit, since=wanted.since)
+    print_estimate(bridge, coming, settings)
+    if not wanted.yes and not _agreed():
+        say(f"{bridge.name}: nothing was done.")
+        return 0
+    if wanted.since is not None:
+        with bridge.store.session() as session:
+            records.connection_state(session, bridge.name, bridge.crm).create_since = wanted.since.isoformat()
+    cycle = Cycle(bridge, Options(limit=wanted.limit))
+
+    def done() -> int:
+        return min(cycle.report.settled, coming.compare) + sum(cycle.report.created.values())
+
+    async with progress(bridge.name, coming.compare + sum(coming.creates.values()), done):
+        report = await cycle.run()
+    print_report(bridge, report)
+    if report.brake is None:
+        print_summary(bridge.store, bridge.name, system_names(bridge))
+    return report.exit_code
+
+
+def system_names(bridge: Bridge) -> dict[Side, str]:
+    """What the two systems of a connection are called."""
+    return {side: bridge.connector(side).name for side in Side}
+
+
+def print_estimate(bridge: Bridge, coming: Estimate, settings: Settings) -> None:
+    """What is to come, in numbers, and how long it takes."""
+    names = system_names(bridge)
+    say(f"{bridge.name}: {' and '.join(_listed(coming, side, names[side]) for side in Side)}", style="bold")
+    rows: list[tuple[str, int]] = [
+        ("pairs found on both sides", coming.pairs),
+        ("pairs to read and compare", coming.compare),
+    ]
+    rows += [(f"to be created in {names[side]}", coming.creates.get(side, 0)) for side in Side]
+    rows += [(f"new customers in {names[Side.NEXUDUS]}, at most", coming.customers)]
+    rows += [(f"left alone: {reason}", count) for reason, count in coming.left.items()]
+    rows += [(f"calls to {names[side]}, about", coming.calls[side].calls) for side in Side]
+    print_table(("the backfill", "records"), [(what, f"{count:,}") for what, count in rows], right=("records",))
+    limits = limits_of(settings, bridge)
+    spans = [duration(coming.calls[side], limits[side]) for side in Side]
+    say(f"At the configured limits that takes {about(max(spans))}. It can be stopped and run again at any time.")
+
+
+def limits_of(settings: Settings, bridge: Bridge) -> Mapping[Side, Limits | None]:
+    """The configured limits of both systems; None where there are none."""
+    return {
+        Side.NEXUDUS: settings.nexudus.limits,
+        Side.CRM: getattr(settings.crms[bridge.crm].settings, "limits", None),
+    }
+
+
+def about(span: timedelta) -> str:
+    """A length of time as people say it, rounded up."""
+    seconds = span.total_seconds()
+    for length, one in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= 2 * length:
+            return "about " + plural(int(-(-seconds // length)), one)
+    return "less than two minutes"
+
+
+def _listed(coming: Estimate, side: Side, name: str) -> str:
+    inside, elsewhere = coming.inside[side], coming.listed[side] - coming.inside[side]
+    more = f" (and {elsewhere:,} that belong elsewhere)" if elsewhere > 0 else ""
+    return f"{plural(inside, 'opportunity', 'opportunities')} in {name}{more}"
+
+
+def _agreed() -> bool:
+    """Ask at a terminal. Raises ConfigError where nobody can answer."""
+    if not sys.stdin.isatty() or not console().is_terminal:
+        raise ConfigError("backfill", "nobody is there to say yes to this", "add --yes")
+    return typer.confirm("Go on?")

@@ -1,0 +1,95 @@
+"""`check`: does all of it work? Nothing is written to either system."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from nexudus_sync.cli.desk import configured, load_settings, open_engine, run
+from nexudus_sync.cli.frame import Root, complain, worst
+from nexudus_sync.cli.mappings import MARKS
+from nexudus_sync.cli.output import plural, print_table, say
+from nexudus_sync.connectors.base import Check
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.errors import SyncError
+from nexudus_sync.mapping import Context, Field, Side, laws
+
+_WRONG_FILE = 2
+
+
+def check(root: Root, connection: str | None) -> int:
+    """Look at each connection and print what was found. Returns the exit code of the worst."""
+    settings = load_settings(root)
+    configured(settings, connection)
+
+    async def body() -> int:
+        async with open_engine(settings) as engine:
+            return worst([await check_one(root, bridge) for bridge in engine.bridge(connection)])
+
+    return run(body())
+
+
+async def check_one(root: Root, bridge: Bridge) -> int:
+    """Print all findings about a connection; the failures once more as one line each. Returns the exit code."""
+    found = [(bridge.connector(side).name, line) for side in Side for line in await _system(bridge, side)]
+    if not any(line.level == "fail" for _, line in found):
+        found += [("mapping", line) for line in await _mapping(bridge)]
+    rows = [(MARKS[line.level], where, line.subject, line.detail) for where, line in found]
+    print_table(("", "where", "what", "finding"), rows, title=bridge.name)
+    failed = [(where, line) for where, line in found if line.level == "fail"]
+    for where, line in failed:
+        complain(root, _line(where, line))
+    warned = sum(line.level == "warn" for _, line in found)
+    say(
+        f"{bridge.name}: {'all is well' if not failed else plural(len(failed), 'failure')}, {plural(warned, 'warning')}"
+    )
+    return worst([line.exit_code for _, line in failed])
+
+
+def _line(where: str, line: Check) -> str:
+    """A failure for standard error; what names its place already is not told it again."""
+    if where == "mapping" or line.detail.startswith(f"{where}: "):
+        return line.detail
+    return f"{where}: {line.subject}: {line.detail}"
+
+
+async def _system(bridge: Bridge, side: Side) -> list[Check]:
+    try:
+        return await bridge.connector(side).check(bridge.scope(side))
+    except SyncError as error:
+        return [Check("reachable", "fail", str(error), error.exit_code)]
+
+
+async def _mapping(bridge: Bridge) -> list[Check]:
+    """The laws with the systems' own lists at hand, and whether what the files name exists there."""
+    contexts = {side: await bridge.context(side, {}) for side in Side}
+    findings = laws.check(bridge.mapping, contexts)
+    held = sum(one.level == "ok" and one.law != "place" for one in findings)
+    lines = [Check("laws", "ok", f"{plural(held, 'law')} hold")]
+    lines += [
+        Check(one.field, one.level, f"{one.law}: {one.detail}", _WRONG_FILE) for one in findings if one.level != "ok"
+    ]
+    lines += [line for field in bridge.mapping.fields for line in missing_names(field, contexts)]
+    return lines
+
+
+def missing_names(field: Field, contexts: dict[Side, Context]) -> Iterator[Check]:
+    """The names in the field's value tables that a side's list (of stages, of users) lacks, with the nearest it has."""
+    for side in Side:
+        lens = field.lens(side)
+        directory = lens.kind.directory(contexts[side])
+        if directory is None:
+            continue
+        other = field.lens(side.other).values
+        named = [(lens.values.where, own) for own, _ in lens.values.entries] if lens.values else []
+        if other is not None and lens.values is None:
+            named += [(f"{other.where}.{own}", values[0]) for own, values in other.entries]
+        for where, name in named:
+            if not lens.kind.exists(name, contexts[side]):
+                yield Check(
+                    field.name, "fail", f"{where}: {_no_such(lens.kind.system, name, directory.names())}", _WRONG_FILE
+                )
+
+
+def _no_such(system: str, name: str, names: tuple[str, ...]) -> str:
+    near = get_close_matches(name, names, n=1, cutoff=0.4)
+    remedy = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(names) or 'none'}"
+    return f"{system} has no '{name}'; {remedy}"

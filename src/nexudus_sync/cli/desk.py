@@ -1,0 +1,173 @@
+"""What the verbs work on: the settings, the store, the engine, and the record that an argument names."""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync import config, logs
+from nexudus_sync.cli.frame import Root, complain, worst
+from nexudus_sync.clock import SystemClock
+from nexudus_sync.config import ConnectionSettings, Settings
+from nexudus_sync.engine.assemble import Engine, assemble, load_mapping
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.errors import ConfigError, MappingError, SyncError
+from nexudus_sync.mapping import Mapping, Side, laws
+from nexudus_sync.store import Store
+from nexudus_sync.store.status import connection_status
+from nexudus_sync.store.tables import Link, Unlinked
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The settings and the open store: all that looking and deciding takes."""
+
+    settings: Settings
+    store: Store
+
+    def names(self, connection: str | None = None) -> list[str]:
+        """The configured connections' names, or the one asked for. Raises ConfigError for an unknown one."""
+        return [one.name for one in configured(self.settings, connection)]
+
+
+def load_settings(root: Root, *, secrets: bool = True, quiet: bool = True) -> Settings:
+    """Read the configuration and set up the log.
+
+    `secrets` False: none of them has to be in the environment. `quiet`: only warnings are logged unless more is asked
+    for, so that an error stays one line. Raises ConfigError.
+    """
+    settings = config.load(root.config, os.environ, secrets=secrets)
+    root.secrets = settings.secrets()
+    start_log(root, settings, quiet=quiet)
+    return settings
+
+
+def start_log(root: Root, settings: Settings, *, quiet: bool = True) -> None:
+    """Write the log as the options before the verb say, else the file, else warnings only when `quiet`."""
+    log = settings.log
+    level = "warning" if quiet and "level" not in log.model_fields_set else log.level
+    logs.configure(root.log_level or level, root.log_format or log.format, secrets=settings.secrets())
+
+
+@contextmanager
+def open_desk(root: Root) -> Iterator[Desk]:
+    """The settings and the store, for verbs that talk to no system. Raises ConfigError, StoreError."""
+    settings = load_settings(root, secrets=False)
+    store = Store.open(settings.store_url, base_dir=settings.base_dir)
+    try:
+        yield Desk(settings, store)
+    finally:
+        store.close()
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
+    """Everything at work. Raises ConfigError, MappingError and StoreError before a single request is made."""
+    check_laws(settings)
+    engine = assemble(settings, clock=SystemClock(), rng=random.Random())  # noqa: S311 - spreads retries, no secret
+    try:
+        yield engine
+    finally:
+        await engine.aclose()
+
+
+def check_laws(settings: Settings) -> None:
+    """Raise MappingError for the first mapping that would not round-trip: it must not touch a record."""
+    seen: list[Mapping] = []
+    for connection in settings.connections:
+        mapping = load_mapping(settings, connection)
+        if mapping in seen:
+            continue
+        seen.append(mapping)
+        for finding in laws.check(mapping):
+            if finding.level == "fail":
+                where = f"{mapping.nexudus.source}, {mapping.crm.source}: fields.{finding.field}"
+                remedy = "mend the field; `nexudus-sync mapping check` shows all findings"
+                raise MappingError(where, f"breaks {finding.law}: {finding.detail}", remedy)
+
+
+async def each(root: Root, engine: Engine, bridges: list[Bridge], work: Callable[[Bridge], Awaitable[int]]) -> int:
+    """Do something for each connection; one's failure does not stop the others. Returns the worst exit code."""
+    codes = []
+    for bridge in bridges:
+        try:
+            for side in Side:
+                await bridge.connector(side).start()
+            codes.append(await work(bridge))
+        except SyncError as error:
+            complain(root, f"connection {bridge.name}: {error}" if len(engine.bridges) > 1 else str(error))
+            codes.append(error.exit_code)
+    return worst(codes)
+
+
+def run(work: Awaitable[int]) -> int:
+    """Run a verb's asynchronous part to its end."""
+
+    async def body() -> int:
+        return await work
+
+    return asyncio.run(body())
+
+
+def configured(settings: Settings, name: str | None) -> list[ConnectionSettings]:
+    """The connection of that name, or all. Raises ConfigError for a name that is not configured."""
+    found = [one for one in settings.connections if name in (None, one.name)]
+    if not found:
+        known = ", ".join(one.name for one in settings.connections)
+        raise ConfigError("--connection", f"no connection is named {name!r}", f"configured are: {known}")
+    return found
+
+
+def waiting(store: Store, names: list[str]) -> int:
+    """How many conflicts and failures of these connections wait."""
+    with store.read() as session:
+        found = [connection_status(session, name) for name in names]
+    return sum(one.conflicts + one.failures for one in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a record that an argument names belongs. `link` is its pair, `unlinked` its row when it has none.
+
+    `connection` is None when the store does not know the record and several connections could be meant.
+    """
+
+    side: Side
+    id: str
+    connection: str | None
+    link: Link | None = None
+    unlinked: Unlinked | None = None
+
+    @property
+    def known(self) -> bool:
+        """Does the store know the record?"""
+        return self.link is not None or self.unlinked is not None
+
+
+def locate(session: Session, settings: Settings, record: str, connection: str | None = None) -> Located:
+    """Find the side and connection of a record by its id; what the store does not know is Nexudus's if it is digits."""
+    names = [one.name for one in configured(settings, connection)]
+    for side in Side:
+        link = _link(session, names, side, record)
+        if link is not None:
+            return Located(side, record, link.connection, link=link)
+    for side in Side:
+        lone = select(Unlinked).where(
+            col(Unlinked.connection).in_(names), col(Unlinked.side) == side.value, col(Unlinked.record_id) == record
+        )
+        row = session.exec(lone).first()
+        if row is not None:
+            return Located(side, record, row.connection, unlinked=row)
+    side = Side.NEXUDUS if record.isdecimal() else Side.CRM
+    return Located(side, record, names[0] if len(names) == 1 else None)
+
+
+def _link(session: Session, names: list[str], side: Side, record: str) -> Link | None:
+    """The record's link; an active one before a sleeping one before a closed one."""
+    column = col(Link.nexudus_id) if side is Side.NEXUDUS else col(Link.crm_id)
+    found = session.exec(select(Link).where(col(Link.connection).in_(names), column == record))
+    return min(found, key=lambda link: ("active", "sleeping", "closed").index(link.state), default=None)

@@ -1,0 +1,164 @@
+"""`explain`: why a record is as it is."""
+
+from typing import Any
+
+from sqlmodel import Session, col, or_, select
+
+from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
+from nexudus_sync.cli.frame import Root, no_such
+from nexudus_sync.cli.history import entries, print_history
+from nexudus_sync.cli.output import cell, print_table, say
+from nexudus_sync.engine.assemble import load_mapping
+from nexudus_sync.engine.brakes import standing
+from nexudus_sync.engine.sight import snapshot_of
+from nexudus_sync.mapping import Context, Field, Side, Unreadable
+from nexudus_sync.merge import UNSENT
+from nexudus_sync.opportunity import say as said
+from nexudus_sync.store import journal
+from nexudus_sync.store.tables import Conflict, ConnectionState, Decision, Failure, Journal, Link, Unlinked
+
+LATEST = 10
+"""How many entries of the history are shown."""
+
+
+def explain(root: Root, record: str, connection: str | None) -> None:
+    """Print all that the store knows of a record. Raises ConfigError when it knows nothing."""
+    with open_desk(root) as desk, desk.store.read() as session:
+        found = locate(session, desk.settings, record, connection)
+        if found.link is not None:
+            _print_link(session, desk, found.link)
+        elif found.unlinked is not None:
+            _print_alone(found, found.unlinked)
+        else:
+            remedy = "is it in a connection's scope? `nexudus-sync sync` looks for new records"
+            raise no_such("record", record, remedy)
+        _print_waiting(session, found)
+        say()
+        print_history(entries(session, desk.names(), record, LATEST))
+
+
+def _print_link(session: Session, desk: Desk, link: Link) -> None:
+    say(f"Nexudus {link.nexudus_id} ⇄ {link.crm} {link.crm_id}, connection {link.connection}", style="bold")
+    rows: list[tuple[str, Any]] = [
+        ("linked since (UTC)", link.created_at),
+        ("state", link.state if link.closed_reason is None else f"{link.state}: {link.closed_reason}"),
+        ("Nexudus was read at stamp", link.nexudus_stamp),
+        ("the CRM was read at stamp", link.crm_stamp),
+        ("somebody changed Nexudus (UTC)", link.nexudus_changed_at),
+        ("somebody changed the CRM (UTC)", link.crm_changed_at),
+        ("both read whole (UTC)", link.verified_at),
+        ("to be read again", _marked(link)),
+        ("last cycle (UTC)", _last_success(session, link.connection)),
+    ]
+    rows += [("company", company) for company in _other_companies(session, desk, link)]
+    print_table(("link", str(link.id)), rows)
+    _print_snapshots(desk, link)
+
+
+def _marked(link: Link) -> list[str]:
+    marks = ((Side.NEXUDUS, link.nexudus_recheck), (Side.CRM, link.crm_recheck))
+    return [side.word for side, marked in marks if marked]
+
+
+def _last_success(session: Session, connection: str) -> Any:
+    state = session.get(ConnectionState, connection)
+    return state.last_success if state else None
+
+
+def _other_companies(session: Session, desk: Desk, link: Link) -> list[str]:
+    """A record that came from another connection keeps that one's company in the CRM."""
+    pair = or_(col(Journal.nexudus_id) == link.nexudus_id, col(Journal.crm_id) == link.crm_id)
+    query = select(Journal.connection).where(pair, col(Journal.connection) != link.connection).distinct()
+    companies = {one.name: one.company for one in desk.settings.connections}
+    return [
+        f"it came from connection {name} and keeps its company, {companies.get(name) or 'as it was there'}"
+        for name in session.exec(query)
+    ]
+
+
+def _print_snapshots(desk: Desk, link: Link) -> None:
+    """What each side said when they last agreed, in canonical words where no directory is needed for them."""
+    settings = next(one for one in desk.settings.connections if one.name == link.connection)
+    zone = settings.scope().time_zone
+    mapping = load_mapping(desk.settings, settings)
+    rows = [
+        (field.name, *(_snapshot(field, side, snapshot_of(link, side), Context(zone)) for side in Side))
+        for field in mapping.fields
+    ]
+    print_table(("when they last agreed", "Nexudus said", "the CRM said"), rows)
+
+
+def _snapshot(field: Field, side: Side, snapshot: dict[str, object], context: Context) -> str:
+    path = field.lens(side).path.text
+    if path not in snapshot:
+        return "(not read yet)"
+    raw = snapshot[path]
+    if raw == UNSENT:
+        return "(still to be carried over)"
+    try:
+        return cell(said(field.read(side, raw, context)))
+    except Unreadable:
+        return f"{path} {cell(raw)}"
+
+
+def _print_alone(found: Located, row: Unlinked) -> None:
+    say(f"{found.side.word} {row.record_id}, connection {row.connection}: it has no counterpart", style="bold")
+    rows = [
+        ("title", row.title),
+        ("e-mail", row.email),
+        ("created (UTC)", row.created_at),
+        ("open", row.is_open),
+        ("stamp", row.stamp),
+        ("state", row.state),
+        ("why", row.reason),
+    ]
+    print_table(("record", row.record_id), rows)
+
+
+def _print_waiting(session: Session, found: Located) -> None:
+    """Conflicts, failures, writes and decisions about the record, and a brake on its connection."""
+    ids = _ids(found)
+    rows: list[tuple[str, str]] = []
+    rows += [("brake", f"{one.name}: {one.evidence}") for one in standing(session, found.connection or "")]
+    rows += [(f"conflict {one.id}", _conflict(one)) for one in _about(session, Conflict, ids) if one.state != "closed"]
+    rows += [(f"failure {one.id}", _failure(one)) for one in _about(session, Failure, ids) if one.state == "open"]
+    rows += [
+        ("write", f"{one.kind} is {one.state}: {', '.join(one.fields)}")
+        for one in journal.pending(session, found.connection or "")
+        if {one.nexudus_id, one.crm_id} & ids
+    ]
+    rows += [
+        ("decision", f"{one.kind}: {one.outcome or 'at the next cycle'}") for one in _decisions(session, found, ids)
+    ]
+    print_table(("waits", "what"), rows, empty="Nothing waits.")
+
+
+def _ids(found: Located) -> set[str]:
+    if found.link is None:
+        return {found.id}
+    return {found.link.nexudus_id, found.link.crm_id}
+
+
+def _about(session: Session, table: type[Conflict] | type[Failure], ids: set[str]) -> list[Any]:
+    query = select(table).where(or_(col(table.nexudus_id).in_(ids), col(table.crm_id).in_(ids)))
+    return list(session.exec(query.order_by(col(table.id))))
+
+
+def _conflict(one: Conflict) -> str:
+    taken = f"; {one.take} is taken at the next cycle" if one.state == "resolved" else ""
+    return f"{one.field}: Nexudus says {cell(one.nexudus)}, the CRM says {cell(one.crm)}{taken}"
+
+
+def _failure(one: Failure) -> str:
+    when = f"tried again {cell(one.next_attempt)} UTC" if one.next_attempt else "tried again when something changes"
+    return f"{one.field or 'the record'} ({one.kind}, {one.attempts} tries, {when}): {one.reason}"
+
+
+def _decisions(session: Session, found: Located, ids: set[str]) -> list[Decision]:
+    query = select(Decision).where(col(Decision.connection) == found.connection).order_by(col(Decision.id))
+    link_id = found.link.id if found.link else None
+    return [
+        one
+        for one in session.exec(query)
+        if ids & set(map(str, one.args.values())) or one.args.get("link_id") == link_id is not None
+    ]

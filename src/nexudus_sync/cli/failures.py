@@ -1,0 +1,117 @@
+"""`failures`: what could not be carried over; a person has it tried again, or dismisses it."""
+
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.cli.desk import Desk, open_desk
+from nexudus_sync.cli.frame import Root, no_such
+from nexudus_sync.cli.output import pair_of, plural, print_json, print_table, say, utc
+from nexudus_sync.clock import SystemClock
+from nexudus_sync.errors import ConfigError, SyncError
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import records
+from nexudus_sync.store.tables import Failure, Unlinked
+
+
+def show_all(root: Root, connection: str | None, *, as_json: bool) -> None:
+    """Print the open failures."""
+    with open_desk(root) as desk, desk.store.read() as session:
+        found = _open(session, desk.names(connection))
+    if as_json:
+        print_json([as_row(one) for one in found])
+        return
+    rows = [
+        (
+            one.id,
+            one.connection,
+            one.kind,
+            one.field or "the record",
+            pair_of(one.nexudus_id, one.crm_id),
+            one.reason,
+            one.attempts,
+            one.next_attempt or "when something changes",
+        )
+        for one in found
+    ]
+    columns = ("id", "connection", "kind", "field", "record", "reason", "tries", "next (UTC)")
+    print_table(columns, rows, right=("id", "tries"), empty="No failures.")
+
+
+def as_row(one: Failure) -> dict[str, Any]:
+    """A failure as the contract's JSON."""
+    return {
+        "id": str(one.id),
+        "connection": one.connection,
+        "kind": one.kind,
+        "field": one.field,
+        "reason": one.reason,
+        "nexudus_id": one.nexudus_id,
+        "crm_id": one.crm_id,
+        "attempts": one.attempts,
+        "next_attempt": utc(one.next_attempt),
+    }
+
+
+def retry(root: Root, number: int | None, *, every: bool) -> None:
+    """Have failures tried again at the next cycle. Raises ConfigError, SyncError."""
+    if (number is None) != every:
+        raise ConfigError("failures retry", "needs one of the two", "give an ID or --all")
+    with open_desk(root) as desk:
+        count = _retry_all(desk) if number is None else _retry_one(desk, number)
+    say(f"{plural(count, 'failure')} will be tried again at the next cycle.")
+
+
+def _retry_all(desk: Desk) -> int:
+    with desk.store.session() as session:
+        found = _open(session, desk.names())
+        for one in found:
+            _again(session, desk, one)
+    return len(found)
+
+
+def _retry_one(desk: Desk, number: int) -> int:
+    with desk.store.session() as session:
+        one = _get(session, number)
+        if one.state == "solved":
+            raise SyncError(f"failure {number} is solved already")
+        _again(session, desk, one)
+    return 1
+
+
+def _again(session: Session, desk: Desk, failure: Failure) -> None:
+    """Due now; and what held the record back for good is forgotten."""
+    failure.state, failure.next_attempt = "open", SystemClock().now()
+    session.add(failure)
+    crm = next((one.crm for one in desk.settings.connections if one.name == failure.connection), "")
+    ids = {"nexudus_id": failure.nexudus_id or None, "crm_id": failure.crm_id or None}
+    link = records.link_by(session, crm, **ids)
+    if link is not None:
+        link.bounces = {}
+        session.add(link)
+    for side, record_id in ((Side.NEXUDUS, failure.nexudus_id), (Side.CRM, failure.crm_id)):
+        alone = session.get(Unlinked, (failure.connection, side.value, record_id))
+        if alone is not None and alone.state == "refused":
+            alone.state = "waiting"
+            session.add(alone)
+
+
+def dismiss(root: Root, number: int) -> None:
+    """Show a failure no more. Raises ConfigError when there is none of that id."""
+    with open_desk(root) as desk, desk.store.session() as session:
+        one = _get(session, number)
+        one.state, one.next_attempt = "dismissed", None
+        session.add(one)
+    say(f"Failure {number} is dismissed; it comes back if it happens again.")
+
+
+def _get(session: Session, number: int) -> Failure:
+    one = session.get(Failure, number)
+    if one is None:
+        raise no_such("failure", number, "see `nexudus-sync failures list`")
+    return one
+
+
+def _open(session: Session, names: list[str]) -> list[Failure]:
+    query = select(Failure).where(col(Failure.state) == "open", col(Failure.connection).in_(names))
+    return list(session.exec(query.order_by(col(Failure.id))))

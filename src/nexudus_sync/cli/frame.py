@@ -1,0 +1,104 @@
+"""What every verb shares: the options that stand before it, and errors as one line with the contract's exit code."""
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Literal, ParamSpec, cast
+
+import typer
+
+from nexudus_sync.errors import ConfigError, SyncError
+
+P = ParamSpec("P")
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells count it."""
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["console", "json"]
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
+ConnectionName = Annotated[
+    str | None, typer.Option("--connection", metavar="NAME", help="Only this connection; all of them if left out.")
+]
+StrictFlag = Annotated[bool, typer.Option("--strict", help="Exit with 1 when conflicts or failures wait.")]
+RecordOption = Annotated[
+    str | None, typer.Option("--record", metavar="ID", help="Only this record: a Nexudus or a CRM id.")
+]
+RecordId = Annotated[str, typer.Argument(metavar="RECORD", help="A Nexudus or a CRM id.", show_default=False)]
+
+
+@dataclass(slots=True)
+class Root:
+    """The options before the verb, and the secrets known by now, which no error shows."""
+
+    config: Path = Path("config.toml")
+    debug: bool = False
+    log_level: LogLevel | None = None
+    log_format: LogFormat | None = None
+    secrets: frozenset[str] = frozenset()
+
+
+def root_of(ctx: typer.Context) -> Root:
+    """The options that stood before the verb."""
+    return cast("Root", ctx.find_root().obj)
+
+
+def guarded(verb: Callable[P, None]) -> Callable[P, None]:
+    """Make a verb end as the contract says whatever happens: one line on standard error, never a traceback.
+
+    The verb takes its `ctx` by name, as typer gives it.
+    """
+
+    @wraps(verb)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        root = root_of(cast("typer.Context", kwargs["ctx"]))
+        try:
+            verb(*args, **kwargs)
+        except (typer.Exit, BrokenPipeError):
+            raise  # the first is no error, the second typer ends quietly
+        except (KeyboardInterrupt, typer.Abort):
+            complain(root, "interrupted; run the same command again to go on")
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:
+            if root.debug:
+                traceback.print_exc()
+            complain(root, _text(error, root))
+            raise typer.Exit(error.exit_code if isinstance(error, SyncError) else 1) from None
+
+    return run
+
+
+def _text(error: Exception, root: Root) -> str:
+    if isinstance(error, SyncError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    more = "" if root.debug else "; run again with --debug for the traceback"
+    return f"{type(error).__name__}: {error}{more}"
+
+
+def complain(root: Root, text: str) -> None:
+    """One line on standard error, without the secrets that are known."""
+    from nexudus_sync.logs import Redact
+
+    line = " ".join(text.split())
+    typer.echo(f"nexudus-sync: {Redact(root.secrets)(None, '', {'event': line})['event']}", err=True)
+
+
+def end(code: int) -> None:
+    """End the verb with an exit code; zero goes on to its normal end."""
+    if code:
+        raise typer.Exit(code)
+
+
+def worst(codes: list[int]) -> int:
+    """The exit code of several connections: a wrong password or file before a brake, that before a failed run."""
+    return max(codes, key=(0, 1, 3, 2).index, default=0)
+
+
+def no_such(what: str, given: object, remedy: str) -> ConfigError:
+    """The error for an id or name on the command line that nothing bears."""
+    return ConfigError(f"{what} {given}", f"there is no such {what}", remedy)

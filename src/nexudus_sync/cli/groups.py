@@ -1,0 +1,226 @@
+"""The command line as people see it: the verbs that look at the state and decide, without password or network."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from nexudus_sync.cli.frame import ConnectionName, JsonFlag, RecordId, StrictFlag, end, guarded, root_of
+
+_LOOK = "Look and decide"
+
+ConflictId = Annotated[int, typer.Argument(metavar="ID", help="As `conflicts list` shows it.", show_default=False)]
+FailureId = Annotated[int, typer.Argument(metavar="ID", help="As `failures list` shows it.", show_default=False)]
+Take = Literal["nexudus", "crm"]
+
+
+def _group(text: str) -> typer.Typer:
+    return typer.Typer(help=text, no_args_is_help=True)
+
+
+mapping = _group("See and check how fields correspond.")
+conflicts = _group("Fields that both sides changed to different values: a person decides.")
+failures = _group("What could not be carried over, with the reason.")
+links = _group("Which records are paired.")
+brake = _group("Stops that wait for a person, because something looked very wrong.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs to the command line."""
+    for verb in (status, explain, history, undo, link, unlink, ignore):
+        app.command(rich_help_panel=_LOOK)(verb)
+    named = {"conflicts": conflicts, "failures": failures, "links": links, "brake": brake, "mapping": mapping}
+    for name, group in named.items():
+        app.add_typer(group, name=name, rich_help_panel=_LOOK)
+
+
+@guarded
+def status(ctx: typer.Context, as_json: JsonFlag = False, strict: StrictFlag = False) -> None:
+    """Show each connection: what is linked, what waits, when it last worked, whether a brake is set."""
+    from nexudus_sync.cli import status as work
+
+    end(work.status(root_of(ctx), as_json=as_json, strict=strict))
+
+
+@guarded
+def explain(ctx: typer.Context, record: RecordId, connection: ConnectionName = None) -> None:
+    """Tell why a record is as it is: its link, what both sides said last, what waits, what was written."""
+    from nexudus_sync.cli import explain as work
+
+    work.explain(root_of(ctx), record, connection)
+
+
+@guarded
+def history(
+    ctx: typer.Context,
+    record: Annotated[str | None, typer.Argument(metavar="[RECORD]", help="Only this Nexudus or CRM id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The newest so many.")] = 1000,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what the sync wrote over, newest last; `undo` brings a value back."""
+    from nexudus_sync.cli import history as work
+
+    work.history(root_of(ctx), record, limit, as_json=as_json)
+
+
+@guarded
+def undo(
+    ctx: typer.Context,
+    entry: Annotated[int, typer.Argument(metavar="ID", help="As `history` shows it.", show_default=False)],
+    force: Annotated[bool, typer.Option("--force", help="Even if the value moved on since.")] = False,
+) -> None:
+    """Bring back, on both sides, the old value of an entry of the history, at the next cycle."""
+    from nexudus_sync.cli import history as work
+
+    work.undo(root_of(ctx), entry, force=force)
+
+
+@guarded
+def link(
+    ctx: typer.Context,
+    nexudus: Annotated[str, typer.Argument(metavar="NEXUDUS", help="The Nexudus id.", show_default=False)],
+    crm: Annotated[str, typer.Argument(metavar="CRM", help="The CRM's id.", show_default=False)],
+    connection: ConnectionName = None,
+) -> None:
+    """Pair two records by hand, at the next cycle."""
+    from nexudus_sync.cli import links as work
+
+    work.link(root_of(ctx), nexudus, crm, connection)
+
+
+@guarded
+def unlink(ctx: typer.Context, record: RecordId, connection: ConnectionName = None) -> None:
+    """Part a pair, at the next cycle; both records stay, and neither is created again."""
+    from nexudus_sync.cli import links as work
+
+    work.unlink(root_of(ctx), record, connection)
+
+
+@guarded
+def ignore(ctx: typer.Context, record: RecordId, connection: ConnectionName = None) -> None:
+    """Leave an unpaired record alone from now on."""
+    from nexudus_sync.cli import links as work
+
+    work.ignore(root_of(ctx), record, connection)
+
+
+@links.command("list")
+@guarded
+def links_list(ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False) -> None:
+    """Show all pairs, also closed ones with the reason."""
+    from nexudus_sync.cli import links as work
+
+    work.show_all(root_of(ctx), connection, as_json=as_json)
+
+
+@conflicts.command("list")
+@guarded
+def conflicts_list(ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False) -> None:
+    """Show the conflicts that wait for a person."""
+    from nexudus_sync.cli import conflicts as work
+
+    work.show_all(root_of(ctx), connection, as_json=as_json)
+
+
+@conflicts.command("show")
+@guarded
+def conflicts_show(ctx: typer.Context, conflict: ConflictId) -> None:
+    """Show one conflict in full."""
+    from nexudus_sync.cli import conflicts as work
+
+    work.show(root_of(ctx), conflict)
+
+
+@conflicts.command("resolve")
+@guarded
+def conflicts_resolve(
+    ctx: typer.Context,
+    conflict: ConflictId,
+    take: Annotated[Take, typer.Option("--take", help="Whose value both sides shall have.", show_default=False)],
+) -> None:
+    """Decide a conflict; the next cycle carries it out, if both sides still say what is shown now."""
+    from nexudus_sync.cli import conflicts as work
+
+    work.resolve(root_of(ctx), conflict, take)
+
+
+@failures.command("list")
+@guarded
+def failures_list(ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False) -> None:
+    """Show the failures that are open."""
+    from nexudus_sync.cli import failures as work
+
+    work.show_all(root_of(ctx), connection, as_json=as_json)
+
+
+@failures.command("retry")
+@guarded
+def failures_retry(
+    ctx: typer.Context,
+    failure: Annotated[int | None, typer.Argument(metavar="[ID]", help="As `failures list` shows it.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
+) -> None:
+    """Have a failure tried again at the next cycle."""
+    from nexudus_sync.cli import failures as work
+
+    work.retry(root_of(ctx), failure, every=every)
+
+
+@failures.command("dismiss")
+@guarded
+def failures_dismiss(ctx: typer.Context, failure: FailureId) -> None:
+    """Show a failure no more; it comes back if it happens again."""
+    from nexudus_sync.cli import failures as work
+
+    work.dismiss(root_of(ctx), failure)
+
+
+@brake.command("show")
+@guarded
+def brake_show(ctx: typer.Context, connection: ConnectionName = None) -> None:
+    """Show the brakes that are set, and why."""
+    from nexudus_sync.cli import brakes as work
+
+    work.show(root_of(ctx), connection)
+
+
+@brake.command("release")
+@guarded
+def brake_release(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `brake show` shows it.", show_default=False)],
+    connection: ConnectionName = None,
+) -> None:
+    """Let the next cycle go on in spite of what it saw, this once."""
+    from nexudus_sync.cli import brakes as work
+
+    work.release(root_of(ctx), name, connection)
+
+
+NexudusFile = Annotated[
+    Path | None, typer.Option("--nexudus", metavar="FILE", help="This Nexudus mapping, whatever is configured.")
+]
+CrmFile = Annotated[
+    Path | None, typer.Option("--crm", metavar="FILE", help="This CRM mapping, whatever is configured.")
+]
+
+
+@mapping.command("check")
+@guarded
+def mapping_check(ctx: typer.Context, nexudus: NexudusFile = None, crm: CrmFile = None) -> None:
+    """See whether the mapping round-trips: what is read and written back stays the same, and nothing else moves.
+
+    Looks at the configured connections' mappings, else at the shipped ones. Needs no network.
+    """
+    from nexudus_sync.cli import mappings as work
+
+    end(work.check(root_of(ctx), nexudus, crm))
+
+
+@mapping.command("show")
+@guarded
+def mapping_show(ctx: typer.Context, nexudus: NexudusFile = None, crm: CrmFile = None) -> None:
+    """Show every field as both sides see it."""
+    from nexudus_sync.cli import mappings as work
+
+    work.show(root_of(ctx), nexudus, crm)

@@ -1,0 +1,123 @@
+"""`history` and `undo`: what the sync wrote over, and how a value is brought back."""
+
+from typing import Any
+
+from sqlmodel import Session, col, or_, select
+
+from nexudus_sync.cli.desk import Desk, open_desk
+from nexudus_sync.cli.frame import Root, no_such
+from nexudus_sync.cli.output import pair_of, print_json, print_table, say, utc
+from nexudus_sync.clock import SystemClock
+from nexudus_sync.engine.assemble import load_mapping
+from nexudus_sync.errors import SyncError
+from nexudus_sync.mapping import Context, Side, Unreadable
+from nexudus_sync.merge import UNSENT
+from nexudus_sync.opportunity import hear
+from nexudus_sync.opportunity import say as said
+from nexudus_sync.store import records
+from nexudus_sync.store.tables import Decision, History, Link
+
+
+def history(root: Root, record: str | None, limit: int, *, as_json: bool) -> None:
+    """Print the history, of one record or of all."""
+    with open_desk(root) as desk, desk.store.read() as session:
+        found = entries(session, desk.names(), record, limit)
+    if as_json:
+        print_json([as_row(one) for one in found])
+    else:
+        print_history(found)
+
+
+def entries(session: Session, names: list[str], record: str | None, limit: int) -> list[History]:
+    """The newest entries, oldest of them first."""
+    query = select(History).where(col(History.connection).in_(names))
+    if record is not None:
+        query = query.where(or_(col(History.nexudus_id) == record, col(History.crm_id) == record))
+    return list(reversed(session.exec(query.order_by(col(History.id).desc()).limit(limit)).all()))
+
+
+def print_history(found: list[History]) -> None:
+    """A table of the history."""
+    rows = [
+        (one.id, one.at, one.field, one.old, one.new, one.lost, one.from_side, pair_of(one.nexudus_id, one.crm_id))
+        for one in found
+    ]
+    columns = ("id", "at (UTC)", "field", "old", "new", "lost", "from", "record")
+    print_table(columns, rows, right=("id",), empty="Nothing was written over yet.")
+
+
+def as_row(one: History) -> dict[str, Any]:
+    """An entry as the contract's JSON."""
+    return {
+        "id": str(one.id),
+        "at": utc(one.at),
+        "connection": one.connection,
+        "field": one.field,
+        "old": one.old,
+        "new": one.new,
+        "lost": one.lost,
+        "from": one.from_side,
+        "nexudus_id": one.nexudus_id,
+        "crm_id": one.crm_id,
+    }
+
+
+def undo(root: Root, number: int, *, force: bool) -> None:
+    """Have the old value of an entry brought back. Raises ConfigError, SyncError."""
+    with open_desk(root) as desk:
+        with desk.store.read() as session:
+            entry = session.get(History, number)
+            if entry is None:
+                raise no_such("history entry", number, "see `nexudus-sync history`")
+            link = _link(session, desk, entry)
+            now = None if force else _moved_on(session, desk, entry, link)
+        if now is not None:
+            where = f"{entry.field} of {pair_of(entry.nexudus_id, entry.crm_id)}"
+            raise SyncError(
+                f"{where} moved on since, to {now[0]!r}; add --force to bring {entry.old!r} back all the same"
+            )
+        args = {"history_id": number, "force": force}
+        with desk.store.session() as session:
+            asked = SystemClock().now()
+            session.add(Decision(connection=link.connection, kind="undo", args=args, asked_at=asked))
+    pair = pair_of(entry.nexudus_id, entry.crm_id)
+    say(f"{entry.field} of {pair} will be {entry.old!r} again on both sides, at the next cycle.")
+
+
+def _link(session: Session, desk: Desk, entry: History) -> Link:
+    """The entry's pair. Raises SyncError when it is not linked any more."""
+    crm = next((one.crm for one in desk.settings.connections if one.name == entry.connection), "")
+    link = records.link_by(session, crm, nexudus_id=entry.nexudus_id, crm_id=entry.crm_id)
+    if link is None or link.state != "active":
+        raise SyncError(
+            f"{pair_of(entry.nexudus_id, entry.crm_id)} are not linked any more; nothing can be brought back"
+        )
+    return link
+
+
+def _moved_on(session: Session, desk: Desk, entry: History, link: Link) -> tuple[Any] | None:
+    """What the field says now as far as the store knows, if that is not what the entry says was written."""
+    later = select(History).where(
+        col(History.field) == entry.field,
+        col(History.nexudus_id) == entry.nexudus_id,
+        col(History.crm_id) == entry.crm_id,
+        col(History.id) > entry.id,
+    )
+    newest = session.exec(later.order_by(col(History.id).desc())).first()
+    if newest is not None:
+        return None if newest.new == entry.new else (newest.new,)
+    return _snapshot_moved(desk, entry, link)
+
+
+def _snapshot_moved(desk: Desk, entry: History, link: Link) -> tuple[Any] | None:
+    """The CRM's snapshot says most values as they are; ids that only a directory explains are left to the cycle."""
+    settings = next(one for one in desk.settings.connections if one.name == link.connection)
+    field = load_mapping(desk.settings, settings).find(entry.field)
+    if field is None:
+        return None
+    raw = link.crm_snapshot.get(field.crm.path.text)
+    try:
+        now = field.read(Side.CRM, raw, Context())
+    except Unreadable:
+        return None
+    return None if raw == UNSENT or field.same(now, hear(entry.field, entry.new)) else (said(now),)

@@ -1,0 +1,109 @@
+"""`links`, `link`, `unlink`, `ignore`: which records are paired, and a person's word on it for the next cycle."""
+
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
+from nexudus_sync.cli.frame import Root
+from nexudus_sync.cli.output import pair_of, print_json, print_table, say, utc
+from nexudus_sync.clock import SystemClock
+from nexudus_sync.errors import ConfigError, SyncError
+from nexudus_sync.store import records
+from nexudus_sync.store.tables import Decision, Link, Unlinked
+
+
+def show_all(root: Root, connection: str | None, *, as_json: bool) -> None:
+    """Print all links."""
+    with open_desk(root) as desk, desk.store.read() as session:
+        query = select(Link).where(col(Link.connection).in_(desk.names(connection))).order_by(col(Link.id))
+        found = list(session.exec(query))
+    if as_json:
+        print_json([as_row(one) for one in found])
+        return
+    rows = [(one.id, one.connection, one.nexudus_id, one.crm_id, _state(one), one.created_at) for one in found]
+    columns = ("id", "connection", "Nexudus", "CRM", "state", "since (UTC)")
+    print_table(columns, rows, right=("id",), empty="Nothing is linked yet.")
+
+
+def as_row(one: Link) -> dict[str, Any]:
+    """A link as JSON."""
+    return {
+        "id": str(one.id),
+        "connection": one.connection,
+        "nexudus_id": one.nexudus_id,
+        "crm_id": one.crm_id,
+        "state": one.state,
+        "reason": one.closed_reason,
+        "created_at": utc(one.created_at),
+    }
+
+
+def link(root: Root, nexudus: str, crm: str, connection: str | None) -> None:
+    """Have two records paired. Raises SyncError when one has another partner."""
+    with open_desk(root) as desk:
+        with desk.store.read() as session:
+            name = connection or _connection_of(session, desk, nexudus, crm)
+            system = next(one.crm for one in desk.settings.connections if one.name == desk.names(name)[0])
+            for ids in ({"nexudus_id": nexudus}, {"crm_id": crm}):
+                taken = records.link_by(session, system, **ids)
+                if taken is not None and taken.state != "closed":
+                    pair = pair_of(taken.nexudus_id, taken.crm_id)
+                    raise SyncError(f"{pair} are linked already; unlink them first")
+        _ask(desk, name, "link", nexudus_id=nexudus, crm_id=crm)
+    say(f"{pair_of(nexudus, crm)} will be linked at the next cycle of {name}.")
+
+
+def unlink(root: Root, record: str, connection: str | None) -> None:
+    """Have a pair parted. Raises SyncError when the record is not linked."""
+    with open_desk(root) as desk:
+        found = _find(desk, record, connection)
+        if found.link is None or found.link.state == "closed":
+            raise SyncError(f"record {record} is not linked; see `nexudus-sync links list`")
+        _ask(desk, found.link.connection, "unlink", link_id=found.link.id)
+    pair = pair_of(found.link.nexudus_id, found.link.crm_id)
+    say(f"{pair} will be parted at the next cycle; both records stay, and neither is created again.")
+
+
+def ignore(root: Root, record: str, connection: str | None) -> None:
+    """Have an unpaired record left alone. Raises SyncError when it is linked."""
+    with open_desk(root) as desk:
+        found = _find(desk, record, connection)
+        if found.link is not None and found.link.state != "closed":
+            pair = pair_of(found.link.nexudus_id, found.link.crm_id)
+            raise SyncError(f"{pair} are linked; `nexudus-sync unlink {record}` parts them")
+        if found.connection is None:
+            raise _which(desk, record)
+        _ask(desk, found.connection, "ignore", side=found.side.value, record_id=record)
+    say(f"{record} of {found.side.word} will be left alone from the next cycle on.")
+
+
+def _find(desk: Desk, record: str, connection: str | None) -> Located:
+    with desk.store.read() as session:
+        return locate(session, desk.settings, record, connection)
+
+
+def _connection_of(session: Session, desk: Desk, nexudus: str, crm: str) -> str:
+    """The connection that knows one of two unpaired records. Raises ConfigError when that is not clear."""
+    query = select(Unlinked.connection).where(col(Unlinked.record_id).in_((nexudus, crm)))
+    known = sorted(set(session.exec(query)) & set(desk.names())) or desk.names()
+    if len(known) > 1:
+        raise _which(desk, f"{nexudus} and {crm}")
+    return known[0]
+
+
+def _which(desk: Desk, what: str) -> ConfigError:
+    return ConfigError(
+        f"record {what}", "it is not clear which connection is meant", f"add --connection {desk.names()[0]}"
+    )
+
+
+def _ask(desk: Desk, connection: str, kind: str, **args: Any) -> None:
+    """Note what a person asked for, for the next cycle."""
+    with desk.store.session() as session:
+        session.add(Decision(connection=connection, kind=kind, args=args, asked_at=SystemClock().now()))
+
+
+def _state(one: Link) -> str:
+    words = {"sleeping": "sleeping: the card lies in no connection's scope", "closed": f"closed: {one.closed_reason}"}
+    return words.get(one.state, one.state)

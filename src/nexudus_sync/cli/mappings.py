@@ -1,0 +1,68 @@
+"""`mapping check` and `mapping show`: the mapping files, without any network."""
+
+from pathlib import Path
+
+from nexudus_sync.cli.desk import load_settings
+from nexudus_sync.cli.frame import Root
+from nexudus_sync.cli.output import plural, print_table, say
+from nexudus_sync.engine.assemble import HUB, load_mapping
+from nexudus_sync.mapping import Mapping, Side, Sync, laws, load_file, pair, parse, shipped_names
+from nexudus_sync.mapping import show as tables
+
+MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
+"""How a finding's level is shown."""
+
+
+def check(root: Root, nexudus: Path | None, crm: Path | None) -> int:
+    """Print what the laws say of each mapping. Returns the exit code."""
+    broken = False
+    for name, mapping in _mappings(root, nexudus, crm):
+        findings = laws.check(mapping)
+        rows = [(MARKS[one.level], one.field, one.law, one.detail) for one in findings if one.level != "ok"]
+        failed = sum(one.level == "fail" for one in findings)
+        print_table(("", "field", "law", "finding"), rows, title=name)
+        held = sum(one.level == "ok" and one.law != "place" for one in findings)
+        warned = len(rows) - failed
+        say(f"{name}: {plural(held, 'law')} hold, {plural(warned, 'warning')}, {failed:,} broken")
+        broken = broken or failed > 0
+    return 2 if broken else 0
+
+
+def show(root: Root, nexudus: Path | None, crm: Path | None) -> None:
+    """Print each mapping as both sides see it, and the values that are one."""
+    for name, mapping in _mappings(root, nexudus, crm):
+        found = tables.rows(mapping)
+        print_table(("field", "Nexudus", "CRM", "type", "rule"), [_row(row) for row in found], title=name)
+        for row in found:
+            meanings = [(one.nexudus, one.crm) for one in row.values]
+            if meanings:
+                print_table((f"{row.field}: Nexudus", "CRM"), meanings)
+        say("Text, two-way and a value without counterpart parked, unless a type or a rule says otherwise.")
+
+
+def _row(row: tables.Row) -> tuple[str, ...]:
+    kinds = dict.fromkeys(kind for kind in (row.nexudus_type, row.crm_type) if kind not in {"", "text"})
+    return (row.field, row.nexudus, row.crm, " / ".join(kinds), _rule(row))
+
+
+def _rule(row: tables.Row) -> str:
+    """Which way it travels where not both, who wins, and what becomes of an unmapped value where it is not parked."""
+    if row.sync is Sync.OFF:
+        return "stays"
+    winner = row.on_conflict if row.on_conflict == "manual" else f"{row.on_conflict} wins"
+    said = [row.sync.value] if row.sync is not Sync.TWO_WAY else [winner]
+    return ", ".join(said + ([row.on_unmapped] if row.on_unmapped != "park" else []))
+
+
+def _mappings(root: Root, nexudus: Path | None, crm: Path | None) -> list[tuple[str, Mapping]]:
+    """The mappings to look at, by name: the files given, else those configured, else the shipped ones."""
+    if nexudus is None and crm is None and (root.config.exists() or root.config != Root().config):
+        settings = load_settings(root, secrets=False)
+        return [(one.name, load_mapping(settings, one)) for one in settings.connections]
+    shipped = [Path(f"{name}.toml") for name in shipped_names() if name != HUB]
+    hub = nexudus or Path(f"{HUB}.toml")
+    return [(f"{hub.stem} ⇄ {file.stem}", _pair(hub, file)) for file in ([crm] if crm else shipped)]
+
+
+def _pair(nexudus: Path, crm: Path) -> Mapping:
+    return pair(parse(*load_file(nexudus), Side.NEXUDUS), parse(*load_file(crm), Side.CRM))

@@ -1,0 +1,126 @@
+"""`plan`: what a sync would do now, with what it costs."""
+
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from nexudus_sync.cli.backfill import about, limits_of, system_names
+from nexudus_sync.cli.desk import configured, each, load_settings, open_engine, run
+from nexudus_sync.cli.frame import Root, worst
+from nexudus_sync.cli.output import cell, pair_of, plural, print_json, print_table, say
+from nexudus_sync.cli.sync import target
+from nexudus_sync.config import Settings
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.costs import duration, of_actions, of_listing
+from nexudus_sync.engine.cycle import Options
+from nexudus_sync.engine.rehearse import Action, Rehearsal, rehearse
+from nexudus_sync.mapping import Side, Unmapped
+
+WORDS = {"create-party": "create the customer", "link": "pair"}
+"""How the table says an action, where not by its own name."""
+
+
+def plan(root: Root, connection: str | None, record: str | None, *, as_json: bool, strict: bool) -> int:
+    """Rehearse a cycle of each connection and show it. Returns the exit code."""
+    settings = load_settings(root)
+    configured(settings, connection)
+    found: list[dict[str, Any]] = []
+
+    async def body() -> int:
+        async with open_engine(settings) as engine:
+            place, bridges = target(engine, engine.bridge(connection), record)
+
+            async def show(bridge: Bridge) -> int:
+                seen = await rehearse(bridge, Options(), record=place)
+                found.extend(as_row(action) for action in seen.actions)
+                if not as_json:
+                    await _print(bridge, seen, settings)
+                waits = seen.status.conflicts + seen.status.failures
+                return worst([seen.report.exit_code, int(strict and waits > 0)])
+
+            return await each(root, engine, bridges, show)
+
+    code = run(body())
+    if as_json:
+        print_json(found)
+    return code
+
+
+def as_row(action: Action) -> dict[str, Any]:
+    """An action as the contract's JSON."""
+    return {
+        "connection": action.connection,
+        "action": action.action,
+        "system": action.system,
+        "nexudus_id": action.nexudus_id,
+        "crm_id": action.crm_id,
+        "fields": action.fields,
+    }
+
+
+async def _print(bridge: Bridge, seen: Rehearsal, settings: Settings) -> None:
+    if seen.report.brake is not None:
+        say(f"{bridge.name}: the brake {seen.report.brake} stops it, nothing would be written.", style="bold red")
+        say("  If it is not set yet, the next sync sets it and says why; see `nexudus-sync brake show`.")
+        return
+    rows = [_row(action) for action in seen.actions]
+    print_table(("action", "in", "record", "fields"), rows, title=bridge.name)
+    say(f"{bridge.name}: {_totals(seen.actions)}; {_waits(seen)}")
+    if seen.actions:
+        say(f"  {_cost(bridge, seen, settings)}")
+    acting = await acting_moves(bridge, seen.actions)
+    if acting:
+        say(
+            f"  {plural(acting, 'card')} would enter a stage that acts on the customer (a message, tasks, the account)."
+        )
+
+
+def _row(action: Action) -> tuple[str, str, str, str]:
+    return (
+        WORDS.get(action.action, action.action),
+        action.system or "both",
+        pair_of(action.nexudus_id, action.crm_id),
+        "; ".join(_change(name, said["old"], said["new"]) for name, said in action.fields.items()),
+    )
+
+
+def _change(field: str, old: Any, new: Any) -> str:
+    return f"{field}: {cell(new)}" if old is None else f"{field}: {cell(old)} → {cell(new)}"
+
+
+def _totals(actions: Iterable[Action]) -> str:
+    counts = Counter((WORDS.get(one.action, one.action), one.system) for one in actions)
+    said = [f"{count:,} × {action}{f' in {system}' if system else ''}" for (action, system), count in counts.items()]
+    return ", ".join(said) or "nothing to do"
+
+
+def _waits(seen: Rehearsal) -> str:
+    conflicts, failures = plural(seen.status.conflicts, "conflict"), plural(seen.status.failures, "failure")
+    return f"{conflicts} and {failures} would wait"
+
+
+def _cost(bridge: Bridge, seen: Rehearsal, settings: Settings) -> str:
+    """The calls that the writes take, and the listing before them."""
+    names, limits = system_names(bridge), limits_of(settings, bridge)
+    spent = of_actions(((one.action, one.system) for one in seen.actions), (e.connector for e in bridge.ends.values()))
+    calls = {side: spent[names[side]] + of_listing(seen.report.listed[side.value]) for side in Side}
+    said = " and ".join(f"{calls[side].calls:,} to {names[side]}" for side in Side)
+    return f"Calls, about: {said}; at the configured limits {about(max(duration(calls[s], limits[s]) for s in Side))}."
+
+
+async def acting_moves(bridge: Bridge, actions: Iterable[Action]) -> int:
+    """How many of the actions put a card into a stage that messages customers, makes tasks or touches accounts."""
+    connector, scope = bridge.connector(Side.NEXUDUS), bridge.scope(Side.NEXUDUS)
+    context, count = await bridge.context(Side.NEXUDUS, {}), 0
+    # a stage that is allowed still acts, and a backfill is told of all of them
+    unallowed = replace(scope, allow_stages=frozenset())
+    for action in actions:
+        said = {name: change["new"] for name, change in action.fields.items()}
+        after: dict[str, Any] = {}
+        if action.system == connector.name and "sales_stage" in said:
+            with suppress(Unmapped):
+                after = bridge.mapping.field("sales_stage").put(Side.NEXUDUS, said["sales_stage"], {}, context)
+        count += bool(after and connector.refusals({}, after, unallowed, live=False))
+    return count

@@ -1,0 +1,62 @@
+"""`status`: each connection in one line, and what stands behind it."""
+
+from collections import Counter
+from dataclasses import asdict
+
+from sqlmodel import Session, col, func, select
+
+from nexudus_sync.cli.desk import open_desk
+from nexudus_sync.cli.frame import Root
+from nexudus_sync.cli.output import print_json, print_table, say, utc
+from nexudus_sync.store.status import ConnectionStatus, connection_status
+from nexudus_sync.store.tables import ConnectionState, Decision, Unlinked
+
+
+def status(root: Root, *, as_json: bool, strict: bool) -> int:
+    """Print the status of every connection. Returns the exit code."""
+    with open_desk(root) as desk, desk.store.read() as session:
+        found = [connection_status(session, name) for name in desk.names()]
+        if as_json:
+            rows = [{**asdict(one), "last_success": utc(one.last_success)} for one in found]
+            print_json({"connections": rows})
+        else:
+            _print(session, found)
+    return int(strict and any(one.conflicts or one.failures for one in found))
+
+
+def _print(session: Session, found: list[ConnectionStatus]) -> None:
+    columns = ("connection", "links", "conflicts", "failures", "pending", "last success (UTC)", "brake")
+    rows = [(c.name, c.links, c.conflicts, c.failures, c.pending, c.last_success or "never", c.brake) for c in found]
+    print_table(columns, rows, right=columns[1:5])
+    more = [_behind(session, one.name) for one in found]
+    behind = (
+        "connection",
+        "backfilled (UTC)",
+        "last reconcile (UTC)",
+        "without counterpart",
+        "decisions to carry out",
+    )
+    print_table(behind, more)
+    for one in found:
+        if one.brake:
+            say(f"{one.name} writes nothing while its brake is set: see `nexudus-sync brake show`.", style="bold red")
+        elif one.last_success is None:
+            say(f"{one.name} never ran: `nexudus-sync plan` shows what it would do.")
+    if any(one.conflicts for one in found):
+        say("Conflicts wait for you: `nexudus-sync conflicts list`.")
+    if any(one.failures for one in found):
+        say("What failed, and why: `nexudus-sync failures list`.")
+
+
+def _behind(session: Session, name: str) -> tuple[object, ...]:
+    """What stands behind a connection's counts: when it was matched and swept, who is alone, what people asked for."""
+    state = session.get(ConnectionState, name)
+    alone = Counter(session.exec(select(Unlinked.state).where(col(Unlinked.connection) == name)))
+    query = select(func.count()).where(col(Decision.connection) == name, col(Decision.done_at).is_(None))
+    return (
+        name,
+        (state and state.backfilled_at) or "not finished",
+        (state and state.last_reconcile) or "never",
+        ", ".join(f"{count:,} {word}" for word, count in sorted(alone.items())) or "none",
+        session.exec(query).one() or "none",
+    )

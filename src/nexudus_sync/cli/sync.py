@@ -1,0 +1,106 @@
+"""`sync` and `run`: cycles of the configured connections, once or until stopped."""
+
+from datetime import datetime
+
+from nexudus_sync.cli.desk import configured, each, load_settings, locate, open_engine, run, waiting
+from nexudus_sync.cli.frame import Root, worst
+from nexudus_sync.cli.output import plural, say
+from nexudus_sync.engine.assemble import Engine
+from nexudus_sync.engine.brakes import standing
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.decisions import carried_out
+from nexudus_sync.engine.report import Report
+from nexudus_sync.errors import SyncError
+from nexudus_sync.mapping import Side
+from nexudus_sync.store.status import connection_status
+
+
+def sync(root: Root, connection: str | None, record: str | None, *, reconcile: bool, strict: bool) -> int:
+    """One cycle of each connection. Returns the exit code."""
+    settings = load_settings(root)
+    configured(settings, connection)
+
+    async def body() -> int:
+        async with open_engine(settings) as engine:
+            bridges = engine.bridge(connection)
+            with engine.store.lock():
+                place, bridges = target(engine, bridges, record)
+
+                async def cycle(bridge: Bridge) -> int:
+                    work, began = Cycle(bridge, Options(reconcile=reconcile)), bridge.clock.now()
+                    report = await (work.run() if place is None else work.run_record(*place))
+                    print_report(bridge, report)
+                    _print_decisions(bridge, began)
+                    return report.exit_code
+
+                code = await each(root, engine, bridges, cycle)
+            waits = waiting(engine.store, [bridge.name for bridge in bridges])
+            return worst([code, int(strict and waits > 0)])
+
+    return run(body())
+
+
+def run_daemon(root: Root) -> int:
+    """Sync until stopped. Returns the exit code."""
+    from nexudus_sync.daemon import Daemon
+
+    settings = load_settings(root, quiet=False)
+
+    async def body() -> int:
+        async with open_engine(settings) as engine:
+            with engine.store.lock():
+                await Daemon(engine).run()
+        return 0
+
+    return run(body())
+
+
+def target(engine: Engine, bridges: list[Bridge], record: str | None) -> tuple[tuple[Side, str] | None, list[Bridge]]:
+    """The side and id that `--record` names, with the one connection it belongs to; without it all of them.
+
+    Raises SyncError for a record that no connection knows.
+    """
+    if record is None:
+        return None, bridges
+    only = bridges[0].name if len(bridges) == 1 else None
+    with engine.store.read() as session:
+        found = locate(session, engine.settings, record, only)
+    if not found.known:
+        raise SyncError(f"record {record}: no connection knows it; run `nexudus-sync sync` first, then try again")
+    return (found.side, found.id), [bridge for bridge in bridges if bridge.name == found.connection]
+
+
+def print_report(bridge: Bridge, report: Report) -> None:
+    """One line for a cycle; what a brake saw and what failed on the way stand below it."""
+    if report.brake is not None:
+        _print_brake(bridge)
+        return
+    done = [plural(report.written, "write")]
+    done += [
+        f"{plural(count, 'record')} created in {bridge.connector(Side(to)).name}"
+        for to, count in report.created.items()
+    ]
+    done += [f"{plural(report.pairs, 'pair')} matched"] if report.pairs else []
+    done += [f"{plural(report.closed, 'pair')} closed"] if report.closed else []
+    with bridge.store.read() as session:
+        state = connection_status(session, bridge.name)
+    done += [f"{plural(state.conflicts, 'conflict')} and {plural(state.failures, 'failure')} waiting"]
+    say(f"{bridge.name}: {', '.join(done)}")
+
+
+def _print_decisions(bridge: Bridge, began: datetime) -> None:
+    """What became of what people asked for."""
+    with bridge.store.read() as session:
+        for one in carried_out(session, bridge.name, began):
+            asked = ", ".join(str(value) for value in one.args.values() if not isinstance(value, bool))
+            say(f"  {one.kind} {asked}: {one.outcome}")
+
+
+def _print_brake(bridge: Bridge) -> None:
+    with bridge.store.read() as session:
+        found = standing(session, bridge.name)
+    for one in found:
+        say(f"{bridge.name}: the brake {one.name} is set, nothing was written: {one.evidence}.", style="bold red")
+    for name in sorted({one.name for one in found}):
+        say(f"  If that is right: nexudus-sync brake release {name} --connection {bridge.name}, then sync again.")

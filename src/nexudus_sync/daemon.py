@@ -1,0 +1,214 @@
+"""The daemon: every connection polled and reconciled on time, whatever goes wrong, until it is told to stop."""
+
+import asyncio
+import signal
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler  # type: ignore[import-untyped]
+from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import-untyped]
+
+from nexudus_sync.config import ConnectionSettings
+from nexudus_sync.engine.assemble import Engine
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.decisions import carried_out
+from nexudus_sync.engine.report import Report
+from nexudus_sync.errors import AuthenticationFailed, ConnectorError, SyncError
+from nexudus_sync.mapping import Side
+from nexudus_sync.store.tables import ConnectionState
+
+GRACE = 5.0
+"""Seconds that a cycle gets to end its step when told to stop; then it is cut off, and recovery finds out the rest."""
+FIRST_REST, LONGEST_REST = timedelta(seconds=5), timedelta(minutes=15)
+"""How long a system is left alone after a failure; doubled with each in a row."""
+
+_OTHER = "this machine"
+"""Stands for the system where an error is not one of a system's (the store, the program itself)."""
+
+
+class Rests:
+    """Which systems failed of late and are left alone for a while. Moments are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._failures: dict[str, int] = defaultdict(int)
+        self._until: dict[str, float] = {}
+
+    def failed(self, system: str, now: float) -> timedelta:
+        """Note a failure; returns how long the system rests."""
+        self._failures[system] += 1
+        rest = min(FIRST_REST * (1 << min(self._failures[system] - 1, 10)), LONGEST_REST)
+        self._until[system] = now + rest.total_seconds()
+        return rest
+
+    def worked(self, systems: Iterable[str]) -> None:
+        """Note that these systems answered."""
+        for system in systems:
+            self._failures.pop(system, None)
+            self._until.pop(system, None)
+
+    def resting(self, systems: Iterable[str], now: float) -> bool:
+        """Is one of them to be left alone yet?"""
+        return any(now < self._until.get(system, now) for system in systems)
+
+
+class Daemon:
+    """Runs an engine's connections until `stop` is called or a signal comes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._clock = engine, engine.clock
+        self._log = structlog.get_logger("nexudus_sync.daemon")
+        self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._rests = Rests()
+        self._stop = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+        self._worked: set[str] = set()
+        self._braked: set[str] = set()
+        self._fatal: AuthenticationFailed | None = None
+
+    def stop(self) -> None:
+        """End as soon as the steps in flight have ended."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Run until stopped. Raises AuthenticationFailed for a login that never worked."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        scheduler = self._schedule()
+        scheduler.start()
+        self._log.info("daemon.started", connections=[bridge.name for bridge in self._engine.bridges])
+        try:
+            await self._stop.wait()
+        finally:
+            scheduler.remove_all_jobs()
+            await self._finish()
+            scheduler.shutdown(wait=False)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+        if self._fatal is not None:
+            raise self._fatal
+        self._log.info("daemon.stopped")
+
+    async def _finish(self) -> None:
+        """Let running cycles end; cut off what takes too long."""
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=GRACE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _schedule(self) -> AsyncIOScheduler:
+        scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"max_instances": 1, "coalesce": True})
+        jitter = max(1, round(self._engine.settings.run.jitter.total_seconds()))
+        settings = {connection.name: connection for connection in self._engine.settings.connections}
+        for bridge in self._engine.bridges:
+            one = settings[bridge.name]
+            poll = IntervalTrigger(seconds=_seconds(one.poll), jitter=min(jitter, _seconds(one.poll)))
+            sweep = IntervalTrigger(seconds=_seconds(one.reconcile), jitter=jitter)
+            now, late = self._clock.now(), None
+            scheduler.add_job(self._job, poll, (bridge, False), next_run_time=now, misfire_grace_time=late)
+            due = self._reconcile_due(one, now)
+            scheduler.add_job(self._job, sweep, (bridge, True), next_run_time=due, misfire_grace_time=late)
+        return scheduler
+
+    def _reconcile_due(self, connection: ConnectionSettings, now: datetime) -> datetime:
+        """When the full sweep is due: counted from the last one, so that restarts do not put it off for ever."""
+        with self._engine.store.read() as session:
+            state = session.get(ConnectionState, connection.name)
+        last = None if state is None else state.last_reconcile or state.backfilled_at
+        return max(now, (last or now) + connection.reconcile)
+
+    async def _job(self, bridge: Bridge, reconcile: bool) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
+        try:
+            with suppress(asyncio.CancelledError):  # cut off by `_finish`
+                async with self._locks[bridge.crm]:
+                    await self._cycle(bridge, reconcile=reconcile)
+        finally:
+            self._running.discard(task)
+
+    async def _cycle(self, bridge: Bridge, *, reconcile: bool) -> None:
+        """One cycle; no error of it ends the daemon, except a login that never worked."""
+        systems = (*(bridge.connector(side).name for side in Side), _OTHER)
+        if self._stop.is_set() or self._rests.resting(systems, self._clock.monotonic()):
+            return
+        options = Options(reconcile=reconcile, one_shot=False, stopping=self._stop.is_set)
+        try:
+            for side in Side:
+                await bridge.connector(side).start()
+            began = self._clock.now()
+            report = await Cycle(bridge, options).run()
+        except AuthenticationFailed as error:
+            if bridge.name not in self._worked:
+                self._fatal = error
+                self.stop()
+            else:
+                self._failed(bridge, error)
+        except Exception as error:
+            self._failed(bridge, error)
+        else:
+            self._rests.worked(systems)
+            self._worked.add(bridge.name)
+            self._tell(bridge, report, reconcile=reconcile)
+            self._tell_decisions(bridge, began)
+
+    def _failed(self, bridge: Bridge, error: Exception) -> None:
+        system = error.system if isinstance(error, ConnectorError) else _OTHER
+        rest = self._rests.failed(system, self._clock.monotonic())
+        text = str(error) if isinstance(error, SyncError) else f"{type(error).__name__}: {error}"
+        # the traceback is for faults of the program, which no SyncError is
+        unexpected = None if isinstance(error, SyncError) else error
+        self._log.error(
+            "cycle.failed",
+            connection=bridge.name,
+            error=text,
+            next_try=f"{rest.total_seconds():.0f} s",
+            exc_info=unexpected,
+        )
+
+    def _tell(self, bridge: Bridge, report: Report, *, reconcile: bool) -> None:
+        if report.brake is not None:
+            self._tell_brake(bridge, report.brake)
+            return
+        self._braked.discard(bridge.name)
+        told = self._log.info if report.written or report.errors or reconcile else self._log.debug
+        told(
+            "cycle.done",
+            connection=bridge.name,
+            written=report.written,
+            pairs=report.pairs,
+            failed=len(report.errors),
+            reconcile=reconcile,
+        )
+        self._touch_health_file()
+
+    def _tell_decisions(self, bridge: Bridge, began: datetime) -> None:
+        with self._engine.store.read() as session:
+            for one in carried_out(session, bridge.name, began):
+                self._log.info("decision", connection=bridge.name, kind=one.kind, **one.args, outcome=one.outcome)
+
+    def _tell_brake(self, bridge: Bridge, brake: str) -> None:
+        """Once, not at every poll while it is set."""
+        if bridge.name not in self._braked:
+            remedy = f"see `nexudus-sync brake show`; if it is right, `nexudus-sync brake release {brake}`"
+            self._log.error("cycle.braked", connection=bridge.name, brake=brake, remedy=remedy)
+        self._braked.add(bridge.name)
+
+    def _touch_health_file(self) -> None:
+        path = self._engine.settings.run.health_file
+        if path is None:
+            return
+        try:
+            path.touch()
+        except OSError as error:
+            self._log.warning("health_file.failed", path=str(path), error=error.strerror)
+
+
+def _seconds(span: timedelta) -> int:
+    return max(1, round(span.total_seconds()))

@@ -1,0 +1,62 @@
+"""Strays: a create that was given up as lost and landed after all, when its source already had another counterpart.
+
+Such a record is nobody's new opportunity. It is shown to a person instead of being copied back.
+"""
+
+from datetime import timedelta
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import records
+from nexudus_sync.store.tables import Journal, Unlinked
+
+BEFORE, AFTER = timedelta(minutes=5), timedelta(days=1)
+"""How long before and after an attempt a record may have been created that the attempt could have made."""
+
+
+def stray_of(session: Session, bridge: Bridge, row: Unlinked) -> str | None:
+    """The id of the record of the other side that this one is a late copy of; None when it is none."""
+    side = Side(row.side)
+    named = _named(bridge, row, side)
+    if named is not None and _has_another(session, bridge, side.other, named, row.record_id):
+        return named
+    for attempt in _given_up(session, bridge, row, side):
+        source = attempt.crm_id if side is Side.NEXUDUS else attempt.nexudus_id
+        if _has_another(session, bridge, side.other, source, row.record_id):
+            return source
+    return None
+
+
+def _named(bridge: Bridge, row: Unlinked, side: Side) -> str | None:
+    """The record that the external key names, if it is one of ours."""
+    system, _, record_id = (row.external_key or "").rpartition(":")
+    return record_id if record_id and system == bridge.connector(side.other).name else None
+
+
+def _has_another(session: Session, bridge: Bridge, side: Side, record_id: str, than: str) -> bool:
+    ids = {"nexudus_id" if side is Side.NEXUDUS else "crm_id": record_id}
+    link = records.link_by(session, bridge.crm, **ids)
+    return link is not None and than not in (link.nexudus_id, link.crm_id)
+
+
+def _given_up(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> list[Journal]:
+    """Attempts to create on this side that recovery gave up, and that this record looks like."""
+    created = bridge.our_time(side, row.created_at)
+    if created is None:
+        return []
+    query = select(Journal).where(
+        col(Journal.connection) == bridge.name,
+        col(Journal.side) == side,
+        col(Journal.kind) == "opportunity.create",
+        col(Journal.state) == "dropped",
+        col(Journal.sent_at) >= created - AFTER,
+        col(Journal.sent_at) <= created + BEFORE,
+    )
+    return [one for one in session.exec(query) if _title(one) == (row.title or "")]
+
+
+def _title(attempt: Journal) -> str:
+    said = attempt.fields.get("title") or {}
+    return str(said.get("new") or "")

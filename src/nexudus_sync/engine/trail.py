@@ -1,0 +1,136 @@
+"""The gap between our read and our write, where a system has no lock: its own trail shows what that took away.
+
+A value that a person wrote and our write replaced without having seen it is shown as a conflict and kept in the
+history, so it can be brought back.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.connectors.base import Audited, KeepsTrail, Record
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.mapping import Field, Side, Unreadable
+from nexudus_sync.opportunity import say
+from nexudus_sync.store import conflicts, records
+from nexudus_sync.store.tables import ConnectionState, Fact, History, Journal, Link
+
+OVERWRITTEN = "overwritten"
+"""How the reason of such a conflict begins."""
+MARGIN = timedelta(hours=1)
+GAP = timedelta(minutes=2)
+"""A person's change this close before ours may have fallen between our read and our write."""
+
+
+async def find_overwritten(bridge: Bridge) -> int:
+    """Show what this connection's writes took away unseen since the trail was last read; returns how many values."""
+    connector = bridge.connector(Side.NEXUDUS)
+    if not isinstance(connector, KeepsTrail):
+        return 0
+    with bridge.store.read() as session:
+        state = session.get(ConnectionState, bridge.name)
+        seen = session.get(Fact, (connector.name, f"trail {bridge.name}"))
+    last = state.last_reconcile if state is not None else None
+    since = (last or bridge.clock.now() - timedelta(days=1)) - MARGIN
+    entries = await connector.trail(_their_time(bridge, since))
+    if not entries:
+        return 0
+    after = 0 if seen is None else int(seen.value)
+    taken = [pair for pair in _taken_away(entries) if pair[1].number > after]
+    found = 0
+    for theirs, ours in taken:
+        found += await _show(bridge, theirs, ours)
+    with bridge.store.session() as session:
+        session.merge(Fact(system=connector.name, key=f"trail {bridge.name}", value=entries[-1].number))
+    return found
+
+
+def _their_time(bridge: Bridge, moment: datetime) -> datetime:
+    return moment + timedelta(seconds=bridge.connector(Side.NEXUDUS).clock_offset() or 0.0)
+
+
+def _taken_away(entries: list[Audited]) -> list[tuple[Audited, Audited]]:
+    """Pairs of a person's change and our change right after it that replaced exactly its value."""
+    last: dict[tuple[str, str], Audited] = {}
+    pairs = []
+    for entry in entries:
+        before = last.get((entry.record_id, entry.key))
+        replaced = before is not None and not before.own and before.new == entry.old
+        if before is not None and entry.own and replaced and entry.at - before.at <= GAP:
+            pairs.append((before, entry))
+        last[entry.record_id, entry.key] = entry
+    return pairs
+
+
+async def _show(bridge: Bridge, theirs: Audited, ours: Audited) -> int:
+    with bridge.store.read() as session:
+        link = records.link_by(session, bridge.crm, nexudus_id=ours.record_id)
+        field = next((f for f in bridge.mapping.fields if f.nexudus.path.root == ours.key), None)
+        if (
+            link is None
+            or field is None
+            or link.connection != bridge.name
+            or _meant(session, bridge, link, field, ours)
+        ):
+            return 0
+    values = await _said(bridge, link, field, theirs, ours)
+    if values is None or values[0] == values[1]:
+        return 0
+    lost, kept = values
+    reason = f"{OVERWRITTEN} between our read and our write at {ours.at:%Y-%m-%d %H:%M:%S} UTC; Nexudus has no lock"
+    now = bridge.clock.now()
+    with bridge.store.session() as session:
+        conflicts.open_conflict(
+            session,
+            connection=bridge.name,
+            nexudus_id=link.nexudus_id,
+            crm_id=link.crm_id,
+            field=field.name,
+            base=None,
+            nexudus=lost,
+            crm=kept,
+            now=now,
+            link_id=link.id,
+            reason=reason,
+        )
+        session.add(
+            History(
+                at=now,
+                connection=bridge.name,
+                field=field.name,
+                old=lost,
+                new=kept,
+                lost=lost,
+                from_side=Side.CRM.value,
+                nexudus_id=link.nexudus_id,
+                crm_id=link.crm_id,
+            )
+        )
+    return 1
+
+
+def _meant(session: Session, bridge: Bridge, link: Link, field: Field, ours: Audited) -> bool:
+    """Did the write know the value it replaced? Then the history has it already."""
+    at = bridge.our_time(Side.NEXUDUS, ours.at) or ours.at
+    query = select(Journal).where(
+        col(Journal.link_id) == link.id,
+        col(Journal.side) == Side.NEXUDUS,
+        col(Journal.sent_at) >= at - GAP,
+        col(Journal.sent_at) <= at + GAP,
+    )
+    rows = list(session.exec(query))
+    if field.name == "status" and any("sales_stage" in row.fields for row in rows):
+        return True  # the stage's own doing
+    return any(field.name in row.fields and row.fields[field.name].get("over") == ours.old for row in rows)
+
+
+async def _said(bridge: Bridge, link: Link, field: Field, theirs: Audited, ours: Audited) -> tuple[Any, Any] | None:
+    """The lost and the kept value in canonical words; None when they cannot be read."""
+    record: Record = await bridge.connector(Side.NEXUDUS).fetch(link.nexudus_id)
+    context = await bridge.context(Side.NEXUDUS, record)
+    try:
+        lost, kept = (say(field.read(Side.NEXUDUS, raw, context)) for raw in (theirs.new, ours.new))
+    except Unreadable:
+        return None
+    return lost, kept

@@ -1,0 +1,257 @@
+"""What people decide at the command line: kept in the store for the next cycle, refused where it makes no sense."""
+
+from datetime import timedelta
+
+import pytest
+from cli_house import AT, CONFIG, SECOND, House, conflict, failure, link
+
+from nexudus_sync.mapping import Side
+from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, History, Journal, Link, Unlinked
+
+
+def entry(**values: object) -> History:
+    given = {"connection": "london", "field": "title", "from_side": "crm", "nexudus_id": "101", "crm_id": "opp_1"}
+    return History(**(given | {"at": AT, "old": "Old", "new": "New"} | values))
+
+
+def alone(record_id: str, side: Side = Side.NEXUDUS, **values: object) -> Unlinked:
+    given = {"connection": "london", "side": side.value, "record_id": record_id, "title": "Hot desk"}
+    return Unlinked(**(given | values))
+
+
+def brake(**values: object) -> Brake:
+    return Brake(**({"connection": "london", "name": "mass-delete", "evidence": "30 of 40", "set_at": AT} | values))
+
+
+def decided(house: House) -> list[tuple[str, str, dict[str, object]]]:
+    return [(one.connection, one.kind, one.args) for one in house.rows(Decision)]
+
+
+def test_a_conflict_is_resolved_for_the_next_cycle(house: House) -> None:
+    house.keep(conflict())
+    ended = house.run("conflicts", "resolve", "1", "--take", "crm")
+    assert ended.code == 0
+    assert "'c' is taken" in ended.out
+    (one,) = house.rows(Conflict)
+    assert (one.state, one.take) == ("resolved", "crm")
+    assert "crm taken" in house.run("conflicts", "list").out
+
+
+@pytest.mark.parametrize("verb", [("show", "9"), ("resolve", "9", "--take", "crm")])
+def test_a_conflict_that_is_not_there_is_wrong_usage(house: House, verb: tuple[str, ...]) -> None:
+    ended = house.run("conflicts", *verb)
+    assert (ended.code, ended.err) == (
+        2,
+        "nexudus-sync: conflict 9: there is no such conflict; see `nexudus-sync conflicts list`\n",
+    )
+
+
+def test_a_closed_conflict_cannot_be_resolved(house: House) -> None:
+    house.keep(conflict(state="closed"))
+    ended = house.run("conflicts", "resolve", "1", "--take", "nexudus")
+    assert ended.code == 1
+    assert "is closed" in ended.err
+
+
+def test_only_the_two_sides_can_be_taken(house: House) -> None:
+    house.keep(conflict())
+    assert house.run("conflicts", "resolve", "1", "--take", "both").code == 2
+    assert house.run("conflicts", "resolve", "1").code == 2
+
+
+def test_a_conflict_is_shown_in_full(house: House) -> None:
+    house.keep(conflict(reason="both moved", field="record"))
+    out = house.run("conflicts", "show", "1").out
+    assert "both moved" in out
+    assert "101 ⇄ opp_1" in out
+    assert "--take nexudus" in out
+
+
+def test_a_failure_is_due_again_and_what_held_it_back_is_forgotten(house: House) -> None:
+    house.keep(link(bounces={"crm title": 2}), failure(next_attempt=None), failure(field="title", state="solved"))
+    assert house.run("failures", "retry", "1").code == 0
+    first, _ = house.rows(Failure)
+    assert first.next_attempt is not None
+    assert house.rows(Link)[0].bounces == {}
+    ended = house.run("failures", "retry", "2")
+    assert (ended.code, ended.err) == (1, "nexudus-sync: failure 2 is solved already\n")
+
+
+def test_a_refused_record_is_taken_up_again_when_its_failure_is_retried(house: House) -> None:
+    house.keep(alone("105", state="refused"), failure(field="", kind="no-email", nexudus_id="105", crm_id=""))
+    house.keep(failure(state="dismissed", field="title"))
+    assert "1 failure will" in house.run("failures", "retry", "--all").out
+    assert house.rows(Unlinked)[0].state == "waiting"
+
+
+@pytest.mark.parametrize("words", [(), ("1", "--all")])
+def test_retry_wants_an_id_or_all(house: House, words: tuple[str, ...]) -> None:
+    assert house.run("failures", "retry", *words).code == 2
+
+
+def test_a_failure_is_dismissed(house: House) -> None:
+    house.keep(failure())
+    assert house.run("failures", "dismiss", "1").code == 0
+    assert house.run("failures", "list", "--json").json == []
+    assert house.run("failures", "dismiss", "7").code == 2
+
+
+def test_failures_are_shown_with_their_reason(house: House) -> None:
+    house.keep(failure(), failure(field="", next_attempt=None))
+    out = house.run("failures", "list").out
+    assert "no such stage" in out
+    assert "when something changes" in out
+
+
+def test_a_brake_is_shown_and_released_by_its_name(house: House) -> None:
+    house.keep(brake())
+    assert "30 of 40" in house.run("brake", "show").out
+    ended = house.run("brake", "release", "empty-side")
+    assert (ended.code, ended.err) == (
+        2,
+        "nexudus-sync: brake empty-side: there is no such brake; set are: mass-delete\n",
+    )
+    assert house.run("brake", "release", "mass-delete").code == 0
+    assert house.rows(Brake)[0].state == "released"
+    assert "released for the next cycle" in house.run("brake", "show").out
+    assert "set are: none" in house.run("brake", "release", "mass-delete").err
+
+
+def test_two_records_are_linked_at_the_next_cycle(house: House) -> None:
+    house.keep(alone("105"))
+    assert house.run("link", "105", "opp_5").code == 0
+    assert decided(house) == [("london", "link", {"nexudus_id": "105", "crm_id": "opp_5"})]
+
+
+def test_a_record_that_has_a_partner_is_not_linked_again(house: House) -> None:
+    house.keep(link(), link(2, state="closed"))
+    ended = house.run("link", "109", "opp_1")
+    assert ended.code == 1
+    assert "101 ⇄ opp_1 are linked already" in ended.err
+    assert house.run("link", "102", "opp_2").code == 0
+
+
+def test_link_asks_which_connection_where_that_is_not_clear(house: House) -> None:
+    house.write(CONFIG + SECOND)
+    ended = house.run("link", "105", "opp_5")
+    assert ended.code == 2
+    assert "add --connection london" in ended.err
+    house.keep(alone("105", connection="madrid"))
+    assert house.run("link", "105", "opp_5").code == 0
+    assert house.run("link", "106", "opp_6", "--connection", "london").code == 0
+    assert [one[0] for one in decided(house)] == ["madrid", "london"]
+    assert house.run("ignore", "999").code == 2
+
+
+def test_a_pair_is_parted_at_the_next_cycle(house: House) -> None:
+    house.keep(link())
+    assert house.run("unlink", "opp_1").code == 0
+    assert decided(house) == [("london", "unlink", {"link_id": 1})]
+    assert house.run("unlink", "opp_9").code == 1
+
+
+def test_a_record_is_ignored_on_the_side_that_knows_it(house: House) -> None:
+    house.keep(link(), alone("opp_7", Side.CRM))
+    assert house.run("ignore", "opp_7").code == 0
+    assert house.run("ignore", "12345").code == 0
+    assert decided(house) == [
+        ("london", "ignore", {"side": "crm", "record_id": "opp_7"}),
+        ("london", "ignore", {"side": "nexudus", "record_id": "12345"}),
+    ]
+    assert house.run("ignore", "101").code == 1
+
+
+def test_undo_is_kept_for_the_next_cycle(house: House) -> None:
+    house.keep(link(crm_snapshot={"title": "New"}), entry())
+    assert house.run("undo", "1").code == 0
+    assert decided(house) == [("london", "undo", {"history_id": 1, "force": False})]
+
+
+def test_undo_is_refused_at_once_when_the_value_moved_on(house: House) -> None:
+    house.keep(link(crm_snapshot={"title": "Newer"}), entry())
+    ended = house.run("undo", "1")
+    assert ended.code == 1
+    assert "moved on since, to 'Newer'; add --force" in ended.err
+    assert decided(house) == []
+    assert house.run("undo", "1", "--force").code == 0
+    assert decided(house) == [("london", "undo", {"history_id": 1, "force": True})]
+
+
+def test_undo_is_refused_when_the_sync_wrote_the_field_again(house: House) -> None:
+    house.keep(link(crm_snapshot={"title": "New"}), entry(), entry(old="New", new="Third"))
+    assert "moved on since, to 'Third'" in house.run("undo", "1").err
+
+
+@pytest.mark.parametrize(
+    ("field", "snapshot"),
+    [
+        ("title", {"title": {"$unsent": True}}),
+        ("opportunity_amount", {"opportunity_amount": "many"}),
+        ("territory", {}),
+    ],
+)
+def test_undo_leaves_to_the_cycle_what_the_store_cannot_tell(
+    house: House, field: str, snapshot: dict[str, object]
+) -> None:
+    house.keep(link(crm_snapshot=snapshot), entry(field=field, new="2.00", old="1.00"))
+    assert house.run("undo", "1").code == 0
+
+
+def test_undo_needs_an_entry_and_a_link(house: House) -> None:
+    house.keep(entry(), link(2), entry(crm_id="opp_2", nexudus_id="102", connection="london", field="notes"))
+    assert house.run("undo", "9").code == 2
+    ended = house.run("undo", "1")
+    assert ended.code == 1
+    assert "not linked any more" in ended.err
+
+
+def test_explain_tells_of_a_linked_record(house: House) -> None:
+    pair = link(
+        nexudus_snapshot={"Name": "Desk", "CrmBoardColumnId": 3001, "Value": {"$unsent": True}},
+        crm_snapshot={"title": "Desk", "sales_stage": "New lead"},
+        nexudus_recheck=True,
+        nexudus_stamp="2026-03-02|maria",
+    )
+    moved = Journal(connection="madrid", side="crm", kind="opportunity.update", planned_at=AT, state="confirmed")
+    moved.nexudus_id, moved.crm_id = "101", "opp_1"
+    waits = Journal(connection="london", side="crm", kind="opportunity.update", planned_at=AT, fields={"title": {}})
+    waits.nexudus_id, waits.crm_id = "101", "opp_1"
+    asked = Decision(connection="london", kind="unlink", args={"link_id": 1}, asked_at=AT)
+    house.write(CONFIG + SECOND)
+    house.keep(pair, moved, waits, asked, entry(), brake())
+    house.keep(failure(), conflict(), conflict(field="city", state="resolved", take="crm"))
+    for record in ("101", "opp_1"):
+        out = house.run("explain", record).out
+        assert "Nexudus 101 ⇄ overplane opp_1, connection london" in out
+        assert "2026-03-02|maria" in out
+        assert "CrmBoardColumnId 3001" in out
+        assert "(still to be carried over)" in out
+        assert "(not read yet)" in out
+        assert "keeps its company, Example Iberia" in out
+        assert "mass-delete: 30 of 40" in out
+        assert "no such stage" in out
+        assert "Nexudus says b, the CRM says c" in out
+        assert "crm is taken at the next cycle" in out
+        assert "opportunity.update is planned: title" in out
+        assert "unlink: at the next cycle" in out
+        assert "Old" in out
+
+
+def test_explain_tells_of_a_record_without_counterpart(house: House) -> None:
+    why = "several records share it"
+    house.keep(alone("105", state="unmatched", reason=why, email="a@example.com", created_at=AT - timedelta(days=1)))
+    out = house.run("explain", "105").out
+    assert "Nexudus 105, connection london: it has no counterpart" in out
+    assert why in out
+    assert "Nothing waits." in out
+
+
+def test_explain_of_an_unknown_record_is_wrong_usage(house: House) -> None:
+    ended = house.run("explain", "105")
+    assert ended.code == 2
+    assert "record 105: there is no such record" in ended.err
+
+
+def test_of_several_links_the_active_one_is_meant(house: House) -> None:
+    house.keep(link(state="closed", crm_identity="x"), link(2, crm_id="opp_1", crm_identity="y"))
+    assert "Nexudus 102 ⇄ overplane opp_1" in house.run("explain", "opp_1").out

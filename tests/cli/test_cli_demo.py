@@ -1,0 +1,79 @@
+"""`demo` and `sandbox`: everything at work on made-up data."""
+
+import signal
+import threading
+import tomllib
+from functools import partial
+from pathlib import Path
+
+import pytest
+from cli_house import House
+
+from nexudus_sync.cli import demo, sandbox
+from nexudus_sync.sandbox.world import World
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    def world(**_: int) -> World:
+        return World(nexudus=16, crm=14, shared=12)
+
+    monkeypatch.setattr(demo, "World", world)
+
+
+@pytest.mark.usefixtures("small")
+def test_the_demo_shows_each_edit_travel_and_ends_in_agreement(house: House) -> None:
+    kept = house.folder / "kept"
+    ended = house.run("demo", "--keep", str(kept))
+    assert (ended.code, ended.err) == (0, "")
+    for shown in ("(two years)", "18500.00", "Lost", "Price", "9000.00", "9900.00", "--take crm"):
+        assert shown in ended.out
+    assert "london: 0 writes" in ended.out.split("5. Nothing changed")[1]
+    assert "calls to Nexudus" in ended.out
+    look = House(kept, {})
+    assert look.run("status", "--json").json["connections"][0]["links"] > 0
+    assert "9000.00" in look.run("history").out
+
+
+def test_the_demo_keeps_nothing_in_a_folder_that_exists(house: House) -> None:
+    ended = house.run("demo", "--keep", str(house.folder))
+    assert ended.code == 2
+    assert "is there already" in ended.err
+
+
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sandbox is told to stop as soon as it runs."""
+
+    class Event(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            signal.raise_signal(signal.SIGTERM)
+            return super().wait(timeout)
+
+    monkeypatch.setattr(sandbox.threading, "Event", Event)
+
+
+@pytest.mark.usefixtures("stopped")
+def test_the_sandbox_prints_a_configuration_and_the_environment(house: House) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    ended = house.run("sandbox", "--nexudus", "3", "--crm", "2", "--shared", "1")
+    assert ended.code == 0
+    text = ended.out.split("# the environment")
+    assert tomllib.loads(text[0])["connection"][0]["name"] == "london"
+    assert "export NEXUDUS_PASSWORD=sandbox-password" in text[1]
+    assert ended.out.endswith("The sandbox is closed.\n")
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.usefixtures("stopped")
+def test_the_sandbox_writes_them_into_a_folder(house: House) -> None:
+    folder = house.folder / "sandbox"
+    run = partial(house.run, "sandbox", "--nexudus", "3", "--crm", "2", "--shared", "1", "--write", str(folder))
+    assert run().code == 0
+    assert tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
+    assert "export OVERPLANE_TOKEN" in Path(folder / "env.sh").read_text(encoding="utf-8")
+    assert run().code == 2
+
+
+def test_a_sandbox_cannot_share_more_than_it_has(house: House) -> None:
+    assert house.run("sandbox", "--nexudus", "3", "--crm", "2", "--shared", "3").code == 2

@@ -1,0 +1,94 @@
+"""`init` writes a configuration that works, once."""
+
+from types import SimpleNamespace
+
+import pytest
+from cli_house import House
+
+from nexudus_sync import config
+from nexudus_sync.connectors import registry
+from nexudus_sync.mapping import shipped_names
+
+ANSWERS = ("--name", "london", "--location", "1001", "--connector", "overplane", "--company", "Example Corp")
+URL = ("--crm-url", "https://crm.example.com")
+
+
+@pytest.fixture
+def empty(house: House) -> House:
+    house.config.unlink()
+    return house
+
+
+def test_the_options_answer_everything(empty: House) -> None:
+    ended = empty.run("init", *ANSWERS, *URL)
+    assert ended.code == 0
+    environ = {"NEXUDUS_USERNAME": "u", "NEXUDUS_PASSWORD": "p", "OVERPLANE_TOKEN": "t"}
+    settings = config.load(empty.config, environ)
+    (connection,) = settings.connections
+    assert (connection.name, connection.cards.business_id, connection.company) == ("london", 1001, "Example Corp")
+    assert str(settings.crms["overplane"].settings.base_url) == "https://crm.example.com"  # type: ignore[attr-defined]
+    assert "NEXUDUS_PASSWORD, NEXUDUS_USERNAME, OVERPLANE_TOKEN" in ended.out
+    for verb in ("check", "plan", "backfill", "run"):
+        assert f"--config {empty.config} {verb}" in ended.out
+
+
+def test_the_mapping_files_are_copied_beside_it_and_used(empty: House) -> None:
+    empty.run("init", *ANSWERS, *URL)
+    assert {path.name for path in (empty.folder / "mappings").iterdir()} == {"nexudus.toml", "overplane.toml"}
+    assert empty.run("mapping", "check").code == 0
+    assert config.load(empty.config, {}, secrets=False).connections[0].mapping.nexudus is not None
+
+
+def test_it_asks_for_what_the_options_leave_open(empty: House) -> None:
+    ended = empty.run("init", "--crm-url", "", answers="paris\n1004\noverplane\n\n\n")
+    assert ended.code == 0
+    text = empty.config.read_text(encoding="utf-8")
+    assert 'name = "paris"' in text
+    assert "business_id = 1004" in text
+    assert "company" not in text
+    assert 'base_url = "https://api.overplane.dev"' in text
+
+
+def test_a_board_may_stand_for_the_location(empty: House) -> None:
+    assert empty.run("init", "--name", "x", "--board", "501", *ANSWERS[4:], *URL).code == 0
+    assert "board_id = 501" in empty.config.read_text(encoding="utf-8")
+
+
+def test_both_a_location_and_a_board_are_refused(empty: House) -> None:
+    ended = empty.run("init", *ANSWERS, *URL, "--board", "501")
+    assert ended.code == 2
+    assert "has both --location and --board" in ended.err
+
+
+@pytest.mark.parametrize("name", ["config.toml", "mappings/nexudus.toml", "mappings/overplane.toml"])
+def test_nothing_is_overwritten(empty: House, name: str) -> None:
+    (empty.folder / "mappings").mkdir()
+    (empty.folder / name).write_text("mine", encoding="utf-8")
+    ended = empty.run("init", *ANSWERS, *URL)
+    assert ended.code == 2
+    assert f"{name}: is there already and stays as it is" in ended.err
+    assert (empty.folder / name).read_text(encoding="utf-8") == "mine"
+    assert [path.name for path in empty.folder.rglob("*.toml")] == [name.rpartition("/")[2]]
+
+
+def test_where_nobody_answers_the_option_is_named(empty: House) -> None:
+    ended = empty.run("init", "--name", "london")
+    assert ended.code == 2
+    assert "give it as --location" in ended.err
+    assert not empty.config.exists()
+
+
+def test_ctrl_c_at_a_question_is_an_interruption(empty: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("nexudus_sync.cli.init.sys", terminal)
+    assert empty.run("init", "--name", "london").code == 130
+
+
+def test_an_unknown_connector_is_refused_with_the_known_ones(empty: House) -> None:
+    ended = empty.run("init", "--name", "x", "--location", "1", "--connector", "salesfarce", "--company", "")
+    assert ended.code == 2
+    assert '"overplane"' in ended.err
+
+
+def test_every_connector_that_can_be_asked_for_has_a_shipped_mapping() -> None:
+    assert set(registry.names()) <= set(shipped_names())

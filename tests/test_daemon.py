@@ -1,0 +1,302 @@
+import asyncio
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from nexudus_sync import daemon
+from nexudus_sync.daemon import LONGEST_REST, Daemon, Rests
+from nexudus_sync.engine.report import Report
+from nexudus_sync.errors import AuthenticationFailed, StoreError, Unavailable
+from nexudus_sync.store import Store
+from nexudus_sync.store.tables import ConnectionState, Decision
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+
+class Connector:
+    """A system that can be started."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def start(self) -> None:
+        """Always works."""
+
+
+class StillClock:
+    """A clock whose time a test sets."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.passed)
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+
+
+class Bridge:
+    """A connection as the daemon sees it."""
+
+    def __init__(self, name: str, crm: str = "overplane") -> None:
+        self.name, self.crm = name, crm
+
+    def connector(self, side: str) -> Connector:
+        return Connector("nexudus" if side == "nexudus" else self.crm)
+
+
+class Cycles:
+    """Stands for `Cycle`: plays what it is told, in turn, and notes what was asked."""
+
+    def __init__(self, *outcomes: Any) -> None:
+        self.outcomes, self.asked = list(outcomes), list[tuple[str, Any]]()
+        self.running = 0
+
+    def __call__(self, bridge: Bridge, options: Any) -> Any:
+        self.asked.append((bridge.name, options))
+        return SimpleNamespace(run=self.run)
+
+    async def run(self) -> Report:
+        outcome = self.outcomes.pop(0) if self.outcomes else Report("london")
+        self.running += 1
+        assert self.running == 1
+        try:
+            if callable(outcome):
+                outcome = await outcome()
+        finally:
+            self.running -= 1
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome if isinstance(outcome, Report) else Report("london")
+
+
+Make = Callable[..., tuple[Daemon, Cycles]]
+
+
+@pytest.fixture
+def clock() -> StillClock:
+    return StillClock()
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> Make:
+    def made(*outcomes: Any, names: tuple[str, ...] = ("london",), health: Path | None = None, **state: Any) -> Any:
+        cycles = Cycles(*outcomes)
+        monkeypatch.setattr(daemon, "Cycle", cycles)
+        store = Store.open("sqlite:///state.db", base_dir=tmp_path)
+        with store.session() as session:
+            session.add(ConnectionState(name="london", crm="overplane", **state))
+        spans = {"poll": timedelta(minutes=1), "reconcile": timedelta(hours=24)}
+        settings = SimpleNamespace(
+            run=SimpleNamespace(jitter=timedelta(seconds=5), health_file=health),
+            connections=[SimpleNamespace(name=name, **spans) for name in names],
+        )
+        bridges = [Bridge(name) for name in names]
+        engine: Any = SimpleNamespace(settings=settings, clock=clock, bridges=bridges, store=store)
+        return Daemon(engine), cycles
+
+    return made
+
+
+async def one(runner: Daemon, *, reconcile: bool = False, name: str = "london") -> None:
+    """What the scheduler does when a job is due."""
+    bridge: Any = Bridge(name)
+    await runner._job(bridge, reconcile)
+
+
+async def test_the_first_cycle_runs_at_once_and_the_daemon_ends_when_told(make: Make) -> None:
+    runner, cycles = make()
+    cycles.outcomes.append(lambda: _stop(runner))
+    await asyncio.wait_for(runner.run(), 5)
+    (name, options) = cycles.asked[0]
+    assert (name, options.one_shot, options.reconcile) == ("london", False, False)
+    assert options.stopping()
+
+
+async def _stop(runner: Daemon) -> None:
+    runner.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_after_the_step_in_flight(make: Make, number: signal.Signals) -> None:
+    ended = []
+
+    async def step() -> None:
+        signal.raise_signal(number)
+        await asyncio.sleep(0.01)
+        ended.append(True)
+
+    runner, _ = make(step)
+    await asyncio.wait_for(runner.run(), 5)
+    assert ended == [True]
+
+
+async def test_a_cycle_that_does_not_end_is_cut_off(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon, "GRACE", 0.01)
+    cut = []
+
+    async def endless() -> None:
+        runner.stop()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut.append(True)
+
+    runner, _ = make(endless)
+    await asyncio.wait_for(runner.run(), 5)
+    assert cut == [True]
+
+
+async def test_a_login_that_never_worked_ends_it(make: Make) -> None:
+    runner, _ = make(AuthenticationFailed("nexudus", "wrong password"))
+    with pytest.raises(AuthenticationFailed, match="wrong password"):
+        await asyncio.wait_for(runner.run(), 5)
+
+
+async def test_a_login_that_stops_working_later_does_not_end_it(make: Make) -> None:
+    runner, cycles = make(Report("london"), AuthenticationFailed("nexudus", "wrong password"))
+    with capture_logs() as logs:
+        await one(runner)
+        await one(runner)
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["cycle.failed"]
+    assert not runner._stop.is_set()
+    assert len(cycles.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Unavailable("nexudus", "GET /x was answered 503"), "nexudus: GET /x was answered 503"),
+        (StoreError("state.db: disk full; free some space"), "state.db: disk full; free some space"),
+        (ZeroDivisionError("oh"), "ZeroDivisionError: oh"),
+    ],
+)
+async def test_every_error_is_one_line_and_the_next_cycle_comes(
+    make: Make, clock: StillClock, error: Exception, told: str
+) -> None:
+    runner, cycles = make(error)
+    with capture_logs() as logs:
+        await one(runner)
+        await one(runner)
+        assert len(cycles.asked) == 1
+        clock.passed += 5
+        await one(runner)
+    assert len(cycles.asked) == 2
+    (failed,) = [line for line in logs if line["event"] == "cycle.failed"]
+    assert (failed["error"], failed["next_try"]) == (told, "5 s")
+
+
+async def test_a_system_that_rests_rests_for_every_connection_that_uses_it(make: Make) -> None:
+    runner, cycles = make(Unavailable("nexudus", "down"), names=("london", "madrid"))
+    await one(runner)
+    await one(runner, name="madrid")
+    assert [name for name, _ in cycles.asked] == ["london"]
+
+
+def test_rests_double_up_to_a_quarter_of_an_hour_and_end_with_a_success() -> None:
+    rests = Rests()
+    spans = [rests.failed("nexudus", 0.0).total_seconds() for _ in range(10)]
+    assert spans == [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]
+    assert rests.resting(("nexudus", "overplane"), LONGEST_REST.total_seconds() - 1)
+    assert not rests.resting(("overplane",), 1.0)
+    rests.worked(("nexudus",))
+    assert not rests.resting(("nexudus",), 1.0)
+    assert rests.failed("nexudus", 0.0).total_seconds() == 5
+
+
+async def test_connections_to_one_crm_take_turns(make: Make) -> None:
+    runner, cycles = make(lambda: asyncio.sleep(0.01), lambda: asyncio.sleep(0), names=("london", "madrid"))
+    await asyncio.gather(one(runner), one(runner, name="madrid"))
+    assert [name for name, _ in cycles.asked] == ["london", "madrid"]
+
+
+async def test_the_health_file_is_touched_after_a_good_cycle_only(
+    make: Make, tmp_path: Path, clock: StillClock
+) -> None:
+    health = tmp_path / "health"
+    runner, _ = make(Unavailable("nexudus", "down"), Report("london", brake="mass-delete"), health=health)
+    await one(runner)
+    clock.passed += 10
+    await one(runner)
+    assert not health.exists()
+    await one(runner)
+    assert health.exists()
+
+
+async def test_a_health_file_that_cannot_be_touched_is_a_warning(make: Make, tmp_path: Path) -> None:
+    runner, _ = make(health=tmp_path / "none" / "health")
+    with capture_logs() as logs:
+        await one(runner)
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["health_file.failed"]
+
+
+async def test_a_brake_is_told_once_with_what_releases_it(make: Make) -> None:
+    braked = Report("london", brake="mass-delete")
+    runner, _ = make(braked, braked, Report("london"), braked)
+    with capture_logs() as logs:
+        for _ in range(4):
+            await one(runner)
+    told = [line for line in logs if line["event"] == "cycle.braked"]
+    assert len(told) == 2
+    assert "brake release mass-delete" in told[0]["remedy"]
+
+
+async def test_a_cycle_that_wrote_is_told_and_a_quiet_one_only_at_debug(make: Make) -> None:
+    wrote = Report("london")
+    wrote.writes["crm opportunity.update"] = 2
+    runner, _ = make(wrote, Report("london"))
+    with capture_logs() as logs:
+        await one(runner)
+        await one(runner)
+        await one(runner, reconcile=True)
+    assert [(line["log_level"], line["written"]) for line in logs] == [("info", 2), ("debug", 0), ("info", 0)]
+
+
+async def test_what_became_of_a_decision_is_told(make: Make) -> None:
+    runner, _ = make()
+    decided = Decision(connection="london", kind="undo", args={"history_id": 3}, asked_at=NOW)
+    decided.done_at, decided.outcome = NOW, "refused: it moved on"
+    with runner._engine.store.session() as session:
+        session.add(decided)
+    with capture_logs() as logs:
+        await one(runner)
+    assert [(line["history_id"], line["outcome"]) for line in logs if line["event"] == "decision"] == [
+        (3, "refused: it moved on")
+    ]
+
+
+async def test_nothing_starts_any_more_once_it_is_told_to_stop(make: Make) -> None:
+    runner, cycles = make()
+    runner.stop()
+    await one(runner)
+    assert cycles.asked == []
+
+
+@pytest.mark.parametrize(
+    ("state", "due"),
+    [
+        ({}, timedelta(hours=24)),
+        ({"backfilled_at": NOW - timedelta(hours=4)}, timedelta(hours=20)),
+        ({"last_reconcile": NOW - timedelta(hours=30)}, timedelta(0)),
+    ],
+)
+def test_the_full_sweep_is_due_by_the_last_one_whatever_restarts(make: Make, state: Any, due: timedelta) -> None:
+    runner, _ = make(**state)
+    (connection,) = runner._engine.settings.connections
+    assert runner._reconcile_due(connection, NOW) == NOW + due
+
+
+def test_a_connection_the_store_does_not_know_yet_is_swept_a_day_later(make: Make) -> None:
+    runner, _ = make(names=("madrid",))
+    (connection,) = runner._engine.settings.connections
+    assert runner._reconcile_due(connection, NOW) == NOW + timedelta(hours=24)
