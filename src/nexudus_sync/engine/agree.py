@@ -13,10 +13,10 @@ from nexudus_sync.engine.outcomes import keep_history
 from nexudus_sync.engine.sight import Listed, Sight, id_of, snapshot_of, stamp_of
 from nexudus_sync.mapping import Context, Field, Raw, Side, Unreadable
 from nexudus_sync.merge import UNSENT, Outcome
-from nexudus_sync.opportunity import Value
+from nexudus_sync.opportunity import Value, say
 from nexudus_sync.plan import sent_snapshot
 from nexudus_sync.store import failures
-from nexudus_sync.store.tables import Link
+from nexudus_sync.store.tables import History, Link
 
 STILL_NOW = 2.0
 """Seconds for which a stamp may still hide a second change (stamps are whole seconds)."""
@@ -81,6 +81,30 @@ def differing(bridge: Bridge, link: Link, side: Side, sight: Sight) -> set[str]:
         if not alike:
             names.add(field.name)
     return names
+
+
+def note_effects(bridge: Bridge, link: Link, side: Side, sent: Record, sight: Sight) -> None:
+    """Keep what a write replaced beyond its own fields (a stage that wins a deal), so that it can be brought back."""
+    entries = []
+    for field in bridge.mapping.fields:
+        was, now = (_read(field, side, field.lens(side).raw(one), sight.context) for one in (sent, sight.record))
+        if not field.same(was, now):
+            entries.append(
+                History(
+                    at=bridge.clock.now(),
+                    connection=bridge.name,
+                    field=field.name,
+                    old=say(was),
+                    new=say(now),
+                    lost=say(was),
+                    from_side=side.value,
+                    nexudus_id=link.nexudus_id,
+                    crm_id=link.crm_id,
+                )
+            )
+    if entries:
+        with bridge.store.session() as session:
+            session.add_all(entries)
 
 
 def bounced(bridge: Bridge, link: Link, side: Side, sight: Sight, delivered: Iterable[Outcome]) -> bool:

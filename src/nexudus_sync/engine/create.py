@@ -153,7 +153,8 @@ async def _party(bridge: Bridge, report: Report, creation: Creation) -> Party:
     party = Party(facts.email, name, facts.company_name, scope.party)
     step = connector.party_step(party, scope)
     written = await perform(bridge, report, _intent(creation), step, lambda session, written: None)
-    return written.party or replace(party, id=written.id)
+    # A rehearsal's party has no id yet, and without one the opportunity's own step would be refused.
+    return written.party or replace(party, id="0" if bridge.dry else written.id)
 
 
 def _intent(creation: Creation, fields: dict[str, Any] | None = None) -> Intent:

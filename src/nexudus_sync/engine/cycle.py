@@ -78,7 +78,7 @@ class Cycle:
         if self.options.reconcile and not bridge.dry:
             await find_overwritten(bridge)
         for decision in undone:
-            decisions.done(bridge, decision, "brought back")
+            decisions.conclude(bridge, decision)
         self._finish()
         return self.report
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
 from nexudus_sync.engine import sight as sights
@@ -14,10 +15,10 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.trail import OVERWRITTEN
 from nexudus_sync.engine.unlinked import pair
 from nexudus_sync.errors import NotFound
-from nexudus_sync.mapping import Side
+from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.store import conflicts, failures, records
-from nexudus_sync.store.tables import Conflict, Decision, History, Link, Unlinked
+from nexudus_sync.store.tables import Conflict, Decision, Failure, History, Link, Unlinked
 
 Forced = dict[int, dict[str, Value]]
 """By link: the values that an `undo` brings back to both sides."""
@@ -56,6 +57,20 @@ def _bring_back(bridge: Bridge, forced: Forced) -> None:
                 mark(session, Side.NEXUDUS, [conflict.link_id])
                 mark(session, Side.CRM, [conflict.link_id])
             session.add(conflict)
+
+
+def conclude(bridge: Bridge, decision: Decision) -> None:
+    """Close an undo after its link was settled: brought back, or the reason why not."""
+    with bridge.store.read() as session:
+        entry = session.get_one(History, decision.args["history_id"])
+        waiting = select(Failure.reason).where(
+            col(Failure.state) == "open",
+            col(Failure.nexudus_id) == entry.nexudus_id,
+            col(Failure.crm_id) == entry.crm_id,
+            col(Failure.field).in_((entry.field, "")),
+        )
+        reason = session.exec(waiting).first()
+    done(bridge, decision, "brought back" if reason is None else f"refused: {reason}")
 
 
 def done(bridge: Bridge, decision: Decision, outcome: str) -> None:
@@ -145,9 +160,12 @@ async def _moved_on(bridge: Bridge, link: Link, entry: History) -> Any:
         return None
     for side in Side:
         sight = await sights.read(bridge, side, link)
-        now = mapped.get(side, sight.record, sight.context)
-        if not mapped.same(now, hear(entry.field, entry.new)):
-            return say(now)
+        try:
+            now = mapped.get(side, sight.record, sight.context)
+            if not mapped.same(now, hear(entry.field, entry.new)):
+                return say(now)
+        except (Unreadable, ValidationError):
+            return mapped.lens(side).raw(sight.record)
     return None
 
 

@@ -1,6 +1,7 @@
 """What a merge leaves for people: conflicts, failures and the history, kept beside the link they concern."""
 
 from collections.abc import Iterable
+from collections.abc import Mapping as MappingABC
 from datetime import timedelta
 from typing import Any
 
@@ -20,20 +21,29 @@ RECORD = "record"
 """The field name of a question about a record as a whole."""
 
 
-def record_outcomes(session: Session, bridge: Bridge, link: Link, outcomes: Iterable[Outcome]) -> None:
-    """Show this merge's conflicts and parked fields, and close what earlier merges showed and this one does not."""
+def record_outcomes(
+    session: Session, bridge: Bridge, link: Link, outcomes: Iterable[Outcome], *, both_read: bool, written: bool
+) -> None:
+    """Show this merge's conflicts and parked fields, and close what earlier merges showed and this one does not.
+
+    Unless `both_read`, a field that seems unchanged closes nothing: the side that was not read may say otherwise.
+    `written`: what travels has arrived.
+    """
     found = tuple(outcomes)
+    standing = {Verdict.CONFLICT, Verdict.PARKED}
+    standing |= set() if written else {Verdict.TRAVELS}
+    standing |= set() if both_read else {Verdict.NOTHING}
     for outcome in found:
         if outcome.verdict is Verdict.CONFLICT:
             _open_conflict(session, bridge, link, outcome)
         elif outcome.kind:
             _park(session, bridge, link, outcome)
-    settled = {o.field.name for o in found if o.verdict not in {Verdict.CONFLICT, Verdict.TRAVELS, Verdict.PARKED}}
+    settled = {o.field.name for o in found if o.verdict not in standing}
     now = bridge.clock.now()
     conflicts.close_conflicts(
         session, bridge.name, link.nexudus_id, link.crm_id, now=now, fields=settled, explained=False
     )
-    plain = {o.field.name for o in found if not o.kind}
+    plain = {o.field.name for o in found if not o.kind and o.verdict not in standing}
     free = plain - ({o.field.name for o in found if o.verdict is Verdict.NOTHING} & _accepted(session, link))
     failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields=free)
 
@@ -107,7 +117,9 @@ def _resolution(conflict: Conflict) -> Resolution:
     return Resolution(Side(conflict.take or ""), conflict.nexudus, conflict.crm)
 
 
-def intent_fields(outcomes: Iterable[Outcome], source: View, target: View) -> dict[str, Any]:
+def intent_fields(
+    outcomes: Iterable[Outcome], source: View, target: View, after: MappingABC[str, Any]
+) -> dict[str, Any]:
     """What a journal row keeps of the values it carries."""
     return {
         o.field.name: {
@@ -116,6 +128,7 @@ def intent_fields(outcomes: Iterable[Outcome], source: View, target: View) -> di
             "lost": say(o.lost),
             "raw": o.field.lens(o.to.other).raw(source.record),
             "over": o.field.lens(o.to).raw(target.record),
+            "sent": o.field.lens(o.to).raw(after),
         }
         for o in outcomes
         if o.to is not None

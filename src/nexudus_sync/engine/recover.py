@@ -4,6 +4,8 @@ A write is absent only when two looks did not find it, the second at least `Rule
 attempt; until then everything about its records waits.
 """
 
+from typing import Any
+
 from nexudus_sync.connectors.base import Record, Step
 from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import set_snapshot
@@ -12,11 +14,11 @@ from nexudus_sync.engine.create import forget
 from nexudus_sync.engine.fates import close
 from nexudus_sync.engine.pull import mark
 from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.sight import Sight
 from nexudus_sync.engine.write import step_from
 from nexudus_sync.errors import NotFound
-from nexudus_sync.mapping import Side, Unreadable
+from nexudus_sync.mapping import Field, Side, Unreadable
 from nexudus_sync.merge import UNSENT
-from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Presence
 from nexudus_sync.store import journal, records
 from nexudus_sync.store.tables import History, Journal, Link
@@ -184,13 +186,20 @@ async def _found_update(bridge: Bridge, row: Journal) -> bool:
     for name, carried in row.fields.items():
         mapped = bridge.mapping.find(name)
         try:
-            said = None if mapped is None else say(mapped.get(side, sight.record, sight.context))
+            if mapped is None or not _says(mapped, side, sight, carried):
+                return False
         except Unreadable:
-            return False
-        if said != carried["new"]:
             return False
     _agree(bridge, row, link, side, sight.record)
     return True
+
+
+def _says(mapped: Field, side: Side, sight: Sight, carried: dict[str, Any]) -> bool:
+    """Does the record hold what was sent, or something of its class?"""
+    if mapped.lens(side).raw(sight.record) == carried["sent"]:
+        return True
+    sent = mapped.read(side, carried["sent"], sight.context)
+    return mapped.same(mapped.get(side, sight.record, sight.context), sent)
 
 
 def _agree(bridge: Bridge, row: Journal, link: Link, side: Side, record: Record) -> None:

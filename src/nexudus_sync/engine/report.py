@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from nexudus_sync.engine.circuit import Circuit
+
 
 @dataclass(slots=True)
 class Report:
@@ -27,6 +29,7 @@ class Report:
     errors: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     exit_code: int = 0
+    circuit: Circuit = field(default_factory=Circuit, repr=False)
 
     @property
     def written(self) -> int:

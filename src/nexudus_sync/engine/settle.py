@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from nexudus_sync.connectors.base import Priority, Step, Written
 from nexudus_sync.engine import sight as sights
-from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_fields, note_stamps
+from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_fields, note_effects, note_stamps
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.fates import carry_out
 from nexudus_sync.engine.outcomes import intent_fields, note_failure, policy_for, record_outcomes, standing_for
@@ -21,9 +21,9 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Listed, Sight
 from nexudus_sync.engine.write import Intent, drop_row, perform, plan_row
 from nexudus_sync.errors import AuthenticationFailed, OutcomeUnknown, RoleMissing, Stale, SyncError, Unavailable
-from nexudus_sync.mapping import Side
+from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.merge import Outcome, Policy
-from nexudus_sync.opportunity import Value
+from nexudus_sync.opportunity import Value, say
 from nexudus_sync.plan import FieldPlan, Presence, Refusal, Standing, agreed_snapshot, plan_fields
 from nexudus_sync.store.tables import Journal, Link
 
@@ -130,12 +130,40 @@ class Settler:
 
             if not await self._guarded(link, both):
                 return None
+            standing = self._standing(link, found)
+            if standing and self._moved_from(found, standing):
+                other = next(iter(standing.values())).unread
+
+                async def again() -> None:
+                    found[other] = await sights.read(self.bridge, other, link, priority=self.priority)
+
+                if not await self._guarded(link, again):
+                    return None
         if found[Side.NEXUDUS].presence is Presence.HERE and link.state in {"active", "sleeping"}:
             link.connection, link.state = self.bridge.name, "active"
         with self.bridge.store.read() as session:
-            unread = [side for side in Side if not found[side].real]
-            standing = standing_for(session, self.bridge, link, unread[0]) if len(unread) == 1 else {}
             return Work(link, found, policy_for(session, self.bridge, link), standing)
+
+    def _standing(self, link: Link, found: Mapping[Side, Sight]) -> dict[str, Standing]:
+        """The open conflicts of a link of which one side was not read."""
+        unread = [side for side in Side if not found[side].real]
+        if len(unread) != 1:
+            return {}
+        with self.bridge.store.read() as session:
+            return standing_for(session, self.bridge, link, unread[0])
+
+    def _moved_from(self, found: Mapping[Side, Sight], standing: Mapping[str, Standing]) -> bool:
+        """Does the side that was read say anything else than an open conflict shows? Then the other is read too."""
+        for name, known in standing.items():
+            field, sight = self.bridge.mapping.find(name), found[known.unread.other]
+            if field is None or sight.presence is not Presence.HERE:
+                continue
+            try:
+                if say(field.get(known.unread.other, sight.record, sight.context)) != known.shown:
+                    return True
+            except Unreadable:
+                return True
+        return False
 
     async def _merge(self, works: list[Work]) -> None:
         """Plan the chunk in one transaction, then apply it link by link."""
@@ -185,7 +213,8 @@ class Settler:
         """In the planning transaction: what agrees, what waits for people, and the writes to come."""
         bridge, link = self.bridge, work.link
         self._agree(work)
-        record_outcomes(session, bridge, link, work.plan.outcomes)
+        both = all(sight.real for sight in work.sights.values())
+        record_outcomes(session, bridge, link, work.plan.outcomes, both_read=both, written=False)
         if not work.plan.after:
             finish(session, bridge, link, work.sights, work.again, self.rows)
             self.report.settled += 1
@@ -205,15 +234,15 @@ class Settler:
         link = work.link
         source = sights.view(self.bridge, side.other, link, work.sights[side.other])
         target = sights.view(self.bridge, side, link, work.sights[side])
-        fields = intent_fields(work.plan.writes(side), source, target)
+        fields = intent_fields(work.plan.writes(side), source, target, work.plan.after[side])
         return Intent(side, link.nexudus_id, link.crm_id, link.id, fields)
 
     async def _apply(self, work: Work) -> None:
         for side in Side:
             await self._write_side(work, side)
         with self.bridge.store.session() as session:
-            self._agree(work)
-            record_outcomes(session, self.bridge, work.link, work.plan.outcomes)
+            both = all(sight.real for sight in work.sights.values())
+            record_outcomes(session, self.bridge, work.link, work.plan.outcomes, both_read=both, written=True)
             finish(session, self.bridge, work.link, work.sights, work.again, self.rows)
         self.report.settled += 1
 
@@ -222,6 +251,7 @@ class Settler:
         bridge = self.bridge
         for _ in range(MERGES):
             await self._plan(work)
+            self._agree(work)
             after, before = work.plan.after.get(side), work.sights[side].record
             if after is None:
                 drop_row(bridge, work.rows.pop(side, None))
@@ -290,6 +320,7 @@ class Settler:
             except Unavailable:
                 work.again.add(side)
                 return sight
+            note_effects(bridge, work.link, side, work.plan.after[side], sight)
         if (step.verify or written.echoed) and bounced(bridge, work.link, side, sight, delivered):
             work.again.add(side)
         return sight
@@ -302,6 +333,7 @@ class Settler:
             raise
         except OutcomeUnknown as unknown:
             self.report.unknown.append(str(unknown))
+            self.report.circuit.failed(unknown)
             return False
         except SyncError as error:
             found = next((a.sights for a in args if isinstance(a, Work)), {})
@@ -309,5 +341,7 @@ class Settler:
                 note_stamps(session, link, found)
                 note_failure(session, self.bridge, error, nexudus_id=link.nexudus_id, crm_id=link.crm_id)
             self.report.errors.append(str(error))
+            self.report.circuit.failed(error)
             return False
+        self.report.circuit.worked()
         return True

@@ -203,21 +203,29 @@ class Matcher:
 
     async def _create(self, row: Unlinked) -> Created | None:
         try:
-            return await create(self.bridge, self.report, row, live=self.live)
+            made = await create(self.bridge, self.report, row, live=self.live)
         except (AuthenticationFailed, RoleMissing):
             raise
-        except OutcomeUnknown as unknown:
-            self.report.unknown.append(str(unknown))
-        except NotCreated as refused:
-            self._refused(row, refused)
-        except NotFound:
+        except SyncError as error:
+            self._failed(row, error)
+            return None
+        self.report.circuit.worked()
+        return made
+
+    def _failed(self, row: Unlinked, error: SyncError) -> None:
+        """Keep what went wrong, by its kind. Raises the error when a system does not answer at all any more."""
+        if isinstance(error, NotCreated):
+            self._refused(row, error)
+        elif isinstance(error, NotFound):
             with self.bridge.store.session() as session:
                 forget(session, self.bridge, Side(row.side), row.record_id)
-        except SyncError as error:
+        elif isinstance(error, OutcomeUnknown):
+            self.report.unknown.append(str(error))
+        else:
             with self.bridge.store.session() as session:
                 note_failure(session, self.bridge, error, **_ids(row))
             self.report.errors.append(str(error))
-        return None
+        self.report.circuit.failed(error)
 
     def _refused(self, row: Unlinked, refused: NotCreated) -> None:
         self._leave(row, "refused", refused.message)
