@@ -340,8 +340,8 @@ def test_every_call_is_asked_for_with_what_it_is() -> None:
     asked = []
 
     class Watching(Unlimited):
-        async def acquire(self, *, write: bool, creation: bool, priority: Priority) -> None:
-            asked.append((write, creation, priority))
+        async def acquire(self, *, write: bool, creation: bool, priority: Priority, reserved: bool = False) -> None:
+            asked.append((write, creation, priority, reserved))
 
     rig = Rig(answer(500), answer(), budget=Watching())
 
@@ -351,11 +351,34 @@ def test_every_call_is_asked_for_with_what_it_is() -> None:
 
     rig.run(work)
     assert asked == [
-        (True, False, Priority.LIVE),  # the login
-        (False, False, Priority.BACKFILL),
-        (False, False, Priority.BACKFILL),
-        (True, True, Priority.RETRY),
+        (True, False, Priority.LIVE, False),  # the login
+        (False, False, Priority.BACKFILL, False),
+        (False, False, Priority.BACKFILL, False),
+        (True, True, Priority.RETRY, True),
     ]
+
+
+def test_a_write_whose_place_was_reserved_goes_right_after_its_read() -> None:
+    sent: list[tuple[str, float]] = []
+
+    def at(request: httpx.Request) -> httpx.Response:
+        sent.append((request.method, rig.clock.seconds))
+        return answer()
+
+    rig = Rig(at)
+    rig.budget = Limiter(Limits(writes_per_minute=1), clock=rig.clock, ledger=None, lane="x")
+    rig.dialect.logins = 1
+
+    async def work(http: Http) -> None:
+        for _ in range(2):
+            await http.reserve(priority=Priority.RETRY)
+            await http.get("/things/1")
+            await http.send("PUT", "/things/1", {}, priority=Priority.RETRY)
+
+    rig.run(work)
+    assert [method for method, _ in sent] == ["GET", "PUT", "GET", "PUT"]
+    assert sent[1][1] == sent[0][1] == 0
+    assert sent[3][1] == sent[2][1] > 60
 
 
 def test_a_creation_beyond_the_limit_is_not_sent() -> None:

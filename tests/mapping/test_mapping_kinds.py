@@ -60,8 +60,8 @@ def test_a_name_the_list_lacks_is_refused_with_the_line_that_would_help(lens: Ma
     with pytest.raises(Unmapped) as caught:
         lens("").write("Qualified", None, context)
     assert str(caught.value) == (
-        "Nexudus has no text 'Qualified' for V; add it there, or to n.toml: fields.x.values a line like "
-        'Qualification = "Qualified"'
+        "Nexudus has no value 'Qualified' for V; add it there, or to n.toml: fields.x.values a line like "
+        'Qualification = ["Qualification", "Qualified"]'
     )
 
 
@@ -160,7 +160,7 @@ def test_a_stage_name_the_board_lacks_is_unmapped_and_says_which_line_to_add(len
         lens('type = "stage"').write("Tour done", None, nexudus)
     assert str(caught.value) == (
         "Nexudus has no stage 'Tour done' for V; add it there, or to n.toml: fields.x.values a line like "
-        '"Tour booked" = "Tour done"'
+        '"Tour booked" = ["Tour booked", "Tour done"]'
     )
 
 
@@ -168,7 +168,7 @@ def test_without_a_list_of_stages_none_can_be_read_or_written(lens: Making) -> N
     made = lens('type = "stage"')
     with pytest.raises(Unreadable):
         made.read(102, PLAIN)
-    with pytest.raises(Unmapped, match='a line like "…" = "Won"'):
+    with pytest.raises(Unmapped, match=r'a line like "…" = \["…", "Won"\]'):
         made.write("Won", None, PLAIN)
 
 

@@ -45,8 +45,8 @@ def test_stages_are_checked_with_the_lists_of_the_real_systems(paired: Pairing) 
         Side.CRM: Context(directories={"stage": Table((("n", "new"),))}),
     }
     detail = (
-        "Nexudus's 'Done' cannot cross: the CRM has no text 'Done' for stage; add it there, or to "
-        'c.toml: fields.x.values a line like new = "Done"'
+        "Nexudus's 'Done' cannot cross: the CRM has no value 'Done' for stage; add it there, or to "
+        'c.toml: fields.x.values a line like new = ["new", "Done"]'
     )
     assert [one for one in laws.check(mapping, contexts) if one.level != "ok"] == [
         Finding("warn", "x", "coverage", detail)

@@ -69,11 +69,11 @@ def test_leases_of_one_second_add_up_and_each_kind_is_counted_apart(memory: Stor
     assert +bucket.counts == Counter(calls=12, low_calls=11, writes=2, low_writes=1, creations=1)
 
 
-def test_a_lease_of_a_second_may_be_used_until_the_end_of_the_next(memory: Store, clock: StillClock) -> None:
+def test_a_lease_may_be_used_until_the_end_of_the_second_second_after_its_own(memory: Store, clock: StillClock) -> None:
     ledger = Ledger(memory)
     lease(ledger, clock, calls=1)
     (bucket,) = buckets(ledger, clock)
-    assert bucket.until == SECOND + 2
+    assert bucket.until == SECOND + 3
 
 
 def test_lanes_know_nothing_of_each_other(memory: Store, clock: StillClock) -> None:

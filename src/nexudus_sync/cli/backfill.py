@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import typer
+from sqlalchemy import update
+from sqlmodel import col
 
 from nexudus_sync.cli.desk import configured, each, load_settings, open_engine, run, waiting
 from nexudus_sync.cli.frame import Root, worst
@@ -22,6 +24,7 @@ from nexudus_sync.engine.estimate import Estimate, estimate
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import records
+from nexudus_sync.store.tables import Unlinked
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ async def backfill_one(bridge: Bridge, settings: Settings, wanted: Wanted) -> in
     if wanted.since is not None:
         with bridge.store.session() as session:
             records.connection_state(session, bridge.name, bridge.crm).create_since = wanted.since.isoformat()
+            left = (col(Unlinked.connection) == bridge.name, col(Unlinked.state) == "old")
+            session.execute(update(Unlinked).where(*left).values(state="waiting"))
     cycle = Cycle(bridge, Options(limit=wanted.limit))
 
     def done() -> int:

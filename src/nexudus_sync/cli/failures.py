@@ -102,7 +102,7 @@ def dismiss(root: Root, number: int) -> None:
         one = _get(session, number)
         one.state, one.next_attempt = "dismissed", None
         session.add(one)
-    say(f"Failure {number} is dismissed; it comes back if it happens again.")
+    say(f"Failure {number} is dismissed; it comes back if its reason becomes another one.")
 
 
 def _get(session: Session, number: int) -> Failure:

@@ -169,7 +169,7 @@ def failures_retry(
 @failures.command("dismiss")
 @guarded
 def failures_dismiss(ctx: typer.Context, failure: FailureId) -> None:
-    """Show a failure no more; it comes back if it happens again."""
+    """Show a failure no more; it comes back if its reason becomes another one."""
     from nexudus_sync.cli import failures as work
 
     work.dismiss(root_of(ctx), failure)

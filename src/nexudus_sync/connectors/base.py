@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from nexudus_sync.mapping.context import Context
@@ -78,8 +78,8 @@ class Stamp:
 class Row:
     """One line of a scan. `record` is what the list carries: partial unless `Traits.rows_are_whole`.
 
-    `hot`: the stamp was still "now" (by the server's clock) when it was read and names no own write, so a further edit could
-    hide behind the same stamp: the engine reads the record once more at the next poll.
+    `hot`: the stamp was still "now" (by the server's clock) when it was read and names no own write, so a further edit
+    could hide behind the same stamp: the engine reads the record once more at the next poll.
     """
 
     id: str
@@ -144,7 +144,8 @@ class Party:
 class Draft:
     """An opportunity to be created: `record` holds the mapped values as the lenses put them on an empty record.
 
-    `key` is the external key to leave on the new record where the system has a place for one: "<crm name>:<id of the other side>".
+    `key` is the external key to leave on the new record where the system has a place for one:
+    "<crm name>:<id of the other side>".
     """
 
     record: Record
@@ -159,9 +160,9 @@ class Draft:
 class Step:
     """One write call, as the journal keeps it: `payload` is JSON and holds all that `perform` needs.
 
-    `kind` is for people and for dispatch ("opportunity.create", "opportunity.update", "party.create", "lost-reason.create" …);
-    `keys` are the record's top-level keys the step delivers; `record_id` is the opportunity's id ("" before it exists);
-    `verify` asks for a read afterwards, because the server may change more than it was told to.
+    `kind` is for people and for dispatch ("opportunity.create", "opportunity.update", "party.create",
+    "lost-reason.create" …); `keys` are the record's top-level keys the step delivers; `record_id` is the opportunity's
+    id ("" before it exists); `verify` asks for a read afterwards, because the server may change more than it was told.
     """
 
     kind: str
@@ -173,9 +174,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a step did. `record` is the whole record as far as it is known now; `echoed` says that the reply itself carried it.
+    """What a step did. `record` is the whole record as far as it is known now.
 
-    `stamp` is the one the reply named, None where it named none (the engine then reads it at the next poll).
+    `echoed` says that the reply itself carried it. `stamp` is the one the reply named, None where it named none (the
+    engine then reads it at the next poll).
     """
 
     id: str
@@ -183,6 +185,34 @@ class Written:
     stamp: Stamp | None = None
     echoed: bool = False
     party: Party | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """One change of one value, as a system's own trail tells it.
+
+    `number` grows from entry to entry; `own` says that the sync's user did it; `old` and `new` are raw values.
+    """
+
+    number: int
+    record_id: str
+    key: str
+    old: Any
+    new: Any
+    own: bool
+    at: datetime
+
+
+@runtime_checkable
+class KeepsTrail(Protocol):
+    """What a connector offers besides, when its system tells who changed what."""
+
+    async def trail(self, since: datetime) -> list[Audited] | None:
+        """The changes of opportunities since a moment of the server's clock, oldest first.
+
+        None when it may not be read.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +321,13 @@ class Connector(Protocol):
         """The step that deletes the opportunity."""
         ...
 
+    async def reserve(self, priority: Priority = Priority.LIVE) -> None:
+        """Take the next write's place in the request budget, so that the read just before it stays fresh.
+
+        It is kept for two seconds; one that is not used costs nothing. A system without limits does nothing.
+        """
+        ...
+
     async def perform(self, step: Step, record: Record | None = None) -> Written:
         """Send one write. `record` is the whole record as known before it, None for creates.
 
@@ -302,7 +339,7 @@ class Connector(Protocol):
     async def find_created(self, step: Step, since: datetime) -> list[Record]:
         """Whole records created since `since` (our clock, less a margin for offsets) that could be what `step` created.
 
-        For a party step the list holds `{"id": …}` of the parties with that e-mail. Only a read; what is linked elsewhere is the
-        engine's to leave out.
+        For a party step the list holds `{"id": …}` of the parties with that e-mail. Only a read; what is linked
+        elsewhere is the engine's to leave out.
         """
         ...

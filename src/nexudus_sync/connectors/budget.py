@@ -7,7 +7,9 @@ every window is stretched by how much the latencies of late differ.
 import asyncio
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Protocol
 
 import structlog
@@ -49,11 +51,16 @@ class Limits(BaseModel):
 class Budget(Protocol):
     """What a client asks before every call."""
 
-    async def acquire(self, *, write: bool, creation: bool, priority: Priority) -> None:
+    async def acquire(self, *, write: bool, creation: bool, priority: Priority, reserved: bool = False) -> None:
         """Wait until one call may be made. `write`: not a GET; `creation`: it creates a customer.
 
-        Raises LimitReached when the day's customer creations are used up.
+        `reserved`: it uses a place that `reserve` took, if there is one for it. Raises LimitReached when the day's
+        customer creations are used up.
         """
+        ...
+
+    async def reserve(self, *, priority: Priority) -> None:
+        """Wait until a write that is no creation may be made, and keep its place for two seconds."""
         ...
 
     def pause(self, seconds: float) -> None:
@@ -76,10 +83,14 @@ class Unlimited:
         self._clock = clock or SystemClock()
         self._paused_until = float("-inf")
 
-    async def acquire(self, *, write: bool, creation: bool, priority: Priority) -> None:
+    async def acquire(self, *, write: bool, creation: bool, priority: Priority, reserved: bool = False) -> None:
         """Wait until no pause is in force."""
         while (seconds := self._paused_until - self._clock.monotonic()) > 0:
             await self._clock.sleep(max(seconds, _TICK))
+
+    async def reserve(self, *, priority: Priority) -> None:
+        """Wait until no pause is in force: there is no place to take."""
+        await self.acquire(write=True, creation=False, priority=priority)
 
     def pause(self, seconds: float) -> None:
         """Let no call be made for so long."""
@@ -98,6 +109,10 @@ class _Waiter:
     priority: Priority
     turn: int
     granted: asyncio.Future[None]
+    try_: Callable[[], Blocked | None]
+    """Takes what it waits for, or says until when there is no room."""
+    first: bool = False
+    """It has its place already, so it goes before the others."""
     told: bool = False
     """The log already says that it waits for long."""
 
@@ -124,24 +139,27 @@ class Limiter:
         self._next = self._wake_at = float("inf")
         self._alarm: asyncio.Task[None] | None = None
 
-    async def acquire(self, *, write: bool, creation: bool, priority: Priority) -> None:
-        """Wait until one call may be made.
+    async def acquire(self, *, write: bool, creation: bool, priority: Priority, reserved: bool = False) -> None:
+        """Wait until one call may be made; if `reserved`, from a place of `reserve` if one is kept for such a call.
 
         Raises LimitReached when the day's customer creations are used up, StoreError when the ledger cannot be used.
         """
-        self._turn += 1
-        granted = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(_kinds(write, creation, priority), priority, self._turn, granted)
-        self._waiters.append(waiter)
-        self._serve()
-        self._set_alarm()
-        try:
-            await granted
-        finally:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-            if not self._waiters and self._alarm is not None:
-                self._alarm.cancel()
+        kinds = _kinds(write, creation, priority)
+        place = self._spending.claim(kinds) if reserved else None
+        if place is None:
+            await self._wait(kinds, priority, partial(self._spending.spend, kinds))
+        else:
+            await self._wait(kinds, priority, partial(self._spending.use, place, kinds), first=True)
+
+    async def reserve(self, *, priority: Priority) -> None:
+        """Wait until a write that is no creation may be made, and keep its place for the next one.
+
+        So the write need not wait when it comes, but for others of the same second. A place that is not used within
+        two seconds lapses: nothing was spent, and the write waits as any other. A place taken at a low priority serves
+        a higher one too, but not the other way round. Raises StoreError when the ledger cannot be used.
+        """
+        kinds = _kinds(True, False, priority)
+        await self._wait(kinds, priority, partial(self._spending.keep, kinds))
 
     def pause(self, seconds: float) -> None:
         """Let no call be made for so long."""
@@ -155,6 +173,23 @@ class Limiter:
         """Give back what was leased and not used. Raises StoreError when the ledger cannot be used."""
         self._spending.close()
 
+    async def _wait(
+        self, kinds: tuple[str, ...], priority: Priority, try_: Callable[[], Blocked | None], *, first: bool = False
+    ) -> None:
+        self._turn += 1
+        waiter = _Waiter(kinds, priority, self._turn, asyncio.get_running_loop().create_future(), try_, first)
+        self._waiters.append(waiter)
+        try:
+            self._serve()
+            self._set_alarm()
+            await waiter.granted
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            if not self._waiters and self._alarm is not None:
+                self._alarm.cancel()
+                self._alarm = None  # it is not done yet, and the next to wait must not rely on it
+
     def _set_alarm(self) -> None:
         """See to it that waiters are served when the next of them may go."""
         if not self._waiters:
@@ -167,10 +202,16 @@ class Limiter:
         self._alarm = asyncio.get_running_loop().create_task(self._watch())
 
     async def _watch(self) -> None:
-        while self._waiters:
-            self._wake_at = self._next
-            await self._clock.sleep(max(self._wake_at - self._clock.monotonic(), _TICK))
-            self._serve()
+        try:
+            while self._waiters:
+                self._wake_at = self._next
+                await self._clock.sleep(max(self._wake_at - self._clock.monotonic(), _TICK))
+                self._serve()
+        except Exception as error:
+            # Nobody awaits this task: whoever waits must learn of it, or waits for ever.
+            for waiter in self._waiters:
+                if not waiter.granted.done():
+                    waiter.granted.set_exception(error)
 
     def _serve(self) -> None:
         """Let go every waiter that may, the first in rank first; `_next` is then when to look again."""
@@ -189,8 +230,8 @@ class Limiter:
             first.setdefault(waiter.kinds, waiter)
         return list(first.values())
 
-    def _rank(self, waiter: _Waiter) -> tuple[bool, Priority, int]:
-        return self._passed[waiter.priority] < _FLOOR, waiter.priority, waiter.turn
+    def _rank(self, waiter: _Waiter) -> tuple[bool, bool, Priority, int]:
+        return not waiter.first, self._passed[waiter.priority] < _FLOOR, waiter.priority, waiter.turn
 
     def _settle(self, waiter: _Waiter) -> bool:
         """Let the waiter go, or fail, if its time has come."""
@@ -198,9 +239,8 @@ class Limiter:
             self._waiters.remove(waiter)
             return True
         try:
-            blocked = self._spending.spend(waiter.kinds)
-        except Exception as error:
-            # The caller's to handle, whatever it is: raised here it would end the alarm, and the others wait for ever.
+            blocked = waiter.try_()
+        except Exception as error:  # the caller's own to handle; the others may have better luck
             waiter.granted.set_exception(error)
         else:
             if blocked is not None:

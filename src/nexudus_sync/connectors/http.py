@@ -207,6 +207,14 @@ class Http:
                 raise OutcomeUnknown(error.system, error.message) from None
         return answer
 
+    async def reserve(self, *, priority: Priority = Priority.LIVE) -> None:
+        """Wait for the next write's place in the budget, before the read it rests on.
+
+        The `send` that follows within two seconds (not a customer's creation) then does not wait, but for others of
+        the same second.
+        """
+        await self._budget.reserve(priority=priority)
+
     async def raw(
         self,
         method: str,
@@ -276,7 +284,12 @@ class Http:
         since: float | None = None
         unsaid = _UNSAID_WAIT
         while True:
-            await self._budget.acquire(write=call.method != "GET", creation=call.creation, priority=call.priority)
+            await self._budget.acquire(
+                write=call.method != "GET",
+                creation=call.creation,
+                priority=call.priority,
+                reserved=not call.repeatable,
+            )
             answer = await self._once(call, headers)
             wait = self._dialect.throttled(answer)
             if wait is None:

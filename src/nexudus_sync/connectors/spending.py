@@ -2,7 +2,12 @@
 
 Why no window is ever exceeded: calls are leased before they are made, leases are taken one at a time, and the one that
 takes the last call of some window sees every other call of it, for those were leased before. Of others' calls it knows
-the moment to within two seconds only, and takes the latest.
+the moment to within three seconds only, and takes the latest.
+
+A place kept for a write is leased as a call is and may be used for two seconds, so it is made within the three that
+others take its moment to be in. This process counts it in its long windows as if it were made now, for as long as it is
+kept. In a window of a second it would hold up the very read it is for: there it counts when it is made, and waits for
+that if need be.
 """
 
 from collections import Counter, deque
@@ -19,6 +24,8 @@ from nexudus_sync.store.ledger import LEASE_SECONDS, Counts, Ledger, Page, fine_
 _BLOCK = 10  # calls leased at a time
 _LATENCIES = 50
 _LEAST_STRETCH = 0.05
+PLACE_SECONDS = LEASE_SECONDS - 1
+"""How long a place is kept: so long lasts a lease, in whatever part of a second it was taken."""
 
 
 class Blocked(NamedTuple):
@@ -26,6 +33,17 @@ class Blocked(NamedTuple):
 
     until: float
     limit: str
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """Room kept for one call of these kinds, leased in `second` (epoch), until `until` (monotonic)."""
+
+    kinds: tuple[str, ...]
+    second: int
+    until: float
+    claimed: bool = False
+    """A call waits to be made from it."""
 
 
 @dataclass(slots=True)
@@ -51,6 +69,9 @@ class Spending:
         self._lease = _Lease()
         self._leased: dict[int, Counts] = {}
         """What this process leased, less what it gave back, by the second: the rest of the ledger is others'."""
+        self._places: list[Place] = []
+        self._lapsed: list[Place] = []
+        """Places that nobody used, to be given back in the ledger."""
 
     def observe(self, latency: float) -> None:
         """Take note of how many seconds a call took: windows are stretched by how much the last fifty differ."""
@@ -61,11 +82,60 @@ class Spending:
 
         Raises LimitReached when the day's customer creations are used up, StoreError when the ledger cannot be used.
         """
+        blocked = self._take(kinds)
+        if blocked is None:
+            self._made(kinds)
+        return blocked
+
+    def keep(self, kinds: tuple[str, ...]) -> Blocked | None:
+        """Keep a place for one call, or say until when there is no room for it. Raises as `spend` does."""
+        blocked = self._take(kinds, alone=True)
+        if blocked is None:
+            until = self._clock.monotonic() + PLACE_SECONDS
+            if self._ledger is not None:  # writing it down may have taken long
+                until = min(until, self._lease.ends)
+            place = Place(kinds, self._lease.second, until)
+            self._places.append(place)
+            for window in self._long(kinds):
+                window.keep(until)
+        return blocked
+
+    def claim(self, kinds: Collection[str]) -> Place | None:
+        """A place kept for such a call, now this caller's alone; None when there is none."""
+        self._let_lapse()
+        for place in self._places:
+            if not place.claimed and set(kinds) <= set(place.kinds):
+                place.claimed = True
+                return place
+        return None
+
+    def use(self, place: Place, kinds: Collection[str]) -> Blocked | None:
+        """Spend one call now from a place that was claimed, or as `spend` does once that has lapsed."""
+        self._let_lapse()
+        if place not in self._places:
+            return self.spend(kinds)
+        blocked = self._blocked(self._short(place.kinds), self._clock.monotonic())
+        if blocked is None:
+            self._drop(place)
+            # As what it was leased: a low place counts as low whoever uses it.
+            self._made(place.kinds)
+        return blocked
+
+    def close(self) -> None:
+        """Give back what was leased and not used. Raises StoreError when the ledger cannot be used."""
+        self._let_lapse(until=float("inf"))
+        if self._ledger is not None and (self._lapsed or self._lease.left.total() > 0):
+            with self._ledger.page(self._lane, self._clock) as page:
+                self._give_back(page)
+
+    def _take(self, kinds: Collection[str], *, alone: bool = False) -> Blocked | None:
+        """Take the room that one call needs, and no more than that if `alone`."""
+        self._let_lapse()
         now = self._clock.monotonic()
-        if not self._lease.covers(kinds, now):
-            blocked = self._blocked(kinds, now)
+        if alone or not self._lease.covers(kinds, now):
+            blocked = self._blocked(self._windows_of(kinds), now)
             if blocked is None and self._ledger is not None:
-                blocked = self._take_lease(self._ledger, kinds)
+                blocked = self._take_lease(self._ledger, kinds, alone)
                 now = self._clock.monotonic()
                 if blocked is None and not self._lease.covers(kinds, now):
                     blocked = Blocked(now, "")  # writing it down took longer than the lease lasts
@@ -73,27 +143,39 @@ class Spending:
                 return blocked
         if self._ledger is not None:
             self._lease.left.subtract(kinds)
-        for window in self._windows_of(kinds):
-            window.add(now)
         return None
 
-    def close(self) -> None:
-        """Give back what was leased and not used. Raises StoreError when the ledger cannot be used."""
-        if self._ledger is not None and self._lease.left.total() > 0:
-            with self._ledger.page(self._lane, self._clock) as page:
-                self._give_back(page)
+    def _made(self, kinds: Collection[str]) -> None:
+        now = self._clock.monotonic()
+        for window in self._windows_of(kinds):
+            window.add(now)
 
-    def _take_lease(self, ledger: Ledger, kinds: Collection[str]) -> Blocked | None:
+    def _let_lapse(self, until: float | None = None) -> None:
+        """Drop the places that were not used in time; they were never calls, so the ledger gets them back."""
+        moment = self._clock.monotonic() if until is None else until
+        for place in [place for place in self._places if place.until <= moment]:
+            self._drop(place)
+            if self._ledger is not None:
+                self._lapsed.append(place)
+
+    def _drop(self, place: Place) -> None:
+        self._places.remove(place)
+        for window in self._long(place.kinds):
+            window.release(place.until)
+
+    def _take_lease(self, ledger: Ledger, kinds: Collection[str], alone: bool) -> Blocked | None:
         """Lease calls if the budget as all processes use it has room."""
         with ledger.page(self._lane, self._clock) as page:
             size = self._give_back(page)
             now = page.monotonic
             self._learn(page)
-            blocked = self._blocked(kinds, now)
+            blocked = self._blocked(self._windows_of(kinds), now)
             if blocked is not None:
                 return blocked
             # Writes and creations are leased one by one: there are few, and a lost lease of a day's lasts a day.
-            bulk = [kind for kind in kinds if kind.endswith("calls")]
+            # Beside a place too: what is left of a lease may be spent at any moment, and so could meet it in a second.
+            one_by_one = alone or bool(self._places)
+            bulk = [kind for kind in kinds if kind.endswith("calls") and not one_by_one]
             size = min([size, *(window.room(now, self._stretch) for window in self._windows_of(bulk))])
             counts = Counter(kinds) + Counter(dict.fromkeys(bulk, size - 1))
             second = page.lease(counts)
@@ -106,9 +188,12 @@ class Spending:
     def _give_back(self, page: Page) -> int:
         """Give back what the last lease has left; how many calls to lease next, going by how many were used."""
         lease, self._lease = self._lease, _Lease()
-        page.give_back(lease.second, lease.left)
-        if lease.second in self._leased:
-            self._leased[lease.second].subtract(lease.left)
+        lapsed, self._lapsed = self._lapsed, []
+        unused = [(lease.second, lease.left), *((place.second, Counter(place.kinds)) for place in lapsed)]
+        for second, counts in unused:
+            page.give_back(second, counts)
+            if second in self._leased:
+                self._leased[second].subtract(counts)
         return min(_BLOCK, max(1, 2 * (lease.size - lease.left["calls"])))
 
     def _learn(self, page: Page) -> None:
@@ -127,10 +212,10 @@ class Spending:
             window.forget(since + to_monotonic)
             window.learn((at, counts[window.kind]) for at, counts in spent)
 
-    def _blocked(self, kinds: Collection[str], now: float) -> Blocked | None:
-        """Which window has no room, and until when; of several the last to get some."""
+    def _blocked(self, windows: list[Window], now: float) -> Blocked | None:
+        """Which of the windows has no room, and until when; of several the last to get some."""
         worst = Blocked(now, "")
-        for window in self._windows_of(kinds):
+        for window in windows:
             until = window.free_at(now, self._stretch)
             if until > now and window.kind == "creations":
                 at = self._clock.now() + timedelta(seconds=until - now)
@@ -149,3 +234,11 @@ class Spending:
 
     def _windows_of(self, kinds: Collection[str]) -> list[Window]:
         return [window for window in self._windows if window.kind in kinds]
+
+    def _short(self, kinds: Collection[str]) -> list[Window]:
+        """The windows in which a place counts when its call is made."""
+        return [window for window in self._windows_of(kinds) if window.seconds <= PLACE_SECONDS]
+
+    def _long(self, kinds: Collection[str]) -> list[Window]:
+        """The windows in which a place counts for as long as it is kept."""
+        return [window for window in self._windows_of(kinds) if window.seconds > PLACE_SECONDS]

@@ -23,14 +23,15 @@ class Window:
     """What was spent of one limit: by this process, call by call, and by others, as the ledger tells.
 
     Moments are seconds of a monotonic clock. Counts are never too low: calls are kept together in cells of up to a
-    thousandth of the window, and a cell counts whole until its last call has left. `stretch` is by how many seconds the
-    window is to be taken longer than it is.
+    thousandth of the window, and a cell counts whole until its last call has left. A place that is kept counts as a
+    call made now. `stretch` is by how many seconds the window is to be taken longer than it is.
     """
 
     def __init__(self, kind: str, seconds: int, limit: int, name: str) -> None:
         self.kind, self.seconds, self.limit, self.name = kind, seconds, limit, name
         self._own: deque[_Cell] = deque()
         self._others: list[tuple[float, int]] = []
+        self._kept: list[float] = []
 
     def add(self, at: float) -> None:
         """Count one call of this process, made at `at`; not earlier than the call before."""
@@ -40,6 +41,14 @@ class Window:
         else:
             self._own.append(_Cell(at, at, 1))
             self.forget(at - self.seconds - MOST_STRETCH)
+
+    def keep(self, until: float) -> None:
+        """Keep a place for a call of this process that is still to be made; `until` is when it will have lapsed."""
+        self._kept.append(until)
+
+    def release(self, until: float) -> None:
+        """The place kept until that moment is used, or not wanted any more."""
+        self._kept.remove(until)
 
     def forget(self, before: float) -> None:
         """Drop this process's own calls made before that moment."""
@@ -52,20 +61,22 @@ class Window:
 
     def room(self, now: float, stretch: float) -> int:
         """How many more calls may be made at `now`; below zero when others overspent."""
-        return self.limit - sum(count for _, count in self._within(now, stretch))
+        return self.limit - sum(count for _, count in self._leaving(now, stretch))
 
     def free_at(self, now: float, stretch: float) -> float:
         """The earliest moment at which there is room for one call more if none is made until then; `now` if at once."""
         over = 1 - self.room(now, stretch)
         moment = now
-        for at, count in sorted(self._within(now, stretch)) if over > 0 else ():
+        for leaves, count in sorted(self._leaving(now, stretch)) if over > 0 else ():
             over -= count
-            moment = at + self.seconds + stretch
+            moment = leaves
             if over <= 0:
                 break
         return moment
 
-    def _within(self, now: float, stretch: float) -> Iterator[tuple[float, int]]:
-        start = now - self.seconds - stretch
-        yield from ((cell.last, cell.count) for cell in self._own if cell.last > start)
-        yield from (cell for cell in self._others if cell[0] > start)
+    def _leaving(self, now: float, stretch: float) -> Iterator[tuple[float, int]]:
+        """What is in the window: when it will have left it, and how many."""
+        start, length = now - self.seconds - stretch, self.seconds + stretch
+        yield from ((cell.last + length, cell.count) for cell in self._own if cell.last > start)
+        yield from ((at + length, count) for at, count in self._others if at > start)
+        yield from ((until, 1) for until in self._kept)

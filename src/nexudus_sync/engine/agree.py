@@ -56,6 +56,8 @@ def confirm_write(
     if written.stamp is not None:
         _set_stamp(link, to, written.stamp.token)
     keep_history(session, bridge, link, to, outcomes)
+    names = {outcome.field.name for outcome in outcomes}
+    failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields=names)
     session.add(link)
 
 

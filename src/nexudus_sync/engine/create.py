@@ -147,8 +147,14 @@ async def _party(bridge: Bridge, report: Report, creation: Creation) -> Party:
     found = await connector.find_party(facts.email, scope)
     if found is not None:
         return found
-    if creation.to is Side.NEXUDUS and not bridge.rules.create_parties:
-        _no(bridge, creation, "customer", f"Nexudus has no customer with {facts.email} and create_parties is false")
+    if not bridge.rules.create_parties:
+        there = "customer" if creation.to is Side.NEXUDUS else "customer or lead"
+        _no(
+            bridge,
+            creation,
+            "customer",
+            f"{creation.to.word} has no {there} with {facts.email}; create_parties is false",
+        )
     name = facts.customer_name or facts.company_name or facts.email
     party = Party(facts.email, name, facts.company_name, scope.party)
     step = connector.party_step(party, scope)

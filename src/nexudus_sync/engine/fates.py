@@ -82,6 +82,7 @@ def _ask(bridge: Bridge, link: Link, plan: LinkPlan) -> None:
             link_id=link.id,
             reason=plan.reason,
         )
+        failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields={""})
         link.nexudus_recheck = link.crm_recheck = False
         session.add(link)
 

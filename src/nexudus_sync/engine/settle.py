@@ -240,11 +240,20 @@ class Settler:
     async def _apply(self, work: Work) -> None:
         for side in Side:
             await self._write_side(work, side)
+            if work.sights[side].presence is not Presence.HERE:
+                self._drop_rows(work)
+                await carry_out(self.bridge, self.report, work.link, work.sights)
+                return
         with self.bridge.store.session() as session:
             both = all(sight.real for sight in work.sights.values())
             record_outcomes(session, self.bridge, work.link, work.plan.outcomes, both_read=both, written=True)
             finish(session, self.bridge, work.link, work.sights, work.again, self.rows)
         self.report.settled += 1
+
+    def _drop_rows(self, work: Work) -> None:
+        for row_id in work.rows.values():
+            drop_row(self.bridge, row_id)
+        work.rows.clear()
 
     async def _write_side(self, work: Work, side: Side) -> None:
         """Write what travels to one side, merged again as long as the record moves under our hands."""
@@ -257,8 +266,11 @@ class Settler:
                 drop_row(bridge, work.rows.pop(side, None))
                 return
             touched = frozenset(key for key in {*before, *after} if before.get(key) != after.get(key))
+            await bridge.connector(side).reserve(self.priority)
             if not sights.fresh(bridge, side, work.sights[side], touched):
                 await self._read_again(work, side, touched)
+                if work.sights[side].presence is not Presence.HERE:
+                    return
                 continue
             try:
                 await self._steps(work, side, bridge.connector(side).update_steps(before, after))
@@ -271,14 +283,9 @@ class Settler:
     async def _read_again(self, work: Work, side: Side, touched: frozenset[str]) -> None:
         children = bool(touched & self.bridge.connector(side).traits.child_keys)
         before = work.sights[side]
-        sight = await sights.read(self.bridge, side, work.link, priority=self.priority, children=children, like=before)
-        if sight.presence is not Presence.HERE:
-            raise Unavailable(
-                self.bridge.connector(side).name,
-                "the record was deleted or moved meanwhile",
-                sights.id_of(work.link, side),
-            )
-        work.sights[side] = sight
+        work.sights[side] = await sights.read(
+            self.bridge, side, work.link, priority=self.priority, children=children, like=before
+        )
 
     async def _steps(self, work: Work, side: Side, steps: list[Step]) -> None:
         outcomes, bridge = work.plan.writes(side), self.bridge

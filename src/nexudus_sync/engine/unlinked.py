@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 
@@ -86,6 +87,7 @@ class Matcher:
         self.bridge, self.report, self.live = bridge, report, live
         self.limit, self.stopping, self.one_shot = limit, stopping, one_shot
         self.to_create: list[Unlinked] = []
+        self._backfilled_at: datetime | None = None
 
     def match(self) -> list[int]:
         """Pair what matches, ask about what is not clear, and note what is to be created. Returns the new links."""
@@ -93,6 +95,7 @@ class Matcher:
         with self.bridge.store.session() as session:
             state = session.get(ConnectionState, self.bridge.name)
             since = state.create_since if state else None
+            self._backfilled_at = state.backfilled_at if state else None
             done = self._barred(session)
             for key, row in waiting.rows.items():
                 if key in done or row.state not in TAKEN_UP:
@@ -203,7 +206,7 @@ class Matcher:
 
     async def _create(self, row: Unlinked) -> Created | None:
         try:
-            made = await create(self.bridge, self.report, row, live=self.live)
+            made = await create(self.bridge, self.report, row, live=self.live and self._is_new(row))
         except (AuthenticationFailed, RoleMissing):
             raise
         except SyncError as error:
@@ -211,6 +214,11 @@ class Matcher:
             return None
         self.report.circuit.worked()
         return made
+
+    def _is_new(self, row: Unlinked) -> bool:
+        """Did it come after the backfill? What that left is created under the backfill's rules, whenever that is."""
+        created = self.bridge.our_time(Side(row.side), row.created_at)
+        return self._backfilled_at is not None and created is not None and created > self._backfilled_at
 
     def _failed(self, row: Unlinked, error: SyncError) -> None:
         """Keep what went wrong, by its kind. Raises the error when a system does not answer at all any more."""

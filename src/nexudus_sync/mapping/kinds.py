@@ -77,8 +77,9 @@ class Kind(ABC):
         """The error for a name that the side's list lacks, with the line of the mapping file that would help."""
         names = directory.names() if directory else ()
         near = get_close_matches(name, names, n=1, cutoff=0) or ["…"]
-        remedy = f"add it there, or to {self.where}.values a line like {line(near[0], name)}"
-        return Unmapped(f"{self.system} has no {self.name} '{name}' for {self.path}; {remedy}")
+        remedy = f"add it there, or to {self.where}.values a line like {line(near[0], [near[0], name])}"
+        word = "value" if self.name == "text" else self.name
+        return Unmapped(f"{self.system} has no {word} '{name}' for {self.path}; {remedy}")
 
 
 def find(directory: Directory, name: str) -> object | None:

@@ -20,9 +20,9 @@ class Side(StrEnum):
         return "Nexudus" if self is Side.NEXUDUS else "the CRM"
 
 
-class Unreadable(Exception):  # noqa: N818 - a word of the merge's table, not a fault of the program
+class Unreadable(Exception):
     """What a record says is nothing the mapping can read; the text is one line that says what and what to do."""
 
 
-class Unmapped(Exception):  # noqa: N818
+class Unmapped(Exception):
     """A value that cannot be said on a side; the text is one line that says what and what to do."""

@@ -51,10 +51,12 @@ class Values:
         return next(filter(exists, names), names[0])
 
 
-def line(own: str, value: str) -> str:
+def line(own: str, value: str | list[str]) -> str:
     """A line of a value table, as it is to be written."""
     key = own if _BARE.fullmatch(own) else codec.dumps(own)
-    return f"{key} = {codec.dumps(value)}"
+    values = [value] if isinstance(value, str) else value
+    said = ", ".join(codec.dumps(one) for one in values)
+    return f"{key} = {said if isinstance(value, str) else f'[{said}]'}"
 
 
 @dataclass(frozen=True, slots=True)

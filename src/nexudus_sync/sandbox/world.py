@@ -4,15 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from nexudus_sync.sandbox.crms import CRMS
+from nexudus_sync.sandbox.erpnext import ERPNextDouble
 from nexudus_sync.sandbox.faults import Faults
 from nexudus_sync.sandbox.nexudus import NEXUDUS_WINDOWS, NexudusDouble, NexudusOptions
-from nexudus_sync.sandbox.overplane import OverplaneDouble, OverplaneOptions
+from nexudus_sync.sandbox.overplane import OverplaneDouble
 from nexudus_sync.sandbox.seed import Seeded, seed
 from nexudus_sync.sandbox.seed.places import SYNC_USER
 from nexudus_sync.sandbox.server import serve
 
 PASSWORD = "sandbox-password"  # noqa: S105  opens nothing but the sandbox
-TOKEN = "sk_test_sandbox"  # noqa: S105  opens nothing but the sandbox
 SPEED = 50
 """How many times the documented request budget the sandbox grants, so that an hour's backfill takes a minute."""
 
@@ -34,14 +35,10 @@ writes_per_minute = {writes_per_minute}
 writes_per_day = {writes_per_day}
 customer_creations_per_day = {creations}
 
-[crm.overplane]
-connector = "overplane"
-base_url = "{overplane}"
-token = "${{OVERPLANE_TOKEN}}"
-
+{crm_table}
 [[connection]]
 name = "london"
-crm = "overplane"
+crm = "{crm}"
 scope = {{ business_id = {business_id} }}
 company = "{company}"
 poll = "5s"
@@ -53,27 +50,44 @@ deletes = "ignore"
 class World:
     """A running sandbox. A context manager; `close` stops the servers.
 
-    `nexudus` and `overplane` are the doubles (people's edits go there), `nexudus_faults` and `overplane_faults` what
-    goes wrong on the way to them, `seeded` says what stands where. Nexudus listens on `port` and Overplane on the one
-    above, or where it is free (0). `counts` are `seed`'s: nexudus, crm, shared, seed.
+    `crm_name` says which CRM it has ("overplane" or "erpnext"). `nexudus`, and `overplane` or `erpnext`, are the
+    doubles (people's edits go there), `nexudus_faults` and `crm_faults` what goes wrong on the way to them, `seeded`
+    says what stands where. Nexudus listens on `port` and the CRM on the one above, or where it is free (0). `counts`
+    are `seed`'s: nexudus, crm, shared, seed.
     """
 
     def __init__(
-        self, clock: Callable[[], datetime] = lambda: datetime.now(UTC), *, port: int = 0, **counts: int
+        self,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        crm_name: str = "overplane",
+        port: int = 0,
+        **counts: int,
     ) -> None:
         windows = [replace(window, calls=window.calls * SPEED) for window in NEXUDUS_WINDOWS]
         self._creations = NexudusOptions().customer_creations_per_day * SPEED
         options = NexudusOptions(customer_creations_per_day=self._creations)
         self.nexudus = NexudusDouble(clock, seed=1, options=options, windows=windows)
-        self.overplane = OverplaneDouble(clock, seed=2, options=OverplaneOptions())
-        self.seeded: Seeded = seed(self.nexudus, self.overplane, **counts)
+        self.crm_name, self.crm = crm_name, CRMS[crm_name](clock)
+        self.seeded: Seeded = seed(self.nexudus, self.crm.double, **counts)
         self.nexudus.add_account(SYNC_USER, PASSWORD)
-        self.overplane.tokens[TOKEN] = SYNC_USER
-        self.nexudus_faults, self.overplane_faults = Faults(), Faults()
+        self.nexudus_faults, self.crm_faults = Faults(), Faults()
         self._servers = (
             serve(self.nexudus, self.nexudus_faults, port),
-            serve(self.overplane, self.overplane_faults, port and port + 1),
+            serve(self.crm.double, self.crm_faults, port and port + 1),
         )
+
+    @property
+    def overplane(self) -> OverplaneDouble:
+        """The CRM, where it is Overplane."""
+        assert isinstance(self.crm.double, OverplaneDouble)
+        return self.crm.double
+
+    @property
+    def erpnext(self) -> ERPNextDouble:
+        """The CRM, where it is ERPNext."""
+        assert isinstance(self.crm.double, ERPNextDouble)
+        return self.crm.double
 
     @property
     def nexudus_url(self) -> str:
@@ -81,9 +95,14 @@ class World:
         return self._servers[0].url
 
     @property
+    def crm_url(self) -> str:
+        """Where the CRM listens."""
+        return self._servers[1].url
+
+    @property
     def overplane_url(self) -> str:
         """Where Overplane listens."""
-        return self._servers[1].url
+        return self.crm_url
 
     def config_toml(self) -> str:
         """A complete configuration for London; its limits stay a tenth below what the sandbox grants."""
@@ -93,7 +112,8 @@ class World:
         )
         return _CONFIG.format(
             nexudus=self.nexudus_url,
-            overplane=self.overplane_url,
+            crm=self.crm_name,
+            crm_table=self.crm.table.format(url=self.crm_url),
             per_second=second,
             per_minute=minute,
             per_hour=hour,
@@ -105,10 +125,9 @@ class World:
             company=london.company,
         )
 
-    @staticmethod
-    def environment() -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """The environment variables that the configuration names."""
-        return {"NEXUDUS_USERNAME": SYNC_USER, "NEXUDUS_PASSWORD": PASSWORD, "OVERPLANE_TOKEN": TOKEN}
+        return {"NEXUDUS_USERNAME": SYNC_USER, "NEXUDUS_PASSWORD": PASSWORD, **self.crm.environment}
 
     def close(self) -> None:
         """Stop both servers; a second call does nothing."""

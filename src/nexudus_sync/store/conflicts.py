@@ -55,7 +55,8 @@ def close_conflicts(
 ) -> int:
     """Close the conflicts about a pair, open or resolved, on these fields (None: all).
 
-    `explained` False leaves those with a reason of their own, which no agreement of the two sides settles. Returns how many there were. A conflict is about the pair when it names either record.
+    `explained` False leaves those with a reason of their own, which no agreement of the two sides settles. Returns
+    how many there were. A conflict is about the pair when it names either record.
     """
     query = select(Conflict).where(
         col(Conflict.state) != "closed", concerning(Conflict, connection, nexudus_id, crm_id)

@@ -1,9 +1,9 @@
 """The request budget on disk: how many calls were leased under one login, so that every process keeps to one budget.
 
 A process leases calls before it makes them, and a lease is counted as spent from then on, whether it is used or not:
-a process that is killed gets nothing back early. A lease ends with the second after the one it was taken in, so a
-count of a second says to within two seconds when its calls were made. Older counts are kept by the minute, then by the
-hour.
+a process that is killed gets nothing back early. A lease may be used in the second it was taken in and in the next two,
+so a count of a second says to within three seconds when its calls were made. Older counts are kept by the minute, then
+by the hour.
 """
 
 from collections import Counter
@@ -17,8 +17,8 @@ from sqlmodel import Session, col, select
 from nexudus_sync.clock import Clock
 from nexudus_sync.store.tables import Spent
 
-LEASE_SECONDS = 2
-"""A lease may be used in the second it was taken in and in the next."""
+LEASE_SECONDS = 3
+"""How many a lease may be used in, the one it was taken in included: for two whole ones at least."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 # Counts by the minute must be out of every window of a minute, and so on: they would be too coarse for it.

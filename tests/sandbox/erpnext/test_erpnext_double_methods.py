@@ -151,3 +151,20 @@ def test_the_second_version_lists_further_messages_beside_the_error(client: Clie
     refused = client.send("POST", V2, {}).json()
     assert refused["errors"][0]["message"] == "Error: Value missing for Opportunity: Opportunity From"
     assert [told["message"] for told in refused["messages"]] == ["Error: Value missing for Opportunity: Party"]
+
+
+def test_rights_are_told_by_role_and_by_document(client: Client, admin: Client) -> None:
+    def may(user: Client, doctype: str, right: str, docname: str = "") -> bool:
+        query = {"doctype": doctype, "docname": docname, "perm_type": right}
+        return bool(user.get("/api/method/frappe.client.has_permission", **query)["message"]["has_permission"])
+
+    assert may(client, "Opportunity", "create")
+    assert not may(client, "UTM Source", "create")
+    assert may(admin, "UTM Source", "create")
+    assert may(client, "Lead", "write", "CRM-LEAD-2026-00001")
+    client.double.users["sync@example.com"].allowed = {"Lead": set()}
+    assert not may(client, "Lead", "write", "CRM-LEAD-2026-00001")
+
+
+def test_a_name_in_another_case_is_taken(admin: Client) -> None:
+    assert admin.send("POST", "/api/resource/Opportunity Lost Reason", {"lost_reason": "TOO EXPENSIVE"}).status == 409

@@ -9,6 +9,7 @@ import httpx
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors import currency
 from nexudus_sync.connectors.base import (
+    Audited,
     Check,
     Draft,
     Facts,
@@ -26,7 +27,7 @@ from nexudus_sync.connectors.base import (
 )
 from nexudus_sync.connectors.budget import Limiter, lane_of
 from nexudus_sync.connectors.http import Http
-from nexudus_sync.connectors.nexudus import check, listing, records, safety, steps
+from nexudus_sync.connectors.nexudus import check, listing, records, safety, steps, trail
 from nexudus_sync.connectors.nexudus.absence import Absence
 from nexudus_sync.connectors.nexudus.api import NexudusApi
 from nexudus_sync.connectors.nexudus.dialect import NexudusDialect
@@ -137,9 +138,11 @@ class NexudusConnector:
         zone = scope.time_zone
         if zone is None and business_id:
             zone = await self._directory.time_zone(business_id)
+        code = await self._currency(record, board)
         return Context(
             time_zone=zone,
-            digits=currency.digits(await self._currency(record, board)),
+            digits=currency.digits(code),
+            currency=code,
             directories={"stage": self._directory.stage_names(board), "user": self._directory.user_names()},
         )
 
@@ -189,9 +192,17 @@ class NexudusConnector:
         """The step that deletes a card."""
         return steps.delete(record_id)
 
+    async def reserve(self, priority: Priority = Priority.LIVE) -> None:
+        """Take the next write's place in the request budget. See `Connector.reserve`."""
+        await self._http.reserve(priority=priority)
+
     async def perform(self, step: Step, record: Record | None = None) -> Written:
         """Send one write. See `Connector.perform`."""
         return await self._writer.perform(step, record)
+
+    async def trail(self, since: datetime) -> list[Audited] | None:
+        """Who changed what since then; None without the role to read the audit trail."""
+        return await trail.read(self._api, self._settings.username, since)
 
     async def find_created(self, step: Step, since: datetime) -> list[Record]:
         """Whole records created since then with the step's external key, else for its customer under its name."""

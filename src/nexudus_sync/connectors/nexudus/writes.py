@@ -127,8 +127,8 @@ class Writer:
         if records.stamp(record, self._login).token != step.payload["stamp"]:
             raise Stale(self._system, "changed since it was read", step.record_id)
         body = {**record, **step.payload["changes"]}
-        if body.get("Status") is None:
-            # Some cards have none, which reads as in progress; sent back as it was read it is refused.
+        if not body.get("Status"):
+            # Some cards have none (null or 0), which reads as in progress; null sent back as it was read is refused.
             body["Status"] = steps.IN_PROGRESS
         said = await self._api.update_opportunity(body)
         return self._written(step.record_id, body, said)

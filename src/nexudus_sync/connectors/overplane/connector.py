@@ -28,12 +28,13 @@ from nexudus_sync.connectors.base import (
     Written,
 )
 from nexudus_sync.connectors.budget import Budget, Limiter, Limits, Unlimited, lane_of
+from nexudus_sync.connectors.cached import Cached
 from nexudus_sync.connectors.currency import digits
 from nexudus_sync.connectors.http import Http
 from nexudus_sync.connectors.overplane import checks, reading, steps
 from nexudus_sync.connectors.overplane.api import Api, Resource
 from nexudus_sync.connectors.overplane.dialect import OverplaneDialect
-from nexudus_sync.connectors.overplane.directories import Cached, Names, stages, users
+from nexudus_sync.connectors.overplane.directories import Names, stages, users
 from nexudus_sync.connectors.overplane.parties import Parties
 from nexudus_sync.connectors.overplane.settings import OverplaneSettings
 from nexudus_sync.connectors.overplane.sweep import Sweeper
@@ -173,6 +174,10 @@ class OverplaneConnector:
     def delete_step(self, record_id: str) -> Step:
         """Delete it for good."""
         return steps.delete(record_id)
+
+    async def reserve(self, priority: Priority = Priority.LIVE) -> None:
+        """Take the next write's place in the request budget. See `Connector.reserve`."""
+        await self._http.reserve(priority=priority)
 
     async def perform(self, step: Step, record: Record | None = None) -> Written:
         """Send one step."""

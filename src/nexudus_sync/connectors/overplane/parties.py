@@ -9,8 +9,8 @@ from functools import partial
 
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Party, Record
+from nexudus_sync.connectors.cached import Cached
 from nexudus_sync.connectors.overplane.api import Api, Resource
-from nexudus_sync.connectors.overplane.directories import Cached
 from nexudus_sync.connectors.overplane.moments import moment
 from nexudus_sync.connectors.overplane.sweep import Sweeper
 from nexudus_sync.errors import NotFound

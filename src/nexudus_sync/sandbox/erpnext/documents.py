@@ -100,7 +100,7 @@ class Document:
         self._order_rows()
         self.controller.validate(self)
         validation.check(self)
-        if self.site.tables[self.meta.name].rows.get(self.name) is not None:
+        if self.site.find(self.meta.name, self.name) is not None:
             raise errors.taken(self.meta, self.name)
         self._write()
         self.controller.after_insert(self)

@@ -79,6 +79,15 @@ def parse_json_or_name(sent: Any) -> list[str]:
     return list(parse_json(sent))
 
 
+def _has_permission(session: Session, form: Form) -> Any:
+    """Without a document the roles alone count."""
+    doctype, name = form["doctype"], form["docname"]
+    right: Any = str(form.get("perm_type") or "read").lower()
+    document = Document.load(session, doctype, name) if name else None
+    sees = document is None or session.user.sees(document.meta, document.values)
+    return {"has_permission": sees and session.user.may(right, doctype)}
+
+
 def _insert(session: Session, form: Form) -> Any:
     sent = parse_json(form["doc"])
     document = Document.new(session, sent["doctype"], sent)
@@ -139,6 +148,7 @@ FUNCTIONS: dict[str, Callable[[Session, Form], Any]] = {
     "frappe.client.get_count": _get_count,
     "frappe.client.get": _get,
     "frappe.client.get_value": _get_value,
+    "frappe.client.has_permission": _has_permission,
     "frappe.client.insert": _insert,
     "frappe.client.set_value": _set_value,
     "frappe.client.delete": _delete,

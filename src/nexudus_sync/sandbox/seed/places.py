@@ -1,11 +1,9 @@
-"""Where the opportunities live: Nexudus's locations, boards, stages and users; the CRM's stages, reasons and users."""
+"""Where the opportunities live: Nexudus's locations, boards, stages and users."""
 
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from nexudus_sync.sandbox.nexudus import NexudusDouble
-from nexudus_sync.sandbox.overplane import OverplaneDouble
-from nexudus_sync.sandbox.seed.words import REASONS
 
 SYNC_USER = "sync@example.com"
 STAGES = ("New lead", "Tour booked", "Proposal sent", "Negotiation", "Won", "Lost")
@@ -45,9 +43,8 @@ class Places:
     opportunity_types: tuple[int, ...]
 
 
-def add_places(nexudus: NexudusDouble, overplane: OverplaneDouble) -> Places:
-    """Furnish both doubles."""
-    _furnish_crm(overplane)
+def add_places(nexudus: NexudusDouble) -> Places:
+    """Furnish Nexudus."""
     directory = nexudus.directory
     london = _place(nexudus, 1001, "Example London", "GBP", "Europe/London", "Example Corp")
     madrid = _place(nexudus, 1002, "Example Madrid", "EUR", "Europe/Madrid", "Example Iberia")
@@ -74,15 +71,3 @@ def _place(nexudus: NexudusDouble, row_id: int, name: str, currency: str, zone: 
 def _add_stages(nexudus: NexudusDouble, board_id: int) -> None:
     for name in STAGES:
         nexudus.directory.add_stage(board_id, name, WinOpportunity=name == "Won", LoseOpportunity=name == "Lost")
-
-
-def _furnish_crm(overplane: OverplaneDouble) -> None:
-    for stage in (CRM_ONLY_STAGE, *STAGES):
-        overplane.add("sales-stage", "[seed]", stage_name=stage)
-    for reason in (*REASONS.values(), "Went silent"):
-        overplane.add("opportunity-lost-reason", "[seed]", lost_reason=reason)
-    for email, name in (*USERS, (SYNC_USER, "Nexudus Sync")):
-        first, _, last = name.partition(" ")
-        overplane.add("user", "[seed]", email=email, first_name=first, last_name=last, full_name=name)
-    overplane.add("opportunity-type", "[seed]", name="Sales")
-    overplane.add("campaign", "[seed]", campaign_name="spring-2025")

@@ -7,11 +7,13 @@ from datetime import UTC
 from itertools import count
 from typing import TypeVar
 
+from nexudus_sync.sandbox.erpnext import ERPNextDouble
 from nexudus_sync.sandbox.nexudus import NexudusDouble
 from nexudus_sync.sandbox.nexudus.enums import IN_PROGRESS
 from nexudus_sync.sandbox.overplane import OverplaneDouble
 from nexudus_sync.sandbox.seed.cards import CardPlanter
 from nexudus_sync.sandbox.seed.deals import Deal, Deals, blank_some, differ, filled
+from nexudus_sync.sandbox.seed.documents import DocumentPlanter
 from nexudus_sync.sandbox.seed.places import CRM_ONLY_STAGE, WELCOME, Place, Places, add_places
 from nexudus_sync.sandbox.seed.rows import RowPlanter
 
@@ -53,7 +55,7 @@ class _Shared:
 
 def seed(
     nexudus_double: NexudusDouble,
-    overplane_double: OverplaneDouble,
+    crm_double: OverplaneDouble | ERPNextDouble,
     /,
     *,
     nexudus: int = 300,
@@ -68,9 +70,10 @@ def seed(
     if shared > min(nexudus, crm):
         raise ValueError("more shared opportunities than a side has")
     rng = random.Random(seed)  # noqa: S311  made-up data, nothing secret
-    places = add_places(nexudus_double, overplane_double)
+    places = add_places(nexudus_double)
     deals = Deals(rng, nexudus_double.clock().astimezone(UTC).replace(microsecond=0))
-    cards, rows = CardPlanter(nexudus_double, places, rng), RowPlanter(overplane_double, rng)
+    cards, rows = CardPlanter(nexudus_double, places, rng), _crm_planter(crm_double, rng)
+    rows.furnish(places)
 
     pairs = [_pair(deals, number) for number in range(shared)]
     own_cards = _nexudus_quirks(_some(deals, rng, nexudus - shared))
@@ -93,6 +96,10 @@ def seed(
         by_kind["blank"],
         by_kind["different"],
     )
+
+
+def _crm_planter(crm: OverplaneDouble | ERPNextDouble, rng: random.Random) -> RowPlanter | DocumentPlanter:
+    return DocumentPlanter(crm, rng) if isinstance(crm, ERPNextDouble) else RowPlanter(crm, rng)
 
 
 def _pair(deals: Deals, number: int) -> _Shared:

@@ -8,15 +8,28 @@ from nexudus_sync.sandbox.overplane import OverplaneDouble
 from nexudus_sync.sandbox.overplane.shape import LOST_REASON_DETAIL, OPPORTUNITY
 from nexudus_sync.sandbox.seed import words
 from nexudus_sync.sandbox.seed.deals import Deal
-from nexudus_sync.sandbox.seed.places import Place
+from nexudus_sync.sandbox.seed.places import CRM_ONLY_STAGE, STAGES, SYNC_USER, USERS, Place, Places
 
 
 class RowPlanter:
     """Puts deals into Overplane, with leads, customers and lost reasons. Deals have to come oldest first."""
 
     def __init__(self, overplane: OverplaneDouble, rng: random.Random) -> None:
-        self._objects, self._rng = overplane.objects, rng
+        self._overplane, self._objects, self._rng = overplane, overplane.objects, rng
         self._parties: dict[str | None, tuple[str, str]] = {}
+
+    def furnish(self, places: Places) -> None:
+        """Add stages, lost reasons, users and the like."""
+        add = self._overplane.add
+        for stage in (CRM_ONLY_STAGE, *STAGES):
+            add("sales-stage", "[seed]", stage_name=stage)
+        for reason in (*words.REASONS.values(), "Went silent"):
+            add("opportunity-lost-reason", "[seed]", lost_reason=reason)
+        for email, name in (*USERS, (SYNC_USER, "Nexudus Sync")):
+            first, _, last = name.partition(" ")
+            add("user", "[seed]", email=email, first_name=first, last_name=last, full_name=name)
+        add("opportunity-type", "[seed]", name="Sales")
+        add("campaign", "[seed]", campaign_name="spring-2025")
 
     def plant(self, deal: Deal, place: Place, number: int) -> str:
         """Put the company's deal of that number in; gives its id."""
@@ -26,7 +39,7 @@ class RowPlanter:
             "party_name": party,
             "customer_name": deal.organisation or deal.person,
             "title": deal.title,
-            "status": self._status(deal),
+            "status": status_of(deal, self._rng),
             "expected_closing": deal.due.isoformat() if deal.due else None,
             "currency": place.currency,
             "opportunity_amount": deal.amount if deal.amount is not None else (0, None)[number % 2],
@@ -52,13 +65,6 @@ class RowPlanter:
             detail = {"opportunity_id": row_id, "lost_reason": reason}
             self._objects.plant(LOST_REASON_DETAIL, detail, created=deal.updated, updated=deal.updated)
 
-    def _status(self, deal: Deal) -> str:
-        if deal.status == WON:
-            return "Converted"
-        if deal.status == LOST:
-            return self._rng.choice(("Lost", "Lost", "Closed"))
-        return "Quotation" if deal.stage == "Proposal sent" else self._rng.choice(("Open", "Open", "Replied"))
-
     def _party(self, deal: Deal, number: int) -> tuple[str, str]:
         if deal.email not in self._parties:
             if number % 3:
@@ -72,3 +78,12 @@ class RowPlanter:
             row = self._objects.plant(kind.lower(), values, created=deal.created, updated=deal.created)
             self._parties[deal.email] = (kind, str(row["id"]))
         return self._parties[deal.email]
+
+
+def status_of(deal: Deal, rng: random.Random) -> str:
+    """One of the statuses that a salesperson may have left the deal in."""
+    if deal.status == WON:
+        return "Converted"
+    if deal.status == LOST:
+        return rng.choice(("Lost", "Lost", "Closed"))
+    return "Quotation" if deal.stage == "Proposal sent" else rng.choice(("Open", "Open", "Replied"))

@@ -1,0 +1,122 @@
+"""The calls of the Frappe REST API that the sync needs, thinly. Facts from frappe (api/v1.py, api/v2.py, client.py).
+
+    GET /api/resource/{DocType}?fields&filters&or_filters&order_by&limit_page_length    {"data": [...]}; 0 rows: all
+    GET, PUT, DELETE /api/resource/{DocType}/{name}                                      {"data": {...}}
+    POST /api/resource/{DocType}                                                         the site names it
+    POST /api/v2/document/{DocType}                                                      a `name` in the body counts
+    GET /api/method/{function}                                                           {"message": ...}
+
+Version 2 lists drop unknown fields without a word, so lists are read with version 1.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from nexudus_sync import codec
+from nexudus_sync.connectors.base import Priority, Record
+from nexudus_sync.connectors.http import Answer, Http
+from nexudus_sync.errors import OutcomeUnknown, Refused, RoleMissing, Unavailable
+
+Filter = tuple[str, str, Any]
+"""Field, operator, value. A moment is text in the site's zone; what is no moment matches everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a list is asked for. `limit` 0: all there are; `any_of` are filters of which one has to hold."""
+
+    fields: tuple[str, ...]
+    filters: tuple[Filter, ...] = ()
+    any_of: tuple[Filter, ...] = ()
+    order_by: str = "creation asc, name asc"
+    limit: int = 0
+
+
+class Api:
+    """All calls raise the `ConnectorError` tree."""
+
+    def __init__(self, http: Http, system: str) -> None:
+        self._http = http
+        self._system = system
+
+    async def rows(self, doctype: str, query: Query, priority: Priority = Priority.LIVE) -> list[Record]:
+        """The documents of a list, as far as the user gets to see them. Raises RoleMissing."""
+        params = {
+            "fields": codec.dumps(query.fields),
+            "order_by": query.order_by,
+            "limit_page_length": str(query.limit),
+        }
+        if query.filters:
+            params["filters"] = codec.dumps(query.filters)
+        if query.any_of:
+            params["or_filters"] = codec.dumps(query.any_of)
+        body = await self._http.get(_path(doctype), params, priority=priority)
+        rows = body.get("data") if isinstance(body, dict) else None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise Unavailable(self._system, f"the list of {doctype} was answered with something that is no list")
+        return rows
+
+    async def count(self, doctype: str, filters: tuple[Filter, ...] = (), priority: Priority = Priority.LIVE) -> int:
+        """How many documents there are that the user gets to see."""
+        params = {"doctype": doctype, "filters": codec.dumps(filters)}
+        counted = await self.call("frappe.client.get_count", params, priority)
+        if not isinstance(counted, int):
+            raise Unavailable(self._system, f"the number of {doctype} was answered with something that is no number")
+        return counted
+
+    async def one(self, doctype: str, name: str, priority: Priority = Priority.LIVE) -> Record:
+        """One document with its child tables. Raises NotFound, and Refused for one the user does not get to see."""
+        try:
+            body = await self._http.get(_path(doctype, name), priority=priority)
+        except RoleMissing as error:
+            # A lack of the role itself shows on the list; this one is a User Permission that hides the document.
+            problem = f"the user may not see it, a User Permission hides it perhaps ({error.message})"
+            raise Refused(self._system, problem, name) from error
+        document = body.get("data") if isinstance(body, dict) else None
+        if not isinstance(document, dict) or "name" not in document:
+            raise Unavailable(self._system, "answered without the document", name)
+        return document
+
+    async def call(
+        self, function: str, params: dict[str, str] | None = None, priority: Priority = Priority.LIVE
+    ) -> Any:
+        """What a function that only reads answers."""
+        body = await self._http.get(f"/api/method/{function}", params, priority=priority)
+        return body.get("message") if isinstance(body, dict) else None
+
+    async def may(self, right: str, doctype: str) -> bool:
+        """Does a role of the user grant the right ("read", "write", "create", "delete") on a DocType?"""
+        params = {"doctype": doctype, "docname": "", "perm_type": right}
+        told = await self.call("frappe.client.has_permission", params)
+        return isinstance(told, dict) and bool(told.get("has_permission"))
+
+    async def create(self, doctype: str, body: Record, *, creation: bool = False) -> Record:
+        """The new document, named by the site. `creation` counts it as a customer in the budget."""
+        return self._document(await self._http.send("POST", _path(doctype), body, creation=creation))
+
+    async def create_named(self, doctype: str, name: str, body: Record) -> Record:
+        """The new document under this name. Raises Duplicate when there is one already."""
+        return self._document(
+            await self._http.send("POST", f"/api/v2/document/{quote(doctype)}", {"name": name} | body)
+        )
+
+    async def update(self, doctype: str, name: str, body: Record) -> Record:
+        """The document after its save; a `modified` in the body is the lock. Raises Stale."""
+        return self._document(await self._http.send("PUT", _path(doctype, name), body), name)
+
+    async def delete(self, doctype: str, name: str) -> None:
+        """Delete it. Raises NotFound when it is gone already, Refused when others link to it."""
+        await self._http.send("DELETE", _path(doctype, name))
+
+    def _document(self, answer: Answer, name: str | None = None) -> Record:
+        body: Any = answer.json()
+        document = body.get("data") if isinstance(body, dict) else None
+        if not isinstance(document, dict) or "name" not in document:
+            raise OutcomeUnknown(self._system, f"{answer.method} was answered without the document", name)
+        return document
+
+
+def _path(doctype: str, name: str | None = None) -> str:
+    path = f"/api/resource/{quote(doctype)}"
+    return path if name is None else f"{path}/{quote(name, safe='')}"

@@ -1,0 +1,114 @@
+"""What `check` says of an ERPNext login and site, without writing anything."""
+
+from collections.abc import AsyncIterator
+
+from nexudus_sync.connectors.base import Check, Scope
+from nexudus_sync.connectors.erpnext import roles
+from nexudus_sync.connectors.erpnext.api import Api, Filter, Query
+from nexudus_sync.connectors.erpnext.directories import Directories
+from nexudus_sync.connectors.erpnext.settings import ERPNextSettings
+from nexudus_sync.connectors.erpnext.site import OPPORTUNITY, Site
+from nexudus_sync.errors import ConnectorError, NotFound
+
+_FAR = "9999-12-31 00:00:00.000000"
+_TOLERANCE = 60.0
+"""Seconds a server's clock may differ before a person should know."""
+
+
+async def lines(
+    api: Api, directories: Directories, site: Site, settings: ERPNextSettings, scope: Scope
+) -> AsyncIterator[Check]:
+    """Every finding about a site that the login works on."""
+    yield Check("login", "ok", f"logged in as {site.user}; stamps are in {site.zone.key}")
+    yield _fields(site)
+    yield _key(site, settings)
+    names = _names(directories, site, settings.create_missing)
+    for looking in (_filters(api), _company(api, settings, scope), _rights(api, scope), names):
+        try:
+            async for line in looking:
+                yield line
+        except ConnectorError as error:
+            yield Check("site", "fail", error.message, exit_code=error.exit_code)
+
+
+def clock(offset: float | None) -> Check:
+    """How far the server's clock is from ours, in seconds."""
+    if offset is None:
+        return Check("clock", "warn", "the server does not tell its time")
+    said = f"the server's clock is {offset:+.0f} s from ours; stamps are corrected by that"
+    return Check("clock", "ok" if abs(offset) <= _TOLERANCE else "warn", said)
+
+
+def _fields(site: Site) -> Check:
+    if site.own:
+        places = ", ".join(f"{own} is {key}" for key, own in site.own.items())
+        without = ", ".join(sorted(site.lacks))
+        return Check("fields", "warn", f"version 15: {places}; there is no {without}, which waits as a failure")
+    if site.lacks:
+        return Check("fields", "warn", f"opportunities have no {', '.join(sorted(site.lacks))}")
+    return Check("fields", "ok", "version 16: opportunities have all utm fields")
+
+
+def _key(site: Site, settings: ERPNextSettings) -> Check:
+    if site.key_field:
+        return Check("external key", "ok", f"{site.key_field} tells what a lost answer had created")
+    missing = settings.external_key_field or "a custom field"
+    advice = f"add {missing} (Data, unique, no copy) to Opportunity, so that a lost answer never leaves a doubt"
+    if settings.own_names:
+        return Check("external key", "ok", f"new opportunities are named NX-…; or {advice}")
+    return Check("external key", "warn", f"new opportunities are known again by what they say; {advice}")
+
+
+async def _filters(api: Api) -> AsyncIterator[Check]:
+    """A filter value that is no moment for the server matches everything."""
+    late: tuple[Filter, ...] = (("modified", ">=", _FAR),)
+    if await api.count(OPPORTUNITY, late):
+        yield Check("filters", "fail", "the filter for changes is not obeyed; changes cannot be found")
+    else:
+        yield Check("filters", "ok", "the filter for changes is obeyed")
+
+
+async def _company(api: Api, settings: ERPNextSettings, scope: Scope) -> AsyncIterator[Check]:
+    company = scope.company or settings.company
+    if company is None:
+        yield Check("company", "ok", "all opportunities take part; created ones carry the site's default company")
+        return
+    try:
+        await api.one("Company", company)
+    except NotFound:
+        known = ", ".join(f'"{row["name"]}"' for row in await api.rows("Company", Query(("name",))))
+        yield Check("company", "fail", f'ERPNext has no company "{company}" (it has {known})', exit_code=2)
+        return
+    listed = await api.count(OPPORTUNITY, (("company", "=", company),))
+    yield Check("company", "ok", f'"{company}" has {listed} opportunities')
+
+
+async def _rights(api: Api, scope: Scope) -> AsyncIterator[Check]:
+    """What the user's roles lack, with the role that has it."""
+    wanted = [(OPPORTUNITY, right) for right in ("read", "write", "create", "delete")]
+    wanted += [(scope.party, "read"), (scope.party, "create")]
+    refused = [(doctype, right) for doctype, right in wanted if not await api.may(right, doctype)]
+    for doctype, right in refused:
+        yield Check("roles", "fail", roles.lacking("the user", doctype, right))
+    if not refused:
+        yield Check("roles", "ok", f"opportunities and {scope.party.lower()}s can be read and written")
+    for kind in [kind for kind in ("Customer", "Contact", "Lead") if not await api.may("read", kind)]:
+        lacking = roles.lacking("the user", kind, "read")
+        yield Check("roles", "warn", f"{lacking}; nobody is found there by their e-mail")
+    if not await api.may("read", "Deleted Document"):
+        yield Check("deletions", "ok", "are found by the daily reconcile (only a System Manager may read their list)")
+
+
+async def _names(directories: Directories, site: Site, create_missing: bool) -> AsyncIterator[Check]:
+    """The lists that a value has to be in."""
+    for key, doctype in site.links.items():
+        names = await directories.read(doctype)
+        if names.takes_any:
+            lacking = roles.lacking("the user", doctype, "read")
+            yield Check(key, "warn", f"{lacking}; a value that is not there is refused with its whole record")
+        elif create_missing and not names.can_grow:
+            lacking = roles.lacking("the user", doctype, "create")
+            yield Check(key, "warn", f"{lacking}; until then a missing one waits as a failure")
+        else:
+            grows = "; a missing one is created" if names.can_grow else ""
+            yield Check(key, "ok", f"{len(names.names())} documents of {doctype}{grows}")

@@ -1,0 +1,163 @@
+"""Names that a field may hold: documents it can link to, and users by e-mail. Read once a process, and on a miss."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from nexudus_sync.clock import Clock
+from nexudus_sync.connectors.base import Record
+from nexudus_sync.connectors.cached import Cached
+from nexudus_sync.connectors.erpnext.api import Api, Query
+from nexudus_sync.connectors.erpnext.dialect import Duplicate
+from nexudus_sync.connectors.erpnext.records import text
+from nexudus_sync.connectors.erpnext.site import Site
+from nexudus_sync.errors import RoleMissing, Stale
+from nexudus_sync.mapping.context import Directory
+
+USER = "user"
+"""The lens type whose directory the users are."""
+_NAMED_BY = {
+    "Sales Stage": "stage_name",
+    "Opportunity Lost Reason": "lost_reason",
+    "Lead Source": "source_name",
+    "Campaign": "campaign_name",
+}
+"""The field that names a new document; the others are named by `name` itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One document: `raw` is its name, `name` what people call it, `others` what else it goes by."""
+
+    raw: str
+    name: str
+    others: tuple[str, ...] = ()
+    writable: bool = True
+
+
+class Names:
+    """A `Directory`, compared without regard to case as the site does. It remembers what it was asked for in vain.
+
+    `takes_any`: the list cannot be read; `can_grow`: a name it lacks is created when it is written.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = (), *, takes_any: bool = False, can_grow: bool = False) -> None:
+        self.missed: set[str] = set()
+        self.takes_any, self.can_grow = takes_any, can_grow
+        self._by_raw: dict[str, str] = {}
+        self._by_name: dict[str, str] = {}
+        self._names: list[str] = []
+        others: dict[str, set[str]] = {}
+        for entry in entries:
+            self.add(entry)
+            for word in filter(None, map(_fold, entry.others)):
+                others.setdefault(word, set()).add(entry.name)
+        self._others = {word: min(names) for word, names in others.items() if len(names) == 1}
+
+    def add(self, entry: Entry) -> None:
+        """One more."""
+        self._by_raw.setdefault(_fold(entry.raw), entry.name)
+        if entry.writable and self._by_name.setdefault(_fold(entry.name), entry.raw) == entry.raw:
+            self._names.append(entry.name)
+
+    def knows(self, raw: object) -> bool:
+        """Is there such a document?"""
+        return _fold(raw) in self._by_raw
+
+    def name(self, raw: object) -> str | None:
+        """The name a record's value stands for."""
+        word = _fold(raw)
+        found = self._by_raw.get(word) or self._others.get(word)
+        if found is None and word and not self.takes_any:
+            self.missed.add(word)
+        return found
+
+    def raw(self, name: str) -> object | None:
+        """What to write for a name, as the site spells it."""
+        found = self._by_name.get(_fold(name))
+        if found is not None or self.takes_any:
+            return found or name.strip()
+        self.missed.add(_fold(name))
+        return name.strip() if self.can_grow else None
+
+    def names(self) -> tuple[str, ...]:
+        """All names that can be written, in the site's order."""
+        return tuple(self._names)
+
+
+class Directories:
+    """The directories of one site, by record key; the users under the type's name.
+
+    `create_missing`: what a value needs and the site lacks is created, where the user's roles allow it.
+    """
+
+    def __init__(self, api: Api, system: str, clock: Clock, *, create_missing: bool) -> None:
+        self._api, self._system, self._clock = api, system, clock
+        self._create_missing = create_missing
+        self._users = Cached(self._read_users, clock)
+        self._links: dict[str, Cached[Names]] = {}
+
+    async def of(self, record: Record, site: Site) -> dict[str, Directory]:
+        """What the lenses of a record need, read again where something was looked for in vain."""
+        found: dict[str, Directory] = {USER: await self._current(self._users, record.get("opportunity_owner"))}
+        for key, doctype in site.links.items():
+            rows = record.get(key)
+            raws = [row.get("lost_reason") for row in rows] if isinstance(rows, list) else [rows]
+            names = await self._current(self._link(doctype), *raws)
+            if not names.takes_any:
+                found[key] = names
+        return found
+
+    async def ensure(self, doctype: str, name: str) -> None:
+        """Make sure that a document exists before something links to it. Raises Stale when it may not be created."""
+        names = await self._link(doctype).value()
+        if names.takes_any or names.knows(name) or not names.can_grow:
+            return
+        try:
+            created = await self._api.create(doctype, {_NAMED_BY.get(doctype, "name"): name})
+        except Duplicate:
+            return
+        except RoleMissing as error:
+            names.can_grow = False
+            raise Stale(self._system, error.message) from error
+        names.add(Entry(text(created, "name"), text(created, "name")))
+
+    def forget(self) -> None:
+        """A document that was known is gone: read the lists again."""
+        self._links.clear()
+
+    async def read(self, doctype: str) -> Names:
+        """The documents a field may link to, as they are now."""
+        try:
+            rows = await self._api.rows(doctype, Query(("name",)))
+        except RoleMissing:
+            return Names(takes_any=True)
+        can_grow = self._create_missing and await self._api.may("create", doctype)
+        return Names((Entry(str(row["name"]), str(row["name"])) for row in rows), can_grow=can_grow)
+
+    def _link(self, doctype: str) -> Cached[Names]:
+        return self._links.setdefault(doctype, Cached(partial(self.read, doctype), self._clock))
+
+    async def _read_users(self) -> Names:
+        """Users by e-mail; who is disabled is still recognised. A user's name is mostly, not always, their e-mail."""
+        try:
+            rows = await self._api.rows("User", Query(("name", "email", "full_name", "enabled")))
+        except RoleMissing:
+            return Names(takes_any=True)
+        return Names(
+            Entry(str(row["name"]), email, (text(row, "full_name"), email), writable=bool(row.get("enabled")))
+            for row in rows
+            if (email := text(row, "email").lower())
+        )
+
+    async def _current(self, cached: Cached[Names], *raws: object) -> Names:
+        """The names, read again where this record, or a lens since the last time, asked for one that is not there."""
+        names = await cached.value()
+        for raw in filter(None, raws):
+            names.name(raw)
+        misses, names.missed = names.missed, set()
+        return await cached.despite(misses) if misses else names
+
+
+def _fold(word: object) -> str:
+    return "" if word is None else str(word).strip().casefold()

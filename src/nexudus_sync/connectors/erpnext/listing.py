@@ -1,0 +1,108 @@
+"""Reading opportunities in the order of their changes, page by page.
+
+Without an order Frappe's pages overlap and skip, and offsets shift while people save. So each page begins behind the
+last row of the one before, by (`modified`, `name`). `modified` is given before a save is committed: a later poll reads
+back by the overlap.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from nexudus_sync.connectors.base import Page, Priority, Record, Scope
+from nexudus_sync.connectors.erpnext import records, stamps
+from nexudus_sync.connectors.erpnext.api import Api, Filter, Query
+from nexudus_sync.connectors.erpnext.site import OPPORTUNITY, Site
+from nexudus_sync.errors import Unavailable
+
+ATTEMPTS = 4
+_TRUST = timedelta(hours=1)
+"""How far the site's own stamps may be from the clock its `Date` header shows before a poll could miss one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lister:
+    """Lists the opportunities of one site. `now` gives its clock, `overlap` how far a poll reads back."""
+
+    api: Api
+    system: str
+    page_size: int
+    overlap: timedelta
+    now: Callable[[], datetime]
+
+    async def scan(self, site: Site, scope: Scope, cursor: str | None, priority: Priority) -> AsyncIterator[Page]:
+        """All of the scope, or what changed since the cursor, of whatever company."""
+        began, since = self.now(), _since(cursor)
+        if since is None:
+            async for page in self._everything(site, scope, began, priority):
+                yield page
+            return
+        low = stamps.bound(since - self.overlap, self.now() + _TRUST, site.zone)
+        newest: str | None = None
+        async for documents in self._walk(site, (("modified", ">=", low),), priority):
+            newest = documents[-1]["modified"] if documents else newest
+            yield Page([records.row(document, site, self.now()) for document in documents])
+        yield Page([], cursor=_cursor(newest, since, began, site))
+
+    async def _everything(self, site: Site, scope: Scope, began: datetime, priority: Priority) -> AsyncIterator[Page]:
+        """Every opportunity of the scope, again while their number changes under the listing."""
+        company: tuple[Filter, ...] = () if scope.company is None else (("company", "=", scope.company.strip()),)
+        newest: str | None = None
+        total, complete = 0, False
+        for _ in range(ATTEMPTS):
+            before = await self.api.count(OPPORTUNITY, company, priority)
+            names: set[str] = set()
+            async for documents in self._walk(site, company, priority):
+                names.update(str(document["name"]) for document in documents)
+                newest = documents[-1]["modified"] if documents else newest
+                yield Page([records.row(document, site, self.now()) for document in documents], total=before)
+            total = await self.api.count(OPPORTUNITY, company, priority)
+            complete = before == total == len(names)
+            if complete:
+                break
+        yield Page([], total=total, cursor=_cursor(newest, None, began, site), complete=complete)
+
+    async def _walk(self, site: Site, filters: tuple[Filter, ...], priority: Priority) -> AsyncIterator[list[Record]]:
+        """The pages of one listing. A row that is saved meanwhile moves to its end and is listed again."""
+        fields = (*records.FIELDS, *(name for name in site.listed if name not in records.FIELDS))
+        behind: tuple[Filter, ...] = ()
+        from_here: tuple[Filter, ...] = ()
+        while True:
+            query = Query(fields, filters + from_here, behind, "modified asc, name asc", self.page_size)
+            documents = await self.api.rows(OPPORTUNITY, query, priority)
+            yield documents
+            if len(documents) < self.page_size:
+                return
+            modified, name = self._place(documents[-1])
+            from_here = (("modified", ">=", modified),)
+            behind = (("modified", ">", modified), ("name", ">", name))
+
+    def _place(self, last: Record) -> tuple[str, str]:
+        """Where a page ended. A filter value that is no moment would match everything."""
+        modified = last.get("modified")
+        if stamps.earliest(modified, _ANY) is None:
+            raise Unavailable(self.system, f"lists {last.get('name')} with the stamp {modified!r}, which is no moment")
+        return str(modified), str(last["name"])
+
+
+_ANY = ZoneInfo("UTC")
+
+
+def _since(cursor: str | None) -> datetime | None:
+    """The moment a cursor says; None for a listing of everything."""
+    try:
+        found = datetime.fromisoformat(cursor or "")
+    except ValueError:
+        return None
+    return None if found.tzinfo is None else found
+
+
+def _cursor(newest: str | None, since: datetime | None, began: datetime, site: Site) -> str:
+    """Up to where all is known: the newest stamp that was listed, but never after the listing began.
+
+    After an hour without a change the clock moves it on, so that an old bulk edit is not listed for ever.
+    """
+    stamped = stamps.earliest(newest, site.zone) if newest else None
+    known = [began - _TRUST, *(at for at in (stamped, since) if at is not None)]
+    return min(max(known), began).isoformat()

@@ -1,0 +1,117 @@
+"""What an ERPNext opportunity says of itself; pure. Facts from erpnext (crm/doctype/opportunity)."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from nexudus_sync.connectors.base import Facts, Party, Record, Refusal, Row, Scope, Stamp
+from nexudus_sync.connectors.erpnext import stamps
+from nexudus_sync.connectors.erpnext.site import Site
+
+FIELDS = (
+    "name",
+    "creation",
+    "modified",
+    "modified_by",
+    "owner",
+    "company",
+    "opportunity_from",
+    "party_name",
+    "customer_name",
+    "contact_email",
+    "title",
+    "status",
+    "sales_stage",
+    "order_lost_reason",
+    "opportunity_amount",
+    "currency",
+    "probability",
+    "expected_closing",
+    "opportunity_owner",
+)
+"""What every listed opportunity carries beside `Site.listed`: what the shipped mapping names, and what matching needs.
+
+A rename of a linked document (a stage, a source) changes the opportunity without moving `modified`: only what is listed
+shows it.
+"""
+_STAMPS = frozenset({"modified", "modified_by"})
+_SHORT = frozenset({"title", "contact_email", "utm_source", "utm_medium", "utm_campaign", "utm_content"})
+SHORT_TEXT = 140
+"""Characters that a Data field holds."""
+
+
+def seen(document: Record, site: Site) -> Record:
+    """A document as the mapping file sees it, whatever the version: version 15's fields under their later names too."""
+    return document | {key: document.get(own) for key, own in site.own.items()}
+
+
+def stamp(record: Record, site: Site, now: datetime) -> Stamp:
+    """`modified`, to the microsecond: no two states share one. `now` is by the server's clock."""
+    raw = record.get("modified")
+    own = text(record, "modified_by").casefold() == site.user.casefold()
+    return Stamp(text(record, "modified"), stamps.moment(raw, site.zone, now), own)
+
+
+def row(document: Record, site: Site, now: datetime) -> Row:
+    """A line of a scan."""
+    record = seen(document, site)
+    return Row(str(record["name"]), stamp(record, site, now), record)
+
+
+def in_scope(record: Record, scope: Scope) -> bool:
+    """Does its company match, in any case as the site itself compares? A scope without a company takes all."""
+    return scope.company is None or text(record, "company").casefold() == scope.company.strip().casefold()
+
+
+def content(record: Record) -> Record:
+    """The record without its stamps: every save moves them, also one that changes nothing."""
+    return {key: value for key, value in record.items() if key not in _STAMPS}
+
+
+def facts(record: Record, site: Site, party: Party | None, now: datetime) -> Facts:
+    """What matching needs; `party` is the lead or customer it names, if that is known.
+
+    Names are given again after a deletion, so `creation` tells two records of one name apart.
+    """
+    email = (text(record, "contact_email") or (party.email if party else "")).lower() or None
+    name = text(record, "customer_name") or (party.name if party else "") or None
+    firm = party.company_name if party else None
+    kind = text(record, "opportunity_from") or "Lead"
+    whole = Party(email, name or email, firm, kind, text(record, "party_name")) if email else None
+    return Facts(
+        id=text(record, "name"),
+        identity=text(record, "creation"),
+        created_at=stamps.moment(record.get("creation"), site.zone, now),
+        email=email,
+        customer_name=name,
+        company_name=firm,
+        company=text(record, "company") or None,
+        currency=text(record, "currency").upper() or None,
+        external_key=text(record, site.key_field) or None if site.key_field else None,
+        party=whole,
+    )
+
+
+def refusals(before: Record | None, after: Record, site: Site) -> list[Refusal]:
+    """What the site would drop without a word, or refuse together with all the rest of the record."""
+    changed = {key for key, value in after.items() if value != (before or {}).get(key)}
+    return [*_without_place(changed & site.lacks), *_too_long(changed & _SHORT, after)]
+
+
+def _without_place(keys: Iterable[str]) -> Iterable[Refusal]:
+    for key in sorted(keys):
+        reason = f'this ERPNext has no {key} (version 16 has): say sync = "off" for it in the mapping file'
+        yield Refusal("no-such-field", reason, frozenset({key}))
+
+
+def _too_long(keys: Iterable[str], after: Record) -> Iterable[Refusal]:
+    for key in sorted(keys):
+        length = len(text(after, key))
+        if length > SHORT_TEXT:
+            reason = f"ERPNext holds {SHORT_TEXT} characters in {key}, this has {length}: shorten it in Nexudus"
+            yield Refusal("too-long", reason, frozenset({key}))
+
+
+def text(record: Record, key: str) -> str:
+    """A value as trimmed text; "" for a blank."""
+    value = record.get(key)
+    return "" if value is None else str(value).strip()
