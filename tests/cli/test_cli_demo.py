@@ -56,7 +56,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("stopped")
 def test_the_sandbox_prints_a_configuration_and_the_environment(house: House) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    ended = house.run("sandbox", "--nexudus", "3", "--crm", "2", "--shared", "1")
+    ended = house.run("sandbox", "--cards", "3", "--deals", "2", "--shared", "1")
     assert ended.code == 0
     text = ended.out.split("# the environment")
     assert tomllib.loads(text[0])["connection"][0]["name"] == "london"
@@ -68,7 +68,7 @@ def test_the_sandbox_prints_a_configuration_and_the_environment(house: House) ->
 @pytest.mark.usefixtures("stopped")
 def test_the_sandbox_writes_them_into_a_folder(house: House) -> None:
     folder = house.folder / "sandbox"
-    run = partial(house.run, "sandbox", "--nexudus", "3", "--crm", "2", "--shared", "1", "--write", str(folder))
+    run = partial(house.run, "sandbox", "--cards", "3", "--deals", "2", "--shared", "1", "--write", str(folder))
     assert run().code == 0
     assert tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
     assert "export OVERPLANE_TOKEN" in Path(folder / "env.sh").read_text(encoding="utf-8")
@@ -76,4 +76,4 @@ def test_the_sandbox_writes_them_into_a_folder(house: House) -> None:
 
 
 def test_a_sandbox_cannot_share_more_than_it_has(house: House) -> None:
-    assert house.run("sandbox", "--nexudus", "3", "--crm", "2", "--shared", "3").code == 2
+    assert house.run("sandbox", "--cards", "3", "--deals", "2", "--shared", "3").code == 2

@@ -4,6 +4,7 @@ Verbs import what they run when they run it, so that `--help` and shell completi
 """
 
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,14 @@ New here? [bold]nexudus-sync demo[/bold] shows all of it on made-up data and nee
 
 Exit codes: 0 done, 1 the run failed, 2 wrong usage, configuration, mapping or password, 3 a brake stopped a connection.
 """
+
+
+class CrmName(StrEnum):
+    """The CRMs that the sandbox has doubles of."""
+
+    OVERPLANE = "overplane"
+    ERPNEXT = "erpnext"
+
 
 app = typer.Typer(
     help=_HELP,
@@ -77,6 +86,7 @@ def demo(
         Path | None,
         typer.Option("--keep", metavar="DIR", help="Leave configuration and state in this new folder, to look around."),
     ] = None,
+    crm: Annotated[CrmName, typer.Option(help="Which CRM the made-up data is in.")] = CrmName.OVERPLANE,
 ) -> None:
     """Show it at work on made-up data; needs nothing.
 
@@ -85,7 +95,7 @@ def demo(
     """
     from nexudus_sync.cli import demo as work
 
-    end(work.demo(root_of(ctx), keep))
+    end(work.demo(root_of(ctx), keep, crm.value))
 
 
 @app.command(rich_help_panel=_START)
@@ -95,8 +105,9 @@ def sandbox(
     write: Annotated[
         Path | None, typer.Option("--write", metavar="DIR", help="Write config.toml and env.sh there; print nothing.")
     ] = None,
-    nexudus: Annotated[int, typer.Option(min=0, help="Opportunities in Nexudus.")] = 300,
-    crm: Annotated[int, typer.Option(min=0, help="Opportunities in the CRM.")] = 200,
+    crm: Annotated[CrmName, typer.Option(help="Which CRM stands beside Nexudus.")] = CrmName.OVERPLANE,
+    cards: Annotated[int, typer.Option(min=0, help="Opportunities in Nexudus.")] = 300,
+    deals: Annotated[int, typer.Option(min=0, help="Opportunities in the CRM.")] = 200,
     shared: Annotated[int, typer.Option(min=0, help="How many of them are the same on both sides.")] = 80,
     seed: Annotated[int, typer.Option(help="Another number makes other data.")] = 7,
     port: Annotated[
@@ -109,7 +120,7 @@ def sandbox(
     """
     from nexudus_sync.cli import sandbox as work
 
-    work.sandbox(write, port, work.Counts(nexudus, crm, shared, seed))
+    work.sandbox(write, port, work.Counts(cards, deals, shared, seed), crm.value)
 
 
 @app.command(rich_help_panel=_START)

@@ -29,10 +29,10 @@ from nexudus_sync.store.tables import Conflict, History
 _MARIA, _TOM = "maria.nunez@example.com", "tom.oreilly@example.com"
 
 
-def demo(root: Root, keep: Path | None) -> int:
+def demo(root: Root, keep: Path | None, crm: str) -> int:
     """Play it through. Returns the exit code. Raises ConfigError when the folder to keep it in exists."""
 
-    with _folder(keep) as folder, World(nexudus=120, crm=80, shared=32) as world:
+    with _folder(keep) as folder, World(crm_name=crm, nexudus=120, crm=80, shared=32) as world:
         (folder / "config.toml").write_text(world.config_toml(), encoding="utf-8")
         (folder / "env.sh").write_text(exports(world), encoding="utf-8")
         settings = config.load(folder / "config.toml", world.environment())
@@ -85,7 +85,7 @@ async def _acts(bridge: Bridge, settings: Settings, world: World) -> int:
     last = await _cycle(bridge)
     print_report(bridge, last)
     say()
-    calls = f"{len(world.nexudus.log):,} calls to Nexudus and {len(world.overplane.log):,} to Overplane"
+    calls = f"{len(world.nexudus.log):,} calls to Nexudus and {len(world.crm.double.log):,} to {world.crm.title}"
     say(f"All of this took {calls}, the sandbox's own estimate and checks included.")
     say("For your own data: nexudus-sync init")
     return code or int(last.written > 0)
@@ -104,7 +104,7 @@ class Edit:
 
 def _edit(world: World) -> list[Edit]:
     """What people do: each edit on a pair of its own, which says the same on both sides."""
-    nexudus, crm = world.nexudus, world.overplane
+    nexudus, crm = world.nexudus, world.crm.double
     free = [
         (card, row)
         for card, row in world.seeded.equal
@@ -123,10 +123,10 @@ def _edit(world: World) -> list[Edit]:
     told = (
         ("María", "Nexudus", 0, "adds “(two years)” to the title"),
         ("Tom", "Nexudus", 1, f"drags the card to {stage}"),
-        ("Tom", "Overplane", 2, "sets the amount to 18500.00"),
-        ("María", "Overplane", 3, "marks it lost: Price"),
+        ("Tom", world.crm.title, 2, "sets the amount to 18500.00"),
+        ("María", world.crm.title, 3, "marks it lost: Price"),
         ("María", "Nexudus", 4, "sets the amount to 9000.00"),
-        ("Tom", "Overplane", 4, "sets the same amount to 9900.00"),
+        ("Tom", world.crm.title, 4, "sets the same amount to 9900.00"),
     )
     return [Edit(who, where, titles[number], what, str(cards[number])) for who, where, number, what in told]
 

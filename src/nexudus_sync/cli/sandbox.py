@@ -23,16 +23,18 @@ class Counts:
     seed: int
 
 
-def sandbox(write: Path | None, port: int, counts: Counts) -> None:
+def sandbox(write: Path | None, port: int, counts: Counts, crm: str) -> None:
     """Run a sandbox until SIGTERM or Ctrl-C. Raises ConfigError for impossible counts and files that exist."""
     if counts.shared > min(counts.nexudus, counts.crm):
-        raise ConfigError("--shared", "is more than a side has", "lower it, or raise --nexudus and --crm")
+        raise ConfigError("--shared", "is more than a side has", "lower it, or raise --cards and --deals")
     if write is not None and (write / "config.toml").exists():
         raise ConfigError(str(write / "config.toml"), "is there already and stays as it is", "name another folder")
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with World(port=port, nexudus=counts.nexudus, crm=counts.crm, shared=counts.shared, seed=counts.seed) as world:
+        with World(
+            port=port, crm_name=crm, nexudus=counts.nexudus, crm=counts.crm, shared=counts.shared, seed=counts.seed
+        ) as world:
             if write is None:
                 _print(world)
             else:
@@ -55,7 +57,7 @@ def _print(world: World) -> None:
     typer.echo("# the environment")
     for line in exports(world).splitlines():
         typer.echo(line)
-    say(f"Nexudus is at {world.nexudus_url}, Overplane at {world.overplane_url}. Ctrl-C ends both.")
+    say(f"Nexudus is at {world.nexudus_url}, {world.crm.title} at {world.crm_url}. Ctrl-C ends both.")
 
 
 def _write(world: World, folder: Path) -> None:
@@ -63,6 +65,7 @@ def _write(world: World, folder: Path) -> None:
     (folder / "config.toml").write_text(world.config_toml(), encoding="utf-8")
     (folder / "env.sh").write_text(exports(world), encoding="utf-8")
     say(
-        f"Nexudus is at {world.nexudus_url}, Overplane at {world.overplane_url}. Ctrl-C ends both. In another terminal:"
+        f"Nexudus is at {world.nexudus_url}, {world.crm.title} at {world.crm_url}. Ctrl-C ends both. "
+        "In another terminal:"
     )
     say(f"  . {folder / 'env.sh'}; nexudus-sync --config {folder / 'config.toml'} plan")

@@ -215,6 +215,15 @@ class KeepsTrail(Protocol):
         ...
 
 
+@runtime_checkable
+class FollowsRenames(Protocol):
+    """What a connector offers besides, when a person can give a record another id."""
+
+    async def renamed(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> str | None:
+        """The id under which the record with that identity stands now; None when it stands under no other."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One line of `check`.

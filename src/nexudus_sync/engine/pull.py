@@ -61,12 +61,14 @@ async def pull(
         known = records.remembered(session, bridge.crm, bridge.name, side)
         state = session.get(ConnectionState, bridge.name)
     cursor = None if full or state is None else cursor_of(state, side)
-    seen, wanted, ids = Seen(side), set(keep), set[str]()
+    seen, ids = Seen(side), set[str]()
+    namesakes = {one.identity: one.link_id for one in known.values() if one.identity and one.link_id is not None}
+    before = _Before(known, namesakes, set(keep))
     lists_all = bridge.connector(side).traits.lists_everything
     at = bridge.clock.monotonic()
     async for page in bridge.connector(side).scan(bridge.scope(side), cursor, priority):
         for row in page.rows:
-            _sort(bridge, seen, row, known.get(row.id), wanted, at)
+            _sort(bridge, seen, Listed(row, at), before)
             ids.add(row.id)
         at = bridge.clock.monotonic()
         _finish(seen, page, can_be_complete=lists_all or cursor is None)
@@ -87,10 +89,22 @@ def _finish(seen: Seen, page: Page, *, can_be_complete: bool) -> None:
         seen.complete = page.complete and can_be_complete
 
 
-def _sort(bridge: Bridge, seen: Seen, row: Row, known: Remembered | None, wanted: set[str], at: float) -> None:
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What a listing is compared with: the remembered records, links by identity, and the ids whose rows are wanted."""
+
+    known: dict[str, Remembered]
+    namesakes: dict[str, int]
+    wanted: set[str]
+
+
+def _sort(bridge: Bridge, seen: Seen, listed: Listed, before: _Before) -> None:
     """Is this row news, and whose?"""
+    row = listed.row
+    known = before.known.get(row.id)
     if known is None or known.link_id is None:
         _sort_unlinked(bridge, seen, row, known)
+        _mark_namesake(bridge, seen, row, before.namesakes)
         return
     reused = bool(known.identity) and bridge.facts(seen.side, row.record).identity != known.identity
     if reused:
@@ -98,7 +112,14 @@ def _sort(bridge: Bridge, seen: Seen, row: Row, known: Remembered | None, wanted
         if known.state == "active":
             seen.absent.add(known.link_id)
     if known.state != "closed" and not reused:
-        _sort_linked(bridge, seen, Listed(row, at), known, known.link_id, wanted)
+        _sort_linked(bridge, seen, listed, known, known.link_id, before.wanted)
+
+
+def _mark_namesake(bridge: Bridge, seen: Seen, row: Row, namesakes: dict[str, int]) -> None:
+    """A record of the same identity under another id may be a linked one that was renamed: reading that will tell."""
+    link_id = namesakes.get(bridge.facts(seen.side, row.record).identity) if namesakes else None
+    if link_id is not None:
+        seen.moved.add(link_id)
 
 
 def _sort_linked(bridge: Bridge, seen: Seen, listed: Listed, known: Remembered, link_id: int, wanted: set[str]) -> None:

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from nexudus_sync.connectors.base import Priority, Record, Row, Stamp
+from nexudus_sync.connectors.base import FollowsRenames, Priority, Record, Row, Stamp
 from nexudus_sync.engine.bridge import FRESH, Bridge
 from nexudus_sync.errors import NotFound
 from nexudus_sync.mapping import Context, Mapping, Side
 from nexudus_sync.merge import UNSENT, View
 from nexudus_sync.plan import Presence
-from nexudus_sync.store.tables import Link
+from nexudus_sync.store import records
+from nexudus_sync.store.tables import Link, Unlinked
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,8 @@ async def read(
     try:
         record = await connector.fetch(id_of(link, side), row, priority, children=children)
     except NotFound:
+        if side is Side.CRM and await follow_rename(bridge, link, priority):
+            return await read(bridge, side, link, priority=priority)
         if await connector.absent(id_of(link, side), link.crm_identity if side is Side.CRM else "", priority):
             return Sight({}, Context(), read_at=began, presence=Presence.GONE)
         raise
@@ -130,6 +133,25 @@ async def read(
     context = await bridge.context(side, record)
     whole = children or not connector.traits.child_keys or (like is not None and like.whole)
     return Sight(record, context, connector.stamp(record), began, whole=whole, presence=presence)
+
+
+async def follow_rename(bridge: Bridge, link: Link, priority: Priority) -> bool:
+    """Was the CRM's record given another id, which no other link holds? Then the link follows it."""
+    connector = bridge.connector(Side.CRM)
+    if not isinstance(connector, FollowsRenames):
+        return False
+    name = await connector.renamed(link.crm_id, link.crm_identity, priority)
+    if name is None:
+        return False
+    with bridge.store.session() as session:
+        if records.link_by(session, bridge.crm, crm_id=name, crm_identity=link.crm_identity) is not None:
+            return False
+        link.crm_id = name
+        session.add(link)
+        left = session.get(Unlinked, (bridge.name, Side.CRM.value, name))
+        if left is not None:
+            session.delete(left)
+    return True
 
 
 def _with_children(bridge: Bridge, side: Side, record: Record, known: Record) -> Record:

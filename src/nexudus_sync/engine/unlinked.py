@@ -112,7 +112,7 @@ class Matcher:
         return paired
 
     def _barred(self, session: Session) -> set[tuple[Side, str]]:
-        """Records that wait for the outcome of a write, or for their next attempt."""
+        """Records that wait: for the outcome of a write, their next attempt, or a link that was perhaps renamed."""
         sent = select(Journal.nexudus_id, Journal.crm_id).where(
             col(Journal.state) == "sent", col(Journal.connection) == self.bridge.name
         )
@@ -121,8 +121,14 @@ class Matcher:
             col(Failure.state).in_(("open", "dismissed")),
             col(Failure.next_attempt) > self.bridge.clock.now(),
         )
+        renamed = (
+            select(Unlinked.side, Unlinked.record_id)
+            .join(Link, (col(Link.crm_identity) == col(Unlinked.identity)) & (col(Link.crm) == self.bridge.crm))
+            .where(col(Unlinked.connection) == self.bridge.name, col(Unlinked.identity) != "", col(Link.crm_recheck))
+        )
+        perhaps = {(Side(side), record_id) for side, record_id in session.exec(renamed)}
         pairs = [*session.exec(sent), *([] if self.one_shot else session.exec(later))]
-        return {(side, pair[index]) for pair in pairs for index, side in enumerate(Side)}
+        return perhaps | {(side, pair[index]) for pair in pairs for index, side in enumerate(Side)}
 
     def _pair(self, session: Session, row: Unlinked, partner: Unlinked) -> int:
         nexudus, crm = (row, partner) if row.side == Side.NEXUDUS else (partner, row)

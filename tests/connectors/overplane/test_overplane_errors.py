@@ -87,6 +87,19 @@ async def test_the_limits_of_the_configuration_are_kept(connect, server, clock):
     assert (clock.now() - started).total_seconds() >= 120
 
 
+async def test_a_write_goes_right_after_its_read_where_its_place_was_reserved(connect, server, clock):
+    crm = connect(limits={"writes_per_minute": 1})
+    row, started = server.add(OPPORTUNITY), clock.now()
+    for minute in range(2):
+        await crm.reserve()
+        read = clock.now()
+        assert (read - started).total_seconds() >= 60 * minute
+        before = await crm.fetch(row["id"])
+        (step,) = crm.update_steps(before, before | {"title": f"Desk {minute}"})
+        await crm.perform(step, before)
+        assert clock.now() == read
+
+
 @pytest.mark.parametrize("limits", [{"per_minute": 0}, {"per_fortnight": 1}])
 def test_a_limit_of_nothing_or_of_an_unknown_window_is_no_setting(connect, limits):
     with pytest.raises(ValidationError):
