@@ -97,9 +97,11 @@ def _again(session: Session, desk: Desk, failure: Failure) -> None:
 
 
 def dismiss(root: Root, number: int) -> None:
-    """Show a failure no more. Raises ConfigError when there is none of that id."""
+    """Show a failure no more. Raises ConfigError when there is none of that id, SyncError when it is solved."""
     with open_desk(root) as desk, desk.store.session() as session:
         one = _get(session, number)
+        if one.state == "solved":
+            raise SyncError(f"failure {number} is solved already")
         one.state, one.next_attempt = "dismissed", None
         session.add(one)
     say(f"Failure {number} is dismissed; it comes back if its reason becomes another one.")

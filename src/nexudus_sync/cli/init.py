@@ -53,7 +53,7 @@ class Answers:
 
 
 def init(root: Root, answers: Answers) -> None:
-    """Ask, then write. Raises ConfigError, before anything is written, for files that exist and answers that miss."""
+    """Ask, then write. Raises ConfigError, leaving nothing behind, for files that exist or answers of no use."""
     folder = root.config.parent
     _must_be_new(root.config)
     _must_be_new(folder / "mappings" / f"{HUB}.toml")
@@ -66,7 +66,12 @@ def init(root: Root, answers: Answers) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(content)
-    config.load(root.config, {}, secrets=False)
+    try:
+        config.load(root.config, {}, secrets=False)
+    except ConfigError:
+        for path in files:
+            path.unlink()
+        raise
     _tell(root.config, files, text)
 
 

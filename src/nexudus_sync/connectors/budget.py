@@ -1,7 +1,7 @@
 """The request budget: who may call next, and when, so that no limit of a system is ever exceeded.
 
 A server counts a call when it arrives, which is not when it was sent: two calls a second apart may arrive closer. So
-every window is stretched by how much the latencies of late differ.
+every window is stretched by twice what the latencies of late differ.
 """
 
 import asyncio

@@ -74,7 +74,7 @@ class Spending:
         """Places that nobody used, to be given back in the ledger."""
 
     def observe(self, latency: float) -> None:
-        """Take note of how many seconds a call took: windows are stretched by how much the last fifty differ."""
+        """Take note of how many seconds a call took: windows are stretched by twice what the last fifty differ."""
         self._latencies.append(latency)
 
     def spend(self, kinds: Collection[str]) -> Blocked | None:
@@ -230,7 +230,8 @@ class Spending:
     @property
     def _stretch(self) -> float:
         spread = max(self._latencies) - min(self._latencies) if self._latencies else 0.0
-        return min(max(spread, _LEAST_STRETCH), MOST_STRETCH)
+        # Twice the spread seen, for the first few calls seldom show all of it.
+        return min(max(2 * spread, _LEAST_STRETCH), MOST_STRETCH)
 
     def _windows_of(self, kinds: Collection[str]) -> list[Window]:
         return [window for window in self._windows if window.kind in kinds]

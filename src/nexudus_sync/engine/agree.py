@@ -43,15 +43,17 @@ def confirm_write(
     written: Written,
 ) -> None:
     """In the confirming transaction: both snapshots move for what was delivered, the history keeps what was there."""
-    outcomes = tuple(delivered)
+    outcomes, source = tuple(delivered), sights[to.other].record
     snapshot = sent_snapshot(outcomes, to, snapshot_of(link, to), sent, to)
     for outcome in outcomes:
         lens, context = outcome.field.lens(to), sights[to].context
         raw = lens.raw(written.record)
         if outcome.field.same(_read(outcome.field, to, raw, context), outcome.value):
             snapshot[lens.path.text] = raw
+        origin = outcome.field.lens(to.other).raw(source)
+        if not outcome.field.same(_read(outcome.field, to.other, origin, sights[to.other].context), outcome.value):
+            snapshot[lens.path.text] = dict(UNSENT)  # an undo: the other side has yet to be given it
     set_snapshot(link, to, snapshot)
-    source = sights[to.other].record
     set_snapshot(link, to.other, sent_snapshot(outcomes, to.other, snapshot_of(link, to.other), source, to))
     if written.stamp is not None:
         _set_stamp(link, to, written.stamp.token)

@@ -42,7 +42,7 @@ def judge(links: int, seen: dict[Side, Seen], names: dict[Side, str]) -> list[Ev
         where = ", ".join(f"{count} in {names[side]}" for side, count in absent.items() if count)
         found.append(Evidence("mass-delete", f"the records of {going} of {links} links are missing ({where})"))
     for side, one in seen.items():
-        changed = len(one.news - one.minor)
+        changed = len(one.news.keys() - one.minor)
         if links >= CROWD and changed * 2 > links:
             found.append(
                 Evidence("mass-change", f"{changed} of {links} linked records changed in {names[side]} at once")

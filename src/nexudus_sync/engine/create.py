@@ -86,7 +86,8 @@ async def create(bridge: Bridge, report: Report, unlinked: Unlinked, *, live: bo
     record = await connector.fetch(unlinked.record_id)
     if not connector.in_scope(record, bridge.scope(source)):
         raise NotFound(connector.name, "it left this connection's scope", unlinked.record_id)
-    creation = Creation(source, record, connector.facts(record), await bridge.context(source, record))
+    facts = await _with_company(bridge, source, record)
+    creation = Creation(source, record, facts, await bridge.context(source, record))
     await _prepare(bridge, creation)
     _refuse(bridge, creation, live=live)
     party = await _party(bridge, report, creation)
@@ -96,6 +97,18 @@ async def create(bridge: Bridge, report: Report, unlinked: Unlinked, *, live: bo
     pending = UNSENT in snapshot_of(link, source).values()
     sight = Sight(record, creation.context, connector.stamp(record), began, whole=True)
     return Created(link.id, pending, source, sight)
+
+
+async def _with_company(bridge: Bridge, side: Side, record: Record) -> Facts:
+    """The facts of a record; where it names its party by id, the company stands with the party and is looked up."""
+    connector = bridge.connector(side)
+    facts = connector.facts(record)
+    if facts.party is not None and facts.email and not facts.company_name:
+        party = await connector.find_party(facts.email, bridge.scope(side))
+        facts = connector.facts(record)  # which now knows what was read of parties
+        if party is not None and not facts.company_name:
+            facts = replace(facts, company_name=party.company_name)
+    return facts
 
 
 async def _prepare(bridge: Bridge, creation: Creation) -> None:

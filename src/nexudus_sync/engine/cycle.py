@@ -6,7 +6,7 @@ once, stages that act are not entered, and what is due meanwhile is polled in be
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
 
 from sqlalchemy import ColumnElement, or_, update
@@ -24,7 +24,7 @@ from nexudus_sync.engine.trail import find_overwritten
 from nexudus_sync.engine.unlinked import Matcher
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import failures, records
-from nexudus_sync.store.tables import ConnectionState, Failure, Link, Unlinked
+from nexudus_sync.store.tables import Conflict, ConnectionState, Failure, Link, Unlinked
 
 BRAKED = 3
 """The exit code of a cycle that a brake stopped."""
@@ -77,8 +77,7 @@ class Cycle:
         await self._work(forced)
         if self.options.reconcile and not bridge.dry:
             await find_overwritten(bridge)
-        for decision in undone:
-            decisions.conclude(bridge, decision)
+        decisions.conclude(bridge, undone, unsettled=forced)
         self._finish()
         return self.report
 
@@ -158,16 +157,20 @@ class Cycle:
         await matcher.create_all(self._created(settler), tick=self._tick)
         await self._settle_created(settler)
         for _ in range(ROUNDS):
-            if not self.report.unknown or self.options.stopping():
+            if not self.report.unknown or self._stopping():
                 break
             self.report.unknown.clear()
-            await self._again(settler)
+            await self._again(settler, forced)
 
-    async def _again(self, settler: Settler) -> None:
+    def _stopping(self) -> bool:
+        """Was the cycle asked to stop, or did a poll in between set a brake? Then nothing more is written."""
+        return self.report.brake is not None or self.options.stopping()
+
+    async def _again(self, settler: Settler, forced: decisions.Forced) -> None:
         """After lost answers: find out what became of them, and go on with what waited for that."""
         await recover(self.bridge, self.report)
         live, minor = self._dirty()
-        await settler.settle([*live, *minor])
+        await settler.settle([*live, *minor], forced)
         matcher = self._matcher()
         await settler.settle(matcher.match())
         await matcher.create_all(self._created(settler), tick=self._tick)
@@ -178,7 +181,7 @@ class Cycle:
         if priority is None:
             priority = Priority.BACKFILL if self.backfill else Priority.LIVE
         return Settler(
-            self.bridge, self.report, rows, live=not self.backfill, priority=priority, stopping=self.options.stopping
+            self.bridge, self.report, rows, live=not self.backfill, priority=priority, stopping=self._stopping
         )
 
     def _matcher(self) -> Matcher:
@@ -188,7 +191,7 @@ class Cycle:
             self.report,
             live=not self.backfill,
             limit=options.limit,
-            stopping=options.stopping,
+            stopping=self._stopping,
             one_shot=options.one_shot,
         )
 
@@ -219,15 +222,14 @@ class Cycle:
 
         Those marked, less those that wait for their next attempt; and those only the system moved.
         """
-        news = set().union(*(seen.news for seen in self.seen.values()))
-        minor = set().union(*(seen.minor for seen in self.seen.values())) - set().union(
-            *(seen.news - seen.minor for seen in self.seen.values())
-        )
+        sides = self.seen.values()
+        live = set().union(*(seen.news.keys() - seen.minor for seen in sides))
+        minor = set().union(*(seen.minor for seen in sides)) - live
         with self.bridge.store.read() as session:
             marked = or_(col(Link.nexudus_recheck), col(Link.crm_recheck))
             found = set(session.exec(select(Link.id).where(*self._mine(), marked)))
-            waiting = set() if self.options.one_shot else self._waiting(session)
-        ids = sorted(one for one in found if one is not None and (one not in waiting or one in news))
+            waiting = {} if self.options.one_shot else self._waiting(session)
+        ids = sorted(one for one in found if one is not None and not self._rests(one, waiting))
         return [one for one in ids if one not in minor], [one for one in ids if one in minor]
 
     def _mine(self) -> tuple[ColumnElement[bool], ...]:
@@ -237,21 +239,26 @@ class Cycle:
         mine = (col(Link.connection) == self.bridge.name) & (col(Link.state) == "active")
         return (or_(mine, col(Link.id).in_(claimed[:30000])), states)
 
-    def _waiting(self, session: Session) -> set[int | None]:
-        """Links with a failure whose next attempt is still to come."""
-        later = select(Link.id).join(
-            Failure,
-            (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id)),
+    def _rests(self, link_id: int, waiting: dict[int | None, datetime]) -> bool:
+        """Does it wait for its next attempt, and has nobody touched it since the last one?"""
+        failed = waiting.get(link_id)
+        if failed is None:
+            return False
+        touched = [seen.news.get(link_id) for seen in self.seen.values()]
+        return not any(moment is not None and moment > failed for moment in touched)
+
+    def _waiting(self, session: Session) -> dict[int | None, datetime]:
+        """Links with a failure whose next attempt is still to come, and when it failed last."""
+        same = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
+        later = select(Link.id, Failure.last_at).join(Failure, same)
+        found = session.exec(
+            later.where(
+                col(Failure.connection) == self.bridge.name,
+                col(Failure.state).in_(("open", "dismissed")),
+                col(Failure.next_attempt) > self.bridge.clock.now(),
+            ).order_by(col(Failure.last_at))
         )
-        return set(
-            session.exec(
-                later.where(
-                    col(Failure.connection) == self.bridge.name,
-                    col(Failure.state).in_(("open", "dismissed")),
-                    col(Failure.next_attempt) > self.bridge.clock.now(),
-                )
-            )
-        )
+        return dict(iter(found))
 
     def _mark_more(self) -> None:
         """Mark what no listing shows: resolved conflicts, due attempts, child rows and whole reads in rotation.
@@ -293,7 +300,9 @@ class Cycle:
             return set()
         if self.options.reconcile:
             return self._all(session)
-        query = select(Link.id).where(*self._active(), col(Link.is_lost), col(Link.crm_recheck).is_(False))
+        asked = select(Conflict.link_id).where(col(Conflict.state) == "open", col(Conflict.link_id).is_not(None))
+        free = (col(Link.is_lost), col(Link.crm_recheck).is_(False), col(Link.id).not_in(asked))
+        query = select(Link.id).where(*self._active(), *free)
         oldest = query.order_by(col(Link.crm_children_at), col(Link.id)).limit(self.bridge.rules.children_per_cycle)
         return {one for one in session.exec(oldest) if one is not None}
 

@@ -1,5 +1,6 @@
 """What people asked for at the command line, carried out at the start of the next cycle."""
 
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,31 +46,51 @@ async def carry_out(bridge: Bridge, report: Report) -> tuple[Forced, list[Decisi
 def _bring_back(bridge: Bridge, forced: Forced) -> None:
     """What our write took away unseen and a person wants back; the other answer leaves things as they are."""
     with bridge.store.session() as session:
-        query = select(Conflict).where(
-            col(Conflict.connection) == bridge.name,
-            col(Conflict.state) == "resolved",
-            col(Conflict.reason).startswith(OVERWRITTEN),
-        )
-        for conflict in session.exec(query):
-            conflict.state, conflict.closed_at = "closed", bridge.clock.now()
+        for conflict in _answered(session, bridge):
             if conflict.take == Side.NEXUDUS and conflict.link_id is not None:
                 forced.setdefault(conflict.link_id, {})[conflict.field] = hear(conflict.field, conflict.nexudus)
                 mark(session, Side.NEXUDUS, [conflict.link_id])
                 mark(session, Side.CRM, [conflict.link_id])
-            session.add(conflict)
 
 
-def conclude(bridge: Bridge, decision: Decision) -> None:
-    """Close an undo after its link was settled: brought back, or the reason why not."""
+def _answered(session: Session, bridge: Bridge) -> Sequence[Conflict]:
+    """The resolved conflicts about what our write took away unseen."""
+    query = select(Conflict).where(
+        col(Conflict.connection) == bridge.name,
+        col(Conflict.state) == "resolved",
+        col(Conflict.reason).startswith(OVERWRITTEN),
+    )
+    return session.exec(query).all()
+
+
+def conclude(bridge: Bridge, undone: Iterable[Decision], unsettled: Collection[int]) -> None:
+    """Close what was to be brought back; a link that could not be settled now is tried again by the next cycle."""
+    for decision in undone:
+        _conclude(bridge, decision, unsettled)
+    with bridge.store.session() as session:
+        for conflict in _answered(session, bridge):
+            if conflict.link_id not in unsettled:
+                conflict.state, conflict.closed_at = "closed", bridge.clock.now()
+                session.add(conflict)
+
+
+def _conclude(bridge: Bridge, decision: Decision, unsettled: Collection[int]) -> None:
+    """Close an undo: brought back, or the reason why not."""
     with bridge.store.read() as session:
         entry = session.get_one(History, decision.args["history_id"])
+        link = records.link_by(session, bridge.crm, nexudus_id=entry.nexudus_id, crm_id=entry.crm_id)
         waiting = select(Failure.reason).where(
             col(Failure.state) == "open",
+            col(Failure.kind) != "unavailable",
             col(Failure.nexudus_id) == entry.nexudus_id,
             col(Failure.crm_id) == entry.crm_id,
             col(Failure.field).in_((entry.field, "")),
         )
         reason = session.exec(waiting).first()
+    if link is None or link.state != "active":
+        reason = "the records are not linked any more"
+    elif reason is None and link.id in unsettled:
+        return
     done(bridge, decision, "brought back" if reason is None else f"refused: {reason}")
 
 
@@ -133,7 +154,8 @@ def _ignore(bridge: Bridge, side: Side, record_id: str) -> str:
 async def _undo(bridge: Bridge, decision: Decision, forced: Forced) -> bool:
     """Prepare to bring a value back.
 
-    Refused when it moved on since, unless forced. Returns whether it is to be done.
+    Refused when it moved on since, unless forced; left to the connection that has the link now. Returns whether it is
+    to be done.
     """
     with bridge.store.read() as session:
         entry = session.get(History, decision.args["history_id"])
@@ -141,6 +163,11 @@ async def _undo(bridge: Bridge, decision: Decision, forced: Forced) -> bool:
         link = records.link_by(session, bridge.crm, **ids) if entry else None
     if entry is None or link is None or link.state != "active" or link.id is None:
         done(bridge, decision, "refused: the records are not linked any more")
+        return False
+    if link.connection != bridge.name:
+        with bridge.store.session() as session:
+            decision.connection = link.connection
+            session.add(decision)
         return False
     moved = await _moved_on(bridge, link, entry)
     if moved is not None and not decision.args.get("force"):
@@ -154,7 +181,7 @@ async def _undo(bridge: Bridge, decision: Decision, forced: Forced) -> bool:
 
 
 async def _moved_on(bridge: Bridge, link: Link, entry: History) -> Any:
-    """What the field says now, if that is not what the sync wrote."""
+    """What the field says now, if that is neither what the sync wrote nor the old value already."""
     mapped = bridge.mapping.find(entry.field)
     if mapped is None:
         return None
@@ -162,7 +189,7 @@ async def _moved_on(bridge: Bridge, link: Link, entry: History) -> Any:
         sight = await sights.read(bridge, side, link)
         try:
             now = mapped.get(side, sight.record, sight.context)
-            if not mapped.same(now, hear(entry.field, entry.new)):
+            if not any(mapped.same(now, hear(entry.field, value)) for value in (entry.new, entry.old)):
                 return say(now)
         except (Unreadable, ValidationError):
             return mapped.lens(side).raw(sight.record)

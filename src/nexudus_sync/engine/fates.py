@@ -5,6 +5,7 @@ Closed, deleted under the rules, asked about, or moved to another connection.
 
 from collections.abc import Mapping
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from nexudus_sync.connectors.base import Written
@@ -104,6 +105,14 @@ def _answered(bridge: Bridge, link: Link, plan: LinkPlan) -> LinkPlan:
     return LinkPlan(Fate.DELETE, plan.side, f"{plan.reason}; the deletion was taken")
 
 
+def hand_over(session: Session, link: Link, connection: str) -> None:
+    """Give a link to another connection, with the conflicts about it; what failed there shows itself anew."""
+    failures.solve_failures(session, link.connection, link.nexudus_id, link.crm_id)
+    about = (col(Conflict.connection) == link.connection, col(Conflict.link_id) == link.id)
+    session.execute(update(Conflict).where(*about, col(Conflict.state) != "closed").values(connection=connection))
+    link.connection = connection
+
+
 def move(bridge: Bridge, report: Report, link: Link, card: Sight) -> None:
     """Give a link to the connection whose scope holds the card now, or let it sleep."""
     home = next(
@@ -113,7 +122,7 @@ def move(bridge: Bridge, report: Report, link: Link, card: Sight) -> None:
         if home is None:
             link.state = "sleeping"
         else:
-            link.connection = home.name
+            hand_over(session, link, home.name)
             link.nexudus_recheck = link.crm_recheck = True
         session.add(link)
     report.moved += 1

@@ -6,6 +6,7 @@ crash cannot lose it. The rows themselves live for one cycle only.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import update
@@ -34,7 +35,7 @@ class Seen:
     side: Side
     rows: dict[str, Listed] = field(default_factory=dict)
     moved: set[int] = field(default_factory=set)
-    news: set[int] = field(default_factory=set)
+    news: dict[int, datetime | None] = field(default_factory=dict)
     minor: set[int] = field(default_factory=set)
     learnt: dict[int, str] = field(default_factory=dict)
     fresh: dict[str, Row] = field(default_factory=dict)
@@ -130,7 +131,7 @@ def _sort_linked(bridge: Bridge, seen: Seen, listed: Listed, known: Remembered, 
         return
     news = known.stamp != "" and _moved(bridge, seen.side, row, known)
     if news:
-        seen.news.add(link_id)
+        seen.news[link_id] = bridge.our_time(seen.side, row.stamp.at)
         if row.minor and known.digest in {"", bridge.digest(seen.side, row.record)}:
             seen.minor.add(link_id)
     elif not known.digest:

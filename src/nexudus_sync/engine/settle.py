@@ -5,7 +5,7 @@ again from what both sides then say.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from nexudus_sync.connectors.base import Priority, Step, Written
 from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_fields, note_effects, note_stamps
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.fates import carry_out
+from nexudus_sync.engine.fates import carry_out, hand_over
 from nexudus_sync.engine.outcomes import intent_fields, note_failure, policy_for, record_outcomes, standing_for
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Listed, Sight
@@ -49,6 +49,7 @@ class Work:
     rows: dict[Side, int] = field(default_factory=dict)
     again: set[Side] = field(default_factory=set)
     """Sides on which something else than what was sent showed up: they are read once more in the next cycle."""
+    settled: bool = False
 
 
 class Settler:
@@ -76,24 +77,25 @@ class Settler:
     async def settle(
         self,
         link_ids: Iterable[int],
-        forced: Mapping[int, Mapping[str, Value]] | None = None,
+        forced: MutableMapping[int, dict[str, Value]] | None = None,
         *,
         tick: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Settle these links, a chunk at a time; one that fails becomes a failure and does not stop the others.
 
-        `tick` runs between chunks, which are then small, so that long work can do what is due.
+        `forced`: values that a link's both sides shall have; taken out when the link is settled. `tick` runs between
+        chunks, which are then small, so that long work can do what is due.
         """
         ids, size = list(link_ids), self.bridge.rules.chunk if tick is None else SMALL_CHUNK
         for start in range(0, len(ids), size):
             if self.stopping():
                 self.report.finished = False
                 return
-            await self._chunk(ids[start : start + size], forced or {})
+            await self._chunk(ids[start : start + size], {} if forced is None else forced)
             if tick is not None:
                 await tick()
 
-    async def _chunk(self, ids: list[int], forced: Mapping[int, Mapping[str, Value]]) -> None:
+    async def _chunk(self, ids: list[int], forced: MutableMapping[int, dict[str, Value]]) -> None:
         gate = asyncio.Semaphore(READERS)
         seen = await asyncio.gather(*(self._see(link, gate) for link in self._load(ids)))
         works = [work for work in seen if work is not None]
@@ -106,6 +108,8 @@ class Settler:
                 merging.append(work)
         await self._merge(merging)
         for work in works:
+            if work.settled:
+                forced.pop(work.link.id or 0, None)
             for side in Side:
                 self.rows[side].pop(sights.id_of(work.link, side), None)
 
@@ -140,7 +144,10 @@ class Settler:
                 if not await self._guarded(link, again):
                     return None
         if found[Side.NEXUDUS].presence is Presence.HERE and link.state in {"active", "sleeping"}:
-            link.connection, link.state = self.bridge.name, "active"
+            link.state = "active"
+            if link.connection != self.bridge.name:
+                with self.bridge.store.session() as session:
+                    hand_over(session, link, self.bridge.name)
         with self.bridge.store.read() as session:
             return Work(link, found, policy_for(session, self.bridge, link), standing)
 
@@ -217,7 +224,7 @@ class Settler:
         record_outcomes(session, bridge, link, work.plan.outcomes, both_read=both, written=False)
         if not work.plan.after:
             finish(session, bridge, link, work.sights, work.again, self.rows)
-            self.report.settled += 1
+            self._settled(work)
             return
         session.add(link)
         for side in work.plan.after:
@@ -244,10 +251,17 @@ class Settler:
                 self._drop_rows(work)
                 await carry_out(self.bridge, self.report, work.link, work.sights)
                 return
+        # The look before the CRM's write may have turned a value round: Nexudus had its turn, the next cycle writes it.
+        turned = Side.NEXUDUS in work.plan.after
+        work.again |= set(Side) if turned else set()
         with self.bridge.store.session() as session:
             both = all(sight.real for sight in work.sights.values())
-            record_outcomes(session, self.bridge, work.link, work.plan.outcomes, both_read=both, written=True)
+            record_outcomes(session, self.bridge, work.link, work.plan.outcomes, both_read=both, written=not turned)
             finish(session, self.bridge, work.link, work.sights, work.again, self.rows)
+        self._settled(work)
+
+    def _settled(self, work: Work) -> None:
+        work.settled = True
         self.report.settled += 1
 
     def _drop_rows(self, work: Work) -> None:

@@ -197,7 +197,7 @@ class Matcher:
 
         `done` hears of each new link; `tick` runs before each create, so that a long backfill can do what is due.
         """
-        for row in sorted(self.to_create if rows is None else rows, key=_oldest_first):
+        for row in sorted(self.to_create if rows is None else rows, key=oldest_first):
             if tick is not None:
                 await tick()
             if self.stopping():
@@ -287,7 +287,8 @@ def pair(session: Session, bridge: Bridge, nexudus_id: str, crm_id: str, crm_ide
     return link
 
 
-def _oldest_first(row: Unlinked) -> tuple[str, str]:
+def oldest_first(row: Unlinked) -> tuple[str, str]:
+    """The order in which counterparts are created."""
     return (row.created_at.isoformat() if row.created_at else "", row.record_id)
 
 
