@@ -1,9 +1,9 @@
-"""Scale: 5,000 linked opportunities. What does an idle cycle cost, in processor time, memory and calls?
+"""Scale: what does an idle cycle over 5,000 links cost, in processor time, memory and calls?
 
     python benchmarks/scale.py [--links 5000]
 
-Three processes: the sandbox on loopback, a real backfill, and a fresh process that runs idle cycles and measures itself.
-Prints one line of figures per cycle and fails when a cycle takes 2 s of processor time or the process 150 MB.
+Three processes: the sandbox on loopback, a real backfill, and a fresh one that runs idle cycles and measures itself.
+Prints one line of figures per cycle; fails when one takes 2 s of processor time or the process 150 MB.
 """
 
 import argparse
@@ -61,7 +61,9 @@ def work(folder: str, environment: dict[str, str], cycles: int, pipe: Connection
     pipe.send(None)
 
 
-def phase(context: multiprocessing.context.SpawnContext, folder: str, environment: dict[str, str], cycles: int) -> list[tuple[object, ...]]:
+def phase(
+    context: multiprocessing.context.SpawnContext, folder: str, environment: dict[str, str], cycles: int
+) -> list[tuple[object, ...]]:
     """Run cycles in a process of their own."""
     here, there = context.Pipe()
     process = context.Process(target=work, args=(folder, environment, cycles, there))

@@ -96,6 +96,13 @@ def test_a_failure_is_dismissed(house: House) -> None:
     assert house.run("failures", "dismiss", "7").code == 2
 
 
+def test_a_solved_failure_is_not_dismissed_and_will_be_seen_again(house: House) -> None:
+    house.keep(failure(state="solved"))
+    ended = house.run("failures", "dismiss", "1")
+    assert (ended.code, "is solved already" in ended.err) == (1, True)
+    assert [one.state for one in house.rows(Failure)] == ["solved"]
+
+
 def test_failures_are_shown_with_their_reason(house: House) -> None:
     house.keep(failure(), failure(field="", next_attempt=None))
     out = house.run("failures", "list").out

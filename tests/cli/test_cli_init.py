@@ -49,6 +49,13 @@ def test_it_asks_for_what_the_options_leave_open(empty: House) -> None:
     assert 'base_url = "https://api.overplane.dev"' in text
 
 
+def test_an_answer_of_no_use_leaves_nothing_behind(empty: House) -> None:
+    ended = empty.run("init", *ANSWERS, "--crm-url", "not an address")
+    assert (ended.code, "base_url" in ended.err) == (2, True)
+    assert not empty.config.exists()
+    assert not [*empty.config.parent.glob("mappings/*")]
+
+
 def test_a_board_may_stand_for_the_location(empty: House) -> None:
     assert empty.run("init", "--name", "x", "--board", "501", *ANSWERS[4:], *URL).code == 0
     assert "board_id = 501" in empty.config.read_text(encoding="utf-8")

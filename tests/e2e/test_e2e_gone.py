@@ -177,6 +177,20 @@ async def test_a_card_that_moves_to_another_connections_scope_takes_its_link_alo
     assert link_of(office, pair).state == "active"
 
 
+@pytest.mark.parametrize("first", ["london", "madrid"])
+async def test_a_card_that_moves_to_another_connection_takes_its_conflict_along(offices: Offices, first: str) -> None:
+    office = await two_connections(offices)
+    pair = office.free.pop()
+    office.cards.edit(pair[0], ANA, Value=111)
+    office.deals.edit(pair[1], BEN, opportunity_amount=222)
+    await office.sync()
+    move(office, pair[0], office.world.seeded.places.madrid.board_id)
+    for name in (first, "madrid", "london", "madrid"):
+        await office.sync(name)
+    shown = office.rows(Conflict, nexudus_id=str(pair[0]), field="opportunity_amount")
+    assert [(one.connection, one.state) for one in shown] == [("madrid", "open")]
+
+
 async def test_a_card_that_moves_out_of_every_scope_sleeps_and_wakes_when_it_returns(offices: Offices) -> None:
     office = await at_rest(offices)
     pair, places = office.free.pop(), office.world.seeded.places
@@ -227,6 +241,26 @@ async def test_a_mass_deletion_sets_a_brake_and_nothing_is_written_until_a_perso
     assert (report.exit_code, report.deleted) == (0, 11)
     assert len(office.cards.records()) == cards - 11
     assert [row.state for row in office.rows(Brake)] == ["gone"]
+
+
+async def test_a_brake_that_a_poll_sets_in_the_middle_of_a_backfill_ends_its_writes(offices: Offices) -> None:
+    office = offices(nexudus=34, crm=24, shared=20)
+    alone = len(office.cards.records()) - 20
+    counted: list[Counted] = []
+
+    def committed() -> None:
+        if not counted and len(office.links()) > 22:
+            for deal in office.world.seeded.equal[:12]:
+                office.deals.delete(deal[1], BEN)
+            office.clock.turn(3600)
+            counted.append(Counted(office))
+
+    async with office.process() as engine:
+        office.store.after_commit = committed
+        report = await office.cycle(engine)
+    assert (report.exit_code, report.brake, report.finished) == (BRAKED, "mass-delete", False)
+    assert len(counted[0].writes()) <= 1  # the one that was under way
+    assert sum(report.created.values()) < alone
 
 
 async def test_a_release_is_good_for_one_cycle(offices: Offices) -> None:
@@ -311,6 +345,22 @@ async def test_reconcile_reads_whole_records_in_rotation_and_finds_what_no_listi
         bridge.rules = replace(bridge.rules, reconcile_days=1)
         await office.cycle(engine, reconcile=True)
     assert office.deals.record(pair[1])["utm_content"] == "Without a stamp"
+
+
+async def test_the_rotation_comes_round_to_every_link(offices: Offices) -> None:
+    office = offices(nexudus=12, crm=12, shared=10)
+    await office.quiet()
+    links = office.links()
+    forged = [int(card) for card in links]
+    for card in forged:
+        forge(office, card, UtmContent="Without a stamp")
+    rounds = 3
+    async with office.process() as engine:
+        (bridge,) = engine.bridges
+        bridge.rules = replace(bridge.rules, reconcile_days=rounds)
+        for _ in range(rounds):
+            await office.cycle(engine, reconcile=True)
+    assert {office.deals.record(deal)["utm_content"] for deal in links.values()} == {"Without a stamp"}
 
 
 async def test_a_changed_crm_record_is_found_without_a_stamp_since_rows_are_whole(office: Office, pair: Pair) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from e2e_office import ANA, BEN, CARDS, Counted, Office
+from e2e_office import ANA, BEN, CARDS, DEALS, Counted, Office
 
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Conflict, Decision, Failure, History, Link, Unlinked
@@ -131,6 +131,26 @@ async def test_undo_brings_the_old_value_back_on_both_sides(office: Office, pair
     await office.sync()
     assert titles(office, pair) == (old, old)
     await office.sync()
+    assert titles(office, pair) == (old, old)
+    assert office.rows(Decision)[-1].outcome == "brought back"
+
+
+@pytest.mark.parametrize("kind", ["error_500_before", "drop", "drop_after"])
+@pytest.mark.parametrize("side", list(Side))
+async def test_undo_gets_there_although_a_write_fails(office: Office, pair: Pair, side: Side, kind: str) -> None:
+    old, _ = titles(office, pair)
+    office.cards.edit(pair[0], ANA, Name="By mistake")
+    await office.sync()
+    (entry,) = office.rows(History, nexudus_id=str(pair[0]), field="title")
+    office.decide("undo", history_id=entry.id)
+    faults, call = {
+        Side.NEXUDUS: (office.world.nexudus_faults, f"PUT {CARDS}"),
+        Side.CRM: (office.world.crm_faults, f"PATCH {DEALS}/{pair[1]}"),
+    }[side]
+    faults.add(kind, call, times=4 if kind == "error_500_before" else 1)
+    await office.sync()
+    faults.rules.clear()
+    await office.quiet()
     assert titles(office, pair) == (old, old)
     assert office.rows(Decision)[-1].outcome == "brought back"
 

@@ -159,9 +159,11 @@ def finish(
         if sight.real:
             set_mark(link, side, side in more or still_now(bridge, side, sight))
             set_digest(link, side, _digest(bridge, side, sight, rows[side].get(id_of(link, side))))
-    crm = sights[Side.CRM]
+    crm, now = sights[Side.CRM], bridge.clock.now()
     if crm.whole:
-        link.crm_children_at = bridge.clock.now()
+        link.crm_children_at = now
+    if all(sight.real and sight.whole for sight in sights.values()):
+        link.verified_at = now
     link.is_lost = bridge.is_lost(Side.CRM, crm.record)
     failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields={""})
     session.add(link)

@@ -1,0 +1,177 @@
+"""Reliability, the long way: what the test suite samples, this runs in full.
+
+    python benchmarks/reliability.py [--histories 1000] [--steps 60] [--from SEED] [--faults] [--pairs] [--kills 200]
+
+Histories are random mixes of people's work, faults, crashes and cycles, each of one seed. `--faults` makes every call
+of a fixed story fail in every way, `--pairs` crashes it at every commit and then again at every commit of what follows,
+`--kills` ends real processes with kill -9. Prints figures, and for each violation the command that replays it; exits 1
+when there is one.
+"""
+
+import argparse
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+SIMULATION = Path(__file__).resolve().parents[1] / "tests" / "simulation"
+KILLS = 5
+"""Kills an installation."""
+
+
+@dataclass(slots=True)
+class Done:
+    """What a job did: figures to be added up, and what it found, with the options that replay it."""
+
+    figures: Counter[str] = field(default_factory=Counter)
+    troubles: list[tuple[str, str]] = field(default_factory=list)
+
+
+Job = Callable[[], Done]
+
+
+def prepare() -> None:
+    """In each worker: find the simulator and keep quiet."""
+    import logging
+
+    import structlog
+
+    sys.path.insert(0, str(SIMULATION))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def history(seed: int, steps: int, records: int, show: bool) -> Done:
+    """One history; `show` prints what happened in it."""
+    from sim_history import run_history
+
+    replay = f"--histories 1 --from {seed} --steps {steps} --records {records}"
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            trace = run_history(seed, Path(folder), steps=steps, records=records)
+        except Exception as error:
+            return Done(Counter(histories=1), [(replay, f"{type(error).__name__}: {error}")])
+    if show:
+        print(*trace.lines, sep="\n")
+    figures = Counter(histories=1, cycles=trace.cycles, edits=trace.edits, crashes=trace.crashes, faults=trace.faults)
+    figures["edits in the stated gap"] = trace.exempt
+    return Done(figures, [(replay, f"{one.invariant}: {one.text}") for one in trace.violations])
+
+
+def failing(side: str, number: int, kinds: tuple[str, ...]) -> Done:
+    """One call of the story, failing in each way."""
+    from sim_scenario import Fault, disturbed
+
+    from nexudus_sync.mapping import Side
+
+    done = Done()
+    for kind in kinds:
+        with tempfile.TemporaryDirectory() as folder:
+            ending = disturbed(Path(folder), fault=Fault(Side(side), kind, number))
+        done.figures["failed calls"] += 1
+        done.troubles += [(f"--histories 0 --fault {side} {number} {kind}", text) for text in ending.troubles]
+    return done
+
+
+def crashing(at: str, number: int, seconds: tuple[int, ...]) -> Done:
+    """The story with one crash at a moment, and another at each of the given commits after it; () for all there are."""
+    from sim_scenario import Point, disturbed
+
+    done = Done()
+    for second in seconds or count(1):
+        points = (Point(at, number), Point("commit", second))  # type: ignore[arg-type]
+        with tempfile.TemporaryDirectory() as folder:
+            ending = disturbed(Path(folder), points=points)
+        done.figures["pairs of crashes"] += ending.reached
+        replay = f"--histories 0 --crash {at} {number} {second}"
+        done.troubles += [(replay, text) for text in ending.troubles]
+        if not ending.reached:
+            break
+    return done
+
+
+def killing(seed: int) -> Done:
+    """One installation whose processes are killed."""
+    from sim_kill import kill_and_check
+
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = kill_and_check(seed, Path(folder), KILLS)
+    replay = f"--histories 0 --kills {KILLS} --from {seed}"
+    return Done(Counter({"kill -9": outcome.kills}), [(replay, text) for text in outcome.troubles])
+
+
+def jobs(options: argparse.Namespace) -> Iterator[Job]:
+    """All that was asked for."""
+    seeds = range(options.first, options.first + options.histories)
+    show = options.histories == 1
+    yield from (partial(history, seed, options.steps, options.records, show) for seed in seeds)
+    yield from (partial(killing, options.first + number) for number in range(-(-options.kills // KILLS)))
+    if options.fault:
+        side, number, kind = options.fault
+        yield partial(failing, side, int(number), (kind,))
+    if options.crash:
+        at, first, second = options.crash
+        yield partial(crashing, at, int(first), (int(second),))
+    if options.faults or options.pairs:
+        yield from _story(options)
+
+
+def _story(options: argparse.Namespace) -> Iterator[Job]:
+    from sim_scenario import whole
+
+    from nexudus_sync.sandbox.faults import KINDS
+
+    if options.faults:
+        for side, calls in whole().calls.items():
+            yield from (partial(failing, side.value, number + 1, tuple(sorted(KINDS))) for number in range(calls))
+    if options.pairs:
+        for at in ("commit", "after"):
+            moments = whole().moments[at]  # type: ignore[index]
+            yield from (partial(crashing, at, number + 1, ()) for number in range(moments))
+
+
+def parse() -> argparse.Namespace:
+    """The options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--histories", type=int, default=1000, metavar="N")
+    parser.add_argument("--steps", type=int, default=60, metavar="N", help="of a history")
+    parser.add_argument("--records", type=int, default=14, metavar="N", help="in Nexudus, of a history")
+    parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED")
+    parser.add_argument("--faults", action="store_true", help="every call fails in every way")
+    parser.add_argument("--pairs", action="store_true", help="all pairs of crashes")
+    parser.add_argument("--kills", type=int, default=0, metavar="N", help="real processes to kill")
+    parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count(), metavar="N")
+    parser.add_argument("--fault", nargs=3, metavar=("SIDE", "CALL", "KIND"), help="replay one failing call")
+    parser.add_argument("--crash", nargs=3, metavar=("AT", "FIRST", "SECOND"), help="replay one pair of crashes")
+    return parser.parse_args()
+
+
+def run(job: Job) -> Done:
+    """In a worker."""
+    return job()
+
+
+def main() -> int:
+    """Run everything; returns 1 when anything was violated."""
+    options, began, figures, bad = parse(), time.monotonic(), Counter[str](), 0
+    prepare()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.processes, context, prepare) as pool:
+        for done in pool.map(run, jobs(options)):
+            figures += done.figures
+            bad += len(done.troubles)
+            for replay, text in done.troubles:
+                print(f"VIOLATION {text[:2000]}\n  replay: python benchmarks/reliability.py {replay}", flush=True)
+    print(" · ".join(f"{number:,} {what}" for what, number in figures.items()))
+    print(f"{bad} violations in {time.monotonic() - began:,.0f} s")
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""One history: a seed's random mix of work, faults, crashes and cycles, then healing, then the checker."""
+
+import asyncio
+import contextlib
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sim_checker import Violation, check
+from sim_people import People
+from sim_time import Deadlock
+from sim_world import Crash, SimWorld
+
+from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.report import Report
+from nexudus_sync.errors import SyncError
+from nexudus_sync.mapping import Side
+from nexudus_sync.sandbox.faults import KINDS
+
+LATE = 8.0
+"""Seconds after which a late commit lands: within the time recovery waits before it believes an absence."""
+QUIET = 8
+"""How many cycles without edits and faults a world gets to come to rest."""
+
+
+@dataclass(slots=True)
+class Trace:
+    """What happened, line by line; the same for the same seed."""
+
+    seed: int
+    lines: list[str] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+    edits: int = 0
+    cycles: int = 0
+    crashes: int = 0
+    faults: int = 0
+    exempt: int = 0
+
+    def note(self, world: SimWorld, text: str) -> None:
+        """One more line, with the virtual time."""
+        self.lines.append(f"{world.clock.seconds:9.2f} {text}")
+
+
+def run_history(seed: int, folder: Path, *, steps: int = 60, records: int = 14, deletes: str | None = None) -> Trace:
+    """Play one seed and check it. `records`: how many Nexudus has at first; the CRM has fewer, some are shared."""
+    rng = random.Random(seed * 7919 + 13)
+    mode = deletes or rng.choice(["ignore", "ignore", "propagate"])
+    world = SimWorld(seed, folder, nexudus=records, crm=records * 5 // 7, shared=records * 5 // 14, deletes=mode)
+    trace, people = Trace(seed), People(world, rng)
+    double_options = world.nexudus.options
+    double_options.late_visible = rng.choice([0.0, 0.0, 3.0, 20.0])
+    double_options.keeps_system_id = rng.random() < 0.7
+    world.nexudus.offset, world.crm.offset = rng.uniform(-600, 600), rng.uniform(-600, 600)
+    if rng.random() < 0.3:
+        world.crm.options.children_move_parent = True
+    try:
+        _cycle(world, trace, people, rng)
+        for _ in range(steps):
+            _step(world, trace, people, rng)
+        _heal(world, trace)
+        trace.violations, trace.exempt = check(world)
+    finally:
+        world.close()
+    return trace
+
+
+def _step(world: SimWorld, trace: Trace, people: People, rng: random.Random) -> None:
+    roll = rng.random()
+    if roll < 0.45:
+        trace.edits += 1
+        trace.note(world, people.act(deletes=True))
+    elif roll < 0.60:
+        world.clock.seconds += rng.choice([0.3, 1.0, 5.0, 30.0, 300.0])
+    elif roll < 0.82:
+        _cycle(world, trace, people, rng, busy=rng.random() < 0.5)
+    elif roll < 0.92:
+        _fault(world, trace, rng)
+    elif roll < 0.95:
+        world.crash_at = world.commits + rng.randint(1, 25)
+        trace.note(world, f"crash armed at commit {world.crash_at}")
+    elif roll < 0.97:
+        trace.note(world, "restart")
+        world.restart()
+    else:
+        trace.note(world, "reconcile")
+        _cycle(world, trace, people, rng, reconcile=True)
+
+
+def _fault(world: SimWorld, trace: Trace, rng: random.Random) -> None:
+    side = rng.choice(list(Side))
+    kind = rng.choice(sorted(KINDS - {"wrong_total"}))
+    match = rng.choice(["", "^GET", "^(POST|PUT|PATCH|DELETE)", "^POST", "^(PUT|PATCH)"])
+    seconds = LATE if kind == "late_commit" else None
+    world.faults[side].add(kind, match, nth=rng.randint(1, 6), times=rng.choice([1, 1, 1, 3]), seconds=seconds)
+    trace.faults += 1
+    trace.note(world, f"fault {side} {kind} {match!r}")
+
+
+def _cycle(
+    world: SimWorld, trace: Trace, people: People, rng: random.Random, *, busy: bool = False, reconcile: bool = False
+) -> Report | None:
+    """One cycle, perhaps with people at work meanwhile; a crash or an error ends it as it would end a process."""
+    trace.cycles += 1
+    try:
+        report = world.clock.run(_work(world, trace, people, rng, busy=busy, reconcile=reconcile))
+    except (Crash, Deadlock) as end:
+        if isinstance(end, Deadlock) and not world.crashed:
+            raise
+        trace.crashes += 1
+        trace.note(world, "CRASH")
+        world.restart()
+        return None
+    except SyncError as error:
+        trace.note(world, f"run failed: {error}")
+        world.restart()
+        return None
+    trace.note(world, f"cycle {dict(report.writes)} {report.errors or ''} {report.brake or ''}")
+    return report
+
+
+async def _work(
+    world: SimWorld, trace: Trace, people: People, rng: random.Random, *, busy: bool, reconcile: bool
+) -> Report:
+    async def at_work() -> None:
+        for _ in range(rng.randint(1, 6)):
+            await asyncio.sleep(rng.choice([0.02, 0.05, 0.1, 0.4, 1.5]))
+            trace.edits += 1
+            trace.note(world, f"  meanwhile {people.act()}")
+
+    job = asyncio.ensure_future(at_work()) if busy else None
+    try:
+        await world.engine.start()
+        return await Cycle(world.bridge, Options(reconcile=reconcile)).run()
+    finally:
+        if job is not None:
+            job.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await job
+
+
+def _heal(world: SimWorld, trace: Trace) -> None:
+    """No more faults, no more edits: the world comes to rest."""
+    world.crash_at = None
+    for faults in world.faults.values():
+        faults.clear()
+    world.restart()
+    people = People(world, random.Random(0))
+    for round_number in range(QUIET):
+        world.clock.seconds += 120
+        _release(world)
+        report = _cycle(world, trace, people, random.Random(0), reconcile=round_number in (0, 2))
+        if round_number > 3 and report is not None and not report.written:
+            break
+
+
+def _release(world: SimWorld) -> None:
+    from sqlmodel import select
+
+    from nexudus_sync.store.tables import Brake
+
+    with world.store.session() as session:
+        for brake in session.exec(select(Brake).where(Brake.state == "set")):
+            brake.state = "released"
+            session.add(brake)

@@ -1,0 +1,139 @@
+"""People at work on both sides: edits of mapped and unmapped fields, stage moves, new deals, deletions."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from sim_world import SimWorld
+
+from nexudus_sync.mapping import Side
+
+ANA, BEN = "ana@example.com", "ben@example.com"
+STAGES = ("New lead", "Tour booked", "Proposal sent", "Negotiation", "Won", "Lost")
+STATUSES = ("Open", "Quotation", "Replied", "Converted", "Lost", "Closed")
+REASONS = ("Price", "Timing", "Poor qualification", "Competition")
+OWNERS = ("maria.nunez@example.com", "tom.oreilly@example.com", "astrid.lindqvist@example.com")
+
+
+class People:
+    """Random edits; every value written is told from every other."""
+
+    def __init__(self, world: SimWorld, rng: random.Random) -> None:
+        self.world, self.rng, self.count = world, rng, 0
+
+    def act(self, *, deletes: bool = False) -> str:
+        """Do one thing somewhere; says what, for the trace."""
+        self.count += 1
+        roll = self.rng.random()
+        if roll < 0.05:
+            return self._create()
+        if deletes and roll < 0.08:
+            return self._delete()
+        return self._edit(self.rng.choice(list(Side)))
+
+    def cards(self) -> list[int]:
+        """London's cards that exist now."""
+        board = self.world.seeded.places.london.board_id
+        stages = self.world.nexudus.directory.stages
+        return [
+            i
+            for i, row in self.world.nexudus.cards.rows.items()
+            if stages[row["CrmBoardColumnId"]]["CrmBoardId"] == board
+        ]
+
+    def deals(self) -> list[str]:
+        """London's opportunities that exist now."""
+        return [i for i, row in self.world.crm.records().items() if row.get("company") == "Example Corp"]
+
+    def _edit(self, side: Side) -> str:
+        ids: list[Any] = self.cards() if side is Side.NEXUDUS else self.deals()
+        if not ids:
+            return "nobody there"
+        record_id = self.rng.choice(ids)
+        name, change = self.rng.choice(self._card_edits() if side is Side.NEXUDUS else self._deal_edits())
+        try:
+            change(record_id)
+        except KeyError:
+            return f"{side} {record_id} is gone"
+        return f"{side} {record_id} {name}"
+
+    def _card_edits(self) -> list[tuple[str, Callable[[int], object]]]:
+        double, n, rng = self.world.nexudus, self.count, self.rng
+
+        def fields(**changes: Any) -> Callable[[int], object]:
+            return lambda card: double.edit(card, ANA, **changes)
+
+        owner = self.world.seeded.places.owners[rng.choice(OWNERS)]
+        return [
+            ("Name", fields(Name=f"Card {n}")),
+            ("Value", fields(Value=n * 10)),
+            (
+                "DueDate",
+                fields(DueDate=f"2026-0{rng.randint(4, 9)}-{rng.randint(10, 28)}T{rng.randint(10, 23)}:30:00Z"),
+            ),
+            ("UtmSource", fields(UtmSource=f"src{n}")),
+            ("UtmCampaign", fields(UtmCampaign=rng.choice([None, f"camp{n}"]))),
+            ("LossReason", fields(LossReason=rng.choice([1, 3, 4, 7, None]))),
+            ("ResponsibleId", fields(ResponsibleId=owner)),
+            ("Notes", fields(Notes=f"note {n}")),
+            ("UtmTerm", fields(UtmTerm=f"term{n}")),
+            ("Status", fields(Status=rng.choice([1, 2, 3]))),
+            ("stage", lambda card: double.move(card, rng.choice(STAGES), ANA)),
+        ]
+
+    def _deal_edits(self) -> list[tuple[str, Callable[[str], object]]]:
+        double, n, rng = self.world.crm, self.count, self.rng
+
+        def fields(**changes: Any) -> Callable[[str], object]:
+            return lambda deal: double.edit(deal, BEN, **changes)
+
+        return [
+            ("title", fields(title=f"Deal {n}")),
+            ("opportunity_amount", fields(opportunity_amount=n * 10 + 5)),
+            ("expected_closing", fields(expected_closing=f"2026-0{rng.randint(4, 9)}-{rng.randint(10, 28)}")),
+            ("utm_source", fields(utm_source=f"crm{n}")),
+            ("utm_medium", fields(utm_medium=rng.choice([None, f"med{n}"]))),
+            ("status", fields(status=rng.choice(STATUSES))),
+            ("sales_stage", lambda deal: double.move(deal, rng.choice(STAGES), BEN)),
+            ("opportunity_owner", fields(opportunity_owner=rng.choice(OWNERS))),
+            ("phone", fields(phone=f"+44 20 {n}")),
+            ("lost_reasons", lambda deal: double.set_lost_reasons(deal, rng.sample(REASONS, rng.randint(0, 2)), BEN)),
+        ]
+
+    def _create(self) -> str:
+        n, world = self.count, self.world
+        if self.rng.random() < 0.5:
+            place = world.seeded.places.london
+            customer = world.nexudus.directory.add_coworker(f"person{n}@example.org", f"Person {n}", place.business_id)
+            stage = world.nexudus.directory.stage_named(place.board_id, self.rng.choice(STAGES[:4]))
+            card = world.nexudus.create(
+                ANA, CrmBoardColumnId=stage, CoworkerId=customer, Name=f"Card {n}", Value=n * 10, Position=1
+            )
+            return f"new card {card}"
+        lead = world.crm.add("lead", BEN, lead_name=f"Person {n}", email_id=f"person{n}@example.org")
+        deal = world.crm.create(
+            BEN,
+            opportunity_from="Lead",
+            party_name=lead,
+            company="Example Corp",
+            transaction_date="2026-03-02",
+            title=f"Deal {n}",
+            contact_email=f"person{n}@example.org",
+            customer_name=f"Person {n}",
+            currency="GBP",
+            sales_stage=self.rng.choice(STAGES[:4]),
+            opportunity_amount=n * 10 + 5,
+        )
+        return f"new deal {deal}"
+
+    def _delete(self) -> str:
+        if self.rng.random() < 0.5 and self.cards():
+            card = self.rng.choice(self.cards())
+            self.world.nexudus.delete(card, ANA)
+            return f"deleted card {card}"
+        deals = self.deals()
+        if not deals:
+            return "nothing to delete"
+        deal = self.rng.choice(deals)
+        self.world.crm.delete(deal, BEN)
+        return f"deleted deal {deal}"

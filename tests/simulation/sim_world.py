@@ -1,0 +1,138 @@
+"""A whole installation in one process: doubles, real connectors, engine and store, and what can go wrong between."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from sim_time import SimClock
+
+from nexudus_sync.config import load
+from nexudus_sync.engine.assemble import Engine, assemble
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.mapping import Side
+from nexudus_sync.sandbox.faults import Faults
+from nexudus_sync.sandbox.nexudus import NexudusDouble
+from nexudus_sync.sandbox.overplane import OverplaneDouble
+from nexudus_sync.sandbox.seed import seed
+from nexudus_sync.sandbox.seed.places import SYNC_USER
+from nexudus_sync.sandbox.transport import DoubleTransport
+from nexudus_sync.store import Store
+
+ENVIRONMENT = {"USER": SYNC_USER, "PASSWORD": "simulated", "TOKEN": "sk_test_simulated"}
+CONFIG = """
+[nexudus]
+base_url = "https://nexudus.test/api"
+username = "${USER}"
+password = "${PASSWORD}"
+[crm.overplane]
+connector = "overplane"
+base_url = "https://overplane.test"
+token = "${TOKEN}"
+[[connection]]
+name = "london"
+crm = "overplane"
+scope = { business_id = 1001 }
+company = "Example Corp"
+deletes = "DELETES"
+first_match = "FIRST"
+"""
+
+
+class Crash(BaseException):
+    """The process ends here. Not an Exception: nothing may catch it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One request the double answered, at `at` virtual seconds: `changes` is how many changes it had logged by then."""
+
+    method: str
+    path: str
+    changes: int
+    at: float
+
+
+class SimWorld:
+    """One seed's world. `restart` gives a new engine on the same store, as a new process would."""
+
+    def __init__(
+        self,
+        seed_number: int,
+        folder: Path,
+        *,
+        nexudus: int = 14,
+        crm: int = 10,
+        shared: int = 5,
+        deletes: str = "ignore",
+    ) -> None:
+        self.rng = random.Random(seed_number)
+        self.clock = SimClock()
+        self.nexudus = NexudusDouble(self.clock.now, seed=seed_number)
+        self.crm = OverplaneDouble(self.clock.now, seed=seed_number + 1)
+        self.crm.options.max_limit = 7
+        self.seeded = seed(self.nexudus, self.crm, nexudus=nexudus, crm=crm, shared=shared, seed=seed_number)
+        self.nexudus.add_account(SYNC_USER, ENVIRONMENT["PASSWORD"])
+        self.crm.tokens[ENVIRONMENT["TOKEN"]] = SYNC_USER
+        self.faults = {Side.NEXUDUS: Faults(self.rng), Side.CRM: Faults(self.rng)}
+        self.readings: dict[Side, list[Reading]] = {Side.NEXUDUS: [], Side.CRM: []}
+        for side, double in ((Side.NEXUDUS, self.nexudus), (Side.CRM, self.crm)):
+            double.watchers.append(self._watcher(side))
+        self.folder = folder
+        self.deletes, self.first_match = deletes, "manual"
+        self.store = Store.open("sqlite://")
+        self.crash_at: int | None = None
+        self.crashed = False
+        self.commits = 0
+        self.store.after_commit = self._committed
+        self.restarts = 0
+        self.engine: Engine = self._assemble()
+
+    def double(self, side: Side) -> NexudusDouble | OverplaneDouble:
+        """The double of a side."""
+        return self.nexudus if side is Side.NEXUDUS else self.crm
+
+    @property
+    def bridge(self) -> Bridge:
+        """The only connection."""
+        return self.engine.bridges[0]
+
+    def restart(self) -> None:
+        """A new process on the same store; the old one's objects are gone."""
+        self.restarts += 1
+        self.crash_at = None
+        self.crashed = False
+        self.engine = self._assemble()
+
+    def transport(self, side: Side) -> httpx.AsyncBaseTransport:
+        """What carries a new engine's requests to a side."""
+        latency: Callable[[], float] = lambda: self.rng.uniform(0.01, 0.12)  # noqa: E731
+        return DoubleTransport(self.double(side), self.faults[side], clock=self.clock, latency=latency)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+        self.clock.close()
+
+    def _committed(self) -> None:
+        self.commits += 1
+        if self.crash_at is not None and self.commits >= self.crash_at:
+            self.crash_at = None
+            self.crashed = True
+            raise Crash
+
+    def _assemble(self) -> Engine:
+        path = self.folder / "config.toml"
+        path.write_text(CONFIG.replace("DELETES", self.deletes).replace("FIRST", self.first_match))
+        settings = load(path, ENVIRONMENT)
+        transports = {"nexudus": self.transport(Side.NEXUDUS), "overplane": self.transport(Side.CRM)}
+        return assemble(settings, clock=self.clock, rng=self.rng, store=self.store, transports=transports)
+
+    def _watcher(self, side: Side) -> Callable[[object, object], None]:
+        double, readings = self.double(side), self.readings[side]
+
+        def note(request: object, response: object) -> None:
+            readings.append(Reading(request.method, request.path, len(double.changes), self.clock.seconds))  # type: ignore[attr-defined]
+
+        return note

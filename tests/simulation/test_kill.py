@@ -1,0 +1,15 @@
+"""`kill -9` of real processes. Two hundred of them are the long profile: `python benchmarks/reliability.py`."""
+
+from pathlib import Path
+
+import pytest
+from sim_kill import kill_and_check
+
+pytestmark = pytest.mark.long
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_processes_killed_anywhere_leave_nothing_that_the_next_one_cannot_finish(seed: int, tmp_path: Path) -> None:
+    outcome = kill_and_check(seed, tmp_path, kills=3)
+    assert outcome.troubles == []
+    assert outcome.kills == 3

@@ -1,0 +1,277 @@
+"""The checker sees: bugs planted on purpose, each a mistake one could make, and each caught by a short story."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sim_stories as stories
+from sim_stories import Story, play
+from sqlmodel import Session
+
+from nexudus_sync import merge, plan
+from nexudus_sync.connectors.nexudus import connector as nexudus_connector
+from nexudus_sync.connectors.nexudus import records
+from nexudus_sync.connectors.nexudus.api import NexudusApi
+from nexudus_sync.engine import agree, cycle, fates, recover, settle, sight, unlinked
+from nexudus_sync.engine.agree import set_snapshot
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.settle import Settler, Work
+from nexudus_sync.engine.sight import Sight, snapshot_of
+from nexudus_sync.mapping import Context, OnConflict, Side
+from nexudus_sync.merge import Verdict
+from nexudus_sync.plan import Presence
+from nexudus_sync.store.tables import Journal, Link
+
+pytestmark = pytest.mark.long
+
+Patch = pytest.MonkeyPatch
+POLL = timedelta(minutes=1)
+
+
+def no_echo_check(patch: Patch) -> None:
+    """The written side's snapshot stays as it was, so our own write looks like somebody's change."""
+    original = settle.confirm_write
+
+    def confirm(session: Session, bridge: Bridge, link: Link, to: Side, *rest: Any) -> None:
+        before = dict(snapshot_of(link, to))
+        original(session, bridge, link, to, *rest)
+        set_snapshot(link, to, before)
+
+    patch.setattr(settle, "confirm_write", confirm)
+
+
+def cursor_past_unread_rows(patch: Patch) -> None:
+    """The cursor is set to where the next poll begins, with nothing to spare."""
+    patch.setattr(records, "next_cursor", lambda cursor, started, lag: (started + POLL).isoformat())
+    original = records.since_filter
+    patch.setattr(records, "since_filter", lambda cursor, overlap: original(cursor, 0.0))
+
+
+def verifying_read_swallows_an_edit(patch: Patch) -> None:
+    """What the read after a write shows is taken for what was agreed."""
+
+    def absorb(bridge: Bridge, link: Link, side: Side, seen: Sight, delivered: object) -> bool:
+        set_snapshot(link, side, bridge.mapping.snapshot(side, seen.record))
+        return False
+
+    patch.setattr(settle, "bounced", absorb)
+
+
+def one_snapshot_for_both_sides(patch: Patch) -> None:
+    """What Nexudus said at the last agreement is taken for what both said."""
+    original = merge.merge_field
+
+    def merged(field: Any, nexudus: Any, crm: Any, policy: Any) -> Any:
+        place, there = field.nexudus.path.text, field.crm.path.text
+        if nexudus.snapshot.get(place) == merge.UNSENT:
+            crm = replace(crm, snapshot={**crm.snapshot, there: merge.UNSENT})
+        return original(field, nexudus, crm, policy)
+
+    patch.setattr(merge, "merge_field", merged)
+
+
+def snapshot_of_everything(patch: Patch) -> None:
+    """After a write the whole of both records is taken for agreed, open questions included."""
+    original = settle.confirm_write
+
+    def confirm(session: Session, bridge: Bridge, link: Link, to: Side, *rest: Any) -> None:
+        original(session, bridge, link, to, *rest)
+        for side, seen in rest[2].items():
+            set_snapshot(link, side, bridge.mapping.snapshot(side, seen.record) | _written(link, bridge, side, rest[0]))
+
+    patch.setattr(settle, "confirm_write", confirm)
+
+
+def _written(link: Link, bridge: Bridge, side: Side, outcomes: Iterable[merge.Outcome]) -> dict[str, object]:
+    places = [outcome.field.lens(side).path.text for outcome in outcomes]
+    return {place: snapshot_of(link, side)[place] for place in places}
+
+
+def stale_row(patch: Patch) -> None:
+    """What the listing showed is written over without another look, however old it is."""
+    patch.setattr(sight, "fresh", lambda bridge, side, seen, touched: side is Side.CRM)
+
+
+def marks_cleared_early(patch: Patch) -> None:
+    """A record counts as settled when its writes are planned, not when they are done."""
+    original = Settler._keep
+
+    def keep(self: Settler, session: Session, work: Work) -> None:
+        original(self, session, work)
+        agree.finish(session, self.bridge, work.link, work.sights, work.again, self.rows)
+
+    patch.setattr(Settler, "_keep", keep)
+
+
+def blind_retry_of_a_create(patch: Patch) -> None:
+    """A create whose answer was lost is simply done again."""
+
+    async def found(*_: object) -> bool:
+        return False
+
+    patch.setattr(recover, "_found_create", found)
+    patch.setattr(recover, "LOOKS", 0)
+
+
+def one_look_is_enough(patch: Patch) -> None:
+    """Recovery believes the first look that finds nothing."""
+    original = recover._resolve
+
+    async def resolve(bridge: Bridge, report: Any, row: Journal) -> None:
+        patch.setattr(bridge, "rules", replace(bridge.rules, absence_wait=0.0))
+        row.looks = recover.LOOKS
+        await original(bridge, report, row)
+
+    patch.setattr(recover, "_resolve", resolve)
+
+
+def late_copy_copied_back(patch: Patch) -> None:
+    """A create that landed after it was given up is taken for somebody's new record."""
+    patch.setattr(unlinked, "stray_of", lambda session, bridge, row: None)
+
+
+def delete_on_one_absence(patch: Patch) -> None:
+    """A record that one listing lacks is taken for deleted."""
+    absent: dict[Side, set[int]] = {side: set() for side in Side}
+    listed, look = cycle.pull, sight.look
+
+    async def pull(bridge: Bridge, side: Side, **options: Any) -> Any:
+        seen = await listed(bridge, side, **options)
+        absent[side] = seen.absent
+        return seen
+
+    async def believe(bridge: Bridge, side: Side, link: Link, row: Any, **options: Any) -> Sight:
+        if link.id in absent[side]:
+            return Sight({}, Context(), read_at=bridge.clock.monotonic(), presence=Presence.GONE)
+        return await look(bridge, side, link, row, **options)
+
+    patch.setattr(cycle, "pull", pull)
+    patch.setattr(sight, "look", believe)
+
+
+def move_taken_for_a_delete(patch: Patch) -> None:
+    """A card that left the scope is taken for deleted."""
+    original = fates.plan_link
+
+    def planned(presence: Any, edited: Any, deletes: str) -> Any:
+        gone = {side: Presence.HERE if one is Presence.HERE else Presence.GONE for side, one in presence.items()}
+        return original(gone, edited, deletes)
+
+    patch.setattr(fates, "plan_link", planned)
+
+
+def resurrected(patch: Patch) -> None:
+    """A link that ends is forgotten, so the record that is left looks new."""
+    original = fates.close
+
+    def close(session: Session, bridge: Bridge, report: Any, link: Link, reason: str) -> None:
+        original(session, bridge, report, link, reason)
+        session.delete(session.merge(link))
+
+    patch.setattr(fates, "close", close)
+
+
+def put_without_the_rest(patch: Patch) -> None:
+    """A card is written with the mapped fields alone, and Nexudus clears the others."""
+    original = NexudusApi.update_opportunity
+
+    async def update(self: NexudusApi, body: dict[str, Any]) -> Any:
+        return await original(self, {key: one for key, one in body.items() if key not in {"Notes", "UtmTerm"}})
+
+    patch.setattr(NexudusApi, "update_opportunity", update)
+
+
+def resolved_with_old_values(patch: Patch) -> None:
+    """A decision is carried out though a side moved on since it was shown."""
+
+    def resolved(seen: merge.Outcome, policy: merge.Policy) -> Side | None:
+        choice = policy.resolutions.get(seen.field.name)
+        return None if choice is None else choice.take
+
+    patch.setattr(merge, "_resolved", resolved)
+
+
+def nobody_is_asked(patch: Patch) -> None:
+    """Where a person should decide, the newest wins."""
+    original = merge._winner
+    patch.setattr(merge, "_winner", lambda rule, views: original(OnConflict.NEWEST, views))
+
+
+def loser_not_kept(patch: Patch) -> None:
+    """What was written over is not kept."""
+    patch.setattr(agree, "keep_history", lambda *_: None)
+
+
+def unmapped_passed_over(patch: Patch) -> None:
+    """A value that the other side has no word for is left out without a word."""
+    patch.setattr(plan, "_unsaid", lambda outcome, reason: plan._instead(outcome, Verdict.PASSED))
+
+
+def budget_of_one_process(patch: Patch) -> None:
+    """Each process keeps to the budget and knows nothing of the others."""
+    patch.setattr(nexudus_connector, "Ledger", lambda store: None)
+
+
+def one_failure_stops_all(patch: Patch) -> None:
+    """The first record that fails ends the settling of the others, which count as done."""
+    original = Settler._guarded
+
+    async def guarded(self: Settler, link: Link, action: Callable[..., Any], *args: Any) -> bool:
+        if self.report.errors:
+            for work in args:
+                if isinstance(work, Work):
+                    with self.bridge.store.session() as session:
+                        agree.finish(session, self.bridge, work.link, work.sights, (), self.rows)
+            return False
+        return await original(self, link, action, *args)
+
+    patch.setattr(Settler, "_guarded", guarded)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A bug, the story that shows it, and the promise that the checker sees broken."""
+
+    plant: Callable[[Patch], None]
+    story: Story
+    broken: str
+    deletes: str = "ignore"
+
+
+CASES = (
+    Case(no_echo_check, stories.second_thoughts, "4 echo"),
+    Case(cursor_past_unread_rows, stories.edit_while_listing, "1 convergence"),
+    Case(verifying_read_swallows_an_edit, stories.edit_after_our_write, "1 convergence"),
+    Case(one_snapshot_for_both_sides, stories.lost_deal, "4 echo"),
+    Case(snapshot_of_everything, stories.open_question, "1 convergence"),
+    Case(stale_row, stories.edit_during_a_slow_read, "2 lost update"),
+    Case(marks_cleared_early, stories.crashes_all_along, "1 convergence"),
+    Case(blind_retry_of_a_create, stories.answer_lost, "3 duplicate"),
+    Case(one_look_is_enough, stories.landed_late, "3 duplicate"),
+    Case(late_copy_copied_back, stories.landed_too_late, "3 duplicate"),
+    Case(delete_on_one_absence, stories.listed_late, "6 delete", "propagate"),
+    Case(move_taken_for_a_delete, stories.moved_elsewhere, "6 delete", "propagate"),
+    Case(resurrected, stories.deleted_card, "3 duplicate"),
+    Case(put_without_the_rest, stories.notes_of_her_own, "5 clobber"),
+    Case(resolved_with_old_values, stories.late_answer_to_a_question, "2 lost update"),
+    Case(nobody_is_asked, stories.open_question, "2 lost update"),
+    Case(loser_not_kept, stories.both_rename, "2 lost update"),
+    Case(unmapped_passed_over, stories.unknown_stage, "1 convergence"),
+    Case(budget_of_one_process, stories.many_restarts, "8 budget"),
+    Case(one_failure_stops_all, stories.two_at_once, "1 convergence"),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.plant.__name__)
+def test_a_planted_bug_is_seen(case: Case, tmp_path: Path, monkeypatch: Patch) -> None:
+    case.plant(monkeypatch)
+    found = play(case.story, tmp_path, deletes=case.deletes)
+    assert case.broken in {one.invariant for one in found}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.story.__name__)
+def test_without_the_bug_the_story_breaks_no_promise(case: Case, tmp_path: Path) -> None:
+    assert play(case.story, tmp_path, deletes=case.deletes) == []

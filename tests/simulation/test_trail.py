@@ -1,0 +1,97 @@
+"""The gap between our GET and our PUT: what it takes away is found by a reconcile and can be brought back."""
+
+from pathlib import Path
+
+from sim_people import ANA, BEN
+from sim_world import ENVIRONMENT, SimWorld
+from sqlmodel import select
+
+from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.report import Report
+from nexudus_sync.mapping import Side
+from nexudus_sync.sandbox.seed.places import SYNC_USER
+from nexudus_sync.sandbox.wire import Request, Response
+from nexudus_sync.store.tables import Conflict, History, Link
+
+
+def cycle(world: SimWorld, *, reconcile: bool = False) -> Report:
+    async def work() -> Report:
+        await world.engine.start()
+        return await Cycle(world.bridge, Options(reconcile=reconcile)).run()
+
+    world.clock.seconds += 30
+    return world.clock.run(work())
+
+
+def world_with_a_lost_edit(folder: Path) -> tuple[SimWorld, Link]:
+    """The sync carries a title to Nexudus; between its GET and its PUT Ana sets the value, which the PUT takes away."""
+    world = SimWorld(5, folder, nexudus=4, crm=3, shared=2)
+    cycle(world)
+    cycle(world)
+    with world.store.read() as session:
+        link = next(link for link in session.exec(select(Link)) if int(link.nexudus_id) in world.seeded.nexudus_ids)
+    world.crm.edit(link.crm_id, BEN, title="A better title")
+    card = int(link.nexudus_id)
+    armed = [True]
+
+    def in_the_gap(request: Request, _: Response) -> None:
+        if armed and request.method == "GET" and request.path.endswith(f"/crmopportunities/{card}"):
+            armed.clear()
+            world.nexudus.edit(card, ANA, Value=4321)
+
+    world.nexudus.watchers.append(in_the_gap)
+    cycle(world)
+    assert world.nexudus.record(card)["Name"] == "A better title"
+    assert world.nexudus.record(card)["Value"] != 4321
+    return world, link
+
+
+def shown(world: SimWorld) -> list[Conflict]:
+    with world.store.read() as session:
+        return [one for one in session.exec(select(Conflict)) if one.state == "open" and one.reason]
+
+
+def test_a_value_lost_in_the_gap_is_shown_by_a_reconcile(tmp_path: Path) -> None:
+    world, link = world_with_a_lost_edit(tmp_path)
+    cycle(world, reconcile=True)
+    (conflict,) = shown(world)
+    assert (conflict.field, conflict.nexudus_id, conflict.nexudus) == ("opportunity_amount", link.nexudus_id, "4321.00")
+    assert str(conflict.reason).startswith("overwritten")
+    with world.store.read() as session:
+        assert any(entry.lost == "4321.00" for entry in session.exec(select(History)))
+    world.close()
+
+
+def test_it_is_shown_once_and_survives_further_cycles(tmp_path: Path) -> None:
+    world, _ = world_with_a_lost_edit(tmp_path)
+    for _ in range(3):
+        cycle(world, reconcile=True)
+    assert len(shown(world)) == 1
+    world.close()
+
+
+def test_taking_it_brings_it_back_to_both_sides(tmp_path: Path) -> None:
+    world, link = world_with_a_lost_edit(tmp_path)
+    cycle(world, reconcile=True)
+    with world.store.session() as session:
+        conflict = session.exec(select(Conflict).where(Conflict.field == "opportunity_amount")).one()
+        conflict.state, conflict.take = "resolved", Side.NEXUDUS.value
+        session.add(conflict)
+    cycle(world)
+    assert world.nexudus.record(int(link.nexudus_id))["Value"] == 4321
+    assert world.crm.record(link.crm_id)["opportunity_amount"] == 4321
+    assert shown(world) == []
+    world.close()
+
+
+def test_without_the_role_to_read_the_trail_a_reconcile_does_the_rest(tmp_path: Path) -> None:
+    world, _ = world_with_a_lost_edit(tmp_path)
+    entities = ("CrmOpportunity", "CrmBoard", "CrmBoardColumn", "User", "Business", "Coworker")
+    verbs = ("List", "Read", "Create", "Edit", "Delete")
+    roles = frozenset(f"{entity}-{verb}" for entity in entities for verb in verbs)
+    world.nexudus.add_account(SYNC_USER, ENVIRONMENT["PASSWORD"], roles=roles)
+    world.restart()
+    report = cycle(world, reconcile=True)
+    assert report.finished
+    assert shown(world) == []
+    world.close()
