@@ -217,6 +217,24 @@ def test_check_names_a_stage_that_does_not_exist_and_the_nearest(home: House) ->
     assert "mappings/nexudus.toml: fields.sales_stage.values" in ended.err
 
 
+@pytest.mark.parametrize("verb", [("sync",), ("plan",), ("backfill", "--yes")])
+def test_a_stage_that_does_not_exist_is_one_line_and_2_before_anything_is_written(
+    verb: tuple[str, ...], home: House, world: World
+) -> None:
+    (home.folder / "mappings").mkdir()
+    shipped = (Path(__file__).parents[2] / "mappings" / "overplane.toml").read_text(encoding="utf-8")
+    wrong = '\n[fields.sales_stage.values]\n"Moon landing" = ["Moon landing"]\n'
+    (home.folder / "mappings" / "overplane.toml").write_text(shipped + wrong)
+    text = home.config.read_text(encoding="utf-8")
+    home.write(text.replace("poll =", 'mapping = { crm = "mappings/overplane.toml" }\npoll ='))
+    before = len(world.nexudus.changes), len(world.crm.double.changes)
+    ended = home.run(*verb)
+    assert ended.code == 2
+    assert len(ended.err.strip().splitlines()) == 1
+    assert "Nexudus has no 'Moon landing'" in ended.err
+    assert (len(world.nexudus.changes), len(world.crm.double.changes)) == before
+
+
 def test_check_of_an_unreachable_host_is_1(sandboxed: House, world: World) -> None:
     text = sandboxed.config.read_text(encoding="utf-8")
     sandboxed.write(text.replace(world.overplane_url, "http://127.0.0.1:9"))

@@ -1,16 +1,14 @@
 """`check`: does all of it work? Nothing is written to either system."""
 
-from collections.abc import Iterator
-from difflib import get_close_matches
-
 from nexudus_sync.cli.desk import configured, load_settings, open_engine, run
 from nexudus_sync.cli.frame import Root, complain, worst
 from nexudus_sync.cli.mappings import MARKS
+from nexudus_sync.cli.names import missing_names
 from nexudus_sync.cli.output import plural, print_table, say
 from nexudus_sync.connectors.base import Check
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.errors import SyncError
-from nexudus_sync.mapping import Context, Field, Side, laws
+from nexudus_sync.mapping import Side, laws
 
 _WRONG_FILE = 2
 
@@ -67,29 +65,9 @@ async def _mapping(bridge: Bridge) -> list[Check]:
     lines += [
         Check(one.field, one.level, f"{one.law}: {one.detail}", _WRONG_FILE) for one in findings if one.level != "ok"
     ]
-    lines += [line for field in bridge.mapping.fields for line in missing_names(field, contexts)]
+    lines += [
+        Check(field.name, "fail", f"{where}: {problem}", _WRONG_FILE)
+        for field in bridge.mapping.fields
+        for where, problem in missing_names(field, contexts)
+    ]
     return lines
-
-
-def missing_names(field: Field, contexts: dict[Side, Context]) -> Iterator[Check]:
-    """The names in the field's value tables that a side's list (of stages, of users) lacks, with the nearest it has."""
-    for side in Side:
-        lens = field.lens(side)
-        directory = lens.kind.directory(contexts[side])
-        if directory is None:
-            continue
-        other = field.lens(side.other).values
-        named = [(lens.values.where, own) for own, _ in lens.values.entries] if lens.values else []
-        if other is not None and lens.values is None:
-            named += [(f"{other.where}.{own}", values[0]) for own, values in other.entries]
-        for where, name in named:
-            if not lens.kind.exists(name, contexts[side]):
-                yield Check(
-                    field.name, "fail", f"{where}: {_no_such(lens.kind.system, name, directory.names())}", _WRONG_FILE
-                )
-
-
-def _no_such(system: str, name: str, names: tuple[str, ...]) -> str:
-    near = get_close_matches(name, names, n=1, cutoff=0.4)
-    remedy = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(names) or 'none'}"
-    return f"{system} has no '{name}'; {remedy}"

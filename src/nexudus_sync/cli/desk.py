@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from nexudus_sync import config, logs
 from nexudus_sync.cli.frame import Root, complain, worst
+from nexudus_sync.cli.names import refuse_missing
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.config import ConnectionSettings, Settings
 from nexudus_sync.engine.assemble import Engine, assemble, load_mapping
@@ -97,6 +98,7 @@ async def each(root: Root, engine: Engine, bridges: list[Bridge], work: Callable
         try:
             for side in Side:
                 await bridge.connector(side).start()
+            await refuse_missing(bridge)
             codes.append(await work(bridge))
         except SyncError as error:
             complain(root, f"connection {bridge.name}: {error}" if len(engine.bridges) > 1 else str(error))
