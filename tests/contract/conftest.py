@@ -60,7 +60,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "LARGEST_PAGE", PAGE)
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def few_words() -> Iterator[None]:
     """Each call would leave a line."""
     before = structlog.get_config()

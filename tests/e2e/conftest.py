@@ -9,7 +9,7 @@ import structlog
 from e2e_office import Office
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def few_words() -> Iterator[None]:
     """Thousands of calls would each leave a line."""
     before = structlog.get_config()

@@ -5,7 +5,7 @@ import pytest
 import structlog
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def silence() -> Iterator[None]:
     """Thousands of cycles with faults in them have much to say, and nobody reads it."""
     before = structlog.get_config()
