@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,19 @@ def test_the_value_is_the_text_of_the_lowest_row_by_idx_then_creation_then_id() 
     assert ROWS.all(raw, PLAIN) == ("first", "higher id", "later", "second", "no idx")
 
 
+@pytest.mark.parametrize("key", ["id", "name"])
+def test_of_rows_alike_the_one_with_the_lowest_id_or_name_is_the_first_and_one_without_comes_before_it(
+    key: str,
+) -> None:
+    raw = [{"why": "b", key: "B2"}, {"why": "a", key: "B1"}, {"why": "none"}]
+    assert ROWS.all(raw, PLAIN) == ("none", "a", "b")
+
+
+def test_a_row_without_a_time_of_creation_comes_before_those_that_have_one() -> None:
+    raw = [{"why": "dated", "created_at": "2024-01-01", "id": "a"}, {"why": "undated", "id": "b"}]
+    assert ROWS.all(raw, PLAIN) == ("undated", "dated")
+
+
 @pytest.mark.parametrize("raw", [None, [], "", [{"id": "a"}], [{"why": None}, {"why": " "}]])
 def test_no_rows_or_none_with_text_are_blank(raw: Any) -> None:
     assert ROWS.read(raw, PLAIN) is None
@@ -31,7 +45,7 @@ def test_no_rows_or_none_with_text_are_blank(raw: Any) -> None:
 
 @pytest.mark.parametrize("raw", ["Price", [1], {"why": "Price"}, 7])
 def test_what_is_no_list_of_rows_is_unreadable(raw: Any) -> None:
-    with pytest.raises(Unreadable, match=r"the CRM has .* in rows, which is no list of rows"):
+    with pytest.raises(Unreadable, match=re.escape(f"the CRM has {raw!r} in rows, which is no list of rows")):
         ROWS.read(raw, PLAIN)
 
 

@@ -37,9 +37,16 @@ def test_a_table_is_keyed_by_numbers_truth_values_or_text(paired: Pairing) -> No
     for raw, value in ((True, "Won"), (False, "Open"), (-1, "Gone"), (Decimal("-1.0"), "Gone"), ("007", "Bond")):
         assert field.get(Side.NEXUDUS, {"V": raw}, PLAIN) == value
     assert field.put(Side.NEXUDUS, "Open", {}, PLAIN) == {"V": False}
+    assert field.put(Side.NEXUDUS, "Won", {}, PLAIN) == {"V": True}
     assert field.put(Side.NEXUDUS, "Gone", {}, PLAIN) == {"V": -1}
     assert field.put(Side.NEXUDUS, "Bond", {}, PLAIN) == {"V": "007"}
     assert field.put(Side.NEXUDUS, "Won", {"V": "false"}, PLAIN) == {"V": "true"}
+
+
+def test_a_truth_value_that_the_table_lacks_is_told_as_a_table_writes_it(paired: Pairing) -> None:
+    field = paired('path = "V"\n[fields.x.values]\ntrue = "Won"', 'path = "v"').field("x")
+    with pytest.raises(Unreadable, match=r"^'false' is not in n\.toml: fields\.x\.values; add a line like false = "):
+        field.get(Side.NEXUDUS, {"V": False}, PLAIN)
 
 
 def test_a_fraction_is_no_key_of_a_table_of_whole_numbers(paired: Pairing) -> None:
@@ -69,6 +76,13 @@ def test_another_of_the_class_is_said_where_the_value_itself_cannot_be(paired: P
     assert field.put(Side.CRM, "Open", {}, PLAIN) == {"s": "In talks"}
     with pytest.raises(Unmapped, match=r"'Won' is not in c\.toml: fields\.x\.values"):
         field.put(Side.CRM, "Won", {}, PLAIN)
+
+
+def test_another_of_the_class_is_said_in_the_manner_of_what_stands_there(paired: Pairing) -> None:
+    table = '[fields.x.values]\n1 = "Quotation"\n2 = "Won"'
+    field = paired(f'path = "S"\n{table}', 'path = "s"\n[fields.x.values]\nlive = ["Open", "Quotation"]').field("x")
+    assert field.put(Side.NEXUDUS, "Open", {"S": "2"}, PLAIN) == {"S": "1"}
+    assert field.put(Side.NEXUDUS, "Open", {"S": 2}, PLAIN) == {"S": 1}
 
 
 def test_a_blank_reads_as_the_files_blank_and_then_cannot_be_said(paired: Pairing) -> None:
@@ -129,7 +143,7 @@ def test_stages_pair_by_table_and_by_name(paired: Pairing, nexudus: Context) -> 
 def test_a_mapping_finds_its_fields_paths_and_snapshots(mapping: Mapping) -> None:
     record = {"Name": "Desk for 4", "Value": 0, "UtmTerm": "stays", "CustomFields": {}}
     assert mapping.find("nothing") is None
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="utm_term"):
         mapping.field("utm_term")
     snapshot = mapping.snapshot(Side.NEXUDUS, record)
     assert list(snapshot) == [path.text for path in mapping.paths(Side.NEXUDUS)]

@@ -1,4 +1,6 @@
-from collections.abc import Callable
+import re
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,15 +42,22 @@ def test_a_day_is_read_in_the_zone_from_whatever_the_record_holds(raw: str, zone
 @pytest.mark.parametrize("kind", ["day", "datetime"])
 @pytest.mark.parametrize("raw", ["tomorrow", "2024-13-01", "2024-02-30T09:00:00Z", "01/02/2024", 20240101, ["2024"]])
 def test_what_is_no_date_is_unreadable(lens: Making, kind: str, raw: Any) -> None:
-    with pytest.raises(Unreadable, match="which is no date; write it like 2026-03-01 or 2026-03-01T09:00:00Z"):
-        lens(f'type = "{kind}"').read(raw, at("Europe/London"))
+    remedy = "write it like 2026-03-01 or 2026-03-01T09:00:00Z"
+    made = lens(f'type = "{kind}"')
+    with pytest.raises(Unreadable, match=re.escape(f"Nexudus has {raw!r} in V, which is no date; {remedy}")):
+        made.read(raw, at("Europe/London"))
+
+
+def test_a_day_is_not_written_over_what_is_no_date() -> None:
+    with pytest.raises(Unreadable, match="Nexudus has 'tomorrow' in V, which is no date"):
+        DAY.write(date(2026, 3, 1), "tomorrow", at("Europe/London"))
 
 
 @pytest.mark.parametrize(
     ("raw", "zone"), [("0001-01-01T00:00:00Z", "America/New_York"), ("0001-01-01T00:00:00+05:00", "Europe/London")]
 )
 def test_a_moment_outside_the_calendar_is_unreadable(raw: str, zone: str) -> None:
-    with pytest.raises(Unreadable, match="which is no da"):
+    with pytest.raises(Unreadable, match=re.escape(f"Nexudus has '{raw}' in V, which is no da")):
         DAY.read(raw, at(zone))
 
 
@@ -106,6 +115,26 @@ def test_a_moment_is_read_and_written_in_utc_to_the_second(lens: Making) -> None
     assert made.read("2024-01-15", Context()) == datetime(2024, 1, 15, tzinfo=UTC)
     madrid = datetime(2024, 7, 1, 12, tzinfo=ZoneInfo("Europe/Madrid"))
     assert made.write(madrid, None, Context()) == "2024-07-01T10:00:00Z"
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine in another time zone than the records'."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_east")
+def test_the_machines_own_time_zone_plays_no_part(lens: Making) -> None:
+    made = lens('type = "datetime"')
+    moment = made.read("2024-01-15T20:30:00Z", Context())
+    assert (moment, getattr(moment, "tzinfo", None)) == (datetime(2024, 1, 15, 20, 30, tzinfo=UTC), UTC)
+    assert made.write(moment, None, Context()) == "2024-01-15T20:30:00Z"
+    assert DAY.read("2024-01-15T20:30:00Z", at("Europe/London")) == date(2024, 1, 15)
+    assert DAY.write(date(2024, 7, 1), "2024-01-15T20:30:00Z", at("Europe/London")) == "2024-07-01T19:30:00Z"
 
 
 DAYS = st.dates(date(1971, 1, 1), date(2099, 12, 31))

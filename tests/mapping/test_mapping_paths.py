@@ -56,6 +56,15 @@ def test_an_element_is_found_and_changed_by_whichever_keys_the_system_uses(name_
     assert path.set(record, "2") == {"data": [None, {name_key: "Budget", value_key: "2"}]}
 
 
+@pytest.mark.parametrize("element", [{"Name": "Budget"}, {"Name": "Budget", "Value": "1", "value": "not it"}])
+def test_an_elements_value_is_under_value_as_nexudus_spells_it_unless_it_has_the_small_one_alone(
+    element: Record,
+) -> None:
+    path = Path.parse("data[Budget]")
+    assert path.get({"data": [element]}) == element.get("Value")
+    assert path.set({"data": [element]}, "2") == {"data": [{**element, "Value": "2"}]}
+
+
 def test_set_copies_what_it_changes_and_leaves_all_else_as_it_is() -> None:
     before = {"Id": 1, "CustomFields": {"Kept": True, "Data": [dict(CUSTOM["CustomFields"]["Data"][1])]}}  # type: ignore[index]
     after = Path.parse("CustomFields.Data[Budget]").set(before, "1000")
@@ -65,6 +74,11 @@ def test_set_copies_what_it_changes_and_leaves_all_else_as_it_is() -> None:
         "Kept": True,
         "Data": [{"Name": "Budget", "Value": "1000", "Type": "string", "JsonValue": None, "Extra": 1}],
     }
+
+
+def test_a_place_inside_an_element_is_set_and_its_value_stays() -> None:
+    after = Path.parse("CustomFields.Data[Budget].Extra").set(CUSTOM, 2)
+    assert after["CustomFields"]["Data"][1] == {**CUSTOM["CustomFields"]["Data"][1], "Extra": 2}  # type: ignore[index]
 
 
 @pytest.mark.parametrize("record", [{}, {"CustomFields": None}, {"CustomFields": {}}, {"CustomFields": {"Data": None}}])

@@ -49,9 +49,10 @@ def test_a_value_named_like_an_own_name_that_means_another_is_not_said_by_it() -
         TABLE.write("In talks", lambda name: True, is_open=True)
 
 
-@pytest.mark.parametrize(("own", "expected"), [("7", '7 = "x"'), ("Tour booked", '"Tour booked" = "x"')])
-def test_a_line_is_shown_as_it_has_to_be_written(own: str, expected: str) -> None:
-    assert line(own, "x") == expected
+@pytest.mark.parametrize(("own", "key"), [("7", "7"), ("in_talks-2", "in_talks-2"), ("Tour booked", '"Tour booked"')])
+def test_a_line_is_shown_as_it_has_to_be_written(own: str, key: str) -> None:
+    assert line(own, "Won") == f'{key} = "Won"'
+    assert line(own, ["Won", "Done"]) == f'{key} = ["Won", "Done"]'
 
 
 def test_classes_are_the_join_of_all_groups_in_the_tables_order() -> None:

@@ -76,7 +76,7 @@ class Kind(ABC):
     def missing(self, name: str, directory: Directory | None) -> Unmapped:
         """The error for a name that the side's list lacks, with the line of the mapping file that would help."""
         names = directory.names() if directory else ()
-        near = get_close_matches(name, names, n=1, cutoff=0) or ["…"]
+        near = get_close_matches(name, names, cutoff=0) or ["…"]
         remedy = f"add it there, or to {self.where}.values a line like {line(near[0], [near[0], name])}"
         word = "value" if self.name == "text" else self.name
         return Unmapped(f"{self.system} has no {word} '{name}' for {self.path}; {remedy}")
@@ -262,7 +262,7 @@ def _decimal(kind: Kind, raw: Raw) -> Decimal:
     if isinstance(raw, bool) or not isinstance(raw, int | Decimal | str):
         raise kind.unreadable(raw, "number")
     try:
-        number = Decimal(raw.strip() if isinstance(raw, str) else raw)
+        number = Decimal(raw)
     except InvalidOperation:
         raise kind.unreadable(raw, "number") from None
     if not number.is_finite() or number.adjusted() >= _LARGEST:

@@ -133,6 +133,7 @@ def _values(table: dict[str, list[str]], where: str, kind: Kind) -> Values:
             raise MappingError(f"{where}.{name}", "lists nothing", "name at least one value")
         _check_once(values, f"{where}.{name}")
     _check_once(list(table), where)
+    _check_apart(table, where)
     return Values(tuple((name, tuple(values)) for name, values in table.items()), where)
 
 
@@ -140,6 +141,15 @@ def _check_once(names: list[str], where: str) -> None:
     for a, b in combinations(names, 2):
         if fold(a) == fold(b):
             raise MappingError(where, f"'{b}' stands there twice", "leave one of them out")
+
+
+def _check_apart(table: dict[str, list[str]], where: str) -> None:
+    """A value in two lines makes them one class, so a change between them would be lost: they must say the same."""
+    for (a, one), (b, two) in combinations(table.items(), 2):
+        shared = [value for value in two if fold(value) in map(fold, one)]
+        if shared and fold(one[0]) != fold(two[0]):
+            problem = f"'{shared[0]}' stands in line '{a}' as well, which says '{one[0]}' and not '{two[0]}'"
+            raise MappingError(f"{where}.{b}", problem, "leave it in one of the two lines")
 
 
 def _check_blank(blank: str | None, kind: Kind, values: Values | None, where: str) -> None:

@@ -65,7 +65,7 @@ def raws(lens: Lens, context: Context) -> list[Raw]:
     directory = lens.kind.directory(context)
     listed = [directory.raw(name) for name in directory.names()] if directory else []
     if isinstance(lens.kind, Rows):
-        return [*_BLANKS, [], *_rows(lens.kind.key, [*map(str, [*keys, *listed]), *_of_type("text")])]
+        return [*_BLANKS, [], *_rows(lens.kind.key, [*map(str, [*keys, *listed]), *_TEXTS])]
     if lens.values or directory:
         return [*_BLANKS, *keys, *listed]
     return [*_BLANKS, *_of_type(lens.kind.name)]

@@ -82,7 +82,7 @@ def validated(data: dict[str, Any], source: str, side: Side) -> Mapping[str, Pla
 
 
 def _refusal(error: ValidationError, data: dict[str, Any], source: str, side: Side) -> MappingError:
-    found = error.errors(include_url=False, include_input=False)
+    found = error.errors()
     # A misspelt key goes first: it may explain whatever else is wrong.
     first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     keys, given = _walk(data, first["loc"])
@@ -91,14 +91,13 @@ def _refusal(error: ValidationError, data: dict[str, Any], source: str, side: Si
         return MappingError(where, "no such key", _instead(keys, side))
     if first["type"] in {"literal_error", "enum"}:
         return MappingError(where, *_choice(str(first["ctx"]["expected"]), given, keys[-1]))
-    problem, _, remedy = _WORDS[first["type"]].partition("; ")
-    return MappingError(where, problem, remedy)
+    return MappingError(where, _WORDS[first["type"]])
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """What to do about a word nobody knows: the nearest known one, else all of them."""
     names = list(known)
-    near = get_close_matches(word, names, n=1)
+    near = get_close_matches(word, names)
     return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(names)}"
 
 
@@ -106,7 +105,7 @@ def _walk(data: Any, location: Iterable[str | int]) -> tuple[list[str], Any]:
     """The keys that the file itself has on the way (pydantic adds names of its own), and what stands at their end."""
     keys: list[str] = []
     for part in location:
-        if part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int):
+        if isinstance(part, int) or (isinstance(data, dict) and part in data):
             data = data[part]
             keys.append(str(part))
     return keys, data
@@ -127,5 +126,5 @@ def _choice(expected: str, given: Any, key: str) -> tuple[str, str]:
     """What a key with a fixed set of words takes."""
     words = re.findall(r"'([^']+)'", expected)
     shown = [f'"{word}"' for word in words] + (['{ default = "…" }'] if key == "on_unmapped" else [])
-    near = get_close_matches(given, words, n=1) if isinstance(given, str) else []
+    near = get_close_matches(given, words) if isinstance(given, str) else []
     return f"must be {', '.join(shown[:-1])} or {shown[-1]}", f"did you mean '{near[0]}'?" if near else ""
