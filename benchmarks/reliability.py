@@ -47,14 +47,15 @@ def prepare() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-def history(seed: int, steps: int, records: int, show: bool) -> Done:
+def history(seed: int, steps: int, records: int, system: str | None, show: bool) -> Done:
     """One history; `show` prints what happened in it."""
     from sim_history import run_history
 
     replay = f"--histories 1 --from {seed} --steps {steps} --records {records}"
+    replay += f" --system {system}" if system else ""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            trace = run_history(seed, Path(folder), steps=steps, records=records)
+            trace = run_history(seed, Path(folder), steps=steps, records=records, system=system)
         except Exception as error:
             return Done(Counter(histories=1), [(replay, f"{type(error).__name__}: {error}")])
     if show:
@@ -110,7 +111,7 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
     """All that was asked for."""
     seeds = range(options.first, options.first + options.histories)
     show = options.histories == 1
-    yield from (partial(history, seed, options.steps, options.records, show) for seed in seeds)
+    yield from (partial(history, seed, options.steps, options.records, options.system, show) for seed in seeds)
     yield from (partial(killing, options.first + number) for number in range(-(-options.kills // KILLS)))
     if options.fault:
         side, number, kind = options.fault
@@ -142,6 +143,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--histories", type=int, default=1000, metavar="N")
     parser.add_argument("--steps", type=int, default=60, metavar="N", help="of a history")
     parser.add_argument("--records", type=int, default=14, metavar="N", help="in Nexudus, of a history")
+    parser.add_argument("--system", metavar="NAME", help="overplane or erpnext; left out: each seed's own choice")
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED")
     parser.add_argument("--faults", action="store_true", help="every call fails in every way")
     parser.add_argument("--pairs", action="store_true", help="all pairs of crashes")

@@ -6,11 +6,14 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from sim_checker import Violation, check
 from sim_people import People
+from sim_settings import reconfigure
 from sim_time import Deadlock
 from sim_world import Crash, SimWorld
 
+from nexudus_sync.connectors.nexudus import listing
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import SyncError
@@ -19,6 +22,8 @@ from nexudus_sync.sandbox.faults import KINDS
 
 LATE = 8.0
 """Seconds after which a late commit lands: within the time recovery waits before it believes an absence."""
+PACES = (0.03, 0.06, 0.12, 0.25)
+"""How often a step is a cycle: from a sync that is behind people's work to one that follows their every move."""
 QUIET = 8
 """How many cycles without edits and faults a world gets to come to rest."""
 
@@ -41,54 +46,73 @@ class Trace:
         self.lines.append(f"{world.clock.seconds:9.2f} {text}")
 
 
-def run_history(seed: int, folder: Path, *, steps: int = 60, records: int = 14, deletes: str | None = None) -> Trace:
+def run_history(seed: int, folder: Path, *, steps: int = 60, records: int = 14, system: str | None = None) -> Trace:
     """Play one seed and check it. `records`: how many Nexudus has at first; the CRM has fewer, some are shared."""
     rng = random.Random(seed * 7919 + 13)
-    mode = deletes or rng.choice(["ignore", "ignore", "propagate"])
-    world = SimWorld(seed, folder, nexudus=records, crm=records * 5 // 7, shared=records * 5 // 14, deletes=mode)
+    counts = {"nexudus": records, "crm": records * 5 // 7, "shared": records * 5 // 14}
+    mode, chosen = rng.choice(["ignore", "ignore", "propagate"]), rng.choice(["overplane", "erpnext"])
+    lines = [f"page_size = {rng.choice([2, 7, 500])}"]
+    if (system or chosen) == "erpnext":
+        lines += rng.choice([["create_missing = true"], []]) + rng.choice([["own_names = true"], []])
+    world = SimWorld(seed, folder, deletes=mode, system=system or chosen, crm_settings="\n".join(lines), **counts)
     trace, people = Trace(seed), People(world, rng)
-    double_options = world.nexudus.options
-    double_options.late_visible = rng.choice([0.0, 0.0, 3.0, 20.0])
-    double_options.keeps_system_id = rng.random() < 0.7
-    world.nexudus.offset, world.crm.offset = rng.uniform(-600, 600), rng.uniform(-600, 600)
-    if rng.random() < 0.3:
-        world.crm.options.children_move_parent = True
+    _vary(world, rng)
+    pace = rng.choice(PACES)
+    small_pages = pytest.MonkeyPatch()
+    small_pages.setattr(listing, "LARGEST_PAGE", rng.choice([2, 5, 1000]))
     try:
         _cycle(world, trace, people, rng)
         for _ in range(steps):
-            _step(world, trace, people, rng)
+            _step(world, trace, people, rng, pace)
         _heal(world, trace)
         trace.violations, trace.exempt = check(world)
     finally:
+        small_pages.undo()
         world.close()
     return trace
 
 
-def _step(world: SimWorld, trace: Trace, people: People, rng: random.Random) -> None:
+def _vary(world: SimWorld, rng: random.Random) -> None:
+    """What the servers are like: their clocks, how late an edit shows, and the rest that no two of them share."""
+    world.nexudus.options.late_visible = rng.choice([0.0, 0.0, 3.0, 20.0])
+    world.nexudus.options.keeps_system_id = rng.random() < 0.7
+    world.nexudus.offset, world.crm.offset = rng.uniform(-600, 600), rng.uniform(-600, 600)
+    if world.desk.system == "overplane":
+        world.crm.options.children_move_parent = rng.random() < 0.3
+    else:
+        world.crm.options.late_commit = rng.choice([0.0, 0.0, 3.0, 20.0])
+
+
+def _step(world: SimWorld, trace: Trace, people: People, rng: random.Random, pace: float) -> None:
+    """One thing happens. `pace`: how often it is a cycle."""
+    if rng.random() < pace:
+        reconcile = rng.random() < 0.1
+        if reconcile:
+            trace.note(world, "reconcile")
+        _cycle(world, trace, people, rng, busy=rng.random() < 0.4, reconcile=reconcile)
+        return
     roll = rng.random()
-    if roll < 0.45:
+    if roll < 0.62:
         trace.edits += 1
         trace.note(world, people.act(deletes=True))
-    elif roll < 0.60:
+    elif roll < 0.80:
         world.clock.seconds += rng.choice([0.3, 1.0, 5.0, 30.0, 300.0])
-    elif roll < 0.82:
-        _cycle(world, trace, people, rng, busy=rng.random() < 0.5)
     elif roll < 0.92:
         _fault(world, trace, rng)
-    elif roll < 0.95:
+    elif roll < 0.96:
         world.crash_at = world.commits + rng.randint(1, 25)
         trace.note(world, f"crash armed at commit {world.crash_at}")
-    elif roll < 0.97:
+    elif roll < 0.98:
         trace.note(world, "restart")
         world.restart()
     else:
-        trace.note(world, "reconcile")
-        _cycle(world, trace, people, rng, reconcile=True)
+        trace.note(world, reconfigure(world, rng))
+        world.restart()
 
 
 def _fault(world: SimWorld, trace: Trace, rng: random.Random) -> None:
     side = rng.choice(list(Side))
-    kind = rng.choice(sorted(KINDS - {"wrong_total"}))
+    kind = rng.choice(sorted(KINDS))
     match = rng.choice(["", "^GET", "^(POST|PUT|PATCH|DELETE)", "^POST", "^(PUT|PATCH)"])
     seconds = LATE if kind == "late_commit" else None
     world.faults[side].add(kind, match, nth=rng.randint(1, 6), times=rng.choice([1, 1, 1, 3]), seconds=seconds)

@@ -10,13 +10,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sim_checker import accounted, at_rest, no_duplicates
+from sim_checker import accounted, no_duplicates
+from sim_desks import Desk, desk
 from sim_people import People
+from sim_rest import at_rest
 
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.double import Double
 from nexudus_sync.sandbox.nexudus import NexudusDouble
-from nexudus_sync.sandbox.overplane import OverplaneDouble
 from nexudus_sync.sandbox.seed import Seeded
 from nexudus_sync.sandbox.wire import Request, Response
 from nexudus_sync.sandbox.world import World
@@ -55,12 +56,16 @@ class Office:
         return self.world.nexudus
 
     @property
-    def crm(self) -> OverplaneDouble:
-        return self.world.overplane
+    def crm(self) -> Double:
+        return self.world.crm.double
 
     @property
     def seeded(self) -> Seeded:
         return self.world.seeded
+
+    @property
+    def desk(self) -> Desk:
+        return desk(self.world.crm_name, self.world.crm)
 
     def double(self, side: Side) -> Double:
         return self.nexudus if side is Side.NEXUDUS else self.crm
@@ -72,7 +77,8 @@ def kill_and_check(seed: int, folder: Path, kills: int = KILLS) -> Killed:
     What the dead leave behind is found by the next process, which may die of it.
     """
     rng, outcome = random.Random(seed), Killed()
-    with World(nexudus=12, crm=9, shared=4, seed=seed) as world:
+    system = rng.choice(["overplane", "erpnext"])
+    with World(crm_name=system, nexudus=12, crm=9, shared=4, seed=seed) as world:
         config = world.config_toml() + '\n[run]\nabsence_wait = "1s"\n'
         (folder / "config.toml").write_text(config, encoding="utf-8")
         for number in range(2 * kills):
@@ -109,7 +115,7 @@ def _come_to_rest(world: World, folder: Path, outcome: Killed) -> None:
 
 
 def _writes(world: World) -> int:
-    entries = [*world.nexudus.log, *world.overplane.log]
+    entries = [*world.nexudus.log, *world.crm.double.log]
     return sum(entry.method != "GET" and not entry.path.endswith("/token") for entry in entries)
 
 
@@ -168,10 +174,10 @@ def _watched(world: World, called: Callable[[int], object]) -> Iterator[None]:
             number = count[0]
         called(number)
 
-    for double in (world.nexudus, world.overplane):
+    for double in (world.nexudus, world.crm.double):
         double.watchers.append(watch)
     try:
         yield
     finally:
-        for double in (world.nexudus, world.overplane):
+        for double in (world.nexudus, world.crm.double):
             double.watchers.remove(watch)

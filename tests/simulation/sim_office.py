@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from sim_desks import BEN
 from sim_model import Values, word
-from sim_people import ANA, BEN
+from sim_people import ANA
 from sim_world import SimWorld
 from sqlmodel import SQLModel, select
 
@@ -51,7 +52,7 @@ class Office:
             double.changes.clear()
             double.log.clear()
         world.clock.seconds += 3600
-        world.deletes = deletes
+        world.settings["deletes"] = deletes
         world.restart()
 
     def person(self) -> tuple[str, str]:

@@ -4,15 +4,12 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from sim_desks import BEN, COMPANY, OWNERS, STAGES, attempt
 from sim_world import SimWorld
 
 from nexudus_sync.mapping import Side
 
-ANA, BEN = "ana@example.com", "ben@example.com"
-STAGES = ("New lead", "Tour booked", "Proposal sent", "Negotiation", "Won", "Lost")
-STATUSES = ("Open", "Quotation", "Replied", "Converted", "Lost", "Closed")
-REASONS = ("Price", "Timing", "Poor qualification", "Competition")
-OWNERS = ("maria.nunez@example.com", "tom.oreilly@example.com", "astrid.lindqvist@example.com")
+ANA = "ana@example.com"
 
 
 class People:
@@ -43,19 +40,20 @@ class People:
 
     def deals(self) -> list[str]:
         """London's opportunities that exist now."""
-        return [i for i, row in self.world.crm.records().items() if row.get("company") == "Example Corp"]
+        return [i for i, row in self.world.crm.records().items() if row.get("company") == COMPANY]
 
     def _edit(self, side: Side) -> str:
         ids: list[Any] = self.cards() if side is Side.NEXUDUS else self.deals()
         if not ids:
             return "nobody there"
         record_id = self.rng.choice(ids)
-        name, change = self.rng.choice(self._card_edits() if side is Side.NEXUDUS else self._deal_edits())
+        deal_edits = self.world.desk.edits(self.world.crm, self.count, self.rng)
+        name, change = self.rng.choice(self._card_edits() if side is Side.NEXUDUS else deal_edits)
         try:
-            change(record_id)
+            came_of_it = attempt(lambda: change(record_id))
         except KeyError:
             return f"{side} {record_id} is gone"
-        return f"{side} {record_id} {name}"
+        return f"{side} {record_id} {name}{came_of_it}"
 
     def _card_edits(self) -> list[tuple[str, Callable[[int], object]]]:
         double, n, rng = self.world.nexudus, self.count, self.rng
@@ -81,25 +79,6 @@ class People:
             ("stage", lambda card: double.move(card, rng.choice(STAGES), ANA)),
         ]
 
-    def _deal_edits(self) -> list[tuple[str, Callable[[str], object]]]:
-        double, n, rng = self.world.crm, self.count, self.rng
-
-        def fields(**changes: Any) -> Callable[[str], object]:
-            return lambda deal: double.edit(deal, BEN, **changes)
-
-        return [
-            ("title", fields(title=f"Deal {n}")),
-            ("opportunity_amount", fields(opportunity_amount=n * 10 + 5)),
-            ("expected_closing", fields(expected_closing=f"2026-0{rng.randint(4, 9)}-{rng.randint(10, 28)}")),
-            ("utm_source", fields(utm_source=f"crm{n}")),
-            ("utm_medium", fields(utm_medium=rng.choice([None, f"med{n}"]))),
-            ("status", fields(status=rng.choice(STATUSES))),
-            ("sales_stage", lambda deal: double.move(deal, rng.choice(STAGES), BEN)),
-            ("opportunity_owner", fields(opportunity_owner=rng.choice(OWNERS))),
-            ("phone", fields(phone=f"+44 20 {n}")),
-            ("lost_reasons", lambda deal: double.set_lost_reasons(deal, rng.sample(REASONS, rng.randint(0, 2)), BEN)),
-        ]
-
     def _create(self) -> str:
         n, world = self.count, self.world
         if self.rng.random() < 0.5:
@@ -110,21 +89,8 @@ class People:
                 ANA, CrmBoardColumnId=stage, CoworkerId=customer, Name=f"Card {n}", Value=n * 10, Position=1
             )
             return f"new card {card}"
-        lead = world.crm.add("lead", BEN, lead_name=f"Person {n}", email_id=f"person{n}@example.org")
-        deal = world.crm.create(
-            BEN,
-            opportunity_from="Lead",
-            party_name=lead,
-            company="Example Corp",
-            transaction_date="2026-03-02",
-            title=f"Deal {n}",
-            contact_email=f"person{n}@example.org",
-            customer_name=f"Person {n}",
-            currency="GBP",
-            sales_stage=self.rng.choice(STAGES[:4]),
-            opportunity_amount=n * 10 + 5,
-        )
-        return f"new deal {deal}"
+        values = {"title": f"Deal {n}", "sales_stage": self.rng.choice(STAGES[:4]), "opportunity_amount": n * 10 + 5}
+        return f"new deal {world.desk.create(f'person{n}', **values)}"
 
     def _delete(self) -> str:
         if self.rng.random() < 0.5 and self.cards():
@@ -135,5 +101,4 @@ class People:
         if not deals:
             return "nothing to delete"
         deal = self.rng.choice(deals)
-        self.world.crm.delete(deal, BEN)
-        return f"deleted deal {deal}"
+        return f"deleted deal {deal}" + attempt(lambda: self.world.crm.delete(deal, BEN))

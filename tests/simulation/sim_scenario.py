@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import httpx
 from sim_checker import check
-from sim_people import ANA, BEN
+from sim_desks import BEN
+from sim_people import ANA
 from sim_time import Deadlock
 from sim_world import Crash, SimWorld
 from sqlmodel import col, select

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from sim_checker import Violation, check
-from sim_people import ANA, BEN
+from sim_desks import BEN
+from sim_people import ANA
 from sim_time import Deadlock
 from sim_world import Crash, SimWorld
-from sqlmodel import select
+from sqlmodel import col, select
 
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.mapping import Side
@@ -21,9 +22,9 @@ REST = 4
 """Quiet cycles at the end."""
 
 
-def play(story: Story, folder: Path, *, deletes: str = "ignore") -> list[Violation]:
+def play(story: Story, folder: Path, *, deletes: str = "ignore", system: str = "overplane") -> list[Violation]:
     """A small world that agrees, the story, then rest; returns what the checker finds."""
-    world = SimWorld(11, folder, nexudus=4, crm=4, shared=2, deletes=deletes)
+    world = SimWorld(11, folder, nexudus=4, crm=4, shared=2, deletes=deletes, system=system)
     try:
         for _ in range(2):
             cycle(world)
@@ -80,12 +81,7 @@ def new_card(world: SimWorld, name: str, **values: Any) -> int:
 
 def new_deal(world: SimWorld, name: str, **values: Any) -> str:
     """Ben's new opportunity."""
-    email = f"{name}@example.org"
-    lead = world.crm.add("lead", BEN, lead_name=name, email_id=email)
-    return world.crm.create(
-        BEN, opportunity_from="Lead", party_name=lead, company="Example Corp", transaction_date="2026-03-02",
-        contact_email=email, customer_name=name, currency="GBP", **{"title": name, "sales_stage": "New lead", **values},
-    )  # fmt: skip
+    return world.desk.create(name, **values)
 
 
 def born_in_nexudus(world: SimWorld, **values: Any) -> tuple[int, str]:
@@ -102,6 +98,12 @@ def born_in_crm(world: SimWorld, **values: Any) -> tuple[int, str]:
     cycle(world)
     cycle(world)
     return int(_partner(world, crm_id=deal).nexudus_id), deal
+
+
+def links(world: SimWorld) -> list[Link]:
+    """All links, in the order in which they were made."""
+    with world.store.read() as session:
+        return list(session.exec(select(Link).order_by(col(Link.id))))
 
 
 def _partner(world: SimWorld, **ids: str) -> Link:

@@ -6,38 +6,44 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from sim_desks import desk
 from sim_time import SimClock
 
 from nexudus_sync.config import load
 from nexudus_sync.engine.assemble import Engine, assemble
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.mapping import Side
+from nexudus_sync.sandbox.crms import CRMS
+from nexudus_sync.sandbox.double import Double
 from nexudus_sync.sandbox.faults import Faults
 from nexudus_sync.sandbox.nexudus import NexudusDouble
-from nexudus_sync.sandbox.overplane import OverplaneDouble
 from nexudus_sync.sandbox.seed import seed
 from nexudus_sync.sandbox.seed.places import SYNC_USER
 from nexudus_sync.sandbox.transport import DoubleTransport
+from nexudus_sync.sandbox.wire import Request, Response
 from nexudus_sync.store import Store
 
-ENVIRONMENT = {"USER": SYNC_USER, "PASSWORD": "simulated", "TOKEN": "sk_test_simulated"}
+ENVIRONMENT = {"USER": SYNC_USER, "PASSWORD": "simulated"}
 CONFIG = """
 [nexudus]
 base_url = "https://nexudus.test/api"
-username = "${USER}"
-password = "${PASSWORD}"
-[crm.overplane]
-connector = "overplane"
-base_url = "https://overplane.test"
-token = "${TOKEN}"
+username = "${{USER}}"
+password = "${{PASSWORD}}"
+{table}
+{crm_settings}
 [[connection]]
 name = "london"
-crm = "overplane"
-scope = { business_id = 1001 }
+crm = "{system}"
+scope = {{ business_id = 1001 }}
 company = "Example Corp"
-deletes = "DELETES"
-first_match = "FIRST"
+deletes = "{deletes}"
+first_match = "{first_match}"
+{connection_settings}
 """
+
+
+ELSEWHERE = 2
+"""Opportunities in each location and company beside London."""
 
 
 class Crash(BaseException):
@@ -46,12 +52,16 @@ class Crash(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One request the double answered, at `at` virtual seconds: `changes` is how many changes it had logged by then."""
+    """One request the double answered, at `at` virtual seconds: `changes` is how many changes it had logged by then.
+
+    `body` is kept of a CRM's answers, to tell which page of a list showed a record.
+    """
 
     method: str
     path: str
     changes: int
     at: float
+    body: bytes = b""
 
 
 class SimWorld:
@@ -66,21 +76,27 @@ class SimWorld:
         crm: int = 10,
         shared: int = 5,
         deletes: str = "ignore",
+        system: str = "overplane",
+        crm_settings: str = "",
     ) -> None:
         self.rng = random.Random(seed_number)
         self.clock = SimClock()
         self.nexudus = NexudusDouble(self.clock.now, seed=seed_number)
-        self.crm = OverplaneDouble(self.clock.now, seed=seed_number + 1)
-        self.crm.options.max_limit = 7
-        self.seeded = seed(self.nexudus, self.crm, nexudus=nexudus, crm=crm, shared=shared, seed=seed_number)
+        self.desk = desk(system, CRMS[system](self.clock.now))
+        self.crm = self.desk.double
+        counts = {"nexudus": nexudus, "crm": crm, "shared": shared, "elsewhere": ELSEWHERE}
+        self.seeded = seed(self.nexudus, self.crm, seed=seed_number, **counts)
         self.nexudus.add_account(SYNC_USER, ENVIRONMENT["PASSWORD"])
-        self.crm.tokens[ENVIRONMENT["TOKEN"]] = SYNC_USER
         self.faults = {Side.NEXUDUS: Faults(self.rng), Side.CRM: Faults(self.rng)}
         self.readings: dict[Side, list[Reading]] = {Side.NEXUDUS: [], Side.CRM: []}
         for side, double in ((Side.NEXUDUS, self.nexudus), (Side.CRM, self.crm)):
             double.watchers.append(self._watcher(side))
         self.folder = folder
-        self.deletes, self.first_match = deletes, "manual"
+        self.settings = {"deletes": deletes, "first_match": "manual", "crm_settings": crm_settings}
+        self.settings["connection_settings"] = ""
+        self.rules: dict[str, str] = {}
+        """Lines an operator added to fields of the CRM's mapping file."""
+        self.ever_propagated = deletes == "propagate"
         self.store = Store.open("sqlite://")
         self.crash_at: int | None = None
         self.crashed = False
@@ -89,9 +105,14 @@ class SimWorld:
         self.restarts = 0
         self.engine: Engine = self._assemble()
 
-    def double(self, side: Side) -> NexudusDouble | OverplaneDouble:
+    @property
+    def deletes(self) -> str:
+        """What becomes of the counterpart of a deleted record."""
+        return self.settings["deletes"]
+
+    def double(self, side: Side) -> Double:
         """The double of a side."""
-        return self.nexudus if side is Side.NEXUDUS else self.crm
+        return self.nexudus if side is Side.NEXUDUS else self.desk.double
 
     @property
     def bridge(self) -> Bridge:
@@ -124,15 +145,19 @@ class SimWorld:
 
     def _assemble(self) -> Engine:
         path = self.folder / "config.toml"
-        path.write_text(CONFIG.replace("DELETES", self.deletes).replace("FIRST", self.first_match))
-        settings = load(path, ENVIRONMENT)
-        transports = {"nexudus": self.transport(Side.NEXUDUS), "overplane": self.transport(Side.CRM)}
+        self.ever_propagated |= self.deletes == "propagate"
+        system = self.desk.system
+        table = self.desk.crm.table.format(url=f"https://{system}.test")
+        path.write_text(CONFIG.format(system=system, table=table, **self.settings))
+        settings = load(path, {**ENVIRONMENT, **self.desk.crm.environment})
+        transports = {"nexudus": self.transport(Side.NEXUDUS), system: self.transport(Side.CRM)}
         return assemble(settings, clock=self.clock, rng=self.rng, store=self.store, transports=transports)
 
-    def _watcher(self, side: Side) -> Callable[[object, object], None]:
+    def _watcher(self, side: Side) -> Callable[[Request, Response], None]:
         double, readings = self.double(side), self.readings[side]
 
-        def note(request: object, response: object) -> None:
-            readings.append(Reading(request.method, request.path, len(double.changes), self.clock.seconds))  # type: ignore[attr-defined]
+        def note(request: Request, response: Response) -> None:
+            body = response.body if side is Side.CRM else b""
+            readings.append(Reading(request.method, request.path, len(double.changes), self.clock.seconds, body))
 
         return note

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from sim_people import ANA, BEN
+from sim_desks import BEN
+from sim_people import ANA
 from sim_world import ENVIRONMENT, SimWorld
 from sqlmodel import select
 

@@ -19,6 +19,7 @@ from nexudus_sync.engine.sight import Listed
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import conflicts, failures, records
 from nexudus_sync.store.records import Remembered
+from nexudus_sync.store.renames import overshadowed
 from nexudus_sync.store.tables import ConnectionState, Link, Unlinked
 
 
@@ -61,8 +62,9 @@ async def pull(
     with bridge.store.read() as session:
         known = records.remembered(session, bridge.crm, bridge.name, side)
         state = session.get(ConnectionState, bridge.name)
+        replaced = overshadowed(session, bridge.name) if side is Side.CRM else set()
     cursor = None if full or state is None else cursor_of(state, side)
-    seen, ids = Seen(side), set[str]()
+    seen, ids = Seen(side, absent=replaced), set[str]()
     namesakes = {one.identity: one.link_id for one in known.values() if one.identity and one.link_id is not None}
     before = _Before(known, namesakes, set(keep))
     lists_all = bridge.connector(side).traits.lists_everything

@@ -10,6 +10,7 @@ from nexudus_sync.mapping import Context, Mapping, Side
 from nexudus_sync.merge import UNSENT, View
 from nexudus_sync.plan import Presence
 from nexudus_sync.store import records
+from nexudus_sync.store.renames import rename
 from nexudus_sync.store.tables import Link, Unlinked
 
 
@@ -123,6 +124,8 @@ async def read(
             return Sight({}, Context(), read_at=began, presence=Presence.GONE)
         raise
     if side is Side.CRM and connector.facts(record).identity != link.crm_identity:
+        if await follow_rename(bridge, link, priority):
+            return await read(bridge, side, link, priority=priority)
         return Sight({}, Context(), read_at=began, presence=Presence.GONE)  # its id was given to another record
     if not children:
         known = like.record if like is not None else rebuilt(bridge.mapping, side, snapshot_of(link, side))
@@ -146,8 +149,7 @@ async def follow_rename(bridge: Bridge, link: Link, priority: Priority) -> bool:
     with bridge.store.session() as session:
         if records.link_by(session, bridge.crm, crm_id=name, crm_identity=link.crm_identity) is not None:
             return False
-        link.crm_id = name
-        session.add(link)
+        rename(session, link, name)
         left = session.get(Unlinked, (bridge.name, Side.CRM.value, name))
         if left is not None:
             session.delete(left)
@@ -167,7 +169,7 @@ def fresh(bridge: Bridge, side: Side, sight: Sight, touched: frozenset[str]) -> 
         return False
     if touched & traits.child_keys and not sight.whole:
         return False
-    return bridge.clock.monotonic() - sight.read_at <= FRESH
+    return traits.locks or bridge.clock.monotonic() - sight.read_at <= FRESH
 
 
 def view(bridge: Bridge, side: Side, link: Link, sight: Sight) -> View:

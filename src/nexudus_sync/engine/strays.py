@@ -54,7 +54,13 @@ def _given_up(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> li
         col(Journal.sent_at) >= created - AFTER,
         col(Journal.sent_at) <= created + BEFORE,
     )
-    return [one for one in session.exec(query) if _title(one) == (row.title or "")]
+    return [one for one in session.exec(query) if _title(one) == (row.title or "") or _keyed(one, row.external_key)]
+
+
+def _keyed(attempt: Journal, key: str | None) -> bool:
+    """Did the attempt send this external key? It names the source by the id it had then."""
+    body = attempt.step.get("payload", {}).get("body", {})
+    return key is not None and key in body.values()
 
 
 def _title(attempt: Journal) -> str:

@@ -61,11 +61,13 @@ def seed(
     nexudus: int = 300,
     crm: int = 200,
     shared: int = 80,
+    elsewhere: int = ELSEWHERE,
     seed: int = 7,
 ) -> Seeded:
     """Fill both doubles: so many opportunities in London and in its company, `shared` of them on both sides.
 
-    Raises ValueError when more are to be shared than a side has.
+    `elsewhere` is how many there are in each other location and company. Raises ValueError when more are to be shared
+    than a side has.
     """
     if shared > min(nexudus, crm):
         raise ValueError("more shared opportunities than a side has")
@@ -78,11 +80,11 @@ def seed(
     pairs = [_pair(deals, number) for number in range(shared)]
     own_cards = _nexudus_quirks(_some(deals, rng, nexudus - shared))
     own_rows = _crm_quirks(_some(deals, rng, crm - shared))
-    elsewhere = (places.madrid, places.new_york)
+    others = (places.madrid, places.new_york)
     card_deals = {places.london: [pair.nexudus for pair in pairs] + own_cards}
-    card_deals |= {place: _some(deals, rng, ELSEWHERE) for place in elsewhere}
+    card_deals |= {place: _some(deals, rng, elsewhere) for place in others}
     row_deals = {places.london: [pair.crm for pair in pairs] + own_rows}
-    row_deals |= {place: _some(deals, rng, ELSEWHERE) for place in elsewhere}
+    row_deals |= {place: _some(deals, rng, elsewhere) for place in others}
     card_ids, row_ids = _plant(card_deals, cards.plant), _plant(row_deals, rows.plant)
     by_kind: dict[str, list[Pair]] = {kind: [] for kind in _KINDS}
     for pair in pairs:

@@ -1,0 +1,38 @@
+"""What the store says of a record whose CRM gave it another id, or gave its id to another."""
+
+from typing import Any
+
+from sqlalchemy import exists, update
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from nexudus_sync.store.tables import Conflict, Failure, History, Journal, Link
+
+SPEAKING_OF_PAIRS = (Conflict, Failure, History, Journal)
+
+
+def rename(session: Session, link: Link, name: str) -> None:
+    """Let the link, and all that was noted of its pair, go by the new id of the CRM's record.
+
+    What was noted of the record before it had a counterpart goes along: an attempt to create one is known by its id.
+    """
+    old, link.crm_id = link.crm_id, name
+    session.add(link)
+    tables: tuple[Any, ...] = SPEAKING_OF_PAIRS
+    for table in tables:
+        own = col(table.nexudus_id).in_((link.nexudus_id, ""))
+        same = (col(table.connection) == link.connection, col(table.crm_id) == old, own)
+        session.execute(update(table).where(*same).values(crm_id=name))
+
+
+def overshadowed(session: Session, connection: str) -> set[int]:
+    """The ids of the connection's active links whose CRM id a younger link goes by: their own record lost it."""
+    younger = aliased(Link)
+    taken = exists().where(
+        col(younger.crm) == col(Link.crm),
+        col(younger.crm_id) == col(Link.crm_id),
+        col(younger.state) != "closed",
+        col(younger.id) > col(Link.id),
+    )
+    query = select(Link.id).where(col(Link.connection) == connection, col(Link.state) == "active", taken)
+    return {link_id for link_id in session.exec(query) if link_id is not None}

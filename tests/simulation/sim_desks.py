@@ -1,0 +1,146 @@
+"""The CRM of a simulated world: its double, its part of the configuration, and how people work in it."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nexudus_sync.sandbox.crms import SandboxCrm
+from nexudus_sync.sandbox.erpnext import ERPNextDouble
+from nexudus_sync.sandbox.erpnext.errors import FrappeError
+from nexudus_sync.sandbox.overplane import OverplaneDouble
+from nexudus_sync.sandbox.seed import words
+
+BEN = "ben@example.com"
+COMPANY = "Example Corp"
+STAGES = ("New lead", "Tour booked", "Proposal sent", "Negotiation", "Won", "Lost")
+STATUSES = ("Open", "Quotation", "Replied", "Converted", "Lost", "Closed")
+REASONS = ("Price", "Timing", "Poor qualification", "Competition")
+OWNERS = ("maria.nunez@example.com", "tom.oreilly@example.com", "astrid.lindqvist@example.com")
+MAPPED = {
+    "title", "status", "sales_stage", "opportunity_amount", "expected_closing", "utm_source", "utm_medium",
+    "utm_campaign", "utm_content", "opportunity_owner",
+}  # fmt: skip
+
+Edit = tuple[str, Callable[[str], object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A CRM. `kinds` are what its change log calls an opportunity and its reason rows, the opportunity first.
+
+    `may_write` are the fields a write of the sync may move, those that the server itself derives included. `locks`: an
+    edit between our read and our write is refused, so that nothing is lost there.
+    """
+
+    system: str
+    crm: SandboxCrm
+    kinds: tuple[str, ...]
+    may_write: frozenset[str]
+    locks: bool
+    edits: Callable[[Any, int, random.Random], list[Edit]]
+
+    @property
+    def double(self) -> Any:
+        """The CRM's double."""
+        return self.crm.double
+
+    @property
+    def kind(self) -> str:
+        """What the change log calls an opportunity."""
+        return self.kinds[0]
+
+    def create(self, name: str, **values: Any) -> str:
+        """Ben enters an opportunity of a new lead of that name; gives its id."""
+        email, is_erpnext = f"{name}@example.org", self.system == "erpnext"
+        lead = {"lead_name": name, "email_id": email}
+        party = self._at_once(lambda: self.double.add("Lead" if is_erpnext else "lead", BEN, **lead))
+        own = {} if is_erpnext else {"customer_name": name}
+        deal = {"opportunity_from": "Lead", "party_name": party, "company": COMPANY, "transaction_date": "2026-03-02"}
+        deal |= {"contact_email": email, "currency": "GBP", "title": name, "sales_stage": STAGES[0]}
+        made: str = self.double.create(BEN, **{**deal, **own, **values})
+        return made
+
+    def _at_once(self, action: Callable[[], str]) -> str:
+        """A lead is there before its opportunity is entered, however late saves show."""
+        if self.system != "erpnext":
+            return action()
+        late, self.double.options.late_commit = self.double.options.late_commit, 0.0
+        try:
+            return action()
+        finally:
+            self.double.options.late_commit = late
+
+    def reasons(self, deal: str) -> list[dict[str, Any]]:
+        """An opportunity's reason rows, as a record carries them."""
+        return [{"id": str(n), "idx": n, "lost_reason": text} for n, text in enumerate(self.double.lost_reasons(deal))]
+
+
+def attempt(change: Callable[[], object]) -> str:
+    """Somebody saves a form: what the server refuses is shown to them and stays undone."""
+    try:
+        change()
+    except FrappeError as error:
+        return f" (refused: {error})"
+    return ""
+
+
+def _common(double: Any, n: int, rng: random.Random) -> list[Edit]:
+    def fields(**changes: Any) -> Callable[[str], object]:
+        return lambda deal: double.edit(deal, BEN, **changes)
+
+    return [
+        ("title", fields(title=f"Deal {n}")),
+        ("opportunity_amount", fields(opportunity_amount=n * 10 + 5)),
+        ("expected_closing", fields(expected_closing=f"2026-0{rng.randint(4, 9)}-{rng.randint(10, 28)}")),
+        ("status", fields(status=rng.choice(STATUSES))),
+        ("sales_stage", lambda deal: double.move(deal, rng.choice(STAGES), BEN)),
+        ("opportunity_owner", fields(opportunity_owner=rng.choice(OWNERS))),
+        ("lost_reasons", lambda deal: double.set_lost_reasons(deal, rng.sample(REASONS, rng.randint(0, 2)), BEN)),
+        ("phone", fields(phone=f"+44 20 {n}")),
+    ]
+
+
+def _overplane_edits(double: OverplaneDouble, n: int, rng: random.Random) -> list[Edit]:
+    def fields(**changes: Any) -> Callable[[str], object]:
+        return lambda deal: double.edit(deal, BEN, **changes)
+
+    return [
+        *_common(double, n, rng),
+        ("utm_source", fields(utm_source=f"crm{n}")),
+        ("utm_medium", fields(utm_medium=rng.choice([None, f"med{n}"]))),
+    ]
+
+
+def _erpnext_edits(double: ERPNextDouble, n: int, rng: random.Random) -> list[Edit]:
+    sources, media = zip(*words.SOURCES, strict=True)
+
+    def fields(**changes: Any) -> Callable[[str], object]:
+        return lambda deal: double.edit(deal, BEN, **changes)
+
+    return [
+        *_common(double, n, rng),
+        ("utm_source", fields(utm_source=rng.choice(sources))),
+        ("utm_medium", fields(utm_medium=rng.choice([None, *media]))),
+        ("touched", lambda deal: double.touch(deal, BEN)),
+        ("renamed", lambda deal: double.rename(deal, f"{deal.split(' ')[0]} r{n}", BEN)),
+    ]
+
+
+def overplane(crm: SandboxCrm) -> Desk:
+    """Overplane, whose lists come in small pages."""
+    crm.double.options.max_limit = 7  # type: ignore[union-attr]
+    kinds = ("opportunity", "opportunity-lost-reason-detail")
+    may = frozenset(MAPPED | {"lost_reason", "updated_at"})
+    return Desk("overplane", crm, kinds, may, locks=False, edits=_overplane_edits)
+
+
+def erpnext(crm: SandboxCrm) -> Desk:
+    """ERPNext 16."""
+    may = frozenset(MAPPED | {"lost_reasons", "modified", "modified_by", "custom_nexudus_id"})
+    return Desk("erpnext", crm, ("Opportunity",), may, locks=True, edits=_erpnext_edits)
+
+
+def desk(system: str, crm: SandboxCrm) -> Desk:
+    """The desk of a CRM, by the name of its connector."""
+    return {"overplane": overplane, "erpnext": erpnext}[system](crm)

@@ -1,0 +1,89 @@
+"""What random histories found, each cut down to the few steps that showed it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sim_desks import BEN
+from sim_people import ANA
+from sim_stories import born_in_crm, born_in_nexudus, cycle, links, new_card, play
+from sim_world import SimWorld
+
+from nexudus_sync.mapping import Side
+
+
+def renamed_after_its_end(world: SimWorld) -> None:
+    """The card is deleted, which ends the link; then the opportunity that stays is given another name, and edited."""
+    card, deal = born_in_crm(world)
+    world.nexudus.delete(card, ANA)
+    cycle(world, reconcile=True)
+    world.crm.rename(deal, "Renamed", BEN)
+    world.crm.edit("Renamed", BEN, title="Somewhere else")
+
+
+def renamed_while_elsewhere(world: SimWorld) -> None:
+    """The card leaves the location for a while; meanwhile the opportunity is given another name, and edited."""
+    card, deal = born_in_crm(world)
+    madrid, london = (
+        world.nexudus.directory.stage_named(place.board_id, "New lead")
+        for place in (world.seeded.places.madrid, world.seeded.places.london)
+    )
+    world.nexudus.edit(card, ANA, CrmBoardColumnId=madrid)
+    cycle(world, reconcile=True)
+    world.crm.rename(deal, "Renamed", BEN)
+    world.crm.edit("Renamed", BEN, title="Somewhere else")
+    cycle(world)
+    world.nexudus.edit(card, ANA, CrmBoardColumnId=london)
+
+
+def renamed_beside_a_late_copy(world: SimWorld) -> None:
+    """A create lands after it was given up; then what it is a copy of is given another name, and edited."""
+    world.faults[Side.NEXUDUS].add("late_commit", "^POST .*/crmopportunities$", seconds=100.0)
+    deal = world.desk.create("berta")
+    for _ in range(3):
+        cycle(world)
+    world.crm.rename(deal, "Renamed", BEN)
+    world.crm.edit("Renamed", BEN, title="Somewhere else")
+    for card in world.nexudus.records().values():
+        if card["Name"] == "berta":
+            world.nexudus.edit(card["Id"], ANA, Notes="Who entered this?")
+
+
+def name_given_to_the_next(world: SimWorld) -> None:
+    """Ben deletes the newest opportunity, and the next one, which the sync creates, is given its name."""
+    _, deal = born_in_nexudus(world)
+    world.crm.delete(deal, BEN)
+    new_card(world, "carla")
+    cycle(world)
+    cycle(world, reconcile=True)
+    assert deal in world.crm.records()
+    assert [link.state for link in links(world) if link.crm_id == deal] == ["closed", "active"]
+
+
+def renamed_and_replaced(world: SimWorld) -> None:
+    """Ben gives an opportunity another name, and a new one its old name."""
+    _, deal = born_in_crm(world)
+    world.crm.rename(deal, "Renamed", BEN)
+    other = world.desk.create("carla")
+    world.crm.rename(other, deal, BEN)
+    world.crm.edit("Renamed", BEN, title="The first")
+    world.crm.edit(deal, BEN, title="The second")
+    cycle(world)
+    cycle(world, reconcile=True)
+    assert all(link.state == "active" for link in links(world))
+
+
+STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
+    (renamed_after_its_end, "erpnext"),
+    (renamed_while_elsewhere, "erpnext"),
+    (renamed_beside_a_late_copy, "erpnext"),
+    (name_given_to_the_next, "erpnext"),
+    (renamed_and_replaced, "erpnext"),
+]
+
+
+@pytest.mark.parametrize(("story", "system"), STORIES, ids=[story.__name__ for story, _ in STORIES])
+def test_what_once_broke_a_promise_does_so_no_more(
+    story: Callable[[SimWorld], None], system: str, tmp_path: Path
+) -> None:
+    assert play(story, tmp_path, system=system) == []
