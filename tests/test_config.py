@@ -24,6 +24,8 @@ ENVIRONMENT = {
     "CRM_TOKEN": "sk_test_1",
     "OVERPLANE_TOKEN": "sk_test_2",
     "APP_KEY": "app-key-1",
+    "ERPNEXT_API_KEY": "sync",
+    "ERPNEXT_API_SECRET": "secret-1",
 }
 
 MINIMAL = """
@@ -69,8 +71,21 @@ class LocalSettings(BaseModel):
     folder: str
 
 
+class Backup(BaseModel):
+    file: Path
+
+
+class DiskSettings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    path: Path
+    spare: tuple[Path, ...] = ()
+    backup: Backup | None = None
+    named: dict[str, Backup] = Field(default_factory=dict)
+    default: Path | None = None
+
+
 def find(name: str, *, where: str) -> SimpleNamespace:
-    known = {"acme": AcmeSettings, "local": LocalSettings}
+    known = {"acme": AcmeSettings, "local": LocalSettings, "disk": DiskSettings}
     if name not in known:
         raise ConfigError(where, f'no connector is named "{name}"', 'known ones: "acme"')
     return SimpleNamespace(Settings=known[name])
@@ -156,6 +171,30 @@ def test_paths_start_at_the_configuration_file(tmp_path: Path) -> None:
     assert settings.base_dir == tmp_path
 
 
+def test_the_paths_of_a_connector_start_there_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    head, _, tail = MINIMAL.partition("[crm.acme]")
+    table = f"""[crm.acme]
+connector = "disk"
+path = "crm.json"
+spare = ["one.json", "{(tmp_path / "two.json").as_posix()}"]
+backup = {{ file = "../old.json" }}
+named = {{ far = {{ file = "far.json" }} }}
+"""
+    path = written(tmp_path, head + table + tail[tail.index("[[connection]]") :])
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    for name in (path, Path("../config.toml")):
+        settings = load(name, ENVIRONMENT, find=find).crms["acme"].settings
+        assert isinstance(settings, DiskSettings)
+        assert settings.path.resolve() == tmp_path / "crm.json"
+        assert [one.resolve() for one in settings.spare] == [tmp_path / "one.json", tmp_path / "two.json"]
+        assert settings.backup is not None
+        assert settings.backup.file.resolve() == tmp_path.parent / "old.json"
+        assert settings.named["far"].file.resolve() == tmp_path / "far.json"
+        assert all(one.is_absolute() for one in (settings.path, *settings.spare, settings.backup.file))
+        assert settings.default is None
+
+
 def test_a_symbolic_link_counts_where_it_stands(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     target = written(tmp_path / "real", MINIMAL)
@@ -215,11 +254,17 @@ def test_the_example_is_valid_and_says_what_the_defaults_are() -> None:
 
 
 def test_every_commented_setting_of_the_example_is_valid_too(tmp_path: Path) -> None:
-    text = re.sub(r"^# (\[[a-z]+\]|[a-z_]+ = .*)$", r"\1", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"^# (\[[a-z.]+\]|[a-z_]+ = .*)$", r"\1", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     settings = load(written(tmp_path, text), ENVIRONMENT)
     (london,) = settings.connections
     shown = {key for key, field in ConnectionSettings.model_fields.items() if key in london.model_fields_set}
     assert shown == set(ConnectionSettings.model_fields)
+    assert {crm.connector for crm in settings.crms.values()} == {"overplane", "erpnext"}
+    own = {"connector", "company", "limits"}
+    erpnext = settings.crms["erpnext"].settings
+    assert erpnext.model_fields_set == set(type(erpnext).model_fields) - own
+    optional = {key: field for key, field in type(erpnext).model_fields.items() if not field.is_required()}
+    assert {key: getattr(erpnext, key) for key in optional} == {key: field.default for key, field in optional.items()}
     assert settings.log.model_fields_set == {"level", "format"}
     assert settings.run.model_fields_set == {"health_file", "jitter", "absence_wait"}
     assert settings.nexudus.model_fields_set == set(type(settings.nexudus).model_fields)

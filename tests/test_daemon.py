@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from nexudus_sync import daemon
 from nexudus_sync.daemon import LONGEST_REST, Daemon, Rests
 from nexudus_sync.engine.report import Report
-from nexudus_sync.errors import AuthenticationFailed, StoreError, Unavailable
+from nexudus_sync.errors import AuthenticationFailed, MappingError, StoreError, Unavailable
 from nexudus_sync.store import Store
 from nexudus_sync.store.tables import ConnectionState, Decision
 
@@ -80,6 +80,10 @@ class Cycles:
         return outcome if isinstance(outcome, Report) else Report("london")
 
 
+async def no_names(bridge: Any) -> None:
+    """Stands for `refuse_missing`: the mapping writes no names."""
+
+
 Make = Callable[..., tuple[Daemon, Cycles]]
 
 
@@ -93,6 +97,7 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
     def made(*outcomes: Any, names: tuple[str, ...] = ("london",), health: Path | None = None, **state: Any) -> Any:
         cycles = Cycles(*outcomes)
         monkeypatch.setattr(daemon, "Cycle", cycles)
+        monkeypatch.setattr(daemon, "refuse_missing", no_names)
         store = Store.open("sqlite:///state.db", base_dir=tmp_path)
         with store.session() as session:
             session.add(ConnectionState(name="london", crm="overplane", **state))
@@ -171,6 +176,49 @@ async def test_a_login_that_stops_working_later_does_not_end_it(make: Make) -> N
     assert [line["event"] for line in logs if line["log_level"] == "error"] == ["cycle.failed"]
     assert not runner._stop.is_set()
     assert len(cycles.asked) == 2
+
+
+WRONG = MappingError("nexudus.toml: fields.sales_stage.values", "Nexudus has no 'Tour bookd'")
+
+
+async def test_a_name_that_a_system_does_not_have_ends_it_before_the_first_cycle(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, cycles = make()
+
+    async def refuse(bridge: Any) -> None:
+        raise WRONG
+
+    monkeypatch.setattr(daemon, "refuse_missing", refuse)
+    with pytest.raises(MappingError, match="has no 'Tour bookd'"):
+        await asyncio.wait_for(runner.run(), 5)
+    assert cycles.asked == []
+
+
+async def test_names_are_looked_for_until_a_first_cycle_went_well_and_not_later(
+    make: Make, clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, cycles = make(Unavailable("nexudus", "down"))
+    looked = []
+
+    async def look(bridge: Any) -> None:
+        looked.append(bridge.name)
+
+    monkeypatch.setattr(daemon, "refuse_missing", look)
+    for _ in range(3):
+        await one(runner)
+        clock.passed += 10
+    assert len(cycles.asked) == 3
+    assert looked == ["london", "london"]
+
+
+async def test_a_name_that_goes_missing_later_does_not_end_it(make: Make) -> None:
+    runner, _ = make(Report("london"), WRONG)
+    with capture_logs() as logs:
+        await one(runner)
+        await one(runner)
+    assert [line["error"] for line in logs if line["log_level"] == "error"] == [str(WRONG)]
+    assert not runner._stop.is_set()
 
 
 @pytest.mark.parametrize(

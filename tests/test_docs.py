@@ -11,6 +11,7 @@ import pytest
 import tomlkit
 import typer
 from pydantic import BaseModel
+from typer.testing import CliRunner
 
 from nexudus_sync import config
 from nexudus_sync.cli.app import app
@@ -93,6 +94,46 @@ def test_every_pair_of_mappings_in_the_docs_obeys_the_laws() -> None:
     for nexudus, crm in pairs:
         findings = laws.check(pair(nexudus, crm))
         assert [one for one in findings if one.level == "fail"] == []
+
+
+def examples() -> list[tuple[str | None, str | None]]:
+    """The worked examples: a Nexudus file and the CRM's beside it, or one of the two."""
+    found: list[tuple[str | None, str | None]] = []
+    for side, block in mapping_blocks():
+        if side is Side.CRM and found and found[-1][1] is None:
+            found[-1] = (found[-1][0], block)
+        else:
+            found.append((block, None) if side is Side.NEXUDUS else (None, block))
+    return found
+
+
+def in_place(shipped: str, block: str | None) -> str:
+    """The shipped file with the example's fields in place of its own."""
+    whole = tomllib.loads(text(ROOT / "mappings" / shipped))
+    whole["fields"] |= tomllib.loads(block or "[fields]")["fields"]
+    return tomlkit.dumps(whole)
+
+
+def cases() -> Iterator[tuple[str, str | None, str | None]]:
+    """Each example beside each shipped CRM's file, or beside the one that it is about."""
+    for nexudus, crm in examples():
+        for shipped in ("overplane.toml", "erpnext.toml"):
+            if crm is None or "mappings/" not in crm or f"mappings/{shipped}" in crm:
+                yield shipped, nexudus, crm
+
+
+@pytest.mark.parametrize(("shipped_crm", "nexudus", "crm"), list(cases()))
+def test_every_worked_example_goes_through_mapping_check(
+    shipped_crm: str, nexudus: str | None, crm: str | None, tmp_path: Path
+) -> None:
+    words = ["mapping", "check"]
+    for option, shipped, block in (("--nexudus", "nexudus.toml", nexudus), ("--crm", shipped_crm, crm)):
+        file = tmp_path / shipped
+        file.write_text(in_place(shipped, block), encoding="utf-8")
+        words += [option, str(file)]
+    ended = CliRunner().invoke(app, words)
+    assert ended.exit_code == 0, ended.output
+    assert " 0 broken" in ended.stdout
 
 
 def test_every_configuration_in_the_docs_is_accepted(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from nexudus_sync.engine.assemble import Engine
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.decisions import carried_out
+from nexudus_sync.engine.names import refuse_missing
 from nexudus_sync.engine.report import Report
-from nexudus_sync.errors import AuthenticationFailed, ConnectorError, SyncError
+from nexudus_sync.errors import AuthenticationFailed, ConnectorError, MappingError, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import ConnectionState
 
@@ -67,14 +68,14 @@ class Daemon:
         self._running: set[asyncio.Task[None]] = set()
         self._worked: set[str] = set()
         self._braked: set[str] = set()
-        self._fatal: AuthenticationFailed | None = None
+        self._fatal: SyncError | None = None
 
     def stop(self) -> None:
         """End as soon as the steps in flight have ended."""
         self._stop.set()
 
     async def run(self) -> None:
-        """Run until stopped. Raises AuthenticationFailed for a login that never worked."""
+        """Run until stopped. Raises AuthenticationFailed and MappingError of a connection that never worked."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -134,7 +135,7 @@ class Daemon:
             self._running.discard(task)
 
     async def _cycle(self, bridge: Bridge, *, reconcile: bool) -> None:
-        """One cycle; no error of it ends the daemon, except a login that never worked."""
+        """One cycle; a wrong login or mapping ends the daemon if the connection never worked, no other error does."""
         systems = (*(bridge.connector(side).name for side in Side), _OTHER)
         if self._stop.is_set() or self._rests.resting(systems, self._clock.monotonic()):
             return
@@ -142,9 +143,11 @@ class Daemon:
         try:
             for side in Side:
                 await bridge.connector(side).start()
+            if bridge.name not in self._worked:
+                await refuse_missing(bridge)
             began = self._clock.now()
             report = await Cycle(bridge, options).run()
-        except AuthenticationFailed as error:
+        except (AuthenticationFailed, MappingError) as error:
             if bridge.name not in self._worked:
                 self._fatal = error
                 self.stop()

@@ -83,6 +83,28 @@ def test_status_tells_people_what_to_do_next(house: House) -> None:
     assert "brake show" in out
 
 
+def test_status_of_a_backfill_that_was_killed_says_so(house: House) -> None:
+    house.keep(ConnectionState(name="london", crm="overplane"), link())
+    out = house.run("status").out
+    assert "never ran" not in out
+    assert "london: the first backfill was begun and is not finished; `nexudus-sync backfill` goes on" in out
+    (one,) = house.run("status", "--json").json["connections"]
+    assert (one["links"], one["last_success"]) == (1, None)
+
+
+LISTS = (("conflicts", "list"), ("failures", "list"), ("links", "list"), ("history",))
+
+
+@pytest.mark.parametrize("verb", [*LISTS, ("status",)])
+def test_json_is_json_and_nothing_else_where_there_is_nothing_yet(house: House, verb: tuple[str, ...]) -> None:
+    assert not (house.folder / "state.db").exists()
+    for _ in range(2):
+        ended = house.run(*verb, "--json", before=("--log-level", "debug"))
+        assert ended.code == 0
+        found = ended.json
+        assert (found["connections"][0]["links"] == 0) if verb == ("status",) else (found == [])
+
+
 def test_conflicts_list_has_the_contracts_shape_and_shows_open_ones(house: House) -> None:
     house.keep(
         conflict(), conflict(field="notes", state="closed"), conflict(field="city", state="resolved", take="crm")

@@ -46,6 +46,54 @@ def test_a_conflict_that_is_not_there_is_wrong_usage(house: House, verb: tuple[s
     )
 
 
+def question(**values: object) -> Conflict:
+    given = {"field": "record", "base": None, "link_id": None, "reason": "several records share e-mail and title"}
+    return conflict(**(given | values))
+
+
+def test_a_record_with_several_candidates_is_copied_when_its_own_side_is_taken(house: House) -> None:
+    house.keep(question(crm_id="", nexudus=["Desk (101)"], crm=["Desk (opp_1)", "Desk (opp_2)"]))
+    shown = house.run("conflicts", "show", "1").out
+    assert "Decide with `nexudus-sync link 101 CRM`, or `nexudus-sync ignore 101`, or" in shown
+    assert "`nexudus-sync conflicts resolve 1 --take nexudus` to copy it as a new one." in shown
+    ended = house.run("conflicts", "resolve", "1", "--take", "nexudus")
+    assert ended.out == "101 of Nexudus is copied to the CRM as a new record, at the next cycle.\n"
+
+
+def test_the_other_side_of_several_candidates_cannot_be_taken(house: House) -> None:
+    house.keep(question(nexudus_id="", nexudus=["Desk (101)", "Desk (102)"], crm=["Desk (opp_1)"]))
+    ended = house.run("conflicts", "resolve", "1", "--take", "nexudus")
+    assert ended.code == 2
+    assert ended.err.startswith("nexudus-sync: --take nexudus: conflict 1 asks which record belongs to opp_1; decide")
+    assert "`nexudus-sync link NEXUDUS opp_1`, or `nexudus-sync ignore opp_1`, or" in ended.err
+    assert [(one.state, one.take) for one in house.rows(Conflict)] == [("open", None)]
+
+
+@pytest.mark.parametrize(
+    ("take", "told"),
+    [
+        ("crm", "the record in the CRM stays, and the pair ends"),
+        ("nexudus", "the deletion in Nexudus is taken, and the record in the CRM is deleted too"),
+    ],
+)
+def test_a_deletion_against_an_edit_says_what_becomes_of_the_record(house: House, take: str, told: str) -> None:
+    house.keep(question(link_id=1, nexudus="deleted", crm="edited", reason="deleted in Nexudus and edited in the CRM"))
+    out = house.run("conflicts", "resolve", "1", "--take", take).out
+    assert out == f"101 ⇄ opp_1: {told}, at the next cycle.\n"
+
+
+@pytest.mark.parametrize(
+    ("take", "told"),
+    [
+        ("nexudus", "title of 101 ⇄ opp_1: 'b' is brought back on both sides, at the next cycle."),
+        ("crm", "title of 101 ⇄ opp_1 stays 'c', and the question is closed, at the next cycle."),
+    ],
+)
+def test_what_was_overwritten_unseen_is_brought_back_or_left(house: House, take: str, told: str) -> None:
+    house.keep(conflict(reason="overwritten between our read and our write at 2026-03-02 08:00:00 UTC"))
+    assert house.run("conflicts", "resolve", "1", "--take", take).out == f"{told}\n"
+
+
 def test_a_closed_conflict_cannot_be_resolved(house: House) -> None:
     house.keep(conflict(state="closed"))
     ended = house.run("conflicts", "resolve", "1", "--take", "nexudus")
@@ -130,6 +178,29 @@ def test_two_records_are_linked_at_the_next_cycle(house: House) -> None:
     assert decided(house) == [("london", "link", {"nexudus_id": "105", "crm_id": "opp_5"})]
 
 
+def test_linking_or_ignoring_what_no_cycle_has_seen_says_that_the_next_one_will_tell(house: House) -> None:
+    house.keep(alone("105"))
+    out = house.run("link", "105", "opp_5").out
+    assert "No cycle has seen opp_5 yet. If there is no such record, the next one refuses this and says so." in out
+    assert "seen 105" not in out
+    assert "No cycle has seen 4711 yet." in house.run("ignore", "4711").out
+    assert "No cycle" not in house.run("ignore", "105").out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("opp_5", "105"), "; the Nexudus id comes first: link 105 opp_5"),
+        (("opp_5", "opp_6"), ""),
+    ],
+)
+def test_what_is_no_nexudus_id_is_refused_at_once(house: House, words: tuple[str, str], told: str) -> None:
+    ended = house.run("link", *words)
+    assert ended.code == 2
+    assert ended.err == f"nexudus-sync: record opp_5: is no id of Nexudus, which are whole numbers{told}\n"
+    assert decided(house) == []
+
+
 def test_a_record_that_has_a_partner_is_not_linked_again(house: House) -> None:
     house.keep(link(), link(2, state="closed"))
     ended = house.run("link", "109", "opp_1")
@@ -154,7 +225,11 @@ def test_a_pair_is_parted_at_the_next_cycle(house: House) -> None:
     house.keep(link())
     assert house.run("unlink", "opp_1").code == 0
     assert decided(house) == [("london", "unlink", {"link_id": 1})]
-    assert house.run("unlink", "opp_9").code == 1
+    ended = house.run("unlink", "opp_9")
+    said = "nexudus-sync: record opp_9: there is no such record; see `nexudus-sync links list`\n"
+    assert (ended.code, ended.err) == (2, said)
+    house.keep(alone("105"))
+    assert house.run("unlink", "105").code == 1
 
 
 def test_a_record_is_ignored_on_the_side_that_knows_it(house: House) -> None:
@@ -210,6 +285,19 @@ def test_undo_needs_an_entry_and_a_link(house: House) -> None:
     ended = house.run("undo", "1")
     assert ended.code == 1
     assert "not linked any more" in ended.err
+
+
+def test_undo_of_a_connection_that_is_not_configured_any_more_is_refused(house: House) -> None:
+    house.keep(entry(connection="paris"))
+    house.keep(link(connection="paris"), entry())
+    for number in ("1", "2"):
+        ended = house.run("undo", number)
+        assert ended.code == 2
+        assert ended.err == (
+            f"nexudus-sync: history entry {number}: its connection paris is not configured; "
+            "configure it again to bring the value back\n"
+        )
+    assert decided(house) == []
 
 
 def test_explain_tells_of_a_linked_record(house: House) -> None:

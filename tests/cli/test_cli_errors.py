@@ -7,6 +7,7 @@ import typer
 from cli_house import CONFIG, House
 from typer.testing import CliRunner
 
+from nexudus_sync.cli.app import app
 from nexudus_sync.cli.frame import Root, complain, guarded, worst
 from nexudus_sync.errors import ConfigError, StoreLocked
 from nexudus_sync.mapping import laws
@@ -107,15 +108,44 @@ def test_a_store_that_cannot_be_made_is_1(house: House) -> None:
     house.write('[store]\nurl = "sqlite:///not/there/state.db"\n' + CONFIG)
     ended = house.run("status")
     assert ended.code == 1
+    assert ended.err.startswith(f"nexudus-sync: {house.folder}/not/there/state.db: the folder ")
     assert ended.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    "words",
-    [("swim",), ("sync", "--fast"), ("conflicts", "resolve", "x", "--take", "crm"), ("history", "--limit", "0")],
+    ("words", "told"),
+    [
+        (("swim",), "no such command 'swim'; see `nexudus-sync --help`"),
+        (("statu",), "no such command 'statu'. Did you mean 'status'? see `nexudus-sync --help`"),
+        (("sync", "--fast"), "no such option: --fast; see `nexudus-sync sync --help`"),
+        (("--fast", "sync"), "no such option: --fast; see `nexudus-sync --help`"),
+        (("undo",), "missing argument 'ID'; see `nexudus-sync undo --help`"),
+        (("sync", "now"), "got unexpected extra argument(s) (now); see `nexudus-sync sync --help`"),
+        (("conflicts",), "missing command; see `nexudus-sync conflicts --help`"),
+        (("sync", "--record"), "option '--record' requires an argument; see `nexudus-sync --help`"),
+        (("conflicts", "resolve", "x", "--take", "crm"), "invalid value for 'ID': "),
+        (("conflicts", "resolve", "1", "--take", "both"), "invalid value for '--take': 'both' is not one of "),
+        (("conflicts", "resolve", "1"), "missing option '--take'. Choose from: nexudus, crm; see "),
+        (("history", "--limit", "0"), "invalid value for '--limit': "),
+        (("backfill", "--since", "today"), "invalid value for '--since': 'today' does not match the formats '%Y-"),
+    ],
 )
-def test_wrong_usage_is_2(house: House, words: tuple[str, ...]) -> None:
-    assert house.run(*words).code == 2
+def test_wrong_usage_is_one_line_and_2(house: House, words: tuple[str, ...], told: str) -> None:
+    ended = house.run(*words)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"nexudus-sync: {told}")
+    assert ended.err.count("\n") == 1
+
+
+def test_without_any_word_the_help_is_shown() -> None:
+    ended = CliRunner().invoke(app, [])
+    assert ended.exit_code == 2
+    assert "Usage:" in ended.stdout
+
+
+def test_a_program_that_calls_it_gets_the_error_itself() -> None:
+    with pytest.raises(Exception, match="No such command"):
+        typer.main.get_command(app).main(["swim"], standalone_mode=False)
 
 
 def ended_by(error: BaseException, *, debug: bool = False) -> tuple[int, str]:

@@ -1,13 +1,17 @@
 """`init` writes a configuration that works, once."""
 
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from cli_house import House
+from pydantic import BaseModel
 
 from nexudus_sync import config
 from nexudus_sync.connectors import registry
 from nexudus_sync.mapping import shipped_names
+from nexudus_sync.mapping.shipped import shipped
 
 ANSWERS = ("--name", "london", "--location", "1001", "--connector", "overplane", "--company", "Example Corp")
 URL = ("--crm-url", "https://crm.example.com")
@@ -95,6 +99,77 @@ def test_an_unknown_connector_is_refused_with_the_known_ones(empty: House) -> No
     ended = empty.run("init", "--name", "x", "--location", "1", "--connector", "salesfarce", "--company", "")
     assert ended.code == 2
     assert '"overplane"' in ended.err
+
+
+def test_erpnext_is_a_choice(empty: House) -> None:
+    erpnext = ("--name", "london", "--location", "1001", "--connector", "erpnext", "--company", "Example Corp")
+    ended = empty.run("init", *erpnext, "--crm-url", "https://erp.example.com")
+    assert ended.code == 0
+    environ = {"NEXUDUS_USERNAME": "u", "NEXUDUS_PASSWORD": "p", "ERPNEXT_API_KEY": "k", "ERPNEXT_API_SECRET": "s"}
+    settings = config.load(empty.config, environ)
+    assert settings.crms["erpnext"].connector == "erpnext"
+    assert "ERPNEXT_API_KEY, ERPNEXT_API_SECRET, NEXUDUS_PASSWORD, NEXUDUS_USERNAME" in ended.out
+    assert (empty.folder / "mappings" / "erpnext.toml").read_text(encoding="utf-8") == shipped("erpnext")
+    assert empty.run("mapping", "check").code == 0
+
+
+class DiskSettings(BaseModel):
+    """What a connector of another package needs."""
+
+    path: Path
+    user: str = "sync"
+
+
+class Disk:
+    """A connector of another package, as far as `init` asks."""
+
+    Settings = DiskSettings
+    mapping: str | None = '[fields.title]\npath = "name"\n'
+
+
+DISK = ("--name", "london", "--location", "1001", "--connector", "disk-file", "--company", "")
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EntryPoint("disk-file", "test_cli_init:Disk", registry.GROUP)
+    entries = EntryPoints([*entry_points(group=registry.GROUP), entry])
+    monkeypatch.setattr(registry, "entry_points", lambda **wanted: entries.select(**wanted))
+
+
+def test_another_packages_mapping_is_written_if_it_brings_one(empty: House, installed: None) -> None:
+    ended = empty.run("init", *DISK)
+    assert ended.code == 0
+    assert (empty.folder / "mappings" / "disk-file.toml").read_text(encoding="utf-8") == Disk.mapping
+    assert 'path = "${DISK_FILE_PATH}"' in empty.config.read_text(encoding="utf-8")
+    assert "DISK_FILE_PATH" in ended.out
+    assert "Now write" not in ended.out
+
+
+def test_else_one_line_says_which_file_to_write_and_how(
+    empty: House, installed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Disk, "mapping", None)
+    ended = empty.run("init", *DISK)
+    assert ended.code == 0
+    wanted = empty.folder / "mappings" / "disk-file.toml"
+    (line,) = [line for line in ended.out.splitlines() if "Now write" in line]
+    assert line.startswith(f'Now write {wanted}: no mapping comes with "disk-file".')
+    assert "docs/connectors.md" in line
+    assert not wanted.exists()
+    assert config.load(empty.config, {}, secrets=False).connections[0].mapping.crm == wanted
+
+
+def test_one_that_was_written_before_is_kept_and_not_asked_for(
+    empty: House, installed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Disk, "mapping", None)
+    wanted = empty.folder / "mappings" / "disk-file.toml"
+    wanted.parent.mkdir()
+    wanted.write_text("mine", encoding="utf-8")
+    ended = empty.run("init", *DISK)
+    assert (ended.code, "Now write" in ended.out) == (0, False)
+    assert wanted.read_text(encoding="utf-8") == "mine"
 
 
 def test_every_connector_that_can_be_asked_for_has_a_shipped_mapping() -> None:

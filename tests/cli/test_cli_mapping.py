@@ -37,7 +37,7 @@ def test_a_configuration_that_is_named_has_to_be_there(house: House) -> None:
 
 
 def test_a_broken_law_is_2_with_the_field_and_the_law(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(laws, "check", lambda _: [Finding("fail", "title", "GetPut", "writing back 'x' changes 'y'")])
+    monkeypatch.setattr(laws, "check", lambda *_: [Finding("fail", "title", "GetPut", "writing back 'x' changes 'y'")])
     ended = house.run("mapping", "check")
     assert ended.code == 2
     assert "✗  title  GetPut  writing back 'x' changes 'y'" in ended.out
@@ -49,6 +49,35 @@ def test_files_can_be_given_whatever_is_configured(house: House) -> None:
     assert ended.code == 0
     assert "nexudus ⇄ overplane:" in ended.out
     assert house.run("mapping", "check", "--crm", str(house.folder / "none.toml")).code == 2
+
+
+STAGE = '[fields.sales_stage]\npath = "{path}"\n{more}[fields.sales_stage.values]\n{lines}\n'
+
+
+@pytest.mark.parametrize(
+    ("nexudus", "crm", "told"),
+    [
+        ("", '"Qualification" = "Besichtigung"\n"Prospecting" = "New lead"', []),
+        ('"Tour booked" = "Viewing"', '"Qualification" = "Viewing"\n"Prospecting" = "New lead"', []),
+        ('"Tour booked" = "Viewing"\n"Won" = "Gone"', '"Qualification" = "Viewing"', ["Nexudus's 'Gone' cannot cross"]),
+    ],
+)
+def test_only_stages_that_the_files_name_are_warned_of(house: House, nexudus: str, crm: str, told: list[str]) -> None:
+    more = 'type = "stage"\nrequired = true\n'
+    files = {
+        "--nexudus": STAGE.format(path="CrmBoardColumnId", more=more, lines=nexudus),
+        "--crm": STAGE.format(path="sales_stage", more="", lines=crm),
+    }
+    words = []
+    for option, text in files.items():
+        file = house.folder / f"{option[2:]}.toml"
+        file.write_text(text.replace("[fields.sales_stage.values]\n\n", ""), encoding="utf-8")
+        words += [option, str(file)]
+    ended = house.run("mapping", "check", *words)
+    assert ended.code == 0
+    warnings = [line for line in ended.out.splitlines() if line.startswith("!")]
+    assert len(warnings) == len(told)
+    assert all(text in line for text, line in zip(told, warnings, strict=True))
 
 
 def test_the_table_shows_both_sides_rules_and_values(house: House) -> None:

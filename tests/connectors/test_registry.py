@@ -1,4 +1,5 @@
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +48,19 @@ def test_what_has_no_settings_is_no_connector(announced):
     announced(odd="nexudus_sync.errors:Refused")
     with pytest.raises(ConfigError, match="is no connector"):
         registry.find("odd")
+
+
+class Bringing:
+    """A connector whose package brings a mapping."""
+
+    Settings = OverplaneSettings
+    mapping: object = "[fields.title]"
+
+
+def test_a_package_may_bring_a_mapping(announced, monkeypatch):
+    announced(mine="test_registry:Bringing", plain="nexudus_sync.connectors.overplane:OverplaneConnector")
+    assert registry.own_mapping("mine") == "[fields.title]"
+    assert registry.own_mapping("plain") is None
+    monkeypatch.setattr(Bringing, "mapping", Path("mine.toml"))
+    with pytest.raises(ConfigError, match=r'^config\.toml: the mapping that "mine" brings is no text'):
+        registry.own_mapping("mine", where="config.toml")

@@ -72,6 +72,8 @@ class Rig:
     """A list takes several reads, so it can move meanwhile."""
     coarse_stamps: bool = True
     """Two edits can have one stamp."""
+    has_lock: bool = False
+    """An update made from a state that is not the latest is refused."""
     has_login: bool = True
     has_rights: bool = True
     """A login can lack the right to read opportunities; see `forbid`."""

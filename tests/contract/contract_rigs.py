@@ -111,7 +111,7 @@ class ERPNext16Rig(HttpRig):
     path, party_path, user_path = "/api/resource/Opportunity", "/api/resource/Lead", "/api/resource/User"
     own_scope, other_scope = Scope(company="Example Corp"), Scope(company="Example Iberia")
     keeps_author, nobody = True, "CRM-OPP-1999-00001"
-    counts_in_lists, coarse_stamps, throttles = False, False, ("throttle_429",)
+    counts_in_lists, coarse_stamps, has_lock, throttles = False, False, True, ("throttle_429",)
 
     def make_double(self, offset: float) -> ERPNextDouble:
         double = ERPNextDouble(

@@ -74,6 +74,7 @@ class JsonFileConnector:
     """One file."""
 
     Settings = JsonFileSettings
+    mapping = Path(__file__).with_name("example_mapping.toml").read_text(encoding="utf-8")
     traits = Traits(lists_everything=True, rows_are_whole=True, names_author=True)
 
     def __init__(
@@ -135,8 +136,7 @@ class JsonFileConnector:
         content = await self._read()
         if step.kind == "party.create":
             return [{"id": one["id"]} for one in content["contacts"] if _same(one["email"], step.payload["email"])]
-        key = step.payload["nexudus_key"]
-        return [record for record in content["opportunities"] if record.get("nexudus_key") == key]
+        return [one for one in content["opportunities"] if one.get("nexudus_key") == step.payload["nexudus_key"]]
 
     def stamp(self, record: Record) -> Stamp:
         at, by = record.get("updated_at"), record.get("updated_by")

@@ -16,7 +16,7 @@ from example_rig import EMPTY, BadDisk, People
 
 from nexudus_sync import codec, config
 from nexudus_sync.connectors import registry
-from nexudus_sync.engine.assemble import Engine, assemble
+from nexudus_sync.engine.assemble import Engine, assemble, load_mapping
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import ConfigError
@@ -34,14 +34,13 @@ auth = "basic"
 
 [crm.ours]
 connector = "jsonfile"
-path = "PATH"
+path = "crm.json"
 
 [[connection]]
 name = "london"
 crm = "ours"
 scope = { business_id = 1001 }
 company = "Example Corp"
-mapping = { crm = "MAPPING" }
 """
 
 
@@ -72,8 +71,7 @@ class House:
         self.file = folder / "crm.json"
         self.file.write_text(codec.dumps(EMPTY), encoding="utf-8")
         self.people = People(self.file, self.clock)
-        text = CONFIG.replace("PATH", str(self.file)).replace("MAPPING", str(HERE / "example_mapping.toml"))
-        (folder / "config.toml").write_text(text, encoding="utf-8")
+        (folder / "config.toml").write_text(CONFIG, encoding="utf-8")
 
     def add_card(self, title: str, email: str, **values: Any) -> int:
         """A person adds a card."""
@@ -121,6 +119,45 @@ def house(tmp_path: Path, installed: None) -> House:
 def test_a_connector_of_another_package_is_found_by_its_entry_point(installed: None) -> None:
     assert "jsonfile" in registry.names()
     assert registry.find("jsonfile") is JsonFileConnector
+
+
+async def test_its_relative_paths_start_at_the_configuration_wherever_it_is_run(
+    house: House, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    assert (await house.sync()).pairs == 1
+    async with house.engine() as engine:
+        file = engine.connectors["ours"]
+        assert isinstance(file, JsonFileConnector)
+        assert file.file.path == house.file
+
+
+def test_the_mapping_that_its_package_brings_is_used_where_none_is_named(house: House) -> None:
+    environment = {"NEXUDUS_USERNAME": SYNC, "NEXUDUS_PASSWORD": SECRET}
+    path, own = house.folder / "config.toml", (HERE / "example_mapping.toml").read_text(encoding="utf-8")
+
+    def source() -> str:
+        settings = config.load(path, environment)
+        return load_mapping(settings, settings.connections[0]).crm.source
+
+    assert source() == "jsonfile.toml"
+    path.write_text(CONFIG + 'mapping = { crm = "jsonfile.toml" }\n', encoding="utf-8")
+    assert source() == "jsonfile.toml"
+    (house.folder / "jsonfile.toml").write_text(own, encoding="utf-8")
+    assert source() == str(house.folder / "jsonfile.toml")
+    path.write_text(CONFIG + 'mapping = { crm = "ours.toml" }\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"ours\.toml: no such file"):
+        source()
+
+
+def test_without_a_mapping_of_its_own_one_has_to_be_named(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JsonFileConnector, "mapping", None)
+    settings = config.load(house.folder / "config.toml", {"NEXUDUS_USERNAME": SYNC, "NEXUDUS_PASSWORD": SECRET})
+    with pytest.raises(ConfigError) as raised:
+        load_mapping(settings, settings.connections[0])
+    (line,) = str(raised.value).splitlines()
+    assert line.startswith(f"{house.folder / 'config.toml'}: connection london: mapping: is missing")
+    assert 'mapping = { crm = "mappings/jsonfile.toml" }' in line
 
 
 def test_without_its_package_the_configuration_says_which_connectors_there_are(tmp_path: Path) -> None:

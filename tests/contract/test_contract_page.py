@@ -4,6 +4,7 @@ import ast
 import re
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -74,6 +75,7 @@ def acme() -> dict[str, Any]:
     """The classes on the page, made with the names it says they need."""
     names = {**vars(base), **vars(budget), **vars(errors), **vars(http), "BaseModel": BaseModel, "SecretStr": SecretStr}
     names |= {"ConfigDict": ConfigDict, "Limits": budget.Limits}
+    names["files"] = lambda package: SimpleNamespace(joinpath=lambda name: HERE / "example_mapping.toml")
     for block in (BLOCKS[0], BLOCKS[1], BLOCKS[3]):
         exec("from __future__ import annotations\n" + block, names)
     return names
@@ -84,6 +86,7 @@ def test_the_settings_and_the_rig_on_the_page_can_be_made(acme: dict[str, Any]) 
     acme["AcmeSettings"].model_rebuild(_types_namespace=acme)
     settings = acme["AcmeSettings"](base_url="https://acme.test", token="secret")
     assert acme["AcmeConnector"]("acme", settings, clock=None, rng=None).name == "acme"
+    assert "[fields.title]" in acme["AcmeConnector"].mapping
 
 
 @pytest.mark.parametrize(

@@ -147,3 +147,15 @@ async def test_names_are_read_once_and_again_when_one_is_missing(rig: Rig) -> No
     await rig.connector.context(record, rig.own_scope)
     names = (await rig.connector.context(record, rig.own_scope)).directories["user"]
     assert names.raw("New.Hire@example.com") is not None
+
+
+async def test_no_two_states_share_a_stamp_where_stamps_are_exact(rig: Rig) -> None:
+    assert rig.connector.traits.exact_stamps is not rig.coarse_stamps
+    if rig.coarse_stamps:
+        pytest.skip("its stamps are coarse")
+    record_id = rig.add("At once")
+    seen = [rig.connector.stamp(await rig.connector.fetch(record_id)).token]
+    for number in range(3):
+        rig.edit(record_id, **{rig.title: f"Edit {number} of one moment"})
+        seen.append(rig.connector.stamp(await rig.connector.fetch(record_id)).token)
+    assert len(set(seen)) == 4

@@ -6,7 +6,7 @@ import pytest
 from contract_kit import Rig, new_party
 
 from nexudus_sync.connectors.base import Record, Step
-from nexudus_sync.errors import NotFound, OutcomeUnknown, Unavailable
+from nexudus_sync.errors import NotFound, OutcomeUnknown, Stale, Unavailable
 
 
 async def create_step(rig: Rig, title: str = "Created") -> Step:
@@ -144,6 +144,23 @@ async def test_an_update_whose_answer_was_lost_is_sent_once_and_its_outcome_unkn
         await rig.connector.perform(step, record)
     assert rig.writes() == writes + 1
     assert rig.stored()[record_id][rig.title] == "After"
+
+
+async def test_an_update_made_from_an_older_state_is_stale_and_not_done_where_there_is_a_lock(rig: Rig) -> None:
+    assert rig.connector.traits.locks is rig.has_lock
+    if not rig.has_lock:
+        pytest.skip("it has no lock")
+    record_id = rig.add("Before")
+    record = await rig.connector.fetch(record_id)
+    (step,) = rig.connector.update_steps(record, {**record, rig.title: "Ours"})
+    rig.edit(record_id, **{rig.title: "A person's"})
+    with pytest.raises(Stale):
+        await rig.connector.perform(step, record)
+    assert rig.stored()[record_id][rig.title] == "A person's"
+    record = await rig.connector.fetch(record_id)
+    (step,) = rig.connector.update_steps(record, {**record, rig.title: "Ours"})
+    await rig.connector.perform(step, record)
+    assert rig.stored()[record_id][rig.title] == "Ours"
 
 
 async def test_deleting_twice_is_a_success_and_the_absence_is_proven(rig: Rig) -> None:

@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ with Store.open("sqlite:///state.db", base_dir=pathlib.Path(sys.argv[1])).lock()
 
 
 def test_a_second_run_is_told_who_works_on_the_store(on_disk: Store, tmp_path: Path) -> None:
-    said = rf"^another nexudus-sync \(process {os.getpid()}\) is working on state\.db"
+    said = rf"^another nexudus-sync \(process {os.getpid()}\) is working on {re.escape(str(tmp_path))}/state\.db"
     with (
         closing(Store.open("sqlite:///state.db", base_dir=tmp_path)) as other,
         on_disk.lock(),

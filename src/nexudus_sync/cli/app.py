@@ -23,6 +23,7 @@ from nexudus_sync.cli.frame import (
     guarded,
     root_of,
 )
+from nexudus_sync.cli.usage import Verbs
 
 _START, _RUN = "Start here", "Run"
 _HELP = """Keep Nexudus CRM opportunities and your sales team's CRM in step, both ways, field by field.
@@ -42,8 +43,8 @@ class CrmName(StrEnum):
 
 
 app = typer.Typer(
+    cls=Verbs,
     help=_HELP,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["--help", "-h"]},

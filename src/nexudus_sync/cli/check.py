@@ -3,10 +3,10 @@
 from nexudus_sync.cli.desk import configured, load_settings, open_engine, run
 from nexudus_sync.cli.frame import Root, complain, worst
 from nexudus_sync.cli.mappings import MARKS
-from nexudus_sync.cli.names import missing_names
 from nexudus_sync.cli.output import plural, print_table, say
 from nexudus_sync.connectors.base import Check
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.names import missing_names
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side, laws
 

@@ -5,7 +5,11 @@ from typing import Any
 from nexudus_sync.cli.desk import open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, print_json, print_table, say
-from nexudus_sync.errors import SyncError
+from nexudus_sync.engine.fates import DELETED
+from nexudus_sync.engine.outcomes import RECORD
+from nexudus_sync.engine.trail import OVERWRITTEN
+from nexudus_sync.errors import ConfigError, SyncError
+from nexudus_sync.mapping import Side
 from nexudus_sync.store import Store, conflicts
 from nexudus_sync.store.tables import Conflict
 
@@ -76,28 +80,73 @@ def show(root: Root, number: int) -> None:
     rows += [("why", one.reason)] if one.reason else []
     print_table(("conflict", str(one.id)), rows)
     if one.state == "open":
-        say(f"Decide with `nexudus-sync conflicts resolve {one.id} --take nexudus` or `--take crm`.")
+        say(f"Decide with {_how(one)}.")
 
 
 def resolve(root: Root, number: int, take: str) -> None:
     """Keep a person's decision for the next cycle. Raises ConfigError, SyncError."""
     with open_desk(root) as desk:
         one = decide(desk.store, number, take)
-    value = one.nexudus if take == "nexudus" else one.crm
-    say(f"{one.field} of {pair_of(one.nexudus_id, one.crm_id)}: {value!r} is taken for both sides at the next cycle.")
+    say(f"{_what_happens(one, take)}, at the next cycle.")
 
 
 def decide(store: Store, number: int, take: str) -> Conflict:
-    """Note whose value is taken. Raises ConfigError when there is no such conflict, SyncError when it is closed."""
+    """Note whose value is taken.
+
+    Raises ConfigError when there is no such conflict or nothing to take of that side, SyncError when it is closed.
+    """
     with store.session() as session:
         one = session.get(Conflict, number)
         if one is None:
             raise no_such("conflict", number, "see `nexudus-sync conflicts list`")
         if one.state == "closed":
             raise SyncError(f"conflict {number} is closed: both sides agree, or it was decided before")
+        if _asks_for_counterpart(one) and take != _own(one).value:
+            problem = f"conflict {number} asks which record belongs to {_own_id(one)}"
+            raise ConfigError(f"--take {take}", problem, f"decide with {_how(one)}")
         one.state, one.take = "resolved", take
         session.add(one)
     return one
+
+
+def _asks_for_counterpart(one: Conflict) -> bool:
+    """Is it about a record that several others could belong to, or that is a late copy?"""
+    return one.field == RECORD and not (one.nexudus_id and one.crm_id)
+
+
+def _own(one: Conflict) -> Side:
+    return Side.NEXUDUS if one.nexudus_id else Side.CRM
+
+
+def _own_id(one: Conflict) -> str:
+    return one.nexudus_id or one.crm_id
+
+
+def _how(one: Conflict) -> str:
+    """The commands that decide it."""
+    take = f"`nexudus-sync conflicts resolve {one.id} --take"
+    if not _asks_for_counterpart(one):
+        return f"{take} nexudus` or `--take crm`"
+    pair = f"{one.nexudus_id or 'NEXUDUS'} {one.crm_id or 'CRM'}"
+    own = f"{take} {_own(one).value}` to copy it as a new one"
+    return f"`nexudus-sync link {pair}`, or `nexudus-sync ignore {_own_id(one)}`, or {own}"
+
+
+def _what_happens(one: Conflict, take: str) -> str:
+    """What taking a side comes to, in the words of what is asked."""
+    side, pair = Side(take), pair_of(one.nexudus_id, one.crm_id)
+    if _asks_for_counterpart(one):
+        return f"{_own_id(one)} of {side.word} is copied to {side.other.word} as a new record"
+    value = one.nexudus if side is Side.NEXUDUS else one.crm
+    if one.field == RECORD:
+        if value == DELETED:
+            return f"{pair}: the deletion in {side.word} is taken, and the record in {side.other.word} is deleted too"
+        return f"{pair}: the record in {side.word} stays, and the pair ends"
+    if not (one.reason or "").startswith(OVERWRITTEN):
+        return f"{one.field} of {pair}: {value!r} is taken for both sides"
+    if side is Side.NEXUDUS:
+        return f"{one.field} of {pair}: {value!r} is brought back on both sides"
+    return f"{one.field} of {pair} stays {value!r}, and the question is closed"
 
 
 def _state(one: Conflict) -> str:

@@ -11,11 +11,11 @@ from sqlmodel import Session, col, select
 
 from nexudus_sync import config, logs
 from nexudus_sync.cli.frame import Root, complain, worst
-from nexudus_sync.cli.names import refuse_missing
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.config import ConnectionSettings, Settings
 from nexudus_sync.engine.assemble import Engine, assemble, load_mapping
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.names import refuse_missing
 from nexudus_sync.errors import ConfigError, MappingError, SyncError
 from nexudus_sync.mapping import Mapping, Side, laws
 from nexudus_sync.store import Store

@@ -15,7 +15,7 @@ Take = Literal["nexudus", "crm"]
 
 
 def _group(text: str) -> typer.Typer:
-    return typer.Typer(help=text, no_args_is_help=True)
+    return typer.Typer(help=text)
 
 
 mapping = _group("See and check how fields correspond.")

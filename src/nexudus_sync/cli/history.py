@@ -9,7 +9,7 @@ from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, print_json, print_table, say, utc
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.engine.assemble import load_mapping
-from nexudus_sync.errors import SyncError
+from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Context, Side, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.opportunity import hear
@@ -85,9 +85,14 @@ def undo(root: Root, number: int, *, force: bool) -> None:
 
 
 def _link(session: Session, desk: Desk, entry: History) -> Link:
-    """The entry's pair. Raises SyncError when it is not linked any more."""
-    crm = next((one.crm for one in desk.settings.connections if one.name == entry.connection), "")
+    """The entry's pair. Raises ConfigError when no cycle would see to it, SyncError when it is not linked any more."""
+    crms = {one.name: one.crm for one in desk.settings.connections}
+    crm = crms.get(entry.connection, "")
     link = records.link_by(session, crm, nexudus_id=entry.nexudus_id, crm_id=entry.crm_id)
+    for name in (entry.connection, *([link.connection] if link else [])):
+        if name not in crms:
+            remedy = "configure it again to bring the value back"
+            raise ConfigError(f"history entry {entry.id}", f"its connection {name} is not configured", remedy)
     if link is None or link.state != "active":
         raise SyncError(
             f"{pair_of(entry.nexudus_id, entry.crm_id)} are not linked any more; nothing can be brought back"
@@ -111,8 +116,8 @@ def _moved_on(session: Session, desk: Desk, entry: History, link: Link) -> tuple
 
 def _snapshot_moved(desk: Desk, entry: History, link: Link) -> tuple[Any] | None:
     """The CRM's snapshot says most values as they are; ids that only a directory explains are left to the cycle."""
-    settings = next(one for one in desk.settings.connections if one.name == link.connection)
-    field = load_mapping(desk.settings, settings).find(entry.field)
+    settings = next((one for one in desk.settings.connections if one.name == link.connection), None)
+    field = load_mapping(desk.settings, settings).find(entry.field) if settings else None
     if field is None:
         return None
     raw = link.crm_snapshot.get(field.crm.path.text)

@@ -1,5 +1,6 @@
 """`init`: a configuration and the mapping files, from a few answers."""
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from nexudus_sync import codec, config
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import say
 from nexudus_sync.connectors import registry
-from nexudus_sync.engine.assemble import HUB
+from nexudus_sync.engine.assemble import HUB, mapping_of
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping.shipped import shipped
 
@@ -38,6 +39,8 @@ poll = "1m"
 reconcile = "24h"
 deletes = "ignore"
 """
+_FROM_ENVIRONMENT = (SecretStr, str, Path)
+_HOW_TO_MAP = 'It says where each field stands on its records; docs/connectors.md, "The mapping file", tells how.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +57,29 @@ class Answers:
 
 def init(root: Root, answers: Answers) -> None:
     """Ask, then write. Raises ConfigError, leaving nothing behind, for files that exist or answers of no use."""
-    folder = root.config.parent
+    folder = root.config.parent / "mappings"
     _must_be_new(root.config)
-    _must_be_new(folder / "mappings" / f"{HUB}.toml")
+    _must_be_new(folder / f"{HUB}.toml")
     text, crm = _ask(answers)
-    files = {folder / "mappings" / f"{name}.toml": shipped(name) for name in (HUB, crm)}
-    for path in files:
+    files = {folder / f"{HUB}.toml": shipped(HUB), folder / f"{crm}.toml": mapping_of(crm), root.config: text}
+    written = {path: content for path, content in files.items() if content is not None}
+    for path in written:
         _must_be_new(path)
-    files[root.config] = text
-    for path, content in files.items():
+    for path, content in written.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(content)
     try:
         config.load(root.config, {}, secrets=False)
     except ConfigError:
-        for path in files:
+        for path in written:
             path.unlink()
         raise
-    _tell(root.config, files, text)
+    say(f"Written: {', '.join(str(path) for path in written)}")
+    for path in files.keys() - written.keys():
+        if not path.exists():
+            say(f'Now write {path}: no mapping comes with "{crm}". {_HOW_TO_MAP}')
+    _tell(root.config, text)
 
 
 def _must_be_new(path: Path) -> None:
@@ -107,7 +114,7 @@ def _ask(answers: Answers) -> tuple[str, str]:
 
 
 def _keys(connector: str, fields: Any, url: str | None) -> str:
-    """The connector's own keys: its address, and each required secret from the environment."""
+    """The connector's own keys: its address, and what else it requires, secrets above all, from the environment."""
     lines = []
     for name, field in fields.items():
         if name == "base_url":
@@ -115,10 +122,9 @@ def _keys(connector: str, fields: Any, url: str | None) -> str:
                 "--crm-url", "The address of the CRM", None if field.is_required() else field.default
             )
             lines.append(f"base_url = {codec.dumps(address)}")
-        elif field.is_required() and (field.annotation is SecretStr or field.annotation is str):
-            lines.append(
-                f'{name} = "${{{connector}_{name}}}"'.replace(f"{connector}_{name}", f"{connector}_{name}".upper())
-            )
+        elif field.is_required() and field.annotation in _FROM_ENVIRONMENT:
+            variable = re.sub(r"\W", "_", f"{connector}_{name}").upper()
+            lines.append(f'{name} = "${{{variable}}}"')
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -132,8 +138,8 @@ def _prompt(option: str, question: str, default: Any = None, kind: type[Any] = s
         raise ConfigError("init", f"{question[0].lower()}{question[1:]} is missing", f"give it as {option}") from None
 
 
-def _tell(path: Path, files: dict[Path, str], text: str) -> None:
-    say(f"Written: {', '.join(str(file) for file in files)}")
+def _tell(path: Path, text: str) -> None:
+    """What to do next."""
     variables = sorted({part.partition("}")[0] for part in text.split("${")[2:]} | {"NEXUDUS_USERNAME"})
     say("Now set in the environment: " + ", ".join(variables))
     option = "" if path == Root().config else f" --config {path}"

@@ -5,7 +5,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
-from nexudus_sync.cli.frame import Root
+from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, print_json, print_table, say, utc
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.errors import ConfigError, SyncError
@@ -40,7 +40,10 @@ def as_row(one: Link) -> dict[str, Any]:
 
 
 def link(root: Root, nexudus: str, crm: str, connection: str | None) -> None:
-    """Have two records paired. Raises SyncError when one has another partner."""
+    """Have two records paired. Raises ConfigError for what is no id, SyncError when one has another partner."""
+    if not nexudus.isdecimal():
+        swapped = f"; the Nexudus id comes first: link {crm} {nexudus}" if crm.isdecimal() else ""
+        raise ConfigError(f"record {nexudus}", "is no id of Nexudus, which are whole numbers" + swapped)
     with open_desk(root) as desk:
         with desk.store.read() as session:
             name = connection or _connection_of(session, desk, nexudus, crm)
@@ -50,14 +53,18 @@ def link(root: Root, nexudus: str, crm: str, connection: str | None) -> None:
                 if taken is not None and taken.state != "closed":
                     pair = pair_of(taken.nexudus_id, taken.crm_id)
                     raise SyncError(f"{pair} are linked already; unlink them first")
+            known = {one: locate(session, desk.settings, one, name).known for one in (nexudus, crm)}
         _ask(desk, name, "link", nexudus_id=nexudus, crm_id=crm)
     say(f"{pair_of(nexudus, crm)} will be linked at the next cycle of {name}.")
+    _tell_unknown([one for one in known if not known[one]])
 
 
 def unlink(root: Root, record: str, connection: str | None) -> None:
-    """Have a pair parted. Raises SyncError when the record is not linked."""
+    """Have a pair parted. Raises ConfigError for a record that nobody knows, SyncError when it is not linked."""
     with open_desk(root) as desk:
         found = _find(desk, record, connection)
+        if not found.known:
+            raise no_such("record", record, "see `nexudus-sync links list`")
         if found.link is None or found.link.state == "closed":
             raise SyncError(f"record {record} is not linked; see `nexudus-sync links list`")
         _ask(desk, found.link.connection, "unlink", link_id=found.link.id)
@@ -76,6 +83,13 @@ def ignore(root: Root, record: str, connection: str | None) -> None:
             raise _which(desk, record)
         _ask(desk, found.connection, "ignore", side=found.side.value, record_id=record)
     say(f"{record} of {found.side.word} will be left alone from the next cycle on.")
+    _tell_unknown([] if found.known else [record])
+
+
+def _tell_unknown(records: list[str]) -> None:
+    """What no cycle has seen yet may be there all the same: only the system can tell."""
+    for record in records:
+        say(f"  No cycle has seen {record} yet. If there is no such record, the next one refuses this and says so.")
 
 
 def _find(desk: Desk, record: str, connection: str | None) -> Located:

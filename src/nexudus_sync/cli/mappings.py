@@ -1,23 +1,31 @@
 """`mapping check` and `mapping show`: the mapping files, without any network."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from nexudus_sync.cli.desk import load_settings
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import plural, print_table, say
 from nexudus_sync.engine.assemble import HUB, load_mapping
-from nexudus_sync.mapping import Mapping, Side, Sync, laws, load_file, pair, parse, shipped_names
+from nexudus_sync.mapping import Context, Mapping, Side, Sync, laws, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping import show as tables
+from nexudus_sync.mapping.context import Table
+from nexudus_sync.mapping.lenses import Lens
+from nexudus_sync.mapping.values import fold
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
 """How a finding's level is shown."""
+
+
+LISTED = frozenset({"stage", "user"})
+"""The types whose values are names in a list of the system's."""
 
 
 def check(root: Root, nexudus: Path | None, crm: Path | None) -> int:
     """Print what the laws say of each mapping. Returns the exit code."""
     broken = False
     for name, mapping in _mappings(root, nexudus, crm):
-        findings = laws.check(mapping)
+        findings = laws.check(mapping, offline_contexts(mapping))
         rows = [(MARKS[one.level], one.field, one.law, one.detail) for one in findings if one.level != "ok"]
         failed = sum(one.level == "fail" for one in findings)
         print_table(("", "field", "law", "finding"), rows, title=name)
@@ -26,6 +34,29 @@ def check(root: Root, nexudus: Path | None, crm: Path | None) -> int:
         say(f"{name}: {plural(held, 'law')} hold, {plural(warned, 'warning')}, {failed:,} broken")
         broken = broken or failed > 0
     return 2 if broken else 0
+
+
+def offline_contexts(mapping: Mapping) -> dict[Side, Context]:
+    """The laws' surroundings, with the stages and users that the files themselves name on the other side.
+
+    Without a network nothing tells which of them exist: what a file writes is taken to be there, and nothing else is.
+    """
+    contexts = dict(laws.EXAMPLE_CONTEXTS)
+    for side in Side:
+        named: dict[str, list[str]] = {}
+        for field in mapping.fields:
+            own, other = field.lens(side), field.lens(side.other)
+            if own.kind.name in LISTED and other.values is not None:
+                meant = {fold(value) for _, values in _lines(own) for value in values}
+                alike = [value for _, values in _lines(other) for value in values if fold(value) not in meant]
+                named.setdefault(own.kind.name, []).extend([*(key for key, _ in _lines(own)), *alike])
+        lists = {kind: Table(tuple(enumerate(dict.fromkeys(names), start=1))) for kind, names in named.items()}
+        contexts[side] = replace(contexts[side], directories=lists)
+    return contexts
+
+
+def _lines(lens: Lens) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return lens.values.entries if lens.values else ()
 
 
 def show(root: Root, nexudus: Path | None, crm: Path | None) -> None:

@@ -13,13 +13,10 @@ from nexudus_sync.cli.output import cell, pair_of, plural, print_json, print_tab
 from nexudus_sync.cli.sync import target
 from nexudus_sync.config import Settings
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.costs import duration, of_actions, of_listing
+from nexudus_sync.engine.costs import duration, of_run
 from nexudus_sync.engine.cycle import Options
 from nexudus_sync.engine.rehearse import Action, Rehearsal, rehearse
 from nexudus_sync.mapping import Side, Unmapped
-
-WORDS = {"create-party": "create the customer", "link": "pair"}
-"""How the table says an action, where not by its own name."""
 
 
 def plan(root: Root, connection: str | None, record: str | None, *, as_json: bool, strict: bool) -> int:
@@ -79,7 +76,7 @@ async def _print(bridge: Bridge, seen: Rehearsal, settings: Settings) -> None:
 
 def _row(action: Action) -> tuple[str, str, str, str]:
     return (
-        WORDS.get(action.action, action.action),
+        action.action,
         action.system or "both",
         pair_of(action.nexudus_id, action.crm_id),
         "; ".join(_change(name, said["old"], said["new"]) for name, said in action.fields.items()),
@@ -91,7 +88,7 @@ def _change(field: str, old: Any, new: Any) -> str:
 
 
 def _totals(actions: Iterable[Action]) -> str:
-    counts = Counter((WORDS.get(one.action, one.action), one.system) for one in actions)
+    counts = Counter((one.action, one.system) for one in actions)
     said = [f"{count:,} × {action}{f' in {system}' if system else ''}" for (action, system), count in counts.items()]
     return ", ".join(said) or "nothing to do"
 
@@ -102,10 +99,10 @@ def _waits(seen: Rehearsal) -> str:
 
 
 def _cost(bridge: Bridge, seen: Rehearsal, settings: Settings) -> str:
-    """The calls that the writes take, and the listing before them."""
+    """The calls of the sync that would do this: listing, reading and writing."""
     names, limits = system_names(bridge), limits_of(settings, bridge)
-    spent = of_actions(((one.action, one.system) for one in seen.actions), (e.connector for e in bridge.ends.values()))
-    calls = {side: spent[names[side]] + of_listing(seen.report.listed[side.value]) for side in Side}
+    traits = {side: bridge.connector(side).traits for side in Side}
+    calls = of_run(traits, seen.listed, seen.read, seen.counts(bridge))
     said = " and ".join(f"{calls[side].calls:,} to {names[side]}" for side in Side)
     return f"Calls, about: {said}; at the configured limits {about(max(duration(calls[s], limits[s]) for s in Side))}."
 

@@ -41,11 +41,18 @@ def _print(session: Session, found: list[ConnectionStatus]) -> None:
         if one.brake:
             say(f"{one.name} writes nothing while its brake is set: see `nexudus-sync brake show`.", style="bold red")
         elif one.last_success is None:
-            say(f"{one.name} never ran: `nexudus-sync plan` shows what it would do.")
+            say(_unfinished(session, one.name))
     if any(one.conflicts for one in found):
         say("Conflicts wait for you: `nexudus-sync conflicts list`.")
     if any(one.failures for one in found):
         say("What failed, and why: `nexudus-sync failures list`.")
+
+
+def _unfinished(session: Session, name: str) -> str:
+    """A connection without a single complete run: was one begun?"""
+    if session.get(ConnectionState, name) is None:
+        return f"{name} never ran: `nexudus-sync plan` shows what it would do."
+    return f"{name}: the first backfill was begun and is not finished; `nexudus-sync backfill` goes on where it was."
 
 
 def _behind(session: Session, name: str) -> tuple[object, ...]:
@@ -55,7 +62,7 @@ def _behind(session: Session, name: str) -> tuple[object, ...]:
     query = select(func.count()).where(col(Decision.connection) == name, col(Decision.done_at).is_(None))
     return (
         name,
-        (state and state.backfilled_at) or "not finished",
+        (state and state.backfilled_at) or ("not finished" if state else "never"),
         (state and state.last_reconcile) or "never",
         ", ".join(f"{count:,} {word}" for word, count in sorted(alone.items())) or "none",
         session.exec(query).one() or "none",

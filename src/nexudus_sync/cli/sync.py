@@ -11,7 +11,7 @@ from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.decisions import carried_out
 from nexudus_sync.engine.report import Report
-from nexudus_sync.errors import SyncError
+from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.status import connection_status
 
@@ -59,7 +59,7 @@ def run_daemon(root: Root) -> int:
 def target(engine: Engine, bridges: list[Bridge], record: str | None) -> tuple[tuple[Side, str] | None, list[Bridge]]:
     """The side and id that `--record` names, with the one connection it belongs to; without it all of them.
 
-    Raises SyncError for a record that no connection knows.
+    Raises ConfigError for a record that no connection knows.
     """
     if record is None:
         return None, bridges
@@ -67,7 +67,7 @@ def target(engine: Engine, bridges: list[Bridge], record: str | None) -> tuple[t
     with engine.store.read() as session:
         found = locate(session, engine.settings, record, only)
     if not found.known:
-        raise SyncError(f"record {record}: no connection knows it; run `nexudus-sync sync` first, then try again")
+        raise ConfigError(f"record {record}", "no connection knows it", "a `nexudus-sync sync` finds what is new")
     return (found.side, found.id), [bridge for bridge in bridges if bridge.name == found.connection]
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,9 +63,10 @@ def load(path: Path, environ: Mapping[str, str], *, find: Find = registry.find, 
     file = _validate(_File, filled, path, ())
     _check_store_url(raw, path)
     nexudus = _system(NexudusSettings, raw["nexudus"], filled["nexudus"], path, ("nexudus",))
-    crms = {name: _crm(name, raw["crm"][name], table, path, find) for name, table in file.crm.items()}
-    _check_connections(file.connection, list(crms), path)
     base = path.absolute().parent
+    crms = {name: _crm(name, raw["crm"][name], table, path, find) for name, table in file.crm.items()}
+    crms = {name: replace(crm, settings=_rooted(crm.settings, base)) for name, crm in crms.items()}
+    _check_connections(file.connection, list(crms), path)
     return Settings(
         path=path,
         store_url=file.store.url,
@@ -87,9 +89,22 @@ def _validate(model: type[Model], table: Any, path: Path, location: Location) ->
 
 
 def _rooted(section: Model, base: Path) -> Model:
-    # an absolute path stays as it is when it is joined to another
-    paths = {name: base / value for name, value in section if isinstance(value, Path)}
-    return section.model_copy(update=paths)
+    """The section with the paths in it absolute, also those of the tables and lists inside."""
+    found = {name: _absolute(value, base) for name, value in section}
+    changed = {name: value for name, value in found.items() if value != getattr(section, name)}
+    return section.model_copy(update=changed) if changed else section
+
+
+def _absolute(value: Any, base: Path) -> Any:
+    if isinstance(value, Path):
+        return base / value  # an absolute path stays as it is when it is joined to another
+    if isinstance(value, BaseModel):
+        return _rooted(value, base)
+    if isinstance(value, dict):
+        return {key: _absolute(inner, base) for key, inner in value.items()}
+    if type(value) in {list, tuple}:
+        return type(value)(_absolute(inner, base) for inner in value)
+    return value
 
 
 def _check_store_url(raw: Mapping[str, Any], path: Path) -> None:

@@ -42,6 +42,10 @@ class Traits:
     """A stamp says who wrote, so the sync's own writes are told from others'."""
     reads_before_write: bool = False
     """An update needs the whole record just read (no partial update)."""
+    exact_stamps: bool = False
+    """No two states of a record share a stamp: one that is still "now" when it is read hides no later change."""
+    locks: bool = False
+    """An update names the state it was made from, and raises Stale when the record moved since."""
 
 
 @dataclass(frozen=True, slots=True)

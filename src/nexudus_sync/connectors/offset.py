@@ -39,6 +39,14 @@ class ClockOffset:
         self._bounds.append((low, high))
 
 
+def against_ours(seconds: float) -> str:
+    """How a server's clock stands to ours, for people."""
+    ahead = round(seconds)
+    if ahead == 0:
+        return "the server's clock is in step with ours"
+    return f"the server's clock is {ahead:+d} s from ours; stamps are corrected by that"
+
+
 def http_date(text: str | None) -> datetime | None:
     """The moment an HTTP date names, aware UTC; None when it is missing or unreadable."""
     try:

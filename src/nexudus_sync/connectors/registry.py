@@ -1,6 +1,7 @@
 """Connectors by name: each is announced as an entry point, so that a new CRM needs no change here.
 
-The group is `nexudus_sync.connectors`; the entry's name is what `connector = "…"` says in the configuration.
+The group is `nexudus_sync.connectors`; the entry's name is what `connector = "…"` says in the configuration. Beside
+what `ConnectorType` asks for, the class may have an attribute `mapping`: the text of the mapping file that comes along.
 """
 
 import random
@@ -56,6 +57,17 @@ def find(name: str, *, where: str = "connector") -> ConnectorType:
         known = ", ".join(f'"{known}"' for known in names()) or "none is installed"
         raise ConfigError(where, f'no connector is named "{name}"', f"known ones: {known}")
     return _load(found[0], where)
+
+
+def own_mapping(name: str, *, where: str = "connector") -> str | None:
+    """The text of the mapping file that the connector's package brings; None where it brings none.
+
+    Raises ConfigError as `find` does, and for a `mapping` that is no text.
+    """
+    text = getattr(find(name, where=where), "mapping", None)
+    if text is not None and not isinstance(text, str):
+        raise ConfigError(where, f'the mapping that "{name}" brings is no text', "reinstall its package")
+    return text
 
 
 def _load(entry: EntryPoint, where: str) -> ConnectorType:

@@ -198,8 +198,10 @@ def set_mark(link: Link, side: Side, mark: bool) -> None:
 def still_now(bridge: Bridge, side: Side, sight: Sight) -> bool:
     """Could another change hide behind the stamp that was read?
 
-    An own stamp tells, where the system names its authors.
+    Not behind an own stamp, where the system names its authors, and not where stamps are exact.
     """
+    if bridge.connector(side).traits.exact_stamps:
+        return False
     if sight.stamp is None or sight.stamp.at is None or sight.stamp.own:
         return False
     clock = bridge.clock

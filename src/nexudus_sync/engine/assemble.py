@@ -15,7 +15,8 @@ from nexudus_sync.connectors.nexudus import NexudusConnector
 from nexudus_sync.engine.bridge import Bridge, End, Rules
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Mapping as FieldMapping
-from nexudus_sync.mapping import Side, load_file, pair, parse
+from nexudus_sync.mapping import Side, load_file, pair, parse, shipped_names
+from nexudus_sync.mapping.shipped import shipped
 from nexudus_sync.store import Store
 
 HUB = "nexudus"
@@ -56,12 +57,29 @@ class Engine:
 
 
 def load_mapping(settings: Settings, connection: ConnectionSettings) -> FieldMapping:
-    """A connection's two mapping files, or the shipped ones. Raises MappingError."""
-    files = connection.mapping
-    connector = settings.crms[connection.crm].connector
-    nexudus = load_file(files.nexudus or Path(f"{HUB}.toml"))
-    crm = load_file(files.crm or Path(f"{connector}.toml"))
-    return pair(parse(*nexudus, Side.NEXUDUS), parse(*crm, Side.CRM))
+    """A connection's two mapping files; one that is not given is the one that comes along. Raises MappingError."""
+    nexudus = connection.mapping.nexudus
+    hub = (shipped(HUB), f"{HUB}.toml") if nexudus is None else load_file(nexudus)
+    return pair(parse(*hub, Side.NEXUDUS), parse(*_crm_file(settings, connection), Side.CRM))
+
+
+def mapping_of(connector: str, *, where: str = "connector") -> str | None:
+    """The text of the mapping that comes with a connector, its package's own or a shipped one; None if none does."""
+    own = registry.own_mapping(connector, where=where)
+    return shipped(connector) if own is None and connector in shipped_names() else own
+
+
+def _crm_file(settings: Settings, connection: ConnectionSettings) -> tuple[str, str]:
+    """The text of the CRM's mapping file and the name that errors give it."""
+    path, connector = connection.mapping.crm, settings.crms[connection.crm].connector
+    name, where = f"{connector}.toml", f"{settings.path}: connection {connection.name}: mapping"
+    if path is not None and (path.exists() or path.name != name):
+        return load_file(path)
+    text = mapping_of(connector, where=where)
+    if text is None and path is None:
+        remedy = f'write one (docs/connectors.md tells how) and name it: mapping = {{ crm = "mappings/{name}" }}'
+        raise ConfigError(where, f'is missing, and none comes with the connector "{connector}"', remedy)
+    return (text, name) if text is not None else load_file(path or Path(name))
 
 
 def assemble(

@@ -1,11 +1,12 @@
 """How many calls work takes, and how long that is at the configured limits: an estimate for people."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from nexudus_sync.connectors.base import Connector, Traits
+from nexudus_sync.connectors.base import Traits
 from nexudus_sync.connectors.budget import Limits
+from nexudus_sync.mapping import Side
 
 PAGE = 100
 """Rows that one listing call brings, at least."""
@@ -34,20 +35,45 @@ def of_listing(rows: int) -> Calls:
     return Calls(rows // PAGE + 1)
 
 
-def of_reading(traits: Traits) -> Calls:
-    """Reading one record whole."""
-    return Calls(1 + bool(traits.child_keys))
+def of_reading(side: Side, traits: Traits) -> Calls:
+    """Reading one record whole: its child rows, or in a CRM that does not list everything its party, are one more."""
+    return Calls(2 if traits.child_keys or _looks_up_parties(side, traits) else 1)
 
 
-def of_write(action: str, traits: Traits) -> Calls:
+def of_write(action: str, side: Side, traits: Traits) -> Calls:
     """One action of a plan on the system that is written to: "create", "create-party", "update" or "delete"."""
-    update = Calls(3 if traits.reads_before_write else 1, 1)
     if action == "create-party":
         return Calls(1, 1, 1)
-    if action == "create":
-        # finding the party, creating, and delivering what a create cannot say (a later stage, child rows)
-        return Calls(2, 1) + update
-    return update
+    if action == "create" and side is Side.CRM:
+        # a party is looked for among customers, contacts and leads; else the new record's child rows are read
+        return Calls(4 if _looks_up_parties(side, traits) else 2, 1)
+    # a last look, the write, and a look at what a stage did
+    update = Calls(3 if traits.reads_before_write else 2, 1)
+    # a card is created for a customer that was looked for, and then moved to the stage that it cannot begin in
+    return Calls(2, 1) + update if action == "create" else update
+
+
+def _looks_up_parties(side: Side, traits: Traits) -> bool:
+    return side is Side.CRM and not traits.lists_everything
+
+
+Counts = Mapping[tuple[str, Side], int]
+"""How many actions of a plan go to a side: {("create", Side.CRM): 3}."""
+
+
+def of_run(
+    traits: Mapping[Side, Traits], listed: Mapping[Side, int], read: Mapping[Side, int], actions: Counts
+) -> dict[Side, Calls]:
+    """By side, the calls of a run that lists so many rows, reads so many links' records, and does these actions."""
+    found = {}
+    for side in Side:
+        # the origin of a create is read whole as well
+        reads = read[side] + actions.get(("create", side.other), 0)
+        found[side] = of_listing(listed[side]) + of_reading(side, traits[side]).times(reads)
+        for (action, to), count in actions.items():
+            if to is side:
+                found[side] += of_write(action, side, traits[side]).times(count)
+    return found
 
 
 def duration(spent: Calls, limits: Limits | None) -> timedelta:
@@ -75,13 +101,3 @@ def _stepped(count: int, limit: int | None, seconds: int, share: float = 1.0) ->
     if limit is None or count == 0:
         return 0.0
     return (count - 1) // max(1, int(limit * share)) * float(seconds)
-
-
-def of_actions(actions: Iterable[tuple[str, str]], connectors: Iterable[Connector]) -> dict[str, Calls]:
-    """By system, the calls of the writes in a plan, given as (action, system)."""
-    by_name = {connector.name: connector for connector in connectors}
-    found = dict.fromkeys(by_name, Calls())
-    for action, system in actions:
-        if system in by_name:
-            found[system] += of_write(action, by_name[system].traits)
-    return found

@@ -12,7 +12,8 @@ from sqlmodel import Session
 from nexudus_sync.connectors.base import Draft, Facts, Party, Record, Step, Written
 from nexudus_sync.engine.agree import differing, set_digest, set_mark, still_now
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.outcomes import RECORD
+from nexudus_sync.engine.outcomes import FIRST_RETRY, RECORD, REFUSED
+from nexudus_sync.engine.refused import blamed
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight, snapshot_of
 from nexudus_sync.engine.write import Intent, perform
@@ -148,10 +149,10 @@ def _no(bridge: Bridge, creation: Creation, kind: str, reason: str) -> None:
 
 def _withhold(bridge: Bridge, creation: Creation, refusal: Refusal) -> None:
     for mapped in bridge.mapping.fields:
-        path = mapped.lens(creation.to).path
-        if path.root in refusal.keys and path.root in creation.after:
-            creation.after = {key: value for key, value in creation.after.items() if key != path.root}
+        root = mapped.lens(creation.to).path.root
+        if root in refusal.keys and root in creation.after:
             creation.parked.append(Parked(mapped, refusal.kind, refusal.reason, accept=refusal.accept))
+    creation.after = {key: value for key, value in creation.after.items() if key not in refusal.keys}
 
 
 async def _party(bridge: Bridge, report: Report, creation: Creation) -> Party:
@@ -183,8 +184,25 @@ def _intent(creation: Creation, fields: dict[str, Any] | None = None) -> Intent:
 
 
 async def _create(bridge: Bridge, report: Report, creation: Creation, party: Party) -> Link | None:
-    connector = bridge.connector(creation.to)
-    draft = Draft(
+    """Create it, without the values that the other side refuses. Raises Refused where it cannot do without them."""
+    links: list[Link] = []
+    while True:
+        step = bridge.connector(creation.to).create_step(_draft(bridge, creation, party))
+
+        def confirm(session: Session, written: Written, step: Step = step) -> None:
+            links.append(link_created(session, bridge, creation, step, written))
+
+        try:
+            await perform(bridge, report, _intent(creation, _fields(bridge, creation, step)), step, confirm)
+        except Refused as refused:
+            _leave_out(bridge, creation, refused)
+            continue
+        report.created[creation.to.value] += 1
+        return links[0] if links else None
+
+
+def _draft(bridge: Bridge, creation: Creation, party: Party) -> Draft:
+    return Draft(
         creation.after,
         party,
         bridge.scope(creation.to),
@@ -192,15 +210,20 @@ async def _create(bridge: Bridge, report: Report, creation: Creation, party: Par
         creation.facts.currency,
         creation.facts.created_at,
     )
-    step = connector.create_step(draft)
-    links: list[Link] = []
 
-    def confirm(session: Session, written: Written) -> None:
-        links.append(link_created(session, bridge, creation, step, written))
 
-    await perform(bridge, report, _intent(creation, _fields(bridge, creation, step)), step, confirm)
-    report.created[creation.to.value] += 1
-    return links[0] if links else None
+def _leave_out(bridge: Bridge, creation: Creation, refused: Refused) -> None:
+    """Park what a refusal names. Raises it where that cannot be left out, and the first one where it had been."""
+    said = [mapped for mapped in bridge.mapping.fields if mapped.lens(creation.to).path.root in creation.after]
+    fields = blamed(refused, said, creation.to)
+    earlier = [
+        held.reason for held in creation.parked if held.kind == REFUSED and blamed(refused, [held.field], creation.to)
+    ]
+    if earlier and not fields:
+        raise Refused(refused.system, earlier[0], refused.record, refused.keys) from refused
+    if not fields or any(mapped.lens(creation.to).required for mapped in fields):
+        raise refused
+    _withhold(bridge, creation, Refusal(REFUSED, refused.message, refused.keys))
 
 
 def _fields(bridge: Bridge, creation: Creation, step: Step) -> dict[str, Any]:
@@ -299,6 +322,7 @@ def _show_parked(session: Session, bridge: Bridge, creation: Creation, link: Lin
                 nexudus_id=link.nexudus_id,
                 crm_id=link.crm_id,
                 now=bridge.clock.now(),
+                retry_after=FIRST_RETRY if held.kind == REFUSED else None,
             )
 
 

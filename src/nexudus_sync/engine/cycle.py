@@ -7,7 +7,6 @@ once, stages that act are not entered, and what is due meanwhile is polled in be
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
 
 from sqlalchemy import ColumnElement, or_, update
 from sqlmodel import Session, col, func, select
@@ -18,7 +17,9 @@ from nexudus_sync.engine.bridge import Bridge, fingerprint
 from nexudus_sync.engine.create import Created
 from nexudus_sync.engine.pull import Seen, mark, pull, remember
 from nexudus_sync.engine.recover import recover
+from nexudus_sync.engine.renames import follow_idle_renames
 from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.rotation import turn
 from nexudus_sync.engine.settle import Settler
 from nexudus_sync.engine.trail import find_overwritten
 from nexudus_sync.engine.unlinked import Matcher
@@ -74,6 +75,8 @@ class Cycle:
             return self.report
         for side, seen in self.seen.items():
             self.report.listed[side.value] = seen.listed
+        self._count_marks()
+        await follow_idle_renames(bridge)
         await self._work(forced)
         if self.options.reconcile and not bridge.dry:
             await find_overwritten(bridge)
@@ -98,6 +101,8 @@ class Cycle:
         if not bridge.dry:
             await recover(bridge, self.report)
         settler = self._settler()
+        self._count_marks()
+        await follow_idle_renames(bridge)
         if link is not None and link.id is not None:
             await settler.settle([link.id])
             return self.report
@@ -248,17 +253,25 @@ class Cycle:
         return not any(moment is not None and moment > failed for moment in touched)
 
     def _waiting(self, session: Session) -> dict[int | None, datetime]:
-        """Links with a failure whose next attempt is still to come, and when it failed last."""
+        """Links with a failure as a whole whose next attempt is still to come, and when it failed last."""
         same = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
         later = select(Link.id, Failure.last_at).join(Failure, same)
         found = session.exec(
             later.where(
                 col(Failure.connection) == self.bridge.name,
+                col(Failure.field) == "",
                 col(Failure.state).in_(("open", "dismissed")),
                 col(Failure.next_attempt) > self.bridge.clock.now(),
             ).order_by(col(Failure.last_at))
         )
         return dict(iter(found))
+
+    def _count_marks(self) -> None:
+        """How many links have to be read, for the estimates of what that costs."""
+        with self.bridge.store.read() as session:
+            for side, mark in ((Side.NEXUDUS, col(Link.nexudus_recheck)), (Side.CRM, col(Link.crm_recheck))):
+                query = select(func.count()).where(*self._active(), mark)
+                self.report.marked[side.value] = session.exec(query).one()
 
     def _mark_more(self) -> None:
         """Mark what no listing shows: resolved conflicts, due attempts, child rows and whole reads in rotation.
@@ -270,7 +283,7 @@ class Cycle:
             both = decisions.resolved_links(session, bridge) | self._due(session)
             children = self._children(session)
             if self.options.reconcile:
-                both |= self._rotation(session) | self._parked(session)
+                both |= turn(session, bridge.name, bridge.rules.reconcile_days) | self._parked(session)
                 self._retake(session)
             mark(session, Side.NEXUDUS, both)
             mark(session, Side.CRM, both | children)
@@ -281,8 +294,12 @@ class Cycle:
         session.execute(update(Unlinked).where(*refused).values(state="waiting"))
 
     def _due(self, session: Session) -> set[int]:
-        when = self.bridge.clock.now() + (timedelta(days=3650) if self.options.one_shot else timedelta(0))
+        """Links with a failure to be tried again: a one-shot command waits for no next attempt."""
+        now = self.bridge.clock.now()
+        when = now + (timedelta(days=3650) if self.options.one_shot else timedelta(0))
         due = failures.due_failures(session, self.bridge.name, when)
+        for failure in due:
+            failure.next_attempt = now
         links = (
             {(link.nexudus_id, link.crm_id): link.id for link in records.links(session, self.bridge.name)}
             if due
@@ -309,13 +326,6 @@ class Cycle:
     def _all(self, session: Session) -> set[int]:
         """Every active link."""
         return {one for one in session.exec(select(Link.id).where(*self._active())) if one is not None}
-
-    def _rotation(self, session: Session) -> set[int]:
-        """The share of links that is read whole today, the longest unread first: stamps can lie."""
-        total = session.exec(select(func.count()).where(*self._active())).one()
-        query = select(Link.id).where(*self._active()).order_by(col(Link.verified_at), col(Link.id))
-        share = query.limit(ceil(total / self.bridge.rules.reconcile_days))
-        return {one for one in session.exec(share) if one is not None}
 
     def _parked(self, session: Session) -> set[int]:
         """Links with a field that waits for something to appear on the other side (a stage, a user)."""

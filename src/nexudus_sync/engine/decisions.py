@@ -2,43 +2,53 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
-from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
-from nexudus_sync.engine import sight as sights
+from nexudus_sync.connectors.base import Record
+from nexudus_sync.engine import undo
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.fates import close
 from nexudus_sync.engine.outcomes import RECORD
 from nexudus_sync.engine.pull import mark
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.trail import OVERWRITTEN
+from nexudus_sync.engine.undo import Forced
 from nexudus_sync.engine.unlinked import pair
-from nexudus_sync.errors import NotFound
-from nexudus_sync.mapping import Side, Unreadable
-from nexudus_sync.opportunity import Value, hear, say
+from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, OutcomeUnknown, Unavailable
+from nexudus_sync.mapping import Side
+from nexudus_sync.opportunity import hear
 from nexudus_sync.store import conflicts, failures, records
-from nexudus_sync.store.tables import Conflict, Decision, Failure, History, Link, Unlinked
+from nexudus_sync.store.tables import Conflict, Decision, Link, Unlinked
 
-Forced = dict[int, dict[str, Value]]
-"""By link: the values that an `undo` brings back to both sides."""
+__all__ = ["Forced", "carried_out", "carry_out", "conclude", "resolved_links"]
 
 
 async def carry_out(bridge: Bridge, report: Report) -> tuple[Forced, list[Decision]]:
-    """Carry out what waits; returns what the settling has to force, with the decisions to be closed after it."""
+    """Carry out what waits; returns what the settling has to force, with the decisions to be closed after it.
+
+    A record that cannot be read refuses the decision about it; one of a system that does not answer waits for the next
+    cycle. Neither stops the others. Raises AuthenticationFailed, StoreError.
+    """
     with bridge.store.read() as session:
         query = select(Decision).where(col(Decision.connection) == bridge.name, col(Decision.done_at).is_(None))
         waiting = list(session.exec(query.order_by(col(Decision.id))))
     forced: Forced = {}
     undone = []
     for decision in waiting:
-        if decision.kind == "undo":
-            if await _undo(bridge, decision, forced):
-                undone.append(decision)
+        try:
+            outcome = await _do(bridge, report, decision, forced)
+        except AuthenticationFailed:
+            raise
+        except (Unavailable, OutcomeUnknown) as error:
+            report.errors.append(str(error))
             continue
-        outcome = await _do(bridge, report, decision)
-        done(bridge, decision, outcome)
+        except ConnectorError as error:
+            outcome = f"refused: {error}"
+        if outcome is not None:
+            done(bridge, decision, outcome)
+        elif decision.connection == bridge.name:
+            undone.append(decision)
     _bring_back(bridge, forced)
     return forced, undone
 
@@ -66,32 +76,14 @@ def _answered(session: Session, bridge: Bridge) -> Sequence[Conflict]:
 def conclude(bridge: Bridge, undone: Iterable[Decision], unsettled: Collection[int]) -> None:
     """Close what was to be brought back; a link that could not be settled now is tried again by the next cycle."""
     for decision in undone:
-        _conclude(bridge, decision, unsettled)
+        outcome = undo.outcome_of(bridge, decision, unsettled)
+        if outcome is not None:
+            done(bridge, decision, outcome)
     with bridge.store.session() as session:
         for conflict in _answered(session, bridge):
             if conflict.link_id not in unsettled:
                 conflict.state, conflict.closed_at = "closed", bridge.clock.now()
                 session.add(conflict)
-
-
-def _conclude(bridge: Bridge, decision: Decision, unsettled: Collection[int]) -> None:
-    """Close an undo: brought back, or the reason why not."""
-    with bridge.store.read() as session:
-        entry = session.get_one(History, decision.args["history_id"])
-        link = records.link_by(session, bridge.crm, nexudus_id=entry.nexudus_id, crm_id=entry.crm_id)
-        waiting = select(Failure.reason).where(
-            col(Failure.state) == "open",
-            col(Failure.kind) != "unavailable",
-            col(Failure.nexudus_id) == entry.nexudus_id,
-            col(Failure.crm_id) == entry.crm_id,
-            col(Failure.field).in_((entry.field, "")),
-        )
-        reason = session.exec(waiting).first()
-    if link is None or link.state != "active":
-        reason = "the records are not linked any more"
-    elif reason is None and link.id in unsettled:
-        return
-    done(bridge, decision, "brought back" if reason is None else f"refused: {reason}")
 
 
 def done(bridge: Bridge, decision: Decision, outcome: str) -> None:
@@ -101,21 +93,23 @@ def done(bridge: Bridge, decision: Decision, outcome: str) -> None:
         session.add(decision)
 
 
-async def _do(bridge: Bridge, report: Report, decision: Decision) -> str:
+async def _do(bridge: Bridge, report: Report, decision: Decision, forced: Forced) -> str | None:
+    """What came of a decision; None for an undo that the settling carries out."""
+    if decision.kind == "undo":
+        return await undo.prepare(bridge, decision, forced)
     if decision.kind == "link":
         return await _link(bridge, decision.args["nexudus_id"], decision.args["crm_id"])
     if decision.kind == "unlink":
         return _unlink(bridge, report, decision.args["link_id"])
-    return _ignore(bridge, Side(decision.args["side"]), decision.args["record_id"])
+    return await _ignore(bridge, Side(decision.args["side"]), decision.args["record_id"])
 
 
 async def _link(bridge: Bridge, nexudus_id: str, crm_id: str) -> str:
     identities = {}
     for side, record_id in ((Side.NEXUDUS, nexudus_id), (Side.CRM, crm_id)):
-        try:
-            record = await bridge.connector(side).fetch(record_id)
-        except NotFound:
-            return f"refused: {bridge.connector(side).name} has no record {record_id}"
+        record = await _fetched(bridge, side, record_id)
+        if record is None:
+            return _no_record(bridge, side, record_id)
         identities[side] = bridge.facts(side, record).identity
     with bridge.store.session() as session:
         for ids in ({"nexudus_id": nexudus_id}, {"crm_id": crm_id, "crm_identity": identities[Side.CRM]}):
@@ -129,6 +123,24 @@ async def _link(bridge: Bridge, nexudus_id: str, crm_id: str) -> str:
     return "linked"
 
 
+async def _fetched(bridge: Bridge, side: Side, record_id: str) -> Record | None:
+    """The record; None when there is none. Raises the `ConnectorError` tree."""
+    connector = bridge.connector(side)
+    try:
+        return await connector.fetch(record_id)
+    except NotFound:
+        return None
+    except Unavailable:
+        # Nexudus may answer 500 for a record that is not there, so that alone is no reason to wait for it
+        if await connector.absent(record_id, ""):
+            return None
+        raise
+
+
+def _no_record(bridge: Bridge, side: Side, record_id: str) -> str:
+    return f"refused: {bridge.connector(side).name} has no record {record_id}"
+
+
 def _unlink(bridge: Bridge, report: Report, link_id: int) -> str:
     with bridge.store.session() as session:
         link = session.get(Link, link_id)
@@ -138,9 +150,14 @@ def _unlink(bridge: Bridge, report: Report, link_id: int) -> str:
     return "unlinked"
 
 
-def _ignore(bridge: Bridge, side: Side, record_id: str) -> str:
+async def _ignore(bridge: Bridge, side: Side, record_id: str) -> str:
+    key = (bridge.name, side.value, record_id)
+    with bridge.store.read() as session:
+        known = session.get(Unlinked, key) is not None
+    if not known and await _fetched(bridge, side, record_id) is None:
+        return _no_record(bridge, side, record_id)
     with bridge.store.session() as session:
-        row = session.get(Unlinked, (bridge.name, side.value, record_id))
+        row = session.get(Unlinked, key)
         row = row or Unlinked(connection=bridge.name, side=side.value, record_id=record_id)
         row.state, row.reason = "ignored", "by hand"
         session.add(row)
@@ -149,51 +166,6 @@ def _ignore(bridge: Bridge, side: Side, record_id: str) -> str:
         conflicts.close_conflicts(session, bridge.name, *pair_ids, now=bridge.clock.now(), fields={RECORD})
         failures.solve_failures(session, bridge.name, *pair_ids)
     return "ignored"
-
-
-async def _undo(bridge: Bridge, decision: Decision, forced: Forced) -> bool:
-    """Prepare to bring a value back.
-
-    Refused when it moved on since, unless forced; left to the connection that has the link now. Returns whether it is
-    to be done.
-    """
-    with bridge.store.read() as session:
-        entry = session.get(History, decision.args["history_id"])
-        ids = {"nexudus_id": entry.nexudus_id, "crm_id": entry.crm_id} if entry else {}
-        link = records.link_by(session, bridge.crm, **ids) if entry else None
-    if entry is None or link is None or link.state != "active" or link.id is None:
-        done(bridge, decision, "refused: the records are not linked any more")
-        return False
-    if link.connection != bridge.name:
-        with bridge.store.session() as session:
-            decision.connection = link.connection
-            session.add(decision)
-        return False
-    moved = await _moved_on(bridge, link, entry)
-    if moved is not None and not decision.args.get("force"):
-        done(bridge, decision, f"refused: {entry.field} says {moved!r} now; use --force to bring {entry.old!r} back")
-        return False
-    forced.setdefault(link.id, {})[entry.field] = hear(entry.field, entry.old)
-    with bridge.store.session() as session:
-        mark(session, Side.NEXUDUS, [link.id])
-        mark(session, Side.CRM, [link.id])
-    return True
-
-
-async def _moved_on(bridge: Bridge, link: Link, entry: History) -> Any:
-    """What the field says now, if that is neither what the sync wrote nor the old value already."""
-    mapped = bridge.mapping.find(entry.field)
-    if mapped is None:
-        return None
-    for side in Side:
-        sight = await sights.read(bridge, side, link)
-        try:
-            now = mapped.get(side, sight.record, sight.context)
-            if not any(mapped.same(now, hear(entry.field, value)) for value in (entry.new, entry.old)):
-                return say(now)
-        except (Unreadable, ValidationError):
-            return mapped.lens(side).raw(sight.record)
-    return None
 
 
 def resolved_links(session: Session, bridge: Bridge) -> set[int]:

@@ -9,7 +9,7 @@ from sqlmodel import col, func, or_, select
 
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.costs import Calls, of_listing, of_reading, of_write
+from nexudus_sync.engine.costs import Calls, of_run
 from nexudus_sync.engine.pull import pull, remember
 from nexudus_sync.engine.rehearse import copied
 from nexudus_sync.engine.report import Report
@@ -17,6 +17,9 @@ from nexudus_sync.engine.unlinked import Matcher, oldest_first
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Store, records
 from nexudus_sync.store.tables import Link, Unlinked
+
+DIFFER = 4
+"""Of so many pairs that are found one is taken to need a write to either side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +85,13 @@ def _sum_up(
     taken = can if limit is None else can[:limit]
     left[f"beyond --limit {limit}"] = len(can) - len(taken)
     creates = Counter(Side(row.side).other for row in taken)
-    compare, customers = _marked(bridge, copy), _customers(copy, bridge.name, taken)
-    calls = {side: of_listing(listed[side]) for side in Side}
-    for side in Side:
-        reads = of_reading(bridge.connector(side).traits)
-        update = of_write("update", bridge.connector(side).traits)
-        calls[side] += reads.times(compare + creates[side.other]) + update.times((compare + 1) // 2)
-        calls[side] += of_write("create", bridge.connector(side).traits).times(creates[side])
-    calls[Side.NEXUDUS] += of_write("create-party", bridge.connector(Side.NEXUDUS).traits).times(customers)
-    return Estimate(listed, inside, pairs, compare, creates, customers, +left, calls)
+    compare, parties = _marked(bridge, copy), {side: _parties(copy, bridge.name, side, taken) for side in Side}
+    actions = {("create", side): count for side, count in creates.items()}
+    actions |= {("create-party", side): count for side, count in parties.items()}
+    actions |= {("update", side): -(-compare // DIFFER) for side in Side}
+    traits = {side: bridge.connector(side).traits for side in Side}
+    calls = of_run(traits, listed, dict.fromkeys(Side, compare), actions)
+    return Estimate(listed, inside, pairs, compare, creates, parties[Side.NEXUDUS], +left, calls)
 
 
 def _left(bridge: Bridge, copy: Store) -> Counter[str]:
@@ -110,11 +111,9 @@ def _marked(bridge: Bridge, copy: Store) -> int:
         return session.exec(query).one()
 
 
-def _customers(copy: Store, connection: str, rows: list[Unlinked]) -> int:
-    """E-mails of what is to be created in Nexudus that no card of the scope has."""
+def _parties(copy: Store, connection: str, to: Side, rows: list[Unlinked]) -> int:
+    """E-mails of what is to be created on a side that none of the connection's records there has."""
     with copy.read() as session:
-        query = select(Unlinked.email).where(
-            col(Unlinked.connection) == connection, col(Unlinked.side) == Side.NEXUDUS.value
-        )
+        query = select(Unlinked.email).where(col(Unlinked.connection) == connection, col(Unlinked.side) == to.value)
         known = set(session.exec(query))
-    return len({row.email for row in rows if row.side == Side.CRM} - known)
+    return len({row.email for row in rows if row.side == to.other} - known)

@@ -20,6 +20,9 @@ from nexudus_sync.plan import Fate, LinkPlan, Presence, plan_link
 from nexudus_sync.store import conflicts, failures
 from nexudus_sync.store.tables import Conflict, Link
 
+EDITED, DELETED = "edited", "deleted"
+"""What a question about a deletion shows for the side whose record is there, and for the other."""
+
 
 async def carry_out(bridge: Bridge, report: Report, link: Link, sights: Mapping[Side, Sight]) -> None:
     """Do what becomes of a link of which a record is gone or elsewhere. Raises the `ConnectorError` tree."""
@@ -68,7 +71,7 @@ async def _delete(bridge: Bridge, report: Report, link: Link, side: Side, reason
 
 
 def _ask(bridge: Bridge, link: Link, plan: LinkPlan) -> None:
-    there = {side: "edited" if side is plan.side else "deleted" for side in Side}
+    there = {side: EDITED if side is plan.side else DELETED for side in Side}
     with bridge.store.session() as session:
         conflicts.open_conflict(
             session,

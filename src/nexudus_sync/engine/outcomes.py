@@ -19,6 +19,8 @@ from nexudus_sync.store.tables import Conflict, Failure, History, Link
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=6)
 RECORD = "record"
 """The field name of a question about a record as a whole."""
+REFUSED = "refused"
+"""The kind of what a system would not take and said so."""
 
 
 def record_outcomes(
@@ -36,7 +38,9 @@ def record_outcomes(
     for outcome in found:
         if outcome.verdict is Verdict.CONFLICT:
             _open_conflict(session, bridge, link, outcome)
-        elif outcome.kind:
+            names = {outcome.field.name}
+            failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields=names, kinds={REFUSED})
+        elif outcome.kind and outcome.kind != REFUSED:  # a refusal is noted when it happens, with its next attempt
             _park(session, bridge, link, outcome)
     settled = {o.field.name for o in found if o.verdict not in standing}
     now = bridge.clock.now()
@@ -85,6 +89,21 @@ def _park(session: Session, bridge: Bridge, link: Link, outcome: Outcome) -> Non
         crm_id=link.crm_id,
         now=bridge.clock.now(),
     )
+    supersede(session, bridge, link, outcome.field.name, outcome.kind)
+
+
+def supersede(session: Session, bridge: Bridge, link: Link, field: str, kind: str) -> None:
+    """Something else holds a field back now: what is open about it under another kind than that is out of date."""
+    query = select(Failure).where(
+        col(Failure.connection) == bridge.name,
+        col(Failure.nexudus_id) == link.nexudus_id,
+        col(Failure.crm_id) == link.crm_id,
+        col(Failure.field) == field,
+        col(Failure.kind) != kind,
+        col(Failure.state) == "open",
+    )
+    for failure in session.exec(query):
+        failure.state, failure.next_attempt = "solved", None
 
 
 def policy_for(session: Session, bridge: Bridge, link: Link) -> Policy:
@@ -156,7 +175,7 @@ def keep_history(session: Session, bridge: Bridge, link: Link, to: Side, outcome
 def note_failure(
     session: Session, bridge: Bridge, error: SyncError, *, nexudus_id: str = "", crm_id: str = "", field: str = ""
 ) -> Failure:
-    """Keep an error of one record as a failure, with the time of its next attempt."""
+    """Keep an error of one record, or of one field of it, as a failure, with the time of its next attempt."""
     failure = failures.open_failure(
         session,
         connection=bridge.name,
@@ -179,5 +198,5 @@ def backoff(attempts: int) -> timedelta:
 
 def kind_of(error: SyncError) -> str:
     """A failure's kind: which sort of error it was."""
-    kinds = {Refused: "refused", LimitReached: "limit", NotFound: "not-found"}
-    return kinds.get(type(error), "unavailable")
+    kinds = {Refused: REFUSED, LimitReached: "limit", NotFound: "not-found"}
+    return next((kind for sort, kind in kinds.items() if isinstance(error, sort)), "unavailable")

@@ -3,6 +3,7 @@
 So what it prints is what `sync` does, by construction. Reads are real; no record, link or cursor changes.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Store
 from nexudus_sync.store.status import ConnectionStatus, connection_status
-from nexudus_sync.store.tables import Journal, Link
+from nexudus_sync.store.tables import Journal, Link, Unlinked
 
 VERBS = {
     "opportunity.create": "create",
@@ -48,6 +49,21 @@ class Rehearsal:
     actions: list[Action]
     report: Report
     status: ConnectionStatus
+
+    @property
+    def listed(self) -> dict[Side, int]:
+        """How many rows of each side were listed."""
+        return {side: self.report.listed[side.value] for side in Side}
+
+    @property
+    def read(self) -> dict[Side, int]:
+        """How many links' records were to be read on each side: those that may have moved, and new pairs."""
+        return {side: self.report.marked[side.value] + self.report.pairs for side in Side}
+
+    def counts(self, bridge: Bridge) -> Counter[tuple[str, Side]]:
+        """How many actions of each kind go to each side."""
+        sides = {bridge.connector(side).name: side for side in Side}
+        return Counter((one.action, sides[one.system]) for one in self.actions if one.system in sides)
 
 
 async def rehearse(bridge: Bridge, options: Options, *, record: tuple[Side, str] | None = None) -> Rehearsal:
@@ -88,7 +104,9 @@ def _pairs(session: Session, after: int) -> list[Action]:
 
 
 def _writes(session: Session, bridge: Bridge, after: int) -> list[Action]:
-    found = session.exec(select(Journal).where(col(Journal.id) > after).order_by(col(Journal.id)))
+    rows = session.exec(select(Journal).where(col(Journal.id) > after).order_by(col(Journal.id)))
+    parties: set[tuple[str, str]] = set()
+    found = [row for row in rows if not _repeats_party(session, row, parties)]
     return [
         Action(
             row.connection,
@@ -100,3 +118,14 @@ def _writes(session: Session, bridge: Bridge, after: int) -> list[Action]:
         )
         for row in found
     ]
+
+
+def _repeats_party(session: Session, row: Journal, parties: set[tuple[str, str]]) -> bool:
+    """Is it a party that an earlier row creates? A sync would find that one; a rehearsal creates none."""
+    if row.kind != "party.create":
+        return False
+    source = session.get(Unlinked, (row.connection, Side(row.side).other.value, row.nexudus_id or row.crm_id))
+    party = (row.side, (source and source.email) or f"of {row.id}")
+    repeated = party in parties
+    parties.add(party)
+    return repeated

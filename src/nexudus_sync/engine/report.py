@@ -10,13 +10,15 @@ from nexudus_sync.engine.circuit import Circuit
 class Report:
     """The outcome of one cycle of one connection.
 
-    `listed` counts rows by side; `writes` counts journal steps by "side kind"; `pairs` were matched; `created` were
-    created, by the side they now exist on too; `closed`, `deleted`, `moved` count links; `errors` are one-line texts of
-    what failed on the way and `unknown` of writes whose outcome has to be found out.
+    `listed` counts rows by side, `marked` the links whose record had to be read there; `writes` counts journal steps by
+    "side kind"; `pairs` were matched; `created` were created, by the side they now exist on too; `closed`, `deleted`,
+    `moved` count links; `errors` are one-line texts of what failed on the way and `unknown` of writes whose outcome has
+    to be found out.
     """
 
     connection: str
     listed: Counter[str] = field(default_factory=Counter)
+    marked: Counter[str] = field(default_factory=Counter)
     writes: Counter[str] = field(default_factory=Counter)
     created: Counter[str] = field(default_factory=Counter)
     pairs: int = 0

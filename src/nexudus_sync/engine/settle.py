@@ -6,7 +6,7 @@ again from what both sides then say.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -17,14 +17,24 @@ from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_field
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.fates import carry_out, hand_over
 from nexudus_sync.engine.outcomes import intent_fields, note_failure, policy_for, record_outcomes, standing_for
+from nexudus_sync.engine.refused import Held, blamed, held_for, hold, refusals
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Listed, Sight
+from nexudus_sync.engine.work import Work
 from nexudus_sync.engine.write import Intent, drop_row, perform, plan_row
-from nexudus_sync.errors import AuthenticationFailed, OutcomeUnknown, RoleMissing, Stale, SyncError, Unavailable
+from nexudus_sync.errors import (
+    AuthenticationFailed,
+    OutcomeUnknown,
+    Refused,
+    RoleMissing,
+    Stale,
+    SyncError,
+    Unavailable,
+)
 from nexudus_sync.mapping import Side, Unreadable
-from nexudus_sync.merge import Outcome, Policy
+from nexudus_sync.merge import Outcome
 from nexudus_sync.opportunity import Value, say
-from nexudus_sync.plan import FieldPlan, Presence, Refusal, Standing, agreed_snapshot, plan_fields
+from nexudus_sync.plan import Presence, Refusal, Standing, agreed_snapshot, plan_fields
 from nexudus_sync.store.tables import Journal, Link
 
 MERGES = 5
@@ -34,22 +44,6 @@ READERS = 8
 """How many records are read side by side."""
 FATAL = (AuthenticationFailed, RoleMissing)
 """Errors that concern the login, not the record: the cycle ends with them."""
-
-
-@dataclass(slots=True)
-class Work:
-    """One link being settled."""
-
-    link: Link
-    sights: dict[Side, Sight]
-    policy: Policy
-    standing: Mapping[str, Standing] = field(default_factory=dict)
-    forced: Mapping[str, Value] = field(default_factory=dict)
-    plan: FieldPlan = field(default_factory=lambda: FieldPlan((), {}))
-    rows: dict[Side, int] = field(default_factory=dict)
-    again: set[Side] = field(default_factory=set)
-    """Sides on which something else than what was sent showed up: they are read once more in the next cycle."""
-    settled: bool = False
 
 
 class Settler:
@@ -149,7 +143,8 @@ class Settler:
                 with self.bridge.store.session() as session:
                     hand_over(session, link, self.bridge.name)
         with self.bridge.store.read() as session:
-            return Work(link, found, policy_for(session, self.bridge, link), standing)
+            policy, held = policy_for(session, self.bridge, link), held_for(session, self.bridge, link)
+        return Work(link, found, policy, standing, held)
 
     def _standing(self, link: Link, found: Mapping[Side, Sight]) -> dict[str, Standing]:
         """The open conflicts of a link of which one side was not read."""
@@ -201,7 +196,8 @@ class Settler:
         views = {side: sights.view(bridge, side, link, sight) for side, sight in work.sights.items()}
 
         def guard(side: Side, before: dict[str, object], after: dict[str, object]) -> list[Refusal]:
-            return bridge.connector(side).refusals(before, after, bridge.scope(side), live=self.live)
+            against_rules = bridge.connector(side).refusals(before, after, bridge.scope(side), live=self.live)
+            return [*against_rules, *refusals(work.held, side, after)]
 
         standing = {name: one for name, one in work.standing.items() if not work.sights[one.unread].real}
         nexudus, crm = (bridge.facts(side, work.sights[side].record).currency for side in Side)
@@ -271,8 +267,9 @@ class Settler:
 
     async def _write_side(self, work: Work, side: Side) -> None:
         """Write what travels to one side, merged again as long as the record moves under our hands."""
-        bridge = self.bridge
-        for _ in range(MERGES):
+        bridge, left, refused = self.bridge, MERGES, set[str]()
+        while left:
+            left -= 1
             await self._plan(work)
             self._agree(work)
             after, before = work.plan.after.get(side), work.sights[side].record
@@ -291,8 +288,26 @@ class Settler:
             except Stale:
                 work.sights[side] = replace(work.sights[side], read_at=None)
                 continue
+            except Refused as error:
+                if not self._hold_back(work, side, error, refused):
+                    raise
+                left += 1
+                continue
             return
         raise Unavailable(bridge.connector(side).name, "the record keeps changing", sights.id_of(work.link, side))
+
+    def _hold_back(self, work: Work, side: Side, error: Refused, refused: set[str]) -> bool:
+        """Let the fields that a refusal names wait; False where it names none that was not `refused` before."""
+        fields = blamed(error, (outcome.field for outcome in work.plan.writes(side)), side)
+        if {field.name for field in fields} <= refused:
+            return False
+        refused |= {field.name for field in fields}
+        after = work.plan.after[side]
+        held = [Held(side, field, field.lens(side).raw(after), error.message) for field in fields]
+        work.held += held
+        with self.bridge.store.session() as session:
+            hold(session, self.bridge, work.link, error, held)
+        return True
 
     async def _read_again(self, work: Work, side: Side, touched: frozenset[str]) -> None:
         children = bool(touched & self.bridge.connector(side).traits.child_keys)

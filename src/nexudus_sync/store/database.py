@@ -43,8 +43,8 @@ class Store:
         if parsed.database in (None, "", ":memory:"):
             memory = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
             return cls(_sqlite_engine(parsed, **memory), "the store in memory", None)._prepared()
-        label = str(parsed.database)
-        path = (folder / label).resolve()
+        label = str(folder / str(parsed.database))
+        path = Path(label).resolve()
         sqlite.create_file(path, label)
         engine = _sqlite_engine(parsed.set(database=str(path)))
         return cls(engine, label, path.with_name(f"{path.name}.lock"))._prepared(path)

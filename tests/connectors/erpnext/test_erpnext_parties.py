@@ -1,7 +1,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from erpnext_site import ADMIN, COMPANY, EMAIL, SCOPE, START, Site
+from erpnext_site import ADMIN, COMPANY, EMAIL, MARIA, SCOPE, START, Site, pages
 
 from nexudus_sync.connectors.base import Party, Scope
 from nexudus_sync.connectors.erpnext import ERPNextConnector
@@ -139,3 +139,40 @@ async def test_a_duplicate_that_cannot_be_found_is_a_refusal(site: Site, erp: ER
     site.double.users["sync@example.com"].allowed = {"Lead": set()}
     with pytest.raises(Refused, match="must be unique"):
         await erp.perform(step)
+
+
+async def test_parties_of_listed_opportunities_are_read_together_and_once(either: Site) -> None:
+    add = either.double.add
+    leads = [add("Lead", ADMIN, lead_name=f"Lead {n}", email_id=f"lead{n}@example.com") for n in range(150)]
+    for lead in leads:
+        either.add(party_name=lead, contact_email=None)
+    async with either.connect() as erp:
+        for _ in range(3):
+            rows = [row for page in await pages(erp) for row in page.rows]
+        assert {erp.facts(row.record).email for row in rows} == {f"lead{n}@example.com" for n in range(150)}
+    asked = [entry for entry in either.double.log if entry.path == "/api/resource/Lead"]
+    assert len(asked) == 2
+    assert {entry.status for entry in asked} == {200}
+
+
+async def test_a_party_is_read_again_with_a_later_change_of_its_opportunity(either: Site) -> None:
+    name = either.add(contact_email=None)
+    async with either.connect() as erp:
+        await pages(erp)
+        either.double.change("Lead", either.lead, MARIA, email_id="new@example.com")
+        either.clock.pass_time(3 * 3600)
+        (row,) = [row for page in await pages(erp) for row in page.rows]
+        assert erp.facts(row.record).email == EMAIL
+        either.double.touch(name, MARIA)
+        (row,) = [row for page in await pages(erp) for row in page.rows]
+        assert erp.facts(row.record).email == "new@example.com"
+
+
+async def test_an_opportunity_read_by_itself_knows_its_party_as_it_is_now(either: Site) -> None:
+    name = either.add(contact_email=None)
+    async with either.connect() as erp:
+        (row,) = [row for page in await pages(erp) for row in page.rows]
+        either.clock.pass_time(3 * 3600)
+        either.double.change("Lead", either.lead, MARIA, email_id="new@example.com")
+        assert erp.facts(await erp.fetch(name, row)).email == EMAIL
+        assert erp.facts(await erp.fetch(name)).email == "new@example.com"

@@ -187,3 +187,17 @@ async def test_what_others_link_to_is_not_deleted(site: Site) -> None:
     async with site.connect() as erp:
         with pytest.raises(Refused, match=f"Opportunity {name} is linked with Quotation"):
             await erp.perform(erp.delete_step(name))
+
+
+async def test_a_field_is_not_blamed_for_its_name_in_another_ones_value(either: Site) -> None:
+    name = either.add()
+    async with either.connect() as erp:
+        with pytest.raises(Refused) as caught:
+            await change(erp, name, title="A title", status="Replied", utm_source="Title of the status campaign")
+        assert caught.value.keys == {"utm_source"}
+        with pytest.raises(Refused) as caught:
+            await change(erp, name, title="A title", lost_reasons=[{"lost_reason": "No status, no title"}])
+        assert caught.value.keys == {"lost_reasons"}
+        with pytest.raises(Refused) as caught:
+            await change(erp, name, title="A title", utm_source="Source")
+        assert caught.value.keys == {"utm_source"}

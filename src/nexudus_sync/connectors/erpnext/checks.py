@@ -8,6 +8,7 @@ from nexudus_sync.connectors.erpnext.api import Api, Filter, Query
 from nexudus_sync.connectors.erpnext.directories import Directories
 from nexudus_sync.connectors.erpnext.settings import ERPNextSettings
 from nexudus_sync.connectors.erpnext.site import OPPORTUNITY, Site
+from nexudus_sync.connectors.offset import against_ours
 from nexudus_sync.errors import ConnectorError, NotFound
 
 _FAR = "9999-12-31 00:00:00.000000"
@@ -35,8 +36,7 @@ def clock(offset: float | None) -> Check:
     """How far the server's clock is from ours, in seconds."""
     if offset is None:
         return Check("clock", "warn", "the server does not tell its time")
-    said = f"the server's clock is {offset:+.0f} s from ours; stamps are corrected by that"
-    return Check("clock", "ok" if abs(offset) <= _TOLERANCE else "warn", said)
+    return Check("clock", "ok" if abs(offset) <= _TOLERANCE else "warn", against_ours(offset))
 
 
 def _fields(site: Site) -> Check:

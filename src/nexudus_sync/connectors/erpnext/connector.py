@@ -53,7 +53,7 @@ class ERPNextConnector:
     """One ERPNext site, behind one user's API key."""
 
     Settings = ERPNextSettings
-    traits = Traits(lists_everything=False, rows_are_whole=False, names_author=True)
+    traits = Traits(lists_everything=False, rows_are_whole=False, names_author=True, exact_stamps=True, locks=True)
 
     def __init__(
         self,
@@ -102,15 +102,16 @@ class ERPNextConnector:
     async def scan(self, scope: Scope, cursor: str | None, priority: Priority = Priority.LIVE) -> AsyncIterator[Page]:
         """What was saved since the cursor, whatever its company: `in_scope` tells. None: all of the scope's company."""
         async for page in self._lister.scan(self.site, scope, cursor, priority):
-            await self._parties.learn([row.record for row in page.rows], priority)
+            await self._parties.learn_listed([row.record for row in page.rows], priority)
             yield page
 
     async def fetch(
         self, record_id: str, row: Row | None = None, priority: Priority = Priority.LIVE, *, children: bool = True
     ) -> Record:
-        """The document, child tables included: one call, with or without them."""
+        """The document, child tables included: one call, with or without them. What is listed has its party known."""
         record = records.seen(await self.api.one(OPPORTUNITY, record_id, priority), self.site)
-        await self._parties.learn([record], priority)
+        if row is None:
+            await self._parties.learn([record], priority)
         return record
 
     async def absent(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> bool:

@@ -7,6 +7,7 @@ customer and a prospect have contacts; a customer shows its main contact's.
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Party, Priority, Record
@@ -15,9 +16,11 @@ from nexudus_sync.connectors.erpnext.records import text
 from nexudus_sync.errors import RoleMissing
 
 _BATCH = 20
-"""Names in one call: an address may have 4,094 characters."""
+"""So many of a contact's parties are looked at."""
+_LONGEST = 3000
+"""Characters of names in one call, as they are sent: an address may have 4,094."""
 _KEEP = 3600.0
-"""Seconds for which a party is remembered."""
+"""Seconds after which a party is read again with the next change of an opportunity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Parties:
     def __init__(self, api: Api, clock: Clock) -> None:
         self._api, self._clock = api, clock
         self._known: dict[tuple[str, str], tuple[Party, float]] = {}
+        self._asked: dict[str, tuple[str, ...]] = {}
 
     async def find(self, email: str, kinds: Iterable[str]) -> Party | None:
         """The oldest party with that e-mail, of the first kind that has one."""
@@ -71,15 +75,24 @@ class Parties:
         for kind in ("Lead", "Customer"):
             silent = [r for r in records if text(r, "opportunity_from") == kind and not text(r, "contact_email")]
             names = dict.fromkeys(text(record, "party_name") for record in silent)
-            unknown = [name for name in names if name and self.known(kind, name) is None]
-            for batch in _batches(unknown):
+            for batch in _batches([name for name in names if name and not self._recent(kind, name)]):
                 for party in await self._named(kind, batch, priority):
                     self.add(party)
 
+    async def learn_listed(self, records: list[Record], priority: Priority = Priority.LIVE) -> None:
+        """The same for rows of a list; one that says what it said when it was listed before asks nothing."""
+        said = {text(r, "name"): tuple(text(r, key) for key in ("modified", "creation", "party_name")) for r in records}
+        news = [record for record in records if self._asked.get(text(record, "name")) != said[text(record, "name")]]
+        await self.learn(news, priority)
+        self._asked |= said
+
     def known(self, kind: str, name: str) -> Party | None:
-        """The party, if it was read within the last hour."""
+        """The party, if it was ever read."""
+        return self._known.get((kind, name), (None, 0.0))[0]
+
+    def _recent(self, kind: str, name: str) -> bool:
         party, read_at = self._known.get((kind, name), (None, 0.0))
-        return party if party and self._clock.monotonic() - read_at <= _KEEP else None
+        return party is not None and self._clock.monotonic() - read_at <= _KEEP
 
     def add(self, party: Party) -> None:
         """A party just read or created."""
@@ -112,5 +125,14 @@ def from_row(kind: str, row: Record) -> Party:
 
 
 def _batches(names: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(names), _BATCH):
-        yield names[start : start + _BATCH]
+    """As many names as fit into one call each."""
+    batch, length = list[str](), 0
+    for name in names:
+        more = len(quote(f'"{name}",'))
+        if batch and length + more > _LONGEST:
+            yield batch
+            batch, length = [], 0
+        batch.append(name)
+        length += more
+    if batch:
+        yield batch

@@ -61,7 +61,7 @@ class Writer:
         except Refused as refused:
             if isinstance(refused, BadLink):
                 self.directories.forget()
-            blamed = refused.keys or _blamed(refused.message, step.keys)
+            blamed = refused.keys or _blamed(refused.message, step)
             raise Refused(self.system, refused.message, step.record_id or refused.record, blamed) from refused
 
     async def created(self, step: Step, site: Site, since: datetime) -> list[Record]:
@@ -164,13 +164,26 @@ class Writer:
         return await send()
 
 
-def _blamed(message: str, keys: frozenset[str]) -> frozenset[str]:
-    """The keys whose field a message names, by its label or its name."""
-    labels = {key: _LABELS.get(key, key.replace("_", " ")).casefold() for key in keys}
+def _blamed(message: str, step: Step) -> frozenset[str]:
+    """The keys whose field a message names, by its label or its name; what it quotes of the values names none."""
+    labels = {key: _LABELS.get(key, key.replace("_", " ")).casefold() for key in step.keys}
     words = message.casefold()
+    for value in sorted(_texts(step.payload.get("body")), key=len, reverse=True):
+        for quoted in (f": {value}", f'"{value}"', f"'{value}'", f"({value})"):
+            before, found, after = words.rpartition(quoted)
+            words = f"{before} {after}" if found else words
     return frozenset(
         key for key, label in labels.items() if re.search(rf"\b({re.escape(label)}|{re.escape(key)})\b", words)
     )
+
+
+def _texts(value: object) -> set[str]:
+    """The texts in what was sent, in small letters."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return set().union(*map(_texts, inner))
+    text = " ".join(value.split()).casefold() if isinstance(value, str) else ""
+    return {text} if text else set()
 
 
 def _says(row: Record, sent: Record) -> bool:

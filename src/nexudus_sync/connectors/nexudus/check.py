@@ -13,6 +13,7 @@ from nexudus_sync.connectors.nexudus.directory import Board, Directory
 from nexudus_sync.connectors.nexudus.external_key import ExternalKey
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
 from nexudus_sync.connectors.nexudus.writes import LOCATION_LIMIT
+from nexudus_sync.connectors.offset import against_ours
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound
 from nexudus_sync.store import Store
 from nexudus_sync.store.tables import Link
@@ -197,7 +198,7 @@ def _clock(subject: Subject) -> Check:
     if offset is None:
         return Check("clock", "warn", "the server does not tell its time")
     far = abs(offset) > _OFFSET
-    return Check("clock", "warn" if far else "ok", f"the server's clock is {offset:+.0f} s from ours")
+    return Check("clock", "warn" if far else "ok", against_ours(offset))
 
 
 def _external_key(subject: Subject) -> Check:

@@ -1,6 +1,7 @@
 """What `check` says of an Overplane login, without writing anything."""
 
 from nexudus_sync.connectors.base import Check, Record, Scope
+from nexudus_sync.connectors.offset import against_ours
 from nexudus_sync.connectors.overplane.api import Api, Resource
 from nexudus_sync.connectors.overplane.reading import text
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound
@@ -40,8 +41,7 @@ def clock(offset: float | None) -> Check:
     """How far the server's clock is from ours, in seconds."""
     if offset is None:
         return Check("clock", "warn", "the server does not tell its time: a conflict is never decided by who was newer")
-    said = f"the server's clock is {offset:+.0f} s from ours; stamps are corrected by that"
-    return Check("clock", "ok" if abs(offset) <= _TOLERANCE else "warn", said)
+    return Check("clock", "ok" if abs(offset) <= _TOLERANCE else "warn", against_ours(offset))
 
 
 def _company(rows: list[Record], scope: Scope, default: str | None) -> Check:

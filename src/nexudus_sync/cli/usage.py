@@ -1,0 +1,53 @@
+"""What is wrong on the command line itself: one line on standard error and the exit code 2, as for other mistakes."""
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from nexudus_sync.cli.frame import Root, complain
+
+WRONG = 2
+"""The exit code of wrong usage."""
+
+# typer brings its own copy of click or uses the real one, by its version: this is the base in either
+_UsageError: Any = typer.BadParameter.__bases__[0]
+
+
+class Verbs(TyperGroup):
+    """The command line; without any word it shows its help."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run it. Ends the process with the exit code, unless `standalone_mode` is False."""
+        given = list(sys.argv[1:] if args is None else args)
+        run = partial(super().main, given or ["--help"], prog_name, complete_var, False, windows_expand_args, **extra)
+        if not standalone_mode:
+            return run()
+        try:
+            code = run()
+        except _UsageError as error:
+            complain(Root(), told(error))
+            sys.exit(WRONG)
+        sys.exit(code if given else WRONG)
+
+
+def told(error: Any) -> str:
+    """A usage error of typer's as one line: what is wrong, and where to look."""
+    text = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    words, ctx = list[str](), error.ctx
+    while ctx is not None and ctx.parent is not None:
+        words.insert(0, ctx.info_name)
+        ctx = ctx.parent
+    gap = " " if text.endswith("?") else "; "
+    return f"{text[:1].lower()}{text[1:]}{gap}see `{' '.join(['nexudus-sync', *words, '--help'])}`"

@@ -1,0 +1,83 @@
+"""Values that a system refused: each holds back its own field until it changes or its next attempt is due.
+
+That it waits, why, and when it is tried again is the field's failure, of the kind "refused"; what exactly was refused
+stands with the failed write in the journal.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session, col, or_, select
+
+from nexudus_sync.connectors.base import Record
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.outcomes import REFUSED, note_failure, supersede
+from nexudus_sync.errors import Refused
+from nexudus_sync.mapping import Field, Side
+from nexudus_sync.plan import Refusal
+from nexudus_sync.store.tables import Failure, Journal, Link
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A raw value that a side would not take for a field, and what it said."""
+
+    side: Side
+    field: Field
+    sent: Any
+    reason: str
+
+
+def refusals(held: Iterable[Held], side: Side, after: Record) -> list[Refusal]:
+    """What of a record to be written is a value known to be refused there."""
+    lenses = [(one.field.lens(side), one) for one in held if one.side is side]
+    return [
+        Refusal(REFUSED, one.reason, frozenset({lens.path.root})) for lens, one in lenses if lens.raw(after) == one.sent
+    ]
+
+
+def blamed(refused: Refused, fields: Iterable[Field], side: Side) -> list[Field]:
+    """The fields whose keys a refusal names."""
+    return [field for field in fields if field.lens(side).path.root in refused.keys]
+
+
+def hold(session: Session, bridge: Bridge, link: Link, refused: Refused, held: Iterable[Held]) -> None:
+    """Show these fields as refused just now."""
+    for one in held:
+        supersede(session, bridge, link, one.field.name, REFUSED)
+        note_failure(session, bridge, refused, nexudus_id=link.nexudus_id, crm_id=link.crm_id, field=one.field.name)
+
+
+def held_for(session: Session, bridge: Bridge, link: Link) -> list[Held]:
+    """What was refused of a link and is not due yet; a dismissed one never is."""
+    query = select(Failure).where(
+        col(Failure.connection) == bridge.name,
+        col(Failure.nexudus_id) == link.nexudus_id,
+        col(Failure.crm_id) == link.crm_id,
+        col(Failure.kind) == REFUSED,
+        col(Failure.field) != "",
+        col(Failure.state).in_(("open", "dismissed")),
+        or_(col(Failure.next_attempt).is_(None), col(Failure.next_attempt) > bridge.clock.now()),
+    )
+    waiting = {failure.field: failure.reason for failure in session.exec(query)}
+    found = (_last(bridge, name, reason, _failed(session, bridge, link)) for name, reason in waiting.items())
+    return [one for one in found if one is not None]
+
+
+def _failed(session: Session, bridge: Bridge, link: Link) -> list[Journal]:
+    """The refused writes of a link, the create that came before it included, the newest first."""
+    query = select(Journal).where(
+        col(Journal.state) == "failed",
+        col(Journal.connection) == bridge.name,
+        or_(col(Journal.nexudus_id) == link.nexudus_id, col(Journal.crm_id) == link.crm_id),
+    )
+    return list(session.exec(query.order_by(col(Journal.id).desc())))
+
+
+def _last(bridge: Bridge, name: str, reason: str, rows: Iterable[Journal]) -> Held | None:
+    field = bridge.mapping.find(name)
+    for row in rows:
+        if field is not None and name in row.fields and reason in (row.outcome or ""):
+            return Held(Side(row.side), field, row.fields[name]["sent"], reason)
+    return None

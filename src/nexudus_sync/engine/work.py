@@ -1,0 +1,30 @@
+"""What is known of one link while it is being settled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nexudus_sync.engine.refused import Held
+from nexudus_sync.engine.sight import Sight
+from nexudus_sync.mapping import Side
+from nexudus_sync.merge import Policy
+from nexudus_sync.opportunity import Value
+from nexudus_sync.plan import FieldPlan, Standing
+from nexudus_sync.store.tables import Link
+
+
+@dataclass(slots=True)
+class Work:
+    """One link being settled."""
+
+    link: Link
+    sights: dict[Side, Sight]
+    policy: Policy
+    standing: Mapping[str, Standing] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)
+    """Values known to be refused: their fields wait."""
+    forced: Mapping[str, Value] = field(default_factory=dict)
+    plan: FieldPlan = field(default_factory=lambda: FieldPlan((), {}))
+    rows: dict[Side, int] = field(default_factory=dict)
+    again: set[Side] = field(default_factory=set)
+    """Sides on which something else than what was sent showed up: they are read once more in the next cycle."""
+    settled: bool = False
