@@ -1,11 +1,11 @@
 """Reliability, the long way: what the test suite samples, this runs in full.
 
-    python benchmarks/reliability.py [--histories 1000] [--steps 60] [--from SEED] [--faults] [--pairs] [--kills 200]
+    python benchmarks/reliability.py --histories 10000 --steps 500 --faults --pairs --kills 200 --burst 3000
 
 Histories are random mixes of people's work, faults, crashes and cycles, each of one seed. `--faults` makes every call
 of a fixed story fail in every way, `--pairs` crashes it at every commit and then again at every commit of what follows,
-`--kills` ends real processes with kill -9. Prints figures, and for each violation the command that replays it; exits 1
-when there is one.
+`--kills` ends real processes with kill -9, `--burst` imports very many records within a minute. Prints figures, and for
+each violation the command that replays it; exits 1 when there is one.
 """
 
 import argparse
@@ -65,6 +65,16 @@ def history(seed: int, steps: int, records: int, system: str | None, show: bool)
     return Done(figures, [(replay, f"{one.invariant}: {one.text}") for one in trace.violations])
 
 
+def importing(system: str, records: int, seed: int) -> Done:
+    """Very many records within a minute."""
+    from sim_burst import burst
+
+    with tempfile.TemporaryDirectory() as folder:
+        found = burst(Path(folder), records, system=system, seed=seed)
+    replay = f"--histories 0 --burst {records} --from {seed}"
+    return Done(Counter({"records imported": records}), [(replay, f"{one.invariant}: {one.text}") for one in found])
+
+
 def failing(side: str, number: int, kinds: tuple[str, ...]) -> Done:
     """One call of the story, failing in each way."""
     from sim_scenario import Fault, disturbed
@@ -113,6 +123,8 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
     show = options.histories == 1
     yield from (partial(history, seed, options.steps, options.records, options.system, show) for seed in seeds)
     yield from (partial(killing, options.first + number) for number in range(-(-options.kills // KILLS)))
+    if options.burst:
+        yield from (partial(importing, system, options.burst, options.first) for system in ("overplane", "erpnext"))
     if options.fault:
         side, number, kind = options.fault
         yield partial(failing, side, int(number), (kind,))
@@ -148,6 +160,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--faults", action="store_true", help="every call fails in every way")
     parser.add_argument("--pairs", action="store_true", help="all pairs of crashes")
     parser.add_argument("--kills", type=int, default=0, metavar="N", help="real processes to kill")
+    parser.add_argument("--burst", type=int, default=0, metavar="N", help="records imported within a minute")
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count(), metavar="N")
     parser.add_argument("--fault", nargs=3, metavar=("SIDE", "CALL", "KIND"), help="replay one failing call")
     parser.add_argument("--crash", nargs=3, metavar=("AT", "FIRST", "SECOND"), help="replay one pair of crashes")

@@ -156,7 +156,9 @@ def created_once(world: SimWorld, rest: Rest) -> list[Violation]:
     for side in Side:
         unseen = side is Side.NEXUDUS and world.nexudus.options.late_visible > 0
         linked, there = {key_held(side, link) for link in rest.links}, present(rest, side)
-        strays = sorted(there[key] for key in made[side] - linked if (there.get(key, ""), "record") in rest.waiting)
+        strays = sorted(
+            there[key] for key in (made[side] - linked) & there.keys() if (there[key], "record") in rest.waiting
+        )
         if strays and not unseen and not landed_late(world, side):
             found.append(Violation("3 duplicate", f"strays in {side} though nothing landed late: {strays}"))
     return found

@@ -133,14 +133,8 @@ def second_thoughts(world: SimWorld) -> None:
 def edit_while_listing(world: SimWorld) -> None:
     """Ana changes a card right after the list that no longer shows it."""
     card, _ = world.seeded.equal[0]
-    when(
-        world,
-        Side.NEXUDUS,
-        "GET",
-        "/crmopportunities",
-        lambda: world.nexudus.edit(card, ANA, Name="Just now"),
-        later=0.3,
-    )
+    rename = lambda: world.nexudus.edit(card, ANA, Name="Just now")  # noqa: E731
+    when(world, Side.NEXUDUS, "GET", "/crmopportunities", rename)
     cycle(world)
 
 

@@ -12,8 +12,6 @@ from sim_scenario import MOMENTS, Fault, Moment, Point, disturbed, whole
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.faults import KINDS
 
-pytestmark = pytest.mark.long
-
 BATCHES = 8
 """Into how many tests the points are dealt, so that they can run side by side."""
 PAIRS = 4

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sim_history import run_history
 
-BATCHES, HISTORIES = 8, 5
+BATCHES, HISTORIES = 20, 10
 """So many tests, that can run side by side, of so many histories each."""
-STEPS, RECORDS = 25, 7
+STEPS, RECORDS = 25, 6
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

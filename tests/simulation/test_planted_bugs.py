@@ -25,8 +25,6 @@ from nexudus_sync.merge import Verdict
 from nexudus_sync.plan import Presence
 from nexudus_sync.store.tables import Journal, Link
 
-pytestmark = pytest.mark.long
-
 Patch = pytest.MonkeyPatch
 POLL = timedelta(minutes=1)
 

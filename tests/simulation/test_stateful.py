@@ -4,7 +4,6 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -15,8 +14,6 @@ from sqlmodel import select
 from nexudus_sync.mapping import Side
 from nexudus_sync.opportunity import say
 from nexudus_sync.store.tables import History, Link
-
-pytestmark = pytest.mark.long
 
 STAGES = ("New lead", "Tour booked", "Proposal sent")
 OWNERS = ("maria.nunez@example.com", "tom.oreilly@example.com")
