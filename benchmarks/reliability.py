@@ -34,6 +34,9 @@ class Done:
     troubles: list[tuple[str, str]] = field(default_factory=list)
 
 
+FIGURES = {"exempt": "edits in the stated gap"}
+"""What a figure is called where its name in the simulator would not do."""
+
 Job = Callable[[], Done]
 
 
@@ -47,22 +50,41 @@ def prepare() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-def history(seed: int, steps: int, records: int, system: str | None, show: bool) -> Done:
+def history(seed: int, steps: int, records: int, system: str | None, path: tuple[int, ...], show: bool) -> Done:
     """One history; `show` prints what happened in it."""
     from sim_history import run_history
 
-    replay = f"--histories 1 --from {seed} --steps {steps} --records {records}"
-    replay += f" --system {system}" if system else ""
+    replay = _replay(seed, steps, records, system, path)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            trace = run_history(seed, Path(folder), steps=steps, records=records, system=system)
+            trace = run_history(seed, Path(folder), steps=steps, records=records, system=system, path=path)
         except Exception as error:
             return Done(Counter(histories=1), [(replay, f"{type(error).__name__}: {error}")])
     if show:
         print(*trace.lines, sep="\n")
     figures = Counter(histories=1, cycles=trace.cycles, edits=trace.edits, crashes=trace.crashes, faults=trace.faults)
-    figures["edits in the stated gap"] = trace.exempt
+    figures[FIGURES["exempt"]] = trace.exempt
     return Done(figures, [(replay, f"{one.invariant}: {one.text}") for one in trace.violations])
+
+
+def family(seed: int, steps: int, records: int, system: str | None) -> Done:
+    """A family of histories."""
+    from sim_family import run_family
+
+    done = Done()
+    with tempfile.TemporaryDirectory() as folder:
+        for member in run_family(seed, Path(folder), steps=steps, records=records, system=system):
+            done.figures["histories"] += 1
+            done.figures.update({FIGURES.get(name, name): number for name, number in member.figures.items()})
+            done.troubles += [(_replay(seed, steps, records, system, member.path), text) for text in member.troubles]
+    return done
+
+
+def _replay(seed: int, steps: int, records: int, system: str | None, path: tuple[int, ...]) -> str:
+    """The options that play one history again."""
+    told = f"--histories 1 --from {seed} --steps {steps} --records {records}"
+    told += f" --system {system}" if system else ""
+    return told + (f" --path {' '.join(map(str, path))}" if path else "")
 
 
 def importing(system: str, records: int, seed: int) -> Done:
@@ -121,7 +143,10 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
     """All that was asked for."""
     seeds = range(options.first, options.first + options.histories)
     show = options.histories == 1
-    yield from (partial(history, seed, options.steps, options.records, options.system, show) for seed in seeds)
+    shape, path = (options.steps, options.records, options.system), tuple(options.path)
+    yield from (partial(history, seed, *shape, path, show) for seed in seeds)
+    families = range(options.first, options.first + options.families)
+    yield from (partial(family, seed, *shape) for seed in families)
     yield from (partial(killing, options.first + number) for number in range(-(-options.kills // KILLS)))
     if options.burst:
         yield from (partial(importing, system, options.burst, options.first) for system in ("overplane", "erpnext"))
@@ -153,6 +178,8 @@ def parse() -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--histories", type=int, default=1000, metavar="N")
+    parser.add_argument("--families", type=int, default=0, metavar="N", help="of 125 histories that share beginnings")
+    parser.add_argument("--path", type=int, nargs="*", default=[], metavar="WAY", help="replay one of a family")
     parser.add_argument("--steps", type=int, default=60, metavar="N", help="of a history")
     parser.add_argument("--records", type=int, default=14, metavar="N", help="in Nexudus, of a history")
     parser.add_argument("--system", metavar="NAME", help="overplane or erpnext; left out: each seed's own choice")
@@ -179,7 +206,7 @@ def main() -> int:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.processes, context, prepare) as pool:
         for done in pool.map(run, jobs(options)):
-            figures += done.figures
+            figures.update(done.figures)
             bad += len(done.troubles)
             for replay, text in done.troubles:
                 print(f"VIOLATION {text[:2000]}\n  replay: python benchmarks/reliability.py {replay}", flush=True)

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,8 +48,36 @@ class Trace:
         self.lines.append(f"{world.clock.seconds:9.2f} {text}")
 
 
-def run_history(seed: int, folder: Path, *, steps: int = 60, records: int = 14, system: str | None = None) -> Trace:
-    """Play one seed and check it. `records`: how many Nexudus has at first; the CRM has fewer, some are shared."""
+def run_history(
+    seed: int,
+    folder: Path,
+    *,
+    steps: int = 60,
+    records: int = 14,
+    system: str | None = None,
+    path: tuple[int, ...] = (),
+) -> Trace:
+    """Play one seed and check it. `records`: how many Nexudus has at first; the CRM has fewer, some are shared.
+
+    `path` is the member's place in a family: at the forks of `sim_family` its digits decide how it goes on.
+    """
+    with history(seed, folder, records=records, system=system) as played:
+        turns = forks(steps, len(path))
+        for step in range(steps):
+            if step in turns:
+                played.turn(path[: turns.index(step) + 1])
+            played.step()
+        return played.end()
+
+
+def forks(steps: int, number: int) -> list[int]:
+    """The steps at which a history takes one of several ways, so that most of it comes before."""
+    return [steps * (number + 2 + nth) // (2 * number + 2) for nth in range(number)]
+
+
+@contextmanager
+def history(seed: int, folder: Path, *, records: int, system: str | None = None) -> Iterator["Played"]:
+    """A history that has begun: the world of this seed, after its first cycle."""
     rng = random.Random(seed * 7919 + 13)
     counts = {"nexudus": records, "crm": records * 5 // 7, "shared": records * 5 // 14}
     mode, chosen = rng.choice(["ignore", "ignore", "propagate"]), rng.choice(["overplane", "erpnext"])
@@ -55,21 +85,43 @@ def run_history(seed: int, folder: Path, *, steps: int = 60, records: int = 14, 
     if (system or chosen) == "erpnext":
         lines += rng.choice([["create_missing = true"], []]) + rng.choice([["own_names = true"], []])
     world = SimWorld(seed, folder, deletes=mode, system=system or chosen, crm_settings="\n".join(lines), **counts)
-    trace, people = Trace(seed), People(world, rng)
     _vary(world, rng)
-    pace = rng.choice(PACES)
+    played = Played(world, Trace(seed), People(world, rng), rng, rng.choice(PACES))
     small_pages = pytest.MonkeyPatch()
     small_pages.setattr(listing, "LARGEST_PAGE", rng.choice([2, 5, 1000]))
     try:
-        _cycle(world, trace, people, rng)
-        for _ in range(steps):
-            _step(world, trace, people, rng, pace)
-        _heal(world, trace)
-        trace.violations, trace.exempt = check(world)
+        _cycle(world, played.trace, played.people, rng)
+        yield played
     finally:
         small_pages.undo()
         world.close()
-    return trace
+
+
+@dataclass(slots=True)
+class Played:
+    """A history under way. `pace`: how often a step is a cycle."""
+
+    world: SimWorld
+    trace: Trace
+    people: People
+    rng: random.Random
+    pace: float
+
+    def step(self) -> None:
+        """One thing happens."""
+        _step(self.world, self.trace, self.people, self.rng, self.pace)
+
+    def turn(self, path: tuple[int, ...]) -> None:
+        """From here on chance goes another way for each path."""
+        self.rng.seed(f"{self.trace.seed} {path}")
+        self.world.rng.seed(f"{path} {self.trace.seed}")
+        self.trace.note(self.world, f"turn {path}")
+
+    def end(self) -> Trace:
+        """The world comes to rest, and is checked."""
+        _heal(self.world, self.trace)
+        self.trace.violations, self.trace.exempt = check(self.world)
+        return self.trace
 
 
 def _vary(world: SimWorld, rng: random.Random) -> None:

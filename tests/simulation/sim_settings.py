@@ -1,11 +1,8 @@
 """What an operator changes while the sync is at work: rules of the connection, and the CRM's mapping file."""
 
 import random
-import re
 
 from sim_world import SimWorld
-
-from nexudus_sync.mapping.shipped import shipped
 
 FIELDS = ("utm_source", "utm_medium", "utm_campaign")
 RULES = (
@@ -25,9 +22,4 @@ def reconfigure(world: SimWorld, rng: random.Random) -> str:
         return f"deletes = {world.settings['deletes']}"
     field, rule = rng.choice(FIELDS), rng.choice(RULES)
     world.rules[field] = rule
-    text = shipped(world.desk.system)
-    for name, line in world.rules.items():
-        text = re.sub(rf"(?m)^\[fields\.{name}\]$", f"[fields.{name}]\n{line}", text)
-    (world.folder / "crm.toml").write_text(text, encoding="utf-8")
-    world.settings["connection_settings"] = 'mapping = { nexudus = "mappings/nexudus.toml", crm = "crm.toml" }'
     return f"{field}: {rule or 'as shipped'}"

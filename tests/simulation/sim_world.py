@@ -1,6 +1,7 @@
 """A whole installation in one process: doubles, real connectors, engine and store, and what can go wrong between."""
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from nexudus_sync.config import load
 from nexudus_sync.engine.assemble import Engine, assemble
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.mapping import Side
+from nexudus_sync.mapping.shipped import shipped
 from nexudus_sync.sandbox.crms import CRMS
 from nexudus_sync.sandbox.double import Double
 from nexudus_sync.sandbox.faults import Faults
@@ -38,7 +40,7 @@ scope = {{ business_id = 1001 }}
 company = "Example Corp"
 deletes = "{deletes}"
 first_match = "{first_match}"
-{connection_settings}
+mapping = {{ nexudus = "mappings/nexudus.toml", crm = "crm.toml" }}
 """
 
 
@@ -93,7 +95,6 @@ class SimWorld:
             double.watchers.append(self._watcher(side))
         self.folder = folder
         self.settings = {"deletes": deletes, "first_match": "manual", "crm_settings": crm_settings}
-        self.settings["connection_settings"] = ""
         self.rules: dict[str, str] = {}
         """Lines an operator added to fields of the CRM's mapping file."""
         self.ever_propagated = deletes == "propagate"
@@ -148,10 +149,18 @@ class SimWorld:
         self.ever_propagated |= self.deletes == "propagate"
         system = self.desk.system
         table = self.desk.crm.table.format(url=f"https://{system}.test")
+        (self.folder / "crm.toml").write_text(self._mapping(), encoding="utf-8")
         path.write_text(CONFIG.format(system=system, table=table, **self.settings))
         settings = load(path, {**ENVIRONMENT, **self.desk.crm.environment})
         transports = {"nexudus": self.transport(Side.NEXUDUS), system: self.transport(Side.CRM)}
         return assemble(settings, clock=self.clock, rng=self.rng, store=self.store, transports=transports)
+
+    def _mapping(self) -> str:
+        """The CRM's shipped mapping file, with the lines that the operator added."""
+        text = shipped(self.desk.system)
+        for name, line in self.rules.items():
+            text = re.sub(rf"(?m)^\[fields\.{name}\]$", f"[fields.{name}]\n{line}", text)
+        return text
 
     def _watcher(self, side: Side) -> Callable[[Request, Response], None]:
         double, readings = self.double(side), self.readings[side]

@@ -49,6 +49,20 @@ def renamed_beside_a_late_copy(world: SimWorld) -> None:
             world.nexudus.edit(card["Id"], ANA, Notes="Who entered this?")
 
 
+def late_copy_edited(world: SimWorld) -> None:
+    """A create lands after it was given up; Ana gives the copy another name before anybody answers what it is."""
+    world.nexudus.options.keeps_system_id = False
+    world.faults[Side.NEXUDUS].add("late_commit", "^POST .*/crmopportunities$", seconds=100.0)
+    world.desk.create("berta")
+    for _ in range(4):
+        cycle(world)
+    newest = max(world.nexudus.records())
+    other = max(set(world.nexudus.records()) - {newest})
+    for card in (newest, other):
+        world.nexudus.edit(card, ANA, Name=f"Which is it? {card}")
+        cycle(world)
+
+
 def name_given_to_the_next(world: SimWorld) -> None:
     """Ben deletes the newest opportunity, and the next one, which the sync creates, is given its name."""
     _, deal = born_in_nexudus(world)
@@ -77,12 +91,14 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (renamed_after_its_end, "erpnext"),
     (renamed_while_elsewhere, "erpnext"),
     (renamed_beside_a_late_copy, "erpnext"),
+    (late_copy_edited, "overplane"),
+    (late_copy_edited, "erpnext"),
     (name_given_to_the_next, "erpnext"),
     (renamed_and_replaced, "erpnext"),
 ]
 
 
-@pytest.mark.parametrize(("story", "system"), STORIES, ids=[story.__name__ for story, _ in STORIES])
+@pytest.mark.parametrize(("story", "system"), STORIES, ids=[f"{story.__name__}-{system}" for story, system in STORIES])
 def test_what_once_broke_a_promise_does_so_no_more(
     story: Callable[[SimWorld], None], system: str, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ Such a record is nobody's new opportunity. It is shown to a person instead of be
 from datetime import timedelta
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.mapping import Side
@@ -17,16 +18,39 @@ BEFORE, AFTER = timedelta(minutes=5), timedelta(days=1)
 
 
 def stray_of(session: Session, bridge: Bridge, row: Unlinked) -> str | None:
-    """The id of the record of the other side that this one is a late copy of; None when it is none."""
+    """The id of the record of the other side that this one is a late copy of; None when it is none.
+
+    The attempt that made it is told so in the journal: what a person then does to the record changes nothing of that.
+    """
     side = Side(row.side)
     named = _named(bridge, row, side)
     if named is not None and _has_another(session, bridge, side.other, named, row.record_id):
         return named
-    for attempt in _given_up(session, bridge, row, side):
+    for attempt in [*_made_by(session, bridge, row, side), *_given_up(session, bridge, row, side)]:
         source = attempt.crm_id if side is Side.NEXUDUS else attempt.nexudus_id
         if _has_another(session, bridge, side.other, source, row.record_id):
+            if side is Side.NEXUDUS:
+                attempt.nexudus_id = row.record_id
+            else:
+                attempt.crm_id = row.record_id
+            session.add(attempt)
             return source
     return None
+
+
+def _made_by(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> list[Journal]:
+    """The attempt that is known to have made this record."""
+    own = col(Journal.nexudus_id) if side is Side.NEXUDUS else col(Journal.crm_id)
+    return list(session.exec(_dropped(bridge, side).where(own == row.record_id)))
+
+
+def _dropped(bridge: Bridge, side: Side) -> SelectOfScalar[Journal]:
+    return select(Journal).where(
+        col(Journal.connection) == bridge.name,
+        col(Journal.side) == side,
+        col(Journal.kind) == "opportunity.create",
+        col(Journal.state) == "dropped",
+    )
 
 
 def _named(bridge: Bridge, row: Unlinked, side: Side) -> str | None:
@@ -46,13 +70,9 @@ def _given_up(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> li
     created = bridge.our_time(side, row.created_at)
     if created is None:
         return []
-    query = select(Journal).where(
-        col(Journal.connection) == bridge.name,
-        col(Journal.side) == side,
-        col(Journal.kind) == "opportunity.create",
-        col(Journal.state) == "dropped",
-        col(Journal.sent_at) >= created - AFTER,
-        col(Journal.sent_at) <= created + BEFORE,
+    own = col(Journal.nexudus_id) if side is Side.NEXUDUS else col(Journal.crm_id)
+    query = _dropped(bridge, side).where(
+        own == "", col(Journal.sent_at) >= created - AFTER, col(Journal.sent_at) <= created + BEFORE
     )
     return [one for one in session.exec(query) if _title(one) == (row.title or "") or _keyed(one, row.external_key)]
 
