@@ -18,10 +18,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from pathlib import Path
 
 SIMULATION = Path(__file__).resolve().parents[1] / "tests" / "simulation"
+SLICES = 24
+"""Into how many jobs all pairs of crashes are dealt."""
 KILLS = 5
 """Kills an installation."""
 
@@ -112,21 +113,24 @@ def failing(side: str, number: int, kinds: tuple[str, ...]) -> Done:
     return done
 
 
-def crashing(at: str, number: int, seconds: tuple[int, ...]) -> Done:
-    """The story with one crash at a moment, and another at each of the given commits after it; () for all there are."""
+def crashing(slice_: int, slices: int) -> Done:
+    """The story with every crash of a slice of its moments, and after that every other."""
+    from sim_pairs import explore
+
+    with tempfile.TemporaryDirectory() as folder:
+        explored = explore(Path(folder), slice_, slices)
+    replays = ((f"--histories 0 --crash {' '.join(deaths)}", text) for deaths, text in explored.troubles)
+    return Done(Counter({"crashes": explored.singles, "pairs of crashes": explored.pairs}), list(replays))
+
+
+def replaying(points: tuple[str, ...]) -> Done:
+    """The story with these crashes, from its start."""
     from sim_scenario import Point, disturbed
 
-    done = Done()
-    for second in seconds or count(1):
-        points = (Point(at, number), Point("commit", second))  # type: ignore[arg-type]
-        with tempfile.TemporaryDirectory() as folder:
-            ending = disturbed(Path(folder), points=points)
-        done.figures["pairs of crashes"] += ending.reached
-        replay = f"--histories 0 --crash {at} {number} {second}"
-        done.troubles += [(replay, text) for text in ending.troubles]
-        if not ending.reached:
-            break
-    return done
+    moments = zip(points[::2], points[1::2], strict=True)
+    with tempfile.TemporaryDirectory() as folder:
+        ending = disturbed(Path(folder), points=tuple(Point(at, int(number)) for at, number in moments))  # type: ignore[arg-type]
+    return Done(Counter(crashes=len(points) // 2), [(f"--crash {' '.join(points)}", text) for text in ending.troubles])
 
 
 def killing(seed: int) -> Done:
@@ -154,8 +158,7 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
         side, number, kind = options.fault
         yield partial(failing, side, int(number), (kind,))
     if options.crash:
-        at, first, second = options.crash
-        yield partial(crashing, at, int(first), (int(second),))
+        yield partial(replaying, tuple(options.crash))
     if options.faults or options.pairs:
         yield from _story(options)
 
@@ -169,9 +172,7 @@ def _story(options: argparse.Namespace) -> Iterator[Job]:
         for side, calls in whole().calls.items():
             yield from (partial(failing, side.value, number + 1, tuple(sorted(KINDS))) for number in range(calls))
     if options.pairs:
-        for at in ("commit", "after"):
-            moments = whole().moments[at]  # type: ignore[index]
-            yield from (partial(crashing, at, number + 1, ()) for number in range(moments))
+        yield from (partial(crashing, number, SLICES) for number in range(SLICES))
 
 
 def parse() -> argparse.Namespace:
@@ -190,7 +191,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--burst", type=int, default=0, metavar="N", help="records imported within a minute")
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count(), metavar="N")
     parser.add_argument("--fault", nargs=3, metavar=("SIDE", "CALL", "KIND"), help="replay one failing call")
-    parser.add_argument("--crash", nargs=3, metavar=("AT", "FIRST", "SECOND"), help="replay one pair of crashes")
+    parser.add_argument("--crash", nargs="*", metavar="AT N", help="replay crashes, such as: commit 12 after 3")
     return parser.parse_args()
 
 

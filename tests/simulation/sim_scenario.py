@@ -249,7 +249,6 @@ class Ending:
 
 def disturbed(folder: Path, *, points: tuple[Point, ...] = (), fault: Fault | None = None) -> Ending:
     """Play the story with what goes wrong in it, and compare its end with that of the run in which nothing does."""
-    expected = whole().end
     world = ScenarioWorld(folder, points)
     faults = world.faults[fault.side] if fault is not None else None
     if fault is not None and faults is not None:
@@ -257,13 +256,18 @@ def disturbed(folder: Path, *, points: tuple[Point, ...] = (), fault: Fault | No
     try:
         play(world)
         reached = not world.points and (faults is None or len(faults.injected) == 1)
-        found = end_state(world)
-        different = [f"{k}: {_difference(expected[k], found[k])}" for k in expected if expected[k] != found[k]]
-        return Ending((*different, *(f"{one.invariant}: {one.text}" for one in check(world)[0])), reached)
+        return Ending(troubles(world), reached)
     except AssertionError as unfinished:
         return Ending((str(unfinished),), reached=True)
     finally:
         world.close()
+
+
+def troubles(world: ScenarioWorld) -> tuple[str, ...]:
+    """What is not as it should be at the end: all that is unlike the undisturbed run, and all broken promises."""
+    expected, found = whole().end, end_state(world)
+    different = [f"{k}: {_difference(expected[k], found[k])}" for k in expected if expected[k] != found[k]]
+    return (*different, *(f"{one.invariant}: {one.text}" for one in check(world)[0]))
 
 
 def _difference(expected: list[Any], found: list[Any]) -> str:
