@@ -480,8 +480,20 @@ def test_connections_to_different_crms_may_take_all_companies(tmp_path: Path) ->
     assert len(loaded(tmp_path, MINIMAL + other + second).connections) == 2
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.3.2.1:8080", "[::1]:8080"])
-def test_a_double_on_this_machine_may_speak_http(tmp_path: Path, host: str) -> None:
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "127.0.0.1",
+        "127.3.2.1:8080",
+        "[::1]:8080",
+        "10.0.0.5:8000",
+        "erp15:8000",
+        "erp.internal",
+        "[fd00::1]",
+    ],
+)
+def test_a_system_on_this_machine_or_in_a_private_network_may_speak_http(tmp_path: Path, host: str) -> None:
     text = MINIMAL.replace("https://crm.example.com", f"http://{host}/api")
     assert loaded(tmp_path, text).crms["acme"].settings.base_url == f"http://{host}/api"  # type: ignore[attr-defined]
 

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from nexudus_sync.mapping import Context, Field, Mapping, OnConflict, Raw, Side, Sync, Unreadable
+from nexudus_sync.mapping import Context, Field, Mapping, OnConflict, Raw, Side, Unreadable
 from nexudus_sync.opportunity import Value, say
 
 UNSENT: MappingABC[str, bool] = {"$unsent": True}
@@ -220,4 +220,4 @@ def _winner(rule: OnConflict, views: _Views) -> Side | None:
 
 def _only_source(field: Field) -> Side | None:
     """The side a one-way field comes from; what the other side says stays there until the source changes."""
-    return {Sync.FROM_NEXUDUS: Side.NEXUDUS, Sync.FROM_CRM: Side.CRM}.get(field.sync)
+    return field.sources[0] if len(field.sources) == 1 else None

@@ -134,15 +134,21 @@ def _check_base_url(url: str, where: str) -> None:
         raise ConfigError(where, "is not a web address", 'write one like "https://example.com/api"')
     if parts.username is not None:
         raise ConfigError(where, "holds a user name or password", "give them in keys of their own")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not _is_near(host):
         raise ConfigError(where, f"would send the password to {host} unencrypted", "write https://")
 
 
-def _is_loopback(host: str) -> bool:
+_LOCAL_NAMES = ("localhost", "local", "internal", "lan", "home.arpa", "test")
+"""Ends of names that no public name server knows."""
+
+
+def _is_near(host: str) -> bool:
+    """Is it this machine, or one of a private network, which no stranger's wire leads to?"""
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return "." not in host or host.endswith(tuple(f".{name}" for name in _LOCAL_NAMES))
+    return address.is_loopback or (address.is_private and not address.is_unspecified)
 
 
 def _crm(name: str, raw: Mapping[str, Any], filled: Mapping[str, Any], path: Path, find: Find) -> CrmSettings:

@@ -18,7 +18,7 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight, snapshot_of
 from nexudus_sync.engine.write import Intent, perform
 from nexudus_sync.errors import NotFound, Refused
-from nexudus_sync.mapping import Context, Field, OnUnmapped, Side, Sync, Unmapped, Unreadable
+from nexudus_sync.mapping import Context, Field, OnUnmapped, Side, Unmapped, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Refusal
@@ -116,7 +116,7 @@ async def _prepare(bridge: Bridge, creation: Creation) -> None:
     """Put what the source says on an empty record of the other side."""
     creation.there = await bridge.context(creation.to, {})
     for mapped in bridge.mapping.fields:
-        if mapped.sync is (Sync.FROM_NEXUDUS if creation.to is Side.NEXUDUS else Sync.FROM_CRM):
+        if creation.to.other not in mapped.sources:
             continue
         try:
             value = mapped.get(creation.source, creation.record, creation.context)

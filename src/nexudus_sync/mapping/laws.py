@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from nexudus_sync.mapping.context import Context
 from nexudus_sync.mapping.lenses import Lens
-from nexudus_sync.mapping.model import Field, Mapping, OnUnmapped, Policy, Sync
+from nexudus_sync.mapping.model import Field, Mapping, OnUnmapped, Policy
 from nexudus_sync.mapping.paths import Record, is_blank
 from nexudus_sync.mapping.samples import example_context, raws
 from nexudus_sync.mapping.sides import Side, Unmapped, Unreadable
@@ -156,8 +156,7 @@ def _coverage(field: Field, contexts: MappingABC[Side, Context]) -> Iterator[Fin
     """Values that one side has and the other cannot say, in the directions the field travels."""
     if field.on_unmapped is OnUnmapped.SKIP:
         return
-    sources = {Sync.FROM_NEXUDUS: (Side.NEXUDUS,), Sync.FROM_CRM: (Side.CRM,)}.get(field.sync, tuple(Side))
-    for side in sources:
+    for side in field.sources:
         for value in _enumerable(field, side, contexts[side]):
             try:
                 field.put(side.other, value, {}, contexts[side.other])
@@ -168,8 +167,11 @@ def _coverage(field: Field, contexts: MappingABC[Side, Context]) -> Iterator[Fin
 def _enumerable(field: Field, side: Side, context: Context) -> list[str]:
     """The values a side is known to have: what its table or list names, and every status where any text is taken."""
     lens = field.lens(side)
-    if lens.values is None and lens.kind.directory(context) is None:
+    directory = lens.kind.directory(context)
+    if lens.values is None and directory is None:
         return [status.value for status in Status] if field.name == "status" else []
+    if lens.values is None and directory is not None:
+        return list(dict.fromkeys(directory.names()))
     said = dict.fromkeys(str(value) for value in _said(field, side, context) if value is not None)
     return list(said)
 

@@ -23,6 +23,14 @@ class Sync(StrEnum):
     OFF = "off"
 
 
+_SOURCES = {
+    Sync.TWO_WAY: (Side.NEXUDUS, Side.CRM),
+    Sync.FROM_NEXUDUS: (Side.NEXUDUS,),
+    Sync.FROM_CRM: (Side.CRM,),
+    Sync.OFF: (),
+}
+
+
 class OnConflict(StrEnum):
     """Who wins when both sides changed a field to different values."""
 
@@ -76,6 +84,11 @@ class Field:
     def sync(self) -> Sync:
         """Which way it travels."""
         return self.policy.sync
+
+    @property
+    def sources(self) -> tuple[Side, ...]:
+        """The sides whose edits travel."""
+        return _SOURCES[self.sync]
 
     @property
     def on_conflict(self) -> OnConflict:

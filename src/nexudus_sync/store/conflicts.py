@@ -7,8 +7,10 @@ from typing import Any, Literal
 from sqlmodel import Session, col, select
 
 from nexudus_sync import codec
-from nexudus_sync.store.concerning import concerning
+from nexudus_sync.store.concerning import pair_of, unsettled
 from nexudus_sync.store.tables import Conflict
+
+_UNCLOSED = unsettled(Conflict, "closed")
 
 
 def open_conflict(
@@ -58,14 +60,9 @@ def close_conflicts(
     `explained` False leaves those with a reason of their own, which no agreement of the two sides settles. Returns
     how many there were. A conflict is about the pair when it names either record.
     """
-    query = select(Conflict).where(
-        col(Conflict.state) != "closed", concerning(Conflict, connection, nexudus_id, crm_id)
-    )
-    if fields is not None:
-        query = query.where(col(Conflict.field).in_(fields))
-    if not explained:
-        query = query.where(col(Conflict.reason).is_(None))
-    closed = session.exec(query).all()
+    about: list[Conflict] = list(session.exec(_UNCLOSED, params=pair_of(connection, nexudus_id, crm_id)))
+    named = [one for one in about if fields is None or one.field in fields]
+    closed = [one for one in named if explained or one.reason is None]
     for conflict in closed:
         conflict.state, conflict.closed_at = "closed", now
     return len(closed)

@@ -6,8 +6,10 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from nexudus_sync.store.concerning import concerning
+from nexudus_sync.store.concerning import pair_of, unsettled
 from nexudus_sync.store.tables import Failure
+
+_UNSOLVED = unsettled(Failure, "solved")
 
 
 def open_failure(
@@ -63,12 +65,8 @@ def solve_failures(
 
     Returns how many there were. A failure is about the pair when it names either record.
     """
-    query = select(Failure).where(col(Failure.state) != "solved", concerning(Failure, connection, nexudus_id, crm_id))
-    if fields is not None:
-        query = query.where(col(Failure.field).in_(fields))
-    if kinds is not None:
-        query = query.where(col(Failure.kind).in_(kinds))
-    solved = session.exec(query).all()
+    about: list[Failure] = list(session.exec(_UNSOLVED, params=pair_of(connection, nexudus_id, crm_id)))
+    solved = [one for one in about if (fields is None or one.field in fields) and (kinds is None or one.kind in kinds)]
     for failure in solved:
         failure.state, failure.next_attempt = "solved", None
     return len(solved)

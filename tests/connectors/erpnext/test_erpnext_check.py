@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from erpnext_site import COMPANY, SCOPE, SYNC, Site
+from erpnext_site import ADMIN, COMPANY, SCOPE, SYNC, Site
 
 from nexudus_sync.connectors.base import Check, Scope
 from nexudus_sync.connectors.erpnext import checks
@@ -45,6 +45,21 @@ async def test_a_wrong_login_ends_it(site: Site) -> None:
     lines = await found(site, "nobody")
     assert lines.keys() == {"login"}
     assert (lines["login"].level, lines["login"].exit_code) == ("fail", 2)
+
+
+async def test_a_zone_that_is_not_the_others_is_named(either: Site) -> None:
+    """The site tells a user their own zone for its own; an edit would be looked for hours too late."""
+    change = either.double.change
+    change("User", SYNC, ADMIN, time_zone="Asia/Kolkata")
+    assert "time zone" not in await found(either)
+    for user in ("salesuser@example.com", "noperm@example.com"):
+        change("User", user, ADMIN, time_zone="Europe/Madrid")
+    line = (await found(either))["time zone"]
+    assert line.level == "warn"
+    assert f"{SYNC} has Asia/Kolkata, most others have Europe/Madrid" in line.detail
+    assert "time zone" not in await found(either, "admin")
+    change("User", SYNC, ADMIN, time_zone="Europe/Madrid")
+    assert "time zone" not in await found(either)
 
 
 async def test_a_company_that_does_not_exist_is_named_with_those_that_do(site: Site) -> None:

@@ -150,6 +150,23 @@ def test_an_address_that_is_too_long_is_a_refusal() -> None:
     assert type(error(414, "<html>")) is Refused
 
 
+async def test_refusals_are_asked_for_in_english() -> None:
+    """A call with a token is in the language of its header; without one in the site's, and no field would be named."""
+    assert (await DIALECT.headers(None))["Accept-Language"] == "en"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_page_that_forbids_is_a_proxys_and_no_missing_role(method: str) -> None:
+    found = error(403, "<html><h1>403 Forbidden</h1></html>", method)
+    assert type(found) is Unavailable
+    assert "a server in front of ERPNext" in str(found)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_redirect_is_left_to_the_client_which_says_so(method: str) -> None:
+    assert error(301, "<html>Moved Permanently</html>", method) is None
+
+
 def test_only_429_asks_to_wait() -> None:
     def throttled(status: int, **headers: str) -> float | None:
         return DIALECT.throttled(Answer("GET", OPPORTUNITY, status, headers, "", "erp"))
@@ -160,7 +177,8 @@ def test_only_429_asks_to_wait() -> None:
 
 
 async def test_the_token_is_sent_and_never_told() -> None:
-    assert await DIALECT.headers(None) == {"Authorization": "token key:top-secret"}  # type: ignore[arg-type]
+    headers = await DIALECT.headers(None)  # type: ignore[arg-type]
+    assert headers["Authorization"] == "token key:top-secret"
     assert not await DIALECT.renew(None)  # type: ignore[arg-type]
     assert "top-secret" not in str(error(417, '{"exc_type": "X", "exception": "X: token key:top-secret"}'))
 

@@ -8,6 +8,7 @@ from nexudus_sync.connectors.erpnext import ERPNextConnector
 from nexudus_sync.connectors.erpnext.directories import Entry, Names
 from nexudus_sync.errors import Refused, Stale
 from nexudus_sync.sandbox.erpnext.permissions import SALES_MANAGER, SALES_USER
+from nexudus_sync.sandbox.wire import Request, Response, json_response
 
 BOTH = frozenset({SALES_USER, SALES_MANAGER})
 MARKETING = BOTH | {"Marketing Manager"}
@@ -154,6 +155,28 @@ async def test_a_role_taken_away_meanwhile_leaves_the_record_to_be_merged_again(
         with pytest.raises(Stale, match="may not create UTM Source: give it the role Marketing Manager"):
             await erp.perform(step, before)
         assert (await erp.context({}, SCOPE)).directories["utm_source"].raw("Newsletter") is None
+
+
+async def test_documents_that_the_site_numbers_are_created_once_and_not_again(old_site: Site) -> None:
+    """A site may name its campaigns by a series: then no value can name one that is still to be created."""
+    serve, made = old_site.double.answer, list[str]()
+
+    def numbered(request: Request) -> tuple[str, Response]:
+        if request.method != "POST" or not request.path.endswith("/Campaign"):
+            return serve(request)
+        made.append("SAL-CAMP-2026-00001")
+        return SYNC, json_response(200, {"data": {"name": made[-1]}})
+
+    old_site.double.users[SYNC].roles = BOTH | {"Sales Master Manager"}
+    old_site.double.answer = numbered  # type: ignore[method-assign]
+    async with old_site.connect(create_missing=True) as erp:
+        with pytest.raises(Stale, match='names a Campaign itself: "spring" became "SAL-CAMP-2026-00001"'):
+            await erp.perform(erp.create_step(draft(old_site, utm_campaign="spring")))
+        for _ in range(2):
+            context = await erp.context({}, SCOPE)
+            assert context.directories["utm_campaign"].raw("spring") is None
+            old_site.clock.pass_time(PATIENCE)
+    assert len(made) == 1
 
 
 async def test_a_document_that_somebody_else_just_added_is_taken(site: Site) -> None:

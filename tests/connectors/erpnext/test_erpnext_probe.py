@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from erpnext_site import KEY_FIELD, SYNC, Site, draft
+from erpnext_site import ADMIN, KEY_FIELD, SYNC, Clock, Site, draft
 
 from nexudus_sync.connectors.erpnext.site import UTM
 from nexudus_sync.errors import AuthenticationFailed, OutcomeUnknown, RoleMissing, Unavailable
@@ -73,6 +73,15 @@ async def test_a_time_zone_nobody_knows_is_said(site: Site) -> None:
     async with site.stranger() as erp:
         with pytest.raises(Unavailable, match="'Mars/Olympus' is not known here; set an IANA name"):
             await erp.start()
+
+
+@pytest.mark.parametrize("version", [15, 16])
+async def test_the_sites_zone_counts_not_the_one_an_administrator_was_made_in(clock: Clock, version: int) -> None:
+    """Users keep the zone the site had when they were saved first, and are told that one."""
+    site = Site(version, clock)
+    site.double.change("User", ADMIN, ADMIN, time_zone="Asia/Kolkata")
+    async with site.connect("admin") as erp:
+        assert erp.site.zone.key == "Europe/Madrid"
 
 
 async def test_a_list_that_is_refused_without_a_field_is_unavailable(site: Site) -> None:

@@ -43,12 +43,27 @@ async def test_without_a_company_all_opportunities_are_in_scope(site: Site, erp:
 async def test_a_poll_that_finds_nothing_is_one_call(site: Site, erp: ERPNextConnector) -> None:
     site.add()
     cursor = (await pages(erp))[-1].cursor
-    site.clock.pass_time(7200)
+    site.clock.pass_time(2 * 86400)
     cursor = (await pages(erp, cursor))[-1].cursor
     before = len(site.double.log)
     found = await pages(erp, cursor)
     assert ids(found) == []
     assert site.calls(before) == ["GET resource/Opportunity"]
+
+
+async def test_a_user_whose_own_time_zone_is_taken_for_the_site_s_still_sees_every_save(site: Site) -> None:
+    name = site.add()
+    for zone in ("Asia/Kolkata", "Pacific/Kiritimati", "Pacific/Niue"):
+        site.double.change("User", SYNC, "Administrator", time_zone=zone)
+        async with site.connect() as erp:
+            cursor = (await pages(erp))[-1].cursor
+            for _ in range(3):
+                site.clock.pass_time(7200)
+                cursor = (await pages(erp, cursor))[-1].cursor
+            site.double.edit(name, MARIA, title=f"Edited in {zone}")
+            site.clock.pass_time(60)
+            rows = {row.id: row.record for page in await pages(erp, cursor) for row in page.rows}
+            assert rows[name]["title"] == f"Edited in {zone}"
 
 
 async def test_a_poll_lists_what_was_saved_whatever_its_company(site: Site, erp: ERPNextConnector) -> None:
@@ -129,6 +144,20 @@ async def test_a_list_that_never_holds_still_is_not_called_complete(site: Site, 
     found = await pages(erp)
     assert not found[-1].complete
     assert found[-1].cursor
+
+
+async def test_a_number_that_counts_what_the_user_may_not_see_is_no_doubt(either: Site) -> None:
+    """Version 15 counts without regard to User Permissions; two listings that agree are complete all the same."""
+    for title in ("seen", "hidden"):
+        either.add(title=title)
+    hidden = either.double.create(MARIA, opportunity_from="Lead", party_name=either.lead, sales_stage="Qualification")
+    either.double.users[SYNC].allowed = {"Sales Stage": {"Prospecting"}}
+    async with either.connect() as erp:
+        found = await pages(erp)
+        assert hidden not in ids(found)
+        assert found[-1].complete
+        listings = [call for call in either.calls() if call == "GET resource/Opportunity"]
+        assert len(listings) == (2 if either.version == 15 else 1)
 
 
 async def test_what_a_cursor_does_not_say_lists_everything(site: Site, erp: ERPNextConnector) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from erpnext_client import OF_CUSTOMER, Client
+from erpnext_client import OF_CUSTOMER, OPPORTUNITY, Client
 from erpnext_recordings import Time
 
 from nexudus_sync.sandbox.erpnext import ERPNextDouble
@@ -89,6 +89,23 @@ def test_columns_of_a_child_table_repeat_the_document(filled: Client) -> None:
         {"title": "b", "why": "Too expensive"},
         {"title": "Ä", "why": None},
     ]
+
+
+def test_before_version_16_both_tables_of_a_joined_list_have_the_columns_that_order_it(old: ERPNextDouble) -> None:
+    """The order names no table: only a column that is shown, or one of a single table, is clear."""
+    client = Client(old)
+    client.create(title="a", lost_reasons=[{"lost_reason": "No reply"}])
+
+    def listed(*fields: str, order_by: str = "creation asc, name asc") -> Any:
+        return client.get(OPPORTUNITY, fields=list(fields), order_by=order_by)
+
+    refused = listed("name", "lost_reasons.lost_reason")
+    assert refused["exc_type"] == "OperationalError"
+    assert "Column 'creation' in ORDER BY is ambiguous" in refused["exception"]
+    assert [row["name"] for row in listed("name")["data"]] == ["CRM-OPP-2026-00001"]
+    assert len(listed("name", "creation", "lost_reasons.lost_reason")["data"]) == 1
+    assert len(listed("name", "lost_reasons.lost_reason", order_by="title asc")["data"]) == 1
+    assert len(listed("lost_reasons.lost_reason", order_by="`tabOpportunity`.creation asc")["data"]) == 1
 
 
 @pytest.mark.parametrize(("name", "expected"), [("COUNT", 3), ("sum", 30), ("MIN", 0), ("MAX", 20)])

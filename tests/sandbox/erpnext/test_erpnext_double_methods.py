@@ -35,6 +35,24 @@ def test_get_value_gives_the_fields_asked_for(client: Client) -> None:
     assert several == {"message": {}}
 
 
+def test_a_user_is_told_their_own_zone_and_a_manager_the_sites(client: Client, admin: Client) -> None:
+    told = "/api/method/frappe.client.get_time_zone"
+    asked = {"doctype": "System Settings", "fieldname": "time_zone"}
+    client.double.change("User", "sync@example.com", "Administrator", time_zone="Asia/Kolkata")
+    assert client.get(told)["message"] == {"time_zone": "Asia/Kolkata"}
+    assert admin.get("/api/method/frappe.client.get_value", **asked)["message"] == {"time_zone": "Europe/Madrid"}
+    refused = client.get("/api/method/frappe.client.get_value", **asked)
+    assert refused["exc_type"] == "PermissionError"
+    assert "No permission for System Settings" in refused["exception"]
+
+
+def test_before_version_16_a_count_asks_for_no_permission(old: ERPNextDouble, double: ERPNextDouble) -> None:
+    for site, expected in ((old, {"message": 1}), (double, {"exc_type": "PermissionError"})):
+        Client(site).create(title="a")
+        counted = Client(site, "noperm").get("/api/method/frappe.client.get_count", doctype="Opportunity")
+        assert counted.items() >= expected.items()
+
+
 def test_set_value_writes_one_field_but_no_standard_one(client: Client) -> None:
     name = client.create()["name"]
     assert (

@@ -24,7 +24,11 @@ Filter = tuple[str, str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a list is asked for. `limit` 0: all there are; `any_of` are filters of which one has to hold."""
+    """What a list is asked for. `limit` 0: all there are; `any_of` are filters of which one has to hold.
+
+    A list that joins a child table ("links.link_name") takes no `order_by`: version 15 does not say whose column it
+    means, and the database refuses it as ambiguous.
+    """
 
     fields: tuple[str, ...]
     filters: tuple[Filter, ...] = ()
@@ -44,9 +48,10 @@ class Api:
         """The documents of a list, as far as the user gets to see them. Raises RoleMissing."""
         params = {
             "fields": codec.dumps(query.fields),
-            "order_by": query.order_by,
             "limit_page_length": str(query.limit),
         }
+        if query.order_by:
+            params["order_by"] = query.order_by
         if query.filters:
             params["filters"] = codec.dumps(query.filters)
         if query.any_of:
@@ -59,7 +64,9 @@ class Api:
 
     async def count(self, doctype: str, filters: tuple[Filter, ...] = (), priority: Priority = Priority.LIVE) -> int:
         """How many documents there are that the user gets to see."""
-        params = {"doctype": doctype, "filters": codec.dumps(filters)}
+        params = {"doctype": doctype}
+        if filters:
+            params["filters"] = codec.dumps(filters)
         counted = await self.call("frappe.client.get_count", params, priority)
         if not isinstance(counted, int):
             raise Unavailable(self._system, f"the number of {doctype} was answered with something that is no number")

@@ -1,15 +1,18 @@
 """What `check` says of an ERPNext login and site, without writing anything."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from nexudus_sync.connectors.base import Check, Scope
 from nexudus_sync.connectors.erpnext import roles
 from nexudus_sync.connectors.erpnext.api import Api, Filter, Query
 from nexudus_sync.connectors.erpnext.directories import Directories
+from nexudus_sync.connectors.erpnext.records import text
 from nexudus_sync.connectors.erpnext.settings import ERPNextSettings
 from nexudus_sync.connectors.erpnext.site import OPPORTUNITY, Site
 from nexudus_sync.connectors.offset import against_ours
-from nexudus_sync.errors import ConnectorError, NotFound
+from nexudus_sync.errors import ConnectorError, NotFound, Refused, RoleMissing
 
 _FAR = "9999-12-31 00:00:00.000000"
 _TOLERANCE = 60.0
@@ -24,7 +27,7 @@ async def lines(
     yield _fields(site)
     yield _key(site, settings)
     names = _names(directories, site, settings.create_missing)
-    for looking in (_filters(api), _company(api, settings, scope), _rights(api, scope), names):
+    for looking in (_zone(api, site), _filters(api), _company(api, settings, scope), _rights(api, scope), names):
         try:
             async for line in looking:
                 yield line
@@ -57,6 +60,19 @@ def _key(site: Site, settings: ERPNextSettings) -> Check:
     if settings.own_names:
         return Check("external key", "ok", f"new opportunities are named NX-…; or {advice}")
     return Check("external key", "warn", f"new opportunities are known again by what they say; {advice}")
+
+
+async def _zone(api: Api, site: Site) -> AsyncIterator[Check]:
+    """A site tells a user their own time zone for its own; only a System Manager may read the real one."""
+    with suppress(RoleMissing, Refused):
+        users = await api.rows("User", Query(("name", "time_zone"), (("enabled", "=", 1),)))
+        others = Counter(text(user, "time_zone") for user in users if text(user, "name") != site.user)
+        others.pop("", None)
+        most = max(others, key=lambda zone: others[zone], default=site.zone.key)
+        if most != site.zone.key:
+            told = f"{site.user} has {site.zone.key}, most others have {most}"
+            advice = "give it the one of ERPNext's System Settings, or changes are found hours late"
+            yield Check("time zone", "warn", f"{told}; {advice}")
 
 
 async def _filters(api: Api) -> AsyncIterator[Check]:

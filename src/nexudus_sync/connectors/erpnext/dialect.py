@@ -55,8 +55,11 @@ class ERPNextDialect:
         self._key, self._secret = api_key, api_secret
 
     async def headers(self, http: Http) -> Mapping[str, str]:
-        """The token; nothing is asked of the server."""
-        return {"Authorization": f"token {self._key}:{self._secret.get_secret_value()}"}
+        """The token; nothing is asked of the server. Refusals are wanted in English, the language of `writer.py`."""
+        return {
+            "Authorization": f"token {self._key}:{self._secret.get_secret_value()}",
+            "Accept-Language": "en",
+        }
 
     async def renew(self, http: Http) -> bool:
         """A token is fixed: there is nothing to renew."""
@@ -68,14 +71,18 @@ class ERPNextDialect:
 
     def error(self, answer: Answer) -> ConnectorError | None:
         """The error an answer stands for; None for a success."""
-        if answer.status < 300:
-            return None
+        if answer.status < 400:
+            return None  # what a redirect means the client says
         said = complaint.read(answer.text)
         told = Complaint(said.kind, said.message.replace(self._secret.get_secret_value(), "***"), said.html)
         doctype, record = target(answer.path)
         if answer.status == 401:
             return AuthenticationFailed(
                 self.system, _with("the API key and secret are not accepted; create new ones", told.message)
+            )
+        if answer.status == 403 and told.html:
+            return Unavailable(
+                self.system, f"{answer.says()} with a page: a server in front of ERPNext forbids it", record
             )
         if answer.status == 403:
             return self._no_right(answer, doctype, record, told.message)

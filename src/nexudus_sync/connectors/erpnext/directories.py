@@ -96,6 +96,8 @@ class Directories:
         self._create_missing = create_missing
         self._users = Cached(self._read_users, clock)
         self._links: dict[str, Cached[Names]] = {}
+        self._numbered: set[str] = set()
+        """DocTypes whose documents the site names otherwise than it is asked to."""
 
     async def of(self, record: Record, site: Site) -> dict[str, Directory]:
         """What the lenses of a record need, read again where something was looked for in vain."""
@@ -109,7 +111,7 @@ class Directories:
         return found
 
     async def ensure(self, doctype: str, name: str) -> None:
-        """Make sure that a document exists before something links to it. Raises Stale when it may not be created."""
+        """Make sure that a document exists before something links to it. Raises Stale when it cannot be created."""
         names = await self._link(doctype).value()
         if names.takes_any or names.knows(name) or not names.can_grow:
             return
@@ -120,7 +122,12 @@ class Directories:
         except RoleMissing as error:
             names.can_grow = False
             raise Stale(self._system, error.message) from error
-        names.add(Entry(text(created, "name"), text(created, "name")))
+        made = text(created, "name")
+        names.add(Entry(made, made))
+        if not names.knows(name):
+            self._numbered.add(doctype)
+            names.can_grow = False
+            raise Stale(self._system, f'ERPNext names a {doctype} itself: "{name}" became "{made}"')
 
     def forget(self) -> None:
         """A document that was known is gone: read the lists again."""
@@ -132,7 +139,7 @@ class Directories:
             rows = await self._api.rows(doctype, Query(("name",)))
         except RoleMissing:
             return Names(takes_any=True)
-        can_grow = self._create_missing and await self._api.may("create", doctype)
+        can_grow = self._create_missing and doctype not in self._numbered and await self._api.may("create", doctype)
         return Names((Entry(str(row["name"]), str(row["name"])) for row in rows), can_grow=can_grow)
 
     def _link(self, doctype: str) -> Cached[Names]:

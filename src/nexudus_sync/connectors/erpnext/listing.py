@@ -19,6 +19,8 @@ from nexudus_sync.errors import Unavailable
 ATTEMPTS = 4
 _TRUST = timedelta(hours=1)
 """How far the site's own stamps may be from the clock its `Date` header shows before a poll could miss one."""
+_MISTRUST = timedelta(hours=27)
+"""The same where the site's zone is not sure: no two zones are further apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +48,23 @@ class Lister:
         yield Page([], cursor=_cursor(newest, since, began, site))
 
     async def _everything(self, site: Site, scope: Scope, began: datetime, priority: Priority) -> AsyncIterator[Page]:
-        """Every opportunity of the scope, again while their number changes under the listing."""
+        """Every opportunity of the scope, again while their number changes under the listing.
+
+        Version 15 counts also what the user does not get to see: then two listings have to agree.
+        """
         company: tuple[Filter, ...] = () if scope.company is None else (("company", "=", scope.company.strip()),)
         newest: str | None = None
         total, complete = 0, False
+        names: set[str] | None = None
         for _ in range(ATTEMPTS):
             before = await self.api.count(OPPORTUNITY, company, priority)
-            names: set[str] = set()
+            names, previous = set(), names
             async for documents in self._walk(site, company, priority):
                 names.update(str(document["name"]) for document in documents)
                 newest = documents[-1]["modified"] if documents else newest
                 yield Page([records.row(document, site, self.now()) for document in documents], total=before)
             total = await self.api.count(OPPORTUNITY, company, priority)
-            complete = before == total == len(names)
+            complete = before == total and (len(names) == total or names == previous)
             if complete:
                 break
         yield Page([], total=total, cursor=_cursor(newest, None, began, site), complete=complete)
@@ -101,8 +107,10 @@ def _since(cursor: str | None) -> datetime | None:
 def _cursor(newest: str | None, since: datetime | None, began: datetime, site: Site) -> str:
     """Up to where all is known: the newest stamp that was listed, but never after the listing began.
 
-    After an hour without a change the clock moves it on, so that an old bulk edit is not listed for ever.
+    After an hour without a change (a day, where the zone is not sure) the clock moves it on, so that an old bulk edit
+    is not listed for ever.
     """
+    trust = _TRUST if site.zone_is_sure else _MISTRUST
     stamped = stamps.earliest(newest, site.zone) if newest else None
-    known = [began - _TRUST, *(at for at in (stamped, since) if at is not None)]
+    known = [began - trust, *(at for at in (stamped, since) if at is not None)]
     return min(max(known), began).isoformat()

@@ -108,11 +108,12 @@ class Parties:
         return []
 
     async def _contacts(self, email: str, kind: str) -> list[str]:
-        """The parties of a kind that contacts with that e-mail belong to."""
-        fields = ("name", "links.link_doctype", "links.link_name")
+        """The parties of a kind that contacts with that e-mail belong to, the oldest contact first."""
+        fields = ("name", "creation", "links.link_doctype", "links.link_name")
         rows: list[Record] = []
         with suppress(RoleMissing):
-            rows = await self._api.rows("Contact", Query(fields, (("email_id", "=", email),)))
+            rows = await self._api.rows("Contact", Query(fields, (("email_id", "=", email),), order_by=""))
+        rows.sort(key=lambda row: (text(row, "creation"), text(row, "name")))
         return [text(row, "link_name") for row in rows if row.get("link_doctype") == kind][:_BATCH]
 
 

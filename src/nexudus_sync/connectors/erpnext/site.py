@@ -6,12 +6,13 @@ All of it is asked of the site, nothing configured. Version 16 has `utm_source`,
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from nexudus_sync.connectors.erpnext.api import Api, Query
 from nexudus_sync.connectors.erpnext.dialect import WHO_AM_I
-from nexudus_sync.errors import Refused, Unavailable
+from nexudus_sync.errors import Refused, RoleMissing, Unavailable
 
 OPPORTUNITY = "Opportunity"
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content")
@@ -35,7 +36,8 @@ class Site:
 
     `user` is the name the sync's own saves carry; `own` maps a record's key to the site's field where they differ
     (version 15); `lacks` are keys that have no place there; `listed` the optional fields a list can ask for;
-    `key_field` the external key's field, None where the site has none.
+    `key_field` the external key's field, None where the site has none. `zone_is_sure`: the zone is the site's own, and
+    not what it told the sync's user for lack of rights.
     """
 
     user: str
@@ -44,6 +46,7 @@ class Site:
     lacks: frozenset[str] = frozenset()
     listed: tuple[str, ...] = UTM
     key_field: str | None = None
+    zone_is_sure: bool = True
 
     @property
     def links(self) -> dict[str, str]:
@@ -55,8 +58,7 @@ class Site:
 async def probe(api: Api, system: str, key_field: str | None) -> Site:
     """Ask the site. Raises AuthenticationFailed, RoleMissing, Unavailable."""
     user = await api.call(WHO_AM_I.removeprefix("/api/method/"))
-    told = await api.call("frappe.client.get_time_zone")
-    zone = _zone(told.get("time_zone") if isinstance(told, dict) else None, system)
+    name, zone_is_sure = await _zone_name(api)
     wanted = (*UTM, *filter(None, [key_field]))
     found = await _existing(api, wanted)
     own: dict[str, str] = {}
@@ -65,7 +67,22 @@ async def probe(api: Api, system: str, key_field: str | None) -> Site:
         own = {key: name for key, name in BEFORE_UTM.items() if name in older}
     lacks = frozenset(UTM) - found - own.keys()
     listed = tuple(name for name in (*wanted, *own.values()) if name in found or name in own.values())
-    return Site(str(user), zone, own, lacks, listed, key_field if key_field in found else None)
+    key = key_field if key_field in found else None
+    return Site(str(user), _zone(name, system), own, lacks, listed, key, zone_is_sure)
+
+
+async def _zone_name(api: Api) -> tuple[object, bool]:
+    """The site's time zone, and whether it surely is: only a System Manager may read it. Others are told a user's own.
+
+    That is the same mostly: a user is given the site's when they are made. An Administrator is older than the settings.
+    """
+    asked = {"doctype": "System Settings", "fieldname": "time_zone"}
+    with suppress(RoleMissing, Refused, Unavailable):
+        settings = await api.call("frappe.client.get_value", asked)
+        if isinstance(settings, dict) and settings.get("time_zone"):
+            return settings["time_zone"], True
+    told = await api.call("frappe.client.get_time_zone")
+    return (told.get("time_zone") if isinstance(told, dict) else None), False
 
 
 def _zone(name: object, system: str) -> ZoneInfo:

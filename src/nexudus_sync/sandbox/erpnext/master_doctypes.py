@@ -76,6 +76,7 @@ USER = DocType(
         Field("full_name"),
         Field("username"),
         select("user_type", ["System User", "Website User"]),
+        Field("time_zone"),
     ),
     "custom",
     CORE,

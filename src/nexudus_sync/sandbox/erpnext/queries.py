@@ -71,6 +71,8 @@ def run(session: Session, query: Query) -> list[dict[str, Any]]:
     """The rows of a list. Raises 403 for those who may not read the DocType, 417 for unknown columns."""
     meta = _readable(session, query.doctype)
     columns = _columns(session, meta, query)
+    if session.site.version < 16:
+        _unambiguous(session, meta, columns, query.order_by)
     found = ordered(session, meta, query, matching(session, meta, query))
     if any(column.aggregate for column in columns):
         return [{column.key: _aggregate(column, found) for column in columns}]
@@ -89,6 +91,11 @@ def count(session: Session, query: Query) -> int:
     return len(matching(session, _readable(session, query.doctype), query))
 
 
+def count_all(session: Session, query: Query) -> int:
+    """How many documents pass the filters, also those that the user does not get to see."""
+    return len(matching(session, session.meta(query.doctype), query, seen_only=False))
+
+
 def _readable(session: Session, doctype: str) -> DocType:
     meta = session.meta(doctype)
     if session.user.may("read", doctype):
@@ -98,8 +105,8 @@ def _readable(session: Session, doctype: str) -> DocType:
     raise errors.no_permission(session.user.name, doctype, traced=True)
 
 
-def matching(session: Session, meta: DocType, query: Query) -> list[Row]:
-    """The documents that pass the filters and that the user gets to see, in no order."""
+def matching(session: Session, meta: DocType, query: Query, *, seen_only: bool = True) -> list[Row]:
+    """The documents that pass the filters and (`seen_only`) that the user gets to see, in no order."""
     every = conditions(session.site, meta, query.filters)
     any_of = conditions(session.site, meta, query.or_filters)
     return [
@@ -107,7 +114,7 @@ def matching(session: Session, meta: DocType, query: Query) -> list[Row]:
         for row in session.site.tables[meta.name].rows.values()
         if all(condition.holds(row) for condition in every)
         and (not any_of or any(condition.holds(row) for condition in any_of))
-        and session.user.sees(meta, row)
+        and (not seen_only or session.user.sees(meta, row))
     ]
 
 
@@ -136,6 +143,18 @@ def _order(session: Session, meta: DocType, text: str) -> list[tuple[str, bool]]
             raise _unknown_order(session, meta, name)
         keys.append((name, direction.strip().lower() == "desc"))
     return keys
+
+
+def _unambiguous(session: Session, meta: DocType, columns: list[Column], order_by: str) -> None:
+    """Version 15 orders as it is told: a column that both joined tables have needs its table, or to be shown."""
+    for joined in {column.table for column in columns} - {""}:
+        child = session.site.doctypes[meta.by_name[joined].options]
+        shared = {*STANDARD, *(field.name for field in child.columns)} & meta.column_names
+        for part in filter(None, (part.strip() for part in order_by.split(","))):
+            name = part.partition(" ")[0].strip("`")
+            if name in shared - {column.key for column in columns}:
+                text = f"Column '{name}' in ORDER BY is ambiguous"
+                raise errors.database(session.site.version, 1052, text)
 
 
 def _unknown_order(session: Session, meta: DocType, name: str) -> errors.FrappeError:
