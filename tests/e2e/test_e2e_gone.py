@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from e2e_office import ANA, BEN, Counted, Office
 
-from nexudus_sync.engine.cycle import BRAKED
+from nexudus_sync.engine.report import BRAKED
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.double import Row
 from nexudus_sync.sandbox.overplane.shape import OPPORTUNITY

@@ -48,6 +48,8 @@ class Pair:
     """A person asked for it to be linked or parted: not again before a cycle has done so."""
     asked: bool = False
     """Deleted on one side and edited on the other: a person is asked which it shall be."""
+    asked_about: Values = field(default_factory=dict)
+    """The edits that the question shows."""
     answer: Side | None = None
     """What the person said."""
 
@@ -76,9 +78,10 @@ class Pair:
         missing = [side for side in Side if self.says[side] is None]
         return missing[0] if len(missing) == 1 and self.state == "linked" else None
 
-    def edited(self, side: Side) -> bool:
-        """Does a side say anything else than when both last agreed?"""
-        return any(self.base[name] is not NEVER and word(self.value(side, name)) != self.base[name] for name in FIELDS)
+    def edits(self, side: Side) -> Values:
+        """What a side says where it says anything else than when both last agreed."""
+        said = {name: self.value(side, name) for name in FIELDS if self.base[name] is not NEVER}
+        return {name: value for name, value in said.items() if word(value) != self.base[name]}
 
 
 def sync(pair: Pair, forced: Values) -> None:

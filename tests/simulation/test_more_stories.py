@@ -26,12 +26,13 @@ time_zone = "Europe/London"
 """
 
 
-def one(world: SimWorld, connection: int = 0, *, reconcile: bool = False, one_shot: bool = True) -> Report:
+def one(world: SimWorld, city: str = "london", *, reconcile: bool = False, one_shot: bool = True) -> Report:
     """One cycle of one connection, a minute later, and what it did."""
 
     async def work() -> Report:
         await world.engine.start()
-        return await Cycle(world.engine.bridges[connection], Options(reconcile=reconcile, one_shot=one_shot)).run()
+        (bridge,) = world.engine.bridge(city)
+        return await Cycle(bridge, Options(reconcile=reconcile, one_shot=one_shot)).run()
 
     world.clock.seconds += 60
     return world.clock.run(work())
@@ -120,32 +121,17 @@ def clock_set_back(world: SimWorld) -> None:
     assert called(world, "anna") == (1, 1)
 
 
-def lost_answer_under_a_used_name(world: SimWorld) -> None:
-    """The CRM gives a new opportunity the name of a deleted one, and the answer that says so is lost."""
-    _, deal = born_in_nexudus(world)
-    world.crm.delete(deal, BEN)
-    cycle(world, reconcile=True)
-    new_card(world, "carla")
-    world.faults[Side.CRM].add("drop_after", "^POST .*/Opportunity$", times=1)
-    cycle(world)
-    assert world.faults[Side.CRM].injected
-    assert [link.state for link in links(world) if link.crm_id == deal] == ["closed", "active"]
-
-
-STORIES: list[tuple[Callable[[SimWorld], None], str, str]] = [
-    (edited_before_the_delete, "propagate", "overplane"),
-    (edited_after_the_answer, "propagate", "overplane"),
-    (unreadable_after_a_lost_answer, "ignore", "overplane"),
-    (clock_set_back, "ignore", "overplane"),
-    (lost_answer_under_a_used_name, "ignore", "erpnext"),
+STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
+    (edited_before_the_delete, "propagate"),
+    (edited_after_the_answer, "propagate"),
+    (unreadable_after_a_lost_answer, "ignore"),
+    (clock_set_back, "ignore"),
 ]
 
 
-@pytest.mark.parametrize(("story", "deletes", "system"), STORIES, ids=[story.__name__ for story, *_ in STORIES])
-def test_nothing_is_lost_or_doubled(
-    story: Callable[[SimWorld], None], deletes: str, system: str, tmp_path: Path
-) -> None:
-    assert play(story, tmp_path, deletes=deletes, system=system) == []
+@pytest.mark.parametrize(("story", "deletes"), STORIES, ids=[story.__name__ for story, _ in STORIES])
+def test_nothing_is_lost_or_doubled(story: Callable[[SimWorld], None], deletes: str, tmp_path: Path) -> None:
+    assert play(story, tmp_path, deletes=deletes) == []
 
 
 # -- brakes ------------------------------------------------------------------------------------------------------------
@@ -251,7 +237,7 @@ def test_what_was_entered_during_long_work_is_matched_before_it_is_copied(
     for number in range(6):
         new_card(world, f"anna{number}")
         world.clock.seconds += 2
-    slow_poll(world, 1, lambda: new_deal(world, "anna5"), monkeypatch)
+    slow_poll(world, 3, lambda: new_deal(world, "anna5"), monkeypatch)
     for _ in range(3):
         cycle(world)
     assert called(world, "anna5") == (1, 1)
@@ -264,11 +250,11 @@ def test_what_was_entered_during_long_work_is_matched_before_it_is_copied(
 def two_connections(folder: Path) -> SimWorld:
     """London and Madrid, both at rest."""
     world = SimWorld(11, folder, nexudus=4, crm=4, shared=2)
-    world.settings["connection_settings"] = SECOND.format(business_id=world.seeded.places.madrid.business_id)
+    world.settings["crm_settings"] = SECOND.format(business_id=world.seeded.places.madrid.business_id)
     world.restart()
     for _ in range(2):
-        one(world, 0)
-        one(world, 1)
+        one(world, "london")
+        one(world, "madrid")
     return world
 
 
@@ -285,13 +271,13 @@ def test_a_card_that_waited_here_and_was_linked_there_is_not_copied_when_it_retu
     directory, places = world.nexudus.directory, world.seeded.places
     card = new_card(world, "anna", CoworkerId=directory.add_coworker("", "anna", places.madrid.business_id))
     place_card(world, card, "madrid")
-    one(world, 1)
+    one(world, "madrid")
     place_card(world, card, "london", directory.add_coworker("a@example.org", "anna", places.london.business_id))
-    one(world, 0)
+    one(world, "london")
     place_card(world, card, "madrid")
     for _ in range(2):
-        one(world, 1, reconcile=True)
-        one(world, 0, reconcile=True)
+        one(world, "madrid", reconcile=True)
+        one(world, "london", reconcile=True)
     assert called(world, "anna") == (1, 1)
     assert [(link.connection, link.state) for link in _of(world, card)] == [("madrid", "active")]
     world.close()
@@ -304,12 +290,12 @@ def test_a_card_that_moves_while_its_create_is_in_doubt_is_not_copied_again(tmp_
     world.faults[Side.CRM].add("drop_after", "^POST .*/crm/opportunity$", times=1)
     silent = lambda: world.faults[Side.CRM].add("connect", "", times=999)  # noqa: E731
     when(world, Side.CRM, "POST", "/crm/opportunity", silent)
-    one(world, 0)
+    one(world, "london")
     world.faults[Side.CRM].clear()
     place_card(world, card, "madrid")
     for _ in range(2):
-        one(world, 1)
-        one(world, 0)
+        one(world, "madrid")
+        one(world, "london")
     assert called(world, "anna") == (1, 1)
     assert [(link.connection, link.state) for link in _of(world, card)] == [("madrid", "active")]
     world.close()

@@ -37,16 +37,22 @@ def renamed_while_elsewhere(world: SimWorld) -> None:
 
 
 def renamed_beside_a_late_copy(world: SimWorld) -> None:
-    """A create lands after it was given up; then what it is a copy of is given another name, and edited."""
+    """A create lands after it was given up; then what it is a copy of is given another name, twice, and edited."""
+    world.nexudus.options.keeps_system_id = False
     world.faults[Side.NEXUDUS].add("late_commit", "^POST .*/crmopportunities$", seconds=100.0)
     deal = world.desk.create("berta")
     for _ in range(3):
         cycle(world)
     world.crm.rename(deal, "Renamed", BEN)
     world.crm.edit("Renamed", BEN, title="Somewhere else")
-    for card in world.nexudus.records().values():
-        if card["Name"] == "berta":
-            world.nexudus.edit(card["Id"], ANA, Notes="Who entered this?")
+    copies = [int(i) for i, card in world.nexudus.records().items() if card["Name"] == "berta"]
+    for copy in copies:
+        world.nexudus.edit(copy, ANA, Notes="Who entered this?")
+    cycle(world)
+    world.crm.rename("Renamed", "Renamed again", BEN)
+    world.crm.edit("Renamed again", BEN, title="And elsewhere again")
+    for copy in copies:
+        world.nexudus.edit(copy, ANA, Name=f"Which? {copy}")
 
 
 def late_copy_edited(world: SimWorld) -> None:
@@ -61,6 +67,18 @@ def late_copy_edited(world: SimWorld) -> None:
     for card in (newest, other):
         world.nexudus.edit(card, ANA, Name=f"Which is it? {card}")
         cycle(world)
+
+
+def direction_widened(world: SimWorld) -> None:
+    """While a field only travels from the CRM, Ana edits it in Nexudus; then it travels both ways again."""
+    card, _ = born_in_crm(world, utm_source="fair")
+    world.rules["utm_source"] = 'sync = "from-crm"'
+    world.restart()
+    world.nexudus.edit(card, ANA, UtmSource="radio")
+    cycle(world)
+    cycle(world)
+    world.rules.clear()
+    world.restart()
 
 
 def name_given_to_the_next(world: SimWorld) -> None:
@@ -91,6 +109,7 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (renamed_after_its_end, "erpnext"),
     (renamed_while_elsewhere, "erpnext"),
     (renamed_beside_a_late_copy, "erpnext"),
+    (direction_widened, "overplane"),
     (late_copy_edited, "overplane"),
     (late_copy_edited, "erpnext"),
     (name_given_to_the_next, "erpnext"),

@@ -219,13 +219,14 @@ class Machine(RuleBasedStateMachine):
         """What a deletion comes to: under "ignore" the other record stays as it is."""
         assert pair.gone is not None
         left = pair.gone.other
+        edits = pair.edits(left)
         if self.deletes == "ignore" or pair.answer is left:
             self._part(pair)
-        elif pair.answer or not pair.edited(left):
+        elif not edits or (pair.answer and edits == pair.asked_about):
             pair.says[left] = None
             self._part(pair)
         else:
-            pair.asked, pair.shown = True, {}
+            pair.asked, pair.asked_about, pair.answer, pair.shown = True, edits, None, {}
 
     # -- comparing --------------------------------------------------------------------------------------------------
 

@@ -3,14 +3,17 @@
 What a cycle saw looks so wrong that a person has to release it first. Pure where it judges, short where it stores.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.outcomes import RECORD
 from nexudus_sync.engine.pull import Seen
+from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
-from nexudus_sync.store.tables import Brake
+from nexudus_sync.store.tables import Brake, Conflict, Link
 
 FLOOR, SHARE = 10, 10
 """`mass-delete` lets this many links go, or this percentage of all, whichever is more."""
@@ -27,19 +30,20 @@ class Evidence:
     text: str
 
 
-def judge(links: int, seen: dict[Side, Seen], names: dict[Side, str]) -> list[Evidence]:
+def judge(links: int, seen: dict[Side, Seen], names: dict[Side, str], asked: Collection[int] = ()) -> list[Evidence]:
     """The brakes that what was listed calls for.
 
-    `links`: how many are active; `names`: what the two systems are called.
+    `links`: how many are active; `names`: what the two systems are called; `asked`: links about whose missing record a
+    person is asked already.
     """
     found = []
-    absent = {side: len(one.absent) for side, one in seen.items()}
+    missing = {side: one.absent.difference(asked) for side, one in seen.items()}
     for side, one in seen.items():
         if one.complete and links and one.listed == 0:
             found.append(Evidence("empty-side", f"{names[side]} lists nothing, but {links} links have a record there"))
-    going = len(set().union(*(one.absent for one in seen.values())))
-    if going > max(FLOOR, links * SHARE / 100):
-        where = ", ".join(f"{count} in {names[side]}" for side, count in absent.items() if count)
+    going = len(set().union(*missing.values()))
+    if _too_many(going, links):
+        where = ", ".join(f"{len(gone)} in {names[side]}" for side, gone in missing.items() if gone)
         found.append(Evidence("mass-delete", f"the records of {going} of {links} links are missing ({where})"))
     for side, one in seen.items():
         changed = len(one.news.keys() - one.minor)
@@ -48,6 +52,36 @@ def judge(links: int, seen: dict[Side, Seen], names: dict[Side, str]) -> list[Ev
                 Evidence("mass-change", f"{changed} of {links} linked records changed in {names[side]} at once")
             )
     return found
+
+
+def _too_many(going: int, links: int) -> bool:
+    return going > max(FLOOR, links * SHARE / 100)
+
+
+def asked(session: Session, connection: str) -> set[int]:
+    """The connection's links about which a person is asked as a whole, or has answered."""
+    about = (col(Conflict.connection) == connection, col(Conflict.field) == RECORD, col(Conflict.state) != "closed")
+    return {one for one in session.exec(select(Conflict.link_id).where(*about)) if one is not None}
+
+
+def may_go(bridge: Bridge, report: Report, gone: Collection[int]) -> bool:
+    """May links end whose records turned out to be gone though no listing said so? Sets the brake where they may not.
+
+    `report` counts those that the cycle let go so far.
+    """
+    with bridge.store.session() as session:
+        report.gone |= set(gone) - asked(session, bridge.name)
+        links = session.exec(
+            select(func.count()).where(col(Link.connection) == bridge.name, col(Link.state) == "active")
+        ).one()
+        links += report.closed
+        if not _too_many(len(report.gone), links):
+            return True
+        text = f"the records of {len(report.gone)} of {links} links are missing, as reading them showed"
+        stop = pull_brake(session, bridge, [Evidence("mass-delete", text)])
+    if stop is not None:
+        report.stop(stop)
+    return stop is None
 
 
 def standing(session: Session, connection: str, state: str = "set") -> list[Brake]:

@@ -21,14 +21,13 @@ from nexudus_sync.engine.renames import follow_idle_renames
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.rotation import turn
 from nexudus_sync.engine.settle import Settler
+from nexudus_sync.engine.sight import Sight
 from nexudus_sync.engine.trail import find_overwritten
 from nexudus_sync.engine.unlinked import Matcher
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import failures, records
 from nexudus_sync.store.tables import Conflict, ConnectionState, Failure, Link, Unlinked
 
-BRAKED = 3
-"""The exit code of a cycle that a brake stopped."""
 ROUNDS = 3
 """How often a cycle goes over what became dirty while it worked (lost answers, newly paired records)."""
 
@@ -56,6 +55,7 @@ class Cycle:
         self.seen: dict[Side, Seen] = {side: Seen(side) for side in Side}
         self.backfill = False
         self._polled = bridge.clock.monotonic()
+        self._made: dict[int, dict[Side, Sight]] = {}
 
     async def run(self) -> Report:
         """Run it. Raises the errors that end a run (login, role, a system that cannot be listed, the store)."""
@@ -121,7 +121,8 @@ class Cycle:
         priority = Priority.RECONCILE if full else Priority.BACKFILL if self.backfill else Priority.LIVE
         nexudus = await pull(bridge, Side.NEXUDUS, full=full, priority=priority)
         crm = await pull(bridge, Side.CRM, full=full, keep=self._wanted_crm_ids(nexudus), priority=priority)
-        self.seen = {Side.NEXUDUS: nexudus, Side.CRM: crm}
+        for seen in (nexudus, crm):
+            self._replace(seen)
         with bridge.store.session() as session:
             state = records.connection_state(session, bridge.name, bridge.crm)
             stop = brakes.pull_brake(session, bridge, self._judge(session))
@@ -133,10 +134,18 @@ class Cycle:
             self._braked(stop)
         return stop is None
 
+    def _replace(self, seen: Seen) -> None:
+        """Let those who work through an earlier listing go on with this one: what they have left of it is old now."""
+        rows = self.seen[seen.side].rows
+        rows.clear()
+        rows.update(seen.rows)
+        seen.rows = rows
+        self.seen[seen.side] = seen
+
     def _judge(self, session: Session) -> list[brakes.Evidence]:
         links = session.exec(select(func.count()).where(*self._active())).one()
         names = {side: self.bridge.connector(side).name for side in Side}
-        return brakes.judge(links, self.seen, names)
+        return brakes.judge(links, self.seen, names, brakes.asked(session, self.bridge.name))
 
     def _active(self) -> tuple[ColumnElement[bool], ...]:
         return (col(Link.connection) == self.bridge.name, col(Link.state) == "active")
@@ -204,6 +213,7 @@ class Cycle:
         def note(made: Created) -> None:
             if made.pending:
                 settler.known[made.link_id] = {made.side: made.source}
+                self._made = settler.known
 
         return note
 
@@ -219,8 +229,11 @@ class Cycle:
         if self.bridge.dry or clock.monotonic() - self._polled < every:
             return
         if await self._pull():
+            for origins in self._made.values():
+                origins.clear()  # read before this poll
+            news = set[int]().union(*(seen.news.keys() | seen.absent for seen in self.seen.values()))
             live, _ = self._dirty()
-            await self._settler(Priority.LIVE).settle(live)
+            await self._settler(Priority.LIVE).settle(one for one in live if one in news)
 
     def _dirty(self) -> tuple[list[int], list[int]]:
         """The links to settle.
@@ -338,10 +351,14 @@ class Cycle:
     # -- mapping, brakes, end ---------------------------------------------------------------------------------------
 
     def _take_mapping(self, session: Session, state: ConnectionState) -> None:
-        """When the mapping changed: what waits for it is looked at again, and a new path makes every link read once."""
+        """When the mapping changed: what waits for it is looked at again.
+
+        A path whose edits did not travel before makes every link read once: it may have been edited long ago.
+        """
         mapping = self.bridge.mapping
         digest = fingerprint(repr(mapping))
-        paths = sorted(f"{side.value} {path.text}" for side in Side for path in mapping.paths(side))
+        heard = [(side, field.lens(side).path) for field in mapping.fields for side in field.sources]
+        paths = sorted(f"{side.value} {path.text}" for side, path in heard)
         if state.mapping_digest and state.mapping_digest != digest:
             known = self._all(session) if set(paths) - set(state.mapped_paths) else self._parked(session)
             mark(session, Side.NEXUDUS, known)
@@ -351,7 +368,7 @@ class Cycle:
         session.add(state)
 
     def _braked(self, name: str) -> Report:
-        self.report.brake, self.report.exit_code, self.report.finished = name, BRAKED, False
+        self.report.stop(name)
         return self.report
 
     def _finish(self) -> None:

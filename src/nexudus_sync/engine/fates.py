@@ -4,18 +4,20 @@ Closed, deleted under the rules, asked about, or moved to another connection.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from nexudus_sync.connectors.base import Written
+from nexudus_sync.connectors.base import Priority, Written
 from nexudus_sync.engine.agree import differing
-from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.bridge import FRESH, Bridge
 from nexudus_sync.engine.outcomes import RECORD
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight, id_of, read
 from nexudus_sync.engine.write import Intent, perform
-from nexudus_sync.mapping import Side
+from nexudus_sync.mapping import Side, Unreadable
+from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Fate, LinkPlan, Presence, plan_link
 from nexudus_sync.store import conflicts, failures
 from nexudus_sync.store.tables import Conflict, Link
@@ -28,16 +30,17 @@ async def carry_out(bridge: Bridge, report: Report, link: Link, sights: Mapping[
     """Do what becomes of a link of which a record is gone or elsewhere. Raises the `ConnectorError` tree."""
     seen = dict(sights)
     for side in Side:
-        if not seen[side].real and seen[side.other].presence is Presence.GONE:
-            seen[side] = await read(bridge, side, link)
+        if seen[side.other].presence is Presence.GONE:
+            seen[side] = await _left(bridge, side, link, seen[side])
     presence = {side: sight.presence for side, sight in seen.items()}
     edited = {
         side: sight.presence is Presence.HERE and bool(differing(bridge, link, side, sight))
         for side, sight in seen.items()
     }
     plan = plan_link(presence, edited, bridge.rules.deletes)
-    if plan.fate is Fate.ASK:
-        plan = _answered(bridge, link, plan)
+    if plan.fate is Fate.ASK and plan.side is not None:
+        edits = _edits(bridge, link, plan.side, seen[plan.side])
+        plan = _answered(bridge, link, replace(plan, reason=f"{plan.reason}: {edits}"))
     if plan.fate is Fate.MOVE:
         move(bridge, report, link, seen[Side.NEXUDUS])
     elif plan.fate is Fate.CLOSE:
@@ -47,6 +50,30 @@ async def carry_out(bridge: Bridge, report: Report, link: Link, sights: Mapping[
         await _delete(bridge, report, link, plan.side, plan.reason)
     else:
         _ask(bridge, link, plan)
+
+
+async def _left(bridge: Bridge, side: Side, link: Link, known: Sight) -> Sight:
+    """What the record whose counterpart is gone says; where it may be deleted too, what it says at this moment."""
+    if bridge.rules.deletes == "ignore":
+        return known if known.real else await read(bridge, side, link)
+    await bridge.connector(side).reserve(Priority.LIVE)  # else the delete might wait after the look
+    if known.read_at is not None and known.whole and bridge.clock.monotonic() - known.read_at <= FRESH:
+        return known
+    return await read(bridge, side, link)
+
+
+def _edits(bridge: Bridge, link: Link, side: Side, sight: Sight) -> str:
+    """What a record was edited to since both sides agreed, for a person."""
+    said = []
+    for name in sorted(differing(bridge, link, side, sight)):
+        field = bridge.mapping.find(name)
+        assert field is not None
+        try:
+            value = say(field.get(side, sight.record, sight.context))
+        except Unreadable:
+            value = field.lens(side).raw(sight.record)
+        said.append(f"{name} is {value!r}")
+    return ", ".join(said)
 
 
 def close(session: Session, bridge: Bridge, report: Report, link: Link, reason: str) -> None:
@@ -73,7 +100,7 @@ async def _delete(bridge: Bridge, report: Report, link: Link, side: Side, reason
 def _ask(bridge: Bridge, link: Link, plan: LinkPlan) -> None:
     there = {side: EDITED if side is plan.side else DELETED for side in Side}
     with bridge.store.session() as session:
-        conflicts.open_conflict(
+        conflict = conflicts.open_conflict(
             session,
             connection=bridge.name,
             nexudus_id=link.nexudus_id,
@@ -86,6 +113,7 @@ def _ask(bridge: Bridge, link: Link, plan: LinkPlan) -> None:
             link_id=link.id,
             reason=plan.reason,
         )
+        conflict.state, conflict.take = "open", None  # what was answered concerned other edits
         failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields={""})
         link.nexudus_recheck = link.crm_recheck = False
         session.add(link)
@@ -94,7 +122,8 @@ def _ask(bridge: Bridge, link: Link, plan: LinkPlan) -> None:
 def _answered(bridge: Bridge, link: Link, plan: LinkPlan) -> LinkPlan:
     """A person's word on "deleted here and edited there".
 
-    The edited side stays and the link closes, or it is deleted too.
+    The edited side stays and the link closes, or it is deleted too; not if it was edited again since it was asked
+    about.
     """
     with bridge.store.read() as session:
         query = select(Conflict).where(
@@ -105,6 +134,8 @@ def _answered(bridge: Bridge, link: Link, plan: LinkPlan) -> LinkPlan:
         return plan
     if answer.take == plan.side.value:
         return LinkPlan(Fate.CLOSE, reason=f"{plan.reason}; the edited record was kept")
+    if answer.reason != plan.reason:
+        return plan
     return LinkPlan(Fate.DELETE, plan.side, f"{plan.reason}; the deletion was taken")
 
 

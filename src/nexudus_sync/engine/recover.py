@@ -4,32 +4,38 @@ A write is absent only when two looks did not find it, the second at least `Rule
 attempt; until then everything about its records waits.
 """
 
+from datetime import datetime, timedelta
 from typing import Any
 
-from nexudus_sync.connectors.base import Record, Step
+from nexudus_sync.connectors.base import Facts, Record, Step
 from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import set_snapshot
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.create import forget
 from nexudus_sync.engine.fates import close
+from nexudus_sync.engine.outcomes import note_failure
 from nexudus_sync.engine.pull import mark
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight
 from nexudus_sync.engine.write import step_from
-from nexudus_sync.errors import NotFound
+from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, RoleMissing
 from nexudus_sync.mapping import Field, Side, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.plan import Presence
 from nexudus_sync.store import journal, records
+from nexudus_sync.store.failures import solve_failures
 from nexudus_sync.store.tables import History, Journal, Link
 
 LOOKS = 2
+FAR_BACK = timedelta(days=1)
+"""So long ago an attempt may have been made whose moment lies ahead of the clock."""
 
 
 async def recover(bridge: Bridge, report: Report) -> None:
     """Resolve every write of this connection whose outcome is unknown.
 
-    Raises Unavailable when a system cannot be read.
+    One that cannot be read becomes a failure and keeps its place. Raises AuthenticationFailed, RoleMissing, and
+    Unavailable when a system does not answer at all any more.
     """
     with bridge.store.session() as session:
         rows = journal.pending(session, bridge.name)
@@ -38,19 +44,33 @@ async def recover(bridge: Bridge, report: Report) -> None:
                 journal.mark_dropped(session, row.id, bridge.clock.now(), "planned anew")
     for row in rows:
         if row.state == "sent":
-            await _resolve(bridge, report, row)
+            await _one(bridge, report, row)
+
+
+async def _one(bridge: Bridge, report: Report, row: Journal) -> None:
+    """Resolve one; what cannot be looked for now stays as it is and keeps only its own records waiting."""
+    try:
+        await _resolve(bridge, report, row)
+    except (AuthenticationFailed, RoleMissing):
+        raise
+    except ConnectorError as error:
+        with bridge.store.session() as session:
+            note_failure(session, bridge, error, nexudus_id=row.nexudus_id, crm_id=row.crm_id)
+        report.errors.append(str(error))
+        report.circuit.failed(error)
 
 
 async def _resolve(bridge: Bridge, report: Report, row: Journal) -> None:
     """Look until the write is found, or may be called absent."""
     assert row.id is not None
     assert row.sent_at is not None
-    looks = row.looks
+    looks, began = row.looks, bridge.clock.monotonic()
     while True:
         if await _found(bridge, report, row):
             return
         looks += 1
-        waited = (bridge.clock.now() - row.sent_at).total_seconds()
+        # the clock may have been set back since
+        waited = max((bridge.clock.now() - row.sent_at).total_seconds(), bridge.clock.monotonic() - began)
         if looks >= LOOKS and waited >= bridge.rules.absence_wait:
             break
         with bridge.store.session() as session:
@@ -76,9 +96,15 @@ async def _found(bridge: Bridge, report: Report, row: Journal) -> bool:
     return await _found_update(bridge, row)
 
 
-async def _found_party(bridge: Bridge, row: Journal, step: Step) -> bool:
+def _sent_at(bridge: Bridge, row: Journal) -> datetime:
+    """When the attempt was made at the earliest: where the clock has been set back since, some time before now."""
     assert row.sent_at is not None
-    found = await bridge.connector(Side(row.side)).find_created(step, row.sent_at)
+    now = bridge.clock.now()
+    return row.sent_at if row.sent_at <= now else now - FAR_BACK
+
+
+async def _found_party(bridge: Bridge, row: Journal, step: Step) -> bool:
+    found = await bridge.connector(Side(row.side)).find_created(step, _sent_at(bridge, row))
     if not found:
         return False
     with bridge.store.session() as session:
@@ -88,11 +114,10 @@ async def _found_party(bridge: Bridge, row: Journal, step: Step) -> bool:
 
 async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step) -> bool:
     """The record that the lost create made, if there is one that nothing else holds."""
-    assert row.sent_at is not None
     to = Side(row.side)
     connector = bridge.connector(to)
-    found = await connector.find_created(step, row.sent_at)
-    free = [record for record in found if not _linked(bridge, to, connector.facts(record).id)]
+    found = await connector.find_created(step, _sent_at(bridge, row))
+    free = [record for record in found if not _linked(bridge, to, connector.facts(record))]
     if not free:
         return False
     made = free[0]
@@ -103,6 +128,10 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
     except NotFound:
         record = None
     link = _link_for(bridge, row, source_id, made, record)
+    if record is not None and _linked(bridge, source, bridge.facts(source, record)):
+        with bridge.store.session() as session:
+            journal.mark_dropped(session, row.id or 0, bridge.clock.now(), "its source has another counterpart by now")
+        return True
     if record is not None:
         await _first_snapshots(bridge, row, link, record, made)
     with bridge.store.session() as session:
@@ -110,6 +139,7 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
         session.add(link)
         forget(session, bridge, source, source_id)
         forget(session, bridge, to, connector.facts(made).id)
+        solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields={""})
     report.created[to.value] += 1
     return True
 
@@ -155,10 +185,12 @@ async def _first_snapshots(bridge: Bridge, row: Journal, link: Link, record: Rec
     set_snapshot(link, to, target)
 
 
-def _linked(bridge: Bridge, side: Side, record_id: str) -> bool:
+def _linked(bridge: Bridge, side: Side, facts: Facts) -> bool:
+    """Has this very record a counterpart? An id may have been another's before."""
     with bridge.store.read() as session:
-        ids = {"nexudus_id" if side is Side.NEXUDUS else "crm_id": record_id}
-        return records.link_by(session, bridge.crm, **ids) is not None
+        if side is Side.NEXUDUS:
+            return records.link_by(session, bridge.crm, nexudus_id=facts.id) is not None
+        return records.link_by(session, bridge.crm, crm_id=facts.id, crm_identity=facts.identity) is not None
 
 
 async def _found_delete(bridge: Bridge, report: Report, row: Journal) -> bool:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from nexudus_sync.engine.circuit import Circuit
 
+BRAKED = 3
+"""The exit code of a cycle that a brake stopped."""
+
 
 @dataclass(slots=True)
 class Report:
@@ -12,8 +15,8 @@ class Report:
 
     `listed` counts rows by side, `marked` the links whose record had to be read there; `writes` counts journal steps by
     "side kind"; `pairs` were matched; `created` were created, by the side they now exist on too; `closed`, `deleted`,
-    `moved` count links; `errors` are one-line texts of what failed on the way and `unknown` of writes whose outcome has
-    to be found out.
+    `moved` count links, and `gone` are those of which a record turned out to be gone; `errors` are one-line texts of
+    what failed on the way and `unknown` of writes whose outcome has to be found out.
     """
 
     connection: str
@@ -26,12 +29,17 @@ class Report:
     closed: int = 0
     deleted: int = 0
     moved: int = 0
+    gone: set[int] = field(default_factory=set)
     brake: str | None = None
     finished: bool = True
     errors: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     exit_code: int = 0
     circuit: Circuit = field(default_factory=Circuit, repr=False)
+
+    def stop(self, brake: str) -> None:
+        """A brake stopped the cycle: nothing more is written."""
+        self.brake, self.exit_code, self.finished = brake, BRAKED, False
 
     @property
     def written(self) -> int:

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from nexudus_sync.connectors.base import Priority, Step, Written
 from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_fields, note_effects, note_stamps
+from nexudus_sync.engine.brakes import may_go
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.fates import carry_out, hand_over
 from nexudus_sync.engine.outcomes import intent_fields, note_failure, policy_for, record_outcomes, standing_for
@@ -93,6 +94,9 @@ class Settler:
         gate = asyncio.Semaphore(READERS)
         seen = await asyncio.gather(*(self._see(link, gate) for link in self._load(ids)))
         works = [work for work in seen if work is not None]
+        gone = [work.link.id or 0 for work in works if work.lacks_a_record]
+        if gone and not may_go(self.bridge, self.report, gone):
+            return
         merging = []
         for work in works:
             if any(sight.presence is not Presence.HERE for sight in work.sights.values()):
@@ -174,11 +178,12 @@ class Settler:
         with self.bridge.store.session() as session:
             for work in planned:
                 self._keep(session, work)
-        for work in planned:
+        for number, work in enumerate(planned):
             if bridge.dry:
                 continue
             if work.plan.after and self.stopping():
                 self.report.finished = False
+                self._drop_rows(*planned[number:])
                 return
             if work.plan.after:
                 await self._guarded(work.link, self._apply, work)
@@ -245,7 +250,8 @@ class Settler:
             await self._write_side(work, side)
             if work.sights[side].presence is not Presence.HERE:
                 self._drop_rows(work)
-                await carry_out(self.bridge, self.report, work.link, work.sights)
+                if not work.lacks_a_record or may_go(self.bridge, self.report, [work.link.id or 0]):
+                    await carry_out(self.bridge, self.report, work.link, work.sights)
                 return
         # The look before the CRM's write may have turned a value round: Nexudus had its turn, the next cycle writes it.
         turned = Side.NEXUDUS in work.plan.after
@@ -260,10 +266,11 @@ class Settler:
         work.settled = True
         self.report.settled += 1
 
-    def _drop_rows(self, work: Work) -> None:
-        for row_id in work.rows.values():
-            drop_row(self.bridge, row_id)
-        work.rows.clear()
+    def _drop_rows(self, *works: Work) -> None:
+        for work in works:
+            for row_id in work.rows.values():
+                drop_row(self.bridge, row_id)
+            work.rows.clear()
 
     async def _write_side(self, work: Work, side: Side) -> None:
         """Write what travels to one side, merged again as long as the record moves under our hands."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy import and_
 from sqlmodel import Session, col, select
 
 from nexudus_sync.engine.bridge import Bridge, day
@@ -88,10 +89,13 @@ class Matcher:
         self.limit, self.stopping, self.one_shot = limit, stopping, one_shot
         self.to_create: list[Unlinked] = []
         self._backfilled_at: datetime | None = None
+        self._matched: set[str] = set()
 
     def match(self) -> list[int]:
         """Pair what matches, ask about what is not clear, and note what is to be created. Returns the new links."""
+        forget_linked(self.bridge)
         waiting, paired = Waiting.load(self.bridge), list[int]()
+        self._matched = {record_id for _, record_id in waiting.rows}
         with self.bridge.store.session() as session:
             state = session.get(ConnectionState, self.bridge.name)
             since = state.create_since if state else None
@@ -114,7 +118,7 @@ class Matcher:
     def _barred(self, session: Session) -> set[tuple[Side, str]]:
         """Records that wait: for the outcome of a write, their next attempt, or a link that was perhaps renamed."""
         sent = select(Journal.nexudus_id, Journal.crm_id).where(
-            col(Journal.state) == "sent", col(Journal.connection) == self.bridge.name
+            col(Journal.state) == "sent", col(Journal.connection).in_(self._family())
         )
         later = select(Failure.nexudus_id, Failure.crm_id).where(
             col(Failure.connection) == self.bridge.name,
@@ -129,6 +133,10 @@ class Matcher:
         perhaps = {(Side(side), record_id) for side, record_id in session.exec(renamed)}
         pairs = [*session.exec(sent), *([] if self.one_shot else session.exec(later))]
         return perhaps | {(side, pair[index]) for pair in pairs for index, side in enumerate(Side)}
+
+    def _family(self) -> list[str]:
+        """The connections to this CRM: a record may have come from another's scope while that was creating for it."""
+        return [self.bridge.name, *(other.name for other in self.bridge.siblings)]
 
     def _pair(self, session: Session, row: Unlinked, partner: Unlinked) -> int:
         nexudus, crm = (row, partner) if row.side == Side.NEXUDUS else (partner, row)
@@ -206,9 +214,22 @@ class Matcher:
             if self.limit is not None and sum(self.report.created.values()) >= self.limit:
                 self._leave(row, "limit", "left by --limit")
                 continue
+            if self._has_newcomer(row):
+                continue  # the next cycle matches them
             made = await self._create(row)
             if made is not None:
                 done(made)
+
+    def _has_newcomer(self, row: Unlinked) -> bool:
+        """Did somebody enter what may be its counterpart since the matching?"""
+        query = select(Unlinked.record_id).where(
+            col(Unlinked.connection) == self.bridge.name,
+            col(Unlinked.side) == Side(row.side).other,
+            col(Unlinked.email) == row.email,
+            col(Unlinked.state) != "ignored",
+        )
+        with self.bridge.store.read() as session:
+            return bool(row.email) and any(one not in self._matched for one in session.exec(query))
 
     async def _create(self, row: Unlinked) -> Created | None:
         try:
@@ -264,6 +285,18 @@ def forget_question(session: Session, bridge: Bridge, side: Side, record_id: str
     """What was asked about an unlinked record is settled."""
     ids = (record_id, "") if side is Side.NEXUDUS else ("", record_id)
     conflicts.close_conflicts(session, bridge.name, *ids, now=bridge.clock.now(), fields={RECORD})
+
+
+def forget_linked(bridge: Bridge) -> None:
+    """A record that another connection to this CRM linked while it was in that one's scope waits here no more."""
+    here = (col(Unlinked.connection) == bridge.name, col(Unlinked.state) != "ignored", col(Link.crm) == bridge.crm)
+    crm = (col(Link.crm_id) == col(Unlinked.record_id), col(Link.crm_identity) == col(Unlinked.identity))
+    same = {Side.NEXUDUS: (col(Link.nexudus_id) == col(Unlinked.record_id),), Side.CRM: crm}
+    with bridge.store.session() as session:
+        for side, alike in same.items():
+            query = select(Unlinked).join(Link, and_(*alike)).where(*here, col(Unlinked.side) == side)
+            for row in session.exec(query).all():
+                session.delete(row)
 
 
 def pair(session: Session, bridge: Bridge, nexudus_id: str, crm_id: str, crm_identity: str) -> Link:

@@ -8,7 +8,7 @@ from nexudus_sync.engine.sight import Sight
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Policy
 from nexudus_sync.opportunity import Value
-from nexudus_sync.plan import FieldPlan, Standing
+from nexudus_sync.plan import FieldPlan, Presence, Standing
 from nexudus_sync.store.tables import Link
 
 
@@ -28,3 +28,8 @@ class Work:
     again: set[Side] = field(default_factory=set)
     """Sides on which something else than what was sent showed up: they are read once more in the next cycle."""
     settled: bool = False
+
+    @property
+    def lacks_a_record(self) -> bool:
+        """Is one of the two records gone?"""
+        return any(sight.presence is Presence.GONE for sight in self.sights.values())

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nexudus_sync.errors import StoreError, StoreLocked
@@ -37,7 +37,8 @@ def hold(path: Path, label: str) -> Iterator[None]:
         raise StoreError(f"{label}: the lock file {path.name} cannot be opened: {error.strerror}") from error
     try:
         _acquire_or_say_who(file, label)
-        _write(file, f"{os.getpid()}\n".encode())
+        with suppress(OSError):  # on a full disk the next message does without the process id
+            _write(file, f"{os.getpid()}\n".encode())
         try:
             yield
         finally:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import exists, update
+from sqlalchemy import ColumnElement, exists, or_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Conflict, Failure, History, Journal, Link
 
 SPEAKING_OF_PAIRS = (Conflict, Failure, History, Journal)
@@ -14,13 +15,16 @@ SPEAKING_OF_PAIRS = (Conflict, Failure, History, Journal)
 def rename(session: Session, link: Link, name: str) -> None:
     """Let the link, and all that was noted of its pair, go by the new id of the CRM's record.
 
-    What was noted of the record before it had a counterpart goes along: an attempt to create one is known by its id.
+    What was noted of the record before it had a counterpart goes along, and so do attempts to create one that were
+    given up: they name what came of them instead.
     """
     old, link.crm_id = link.crm_id, name
     session.add(link)
     tables: tuple[Any, ...] = SPEAKING_OF_PAIRS
     for table in tables:
-        own = col(table.nexudus_id).in_((link.nexudus_id, ""))
+        own: ColumnElement[bool] = col(table.nexudus_id).in_((link.nexudus_id, ""))
+        if table is Journal:
+            own = or_(own, (col(Journal.state) == "dropped") & (col(Journal.side) == Side.NEXUDUS))
         same = (col(table.connection) == link.connection, col(table.crm_id) == old, own)
         session.execute(update(table).where(*same).values(crm_id=name))
 
