@@ -33,10 +33,10 @@ class StillClock:
     """A clock whose time a test sets."""
 
     def __init__(self) -> None:
-        self.passed = 0.0
+        self.passed, self.set_by = 0.0, timedelta(0)
 
     def now(self) -> datetime:
-        return NOW + timedelta(seconds=self.passed)
+        return NOW + timedelta(seconds=self.passed) + self.set_by
 
     def monotonic(self) -> float:
         return self.passed
@@ -348,3 +348,26 @@ def test_a_connection_the_store_does_not_know_yet_is_swept_a_day_later(make: Mak
     runner, _ = make(names=("madrid",))
     (connection,) = runner._engine.settings.connections
     assert runner._reconcile_due(connection, NOW) == NOW + timedelta(hours=24)
+
+
+async def test_a_clock_that_is_set_back_does_not_stop_the_polls(
+    make: Make, clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, _ = make()
+    monkeypatch.setattr(daemon, "CLOCK_LOOK", 0.0)
+    scheduler = runner._schedule()
+    scheduler.start(paused=True)
+    before = {job.id: job.next_run_time for job in scheduler.get_jobs()}
+    with capture_logs() as logs:
+        watch = asyncio.ensure_future(runner._watch_clock(scheduler))
+        await asyncio.sleep(0)
+        for step in (timedelta(days=-1), timedelta(seconds=30)):
+            clock.set_by += step
+            for _ in range(3):
+                await asyncio.sleep(0)
+        watch.cancel()
+    assert {job.id: job.next_run_time for job in scheduler.get_jobs()} == {
+        name: due - timedelta(days=1) for name, due in before.items()
+    }
+    assert [(line["event"], line["seconds"]) for line in logs] == [("clock.set", -86400)]
+    scheduler.shutdown(wait=False)

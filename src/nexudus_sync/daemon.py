@@ -24,6 +24,8 @@ from nexudus_sync.store.tables import ConnectionState
 
 GRACE = 5.0
 """Seconds that a cycle gets to end its step when told to stop; then it is cut off, and recovery finds out the rest."""
+CLOCK_LOOK, CLOCK_STEP = 30.0, 60.0
+"""Every how many seconds the wall clock is compared with the monotonic one, and by how many they may drift apart."""
 FIRST_REST, LONGEST_REST = timedelta(seconds=5), timedelta(minutes=15)
 """How long a system is left alone after a failure; doubled with each in a row."""
 
@@ -82,9 +84,11 @@ class Daemon:
         scheduler = self._schedule()
         scheduler.start()
         self._log.info("daemon.started", connections=[bridge.name for bridge in self._engine.bridges])
+        watch = asyncio.ensure_future(self._watch_clock(scheduler))
         try:
             await self._stop.wait()
         finally:
+            watch.cancel()
             scheduler.remove_all_jobs()
             await self._finish()
             scheduler.shutdown(wait=False)
@@ -93,6 +97,21 @@ class Daemon:
         if self._fatal is not None:
             raise self._fatal
         self._log.info("daemon.stopped")
+
+    async def _watch_clock(self, scheduler: AsyncIOScheduler) -> None:
+        """Move the jobs along when the wall clock is set: by it they are due, and set back it would stop them all."""
+        ahead = self._ahead()
+        while True:
+            await asyncio.sleep(CLOCK_LOOK)
+            step = self._ahead() - ahead
+            if abs(step) > CLOCK_STEP:
+                self._log.warning("clock.set", seconds=round(step))
+                for job in scheduler.get_jobs():
+                    job.modify(next_run_time=job.next_run_time + timedelta(seconds=step))
+            ahead += step
+
+    def _ahead(self) -> float:
+        return self._clock.now().timestamp() - self._clock.monotonic()
 
     async def _finish(self) -> None:
         """Let running cycles end; cut off what takes too long."""

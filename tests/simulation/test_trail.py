@@ -85,6 +85,23 @@ def test_taking_it_brings_it_back_to_both_sides(tmp_path: Path) -> None:
     world.close()
 
 
+def test_an_answer_is_for_the_value_shown(tmp_path: Path) -> None:
+    world, link = world_with_a_lost_edit(tmp_path)
+    cycle(world, reconcile=True)
+    with world.store.session() as session:
+        conflict = session.exec(select(Conflict).where(Conflict.field == "opportunity_amount")).one()
+        conflict.state, conflict.take = "resolved", Side.NEXUDUS.value
+        session.add(conflict)
+    world.crm.edit(link.crm_id, BEN, opportunity_amount=99)
+    cycle(world)
+    cycle(world)
+    assert world.nexudus.record(int(link.nexudus_id))["Value"] == 99
+    assert world.crm.record(link.crm_id)["opportunity_amount"] == 99
+    (asked,) = shown(world)
+    assert (asked.nexudus, asked.crm) == ("4321.00", "99.00")
+    world.close()
+
+
 def test_without_the_role_to_read_the_trail_a_reconcile_does_the_rest(tmp_path: Path) -> None:
     world, _ = world_with_a_lost_edit(tmp_path)
     entities = ("CrmOpportunity", "CrmBoard", "CrmBoardColumn", "User", "Business", "Coworker")

@@ -69,7 +69,7 @@ class Cycle:
             return self._braked(set_brakes[0].name)
         if not bridge.dry:
             await recover(bridge, self.report)
-        forced, undone = await decisions.carry_out(bridge, self.report)
+        forced, asked = await decisions.carry_out(bridge, self.report)
         self._mark_more()
         if not await self._pull():
             return self.report
@@ -80,7 +80,7 @@ class Cycle:
         await self._work(forced)
         if self.options.reconcile and not bridge.dry:
             await find_overwritten(bridge)
-        decisions.conclude(bridge, undone, unsettled=forced)
+        decisions.conclude(bridge, asked, unsettled=forced)
         self._finish()
         return self.report
 

@@ -1,31 +1,37 @@
 """What people asked for at the command line, carried out at the start of the next cycle."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session, col, select
 
 from nexudus_sync.connectors.base import Record
-from nexudus_sync.engine import undo
+from nexudus_sync.engine import regained, undo
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.fates import close
 from nexudus_sync.engine.outcomes import RECORD
-from nexudus_sync.engine.pull import mark
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.trail import OVERWRITTEN
 from nexudus_sync.engine.undo import Forced
 from nexudus_sync.engine.unlinked import pair
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, OutcomeUnknown, Unavailable
 from nexudus_sync.mapping import Side
-from nexudus_sync.opportunity import hear
 from nexudus_sync.store import conflicts, failures, records
 from nexudus_sync.store.tables import Conflict, Decision, Link, Unlinked
 
 __all__ = ["Forced", "carried_out", "carry_out", "conclude", "resolved_links"]
 
 
-async def carry_out(bridge: Bridge, report: Report) -> tuple[Forced, list[Decision]]:
-    """Carry out what waits; returns what the settling has to force, with the decisions to be closed after it.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be closed after the settling: undos, and answers about values that are brought back (their ids)."""
+
+    undone: list[Decision]
+    regained: set[int]
+
+
+async def carry_out(bridge: Bridge, report: Report) -> tuple[Forced, Asked]:
+    """Carry out what waits; returns what the settling has to force, with what is to be closed after it.
 
     A record that cannot be read refuses the decision about it; one of a system that does not answer waits for the next
     cycle. Neither stops the others. Raises AuthenticationFailed, StoreError.
@@ -49,41 +55,16 @@ async def carry_out(bridge: Bridge, report: Report) -> tuple[Forced, list[Decisi
             done(bridge, decision, outcome)
         elif decision.connection == bridge.name:
             undone.append(decision)
-    _bring_back(bridge, forced)
-    return forced, undone
+    return forced, Asked(undone, await regained.prepare(bridge, report, forced))
 
 
-def _bring_back(bridge: Bridge, forced: Forced) -> None:
-    """What our write took away unseen and a person wants back; the other answer leaves things as they are."""
-    with bridge.store.session() as session:
-        for conflict in _answered(session, bridge):
-            if conflict.take == Side.NEXUDUS and conflict.link_id is not None:
-                forced.setdefault(conflict.link_id, {})[conflict.field] = hear(conflict.field, conflict.nexudus)
-                mark(session, Side.NEXUDUS, [conflict.link_id])
-                mark(session, Side.CRM, [conflict.link_id])
-
-
-def _answered(session: Session, bridge: Bridge) -> Sequence[Conflict]:
-    """The resolved conflicts about what our write took away unseen."""
-    query = select(Conflict).where(
-        col(Conflict.connection) == bridge.name,
-        col(Conflict.state) == "resolved",
-        col(Conflict.reason).startswith(OVERWRITTEN),
-    )
-    return session.exec(query).all()
-
-
-def conclude(bridge: Bridge, undone: Iterable[Decision], unsettled: Collection[int]) -> None:
+def conclude(bridge: Bridge, asked: Asked, unsettled: Collection[int]) -> None:
     """Close what was to be brought back; a link that could not be settled now is tried again by the next cycle."""
-    for decision in undone:
+    for decision in asked.undone:
         outcome = undo.outcome_of(bridge, decision, unsettled)
         if outcome is not None:
             done(bridge, decision, outcome)
-    with bridge.store.session() as session:
-        for conflict in _answered(session, bridge):
-            if conflict.link_id not in unsettled:
-                conflict.state, conflict.closed_at = "closed", bridge.clock.now()
-                session.add(conflict)
+    regained.conclude(bridge, asked.regained, unsettled)
 
 
 def done(bridge: Bridge, decision: Decision, outcome: str) -> None:

@@ -118,12 +118,16 @@ def policy_for(session: Session, bridge: Bridge, link: Link) -> Policy:
 
 
 def standing_for(session: Session, bridge: Bridge, link: Link, unread: Side) -> dict[str, Standing]:
-    """The open conflicts of a link of which one side was not read in this cycle."""
+    """The open conflicts of a link of which one side was not read in this cycle.
+
+    Not those with a reason of their own: there the two sides agree.
+    """
     query = select(Conflict).where(
         col(Conflict.connection) == bridge.name,
         col(Conflict.link_id) == link.id,
         col(Conflict.state) == "open",
         col(Conflict.field) != RECORD,
+        col(Conflict.reason).is_(None),
     )
     nexudus = unread is Side.NEXUDUS
     return {

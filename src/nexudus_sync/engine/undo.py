@@ -40,7 +40,7 @@ async def prepare(bridge: Bridge, decision: Decision, forced: Forced) -> str | N
     field = bridge.mapping.find(entry.field)
     if field is None:
         return f"refused: {entry.field} is not mapped any more"
-    moved = await _moved_on(bridge, link, entry, field)
+    moved = await moved_on(bridge, link, field, (entry.new, entry.old))
     if moved is not None and not decision.args.get("force"):
         return f"refused: {entry.field} says {moved!r} now; use --force to bring {entry.old!r} back"
     forced.setdefault(link.id, {})[entry.field] = hear(entry.field, entry.old)
@@ -50,10 +50,11 @@ async def prepare(bridge: Bridge, decision: Decision, forced: Forced) -> str | N
     return None
 
 
-async def _moved_on(bridge: Bridge, link: Link, entry: History, field: Field) -> Any:
-    """What the field says now, if that is neither what the sync wrote nor the old value already.
+async def moved_on(bridge: Bridge, link: Link, field: Field, known: tuple[Any, ...]) -> Any:
+    """What a side's field says now, if that is none of the values known; None if both sides' are.
 
-    What a record that is gone said is left to the settling, which sees what became of it.
+    What a record that is gone said is left to the settling, which sees what became of it. Raises the `ConnectorError`
+    tree.
     """
     for side in Side:
         sight = await sights.read(bridge, side, link)
@@ -61,7 +62,7 @@ async def _moved_on(bridge: Bridge, link: Link, entry: History, field: Field) ->
             continue
         try:
             now = field.get(side, sight.record, sight.context)
-            if not any(field.same(now, hear(entry.field, value)) for value in (entry.new, entry.old)):
+            if not any(field.same(now, hear(field.name, value)) for value in known):
                 return say(now)
         except (Unreadable, ValidationError):
             return field.lens(side).raw(sight.record)

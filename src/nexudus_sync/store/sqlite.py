@@ -85,6 +85,7 @@ def explain(error: sqlite3.Error, label: str, beside: Path | None) -> str:
         sqlite3.SQLITE_READONLY: "read-only: the file or its folder may not be written, or the transaction only reads",
         sqlite3.SQLITE_CANTOPEN: "cannot be opened; check the rights of the file and its folder",
         sqlite3.SQLITE_NOTADB: "is not an SQLite database; change [store] url",
+        sqlite3.SQLITE_IOERR: f"{error}; check the disk, and its quota and file-size limits for this user",
         sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup",
     }
     # A full disk shows as a plain input/output error where SQLite maps a file into memory.
