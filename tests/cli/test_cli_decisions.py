@@ -259,6 +259,13 @@ def test_undo_is_refused_at_once_when_the_value_moved_on(house: House) -> None:
     assert decided(house) == [("london", "undo", {"history_id": 1, "force": True})]
 
 
+def test_undo_of_what_is_undone_already_says_so(house: House) -> None:
+    house.keep(entry(), entry(old="New", new="Old", from_side="nexudus"), link(crm_snapshot={"title": "Old"}))
+    ended = house.run("undo", "1")
+    assert (ended.code, ended.out) == (0, "title of 101 ⇄ opp_1 is 'Old' already; there is nothing to bring back.\n")
+    assert decided(house) == []
+
+
 def test_undo_is_refused_when_the_sync_wrote_the_field_again(house: House) -> None:
     house.keep(link(crm_snapshot={"title": "New"}), entry(), entry(old="New", new="Third"))
     assert "moved on since, to 'Third'" in house.run("undo", "1").err

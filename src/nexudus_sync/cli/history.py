@@ -71,8 +71,11 @@ def undo(root: Root, number: int, *, force: bool) -> None:
                 raise no_such("history entry", number, "see `nexudus-sync history`")
             link = _link(session, desk, entry)
             now = None if force else _moved_on(session, desk, entry, link)
+        where = f"{entry.field} of {pair_of(entry.nexudus_id, entry.crm_id)}"
+        if now is not None and now[0] == entry.old:
+            say(f"{where} is {entry.old!r} already; there is nothing to bring back.")
+            return
         if now is not None:
-            where = f"{entry.field} of {pair_of(entry.nexudus_id, entry.crm_id)}"
             raise SyncError(
                 f"{where} moved on since, to {now[0]!r}; add --force to bring {entry.old!r} back all the same"
             )
@@ -80,8 +83,7 @@ def undo(root: Root, number: int, *, force: bool) -> None:
         with desk.store.session() as session:
             asked = SystemClock().now()
             session.add(Decision(connection=link.connection, kind="undo", args=args, asked_at=asked))
-    pair = pair_of(entry.nexudus_id, entry.crm_id)
-    say(f"{entry.field} of {pair} will be {entry.old!r} again on both sides, at the next cycle.")
+    say(f"{where} will be {entry.old!r} again on both sides, at the next cycle.")
 
 
 def _link(session: Session, desk: Desk, entry: History) -> Link:
