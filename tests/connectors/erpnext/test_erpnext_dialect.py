@@ -141,6 +141,11 @@ def test_after_a_failure_of_the_server_a_write_may_have_been_done(status: int, t
     assert type(error(status, text)) is Unavailable
 
 
+def test_a_value_the_database_cannot_take_is_refused_though_the_site_keeps_the_reason_to_itself() -> None:
+    assert isinstance(error(500, '{"exc_type": "DataError"}', "PUT"), Refused)
+    assert isinstance(error(500, '{"exc_type": "OperationalError"}', "PUT"), OutcomeUnknown)
+
+
 def test_a_page_instead_of_a_missing_document_proves_nothing() -> None:
     assert type(error(404, "<html>", path=f"{OPPORTUNITY}/A")) is Unavailable
     assert type(error(404, '{"exc_type": "DoesNotExistError"}', path=f"{OPPORTUNITY}/A")) is NotFound

@@ -119,7 +119,8 @@ class ERPNextDialect:
             return Duplicate(self.system, message, record)
         if told.kind == "LinkValidationError":
             return BadLink(self.system, message, record)
-        if 400 <= status < 500 or _BAD_VALUE.search(told.message):
+        # the numbers stand in a text that a site may keep to itself; this type it tells, and it is never anything else
+        if 400 <= status < 500 or told.kind == "DataError" or _BAD_VALUE.search(told.message):
             return Refused(self.system, message, record)
         what = f"answered {status} ({told.kind})" if told.kind else f"answered {status}"
         unclear = Unavailable if answer.method == "GET" else OutcomeUnknown
