@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 import structlog
+from e2e_desks import CRM_NAMES
 from e2e_office import Office
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest story first, so that of several workers one tells it and the others go on meanwhile."""
+    items.sort(key=lambda item: item.path.name != "test_e2e_story.py")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -18,15 +25,21 @@ def few_words() -> Iterator[None]:
     structlog.configure(**before)
 
 
+@pytest.fixture(scope="module", params=CRM_NAMES)
+def crm_name(request: pytest.FixtureRequest) -> str:
+    """The office's CRM: each test is run with all of them, unless it says otherwise (`e2e_desks.overplane_only`)."""
+    return str(request.param)
+
+
 @pytest.fixture
-def offices(tmp_path: Path) -> Iterator[Callable[..., Office]]:
+def offices(tmp_path: Path, crm_name: str) -> Iterator[Callable[..., Office]]:
     """Makes offices and closes them; takes what `Office` takes."""
     made: list[Office] = []
 
     def make(**settings: Any) -> Office:
         folder = tmp_path / str(len(made))
         folder.mkdir()
-        made.append(Office(folder, **settings))
+        made.append(Office(folder, crm_name, **settings))
         return made[-1]
 
     yield make
@@ -35,13 +48,13 @@ def offices(tmp_path: Path) -> Iterator[Callable[..., Office]]:
 
 
 @pytest.fixture(scope="module")
-def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def office(request: pytest.FixtureRequest, crm_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """One office for the module's tests, after its backfill, with as many `PAIRS` as the module says.
 
     Who needs a pair of records takes one of their own.
     """
     pairs: int = request.module.PAIRS
-    made = Office(tmp_path_factory.mktemp("office"), nexudus=pairs + 6, crm=pairs + 4, shared=pairs)
+    made = Office(tmp_path_factory.mktemp("office"), crm_name, nexudus=pairs + 6, crm=pairs + 4, shared=pairs)
     asyncio.run(made.quiet())
     yield made
     made.close()

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from e2e_desks import BEN as BEN
+from e2e_desks import DESKS
 from sqlmodel import SQLModel, select
 
 from nexudus_sync import codec
@@ -18,7 +20,7 @@ from nexudus_sync.config import load
 from nexudus_sync.engine.assemble import Engine, assemble
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import Report
-from nexudus_sync.mapping import Side
+from nexudus_sync.mapping import Side, Sync
 from nexudus_sync.sandbox.double import Double, Entry
 from nexudus_sync.sandbox.world import World
 from nexudus_sync.store import Store
@@ -29,9 +31,8 @@ LATENCY = 0.01
 """Seconds that each request takes."""
 POLL = 30.0
 """Seconds between two cycles: more than any stamp stays "now"."""
-ANA, BEN = "ana@example.com", "ben@example.com"
-CARDS, DEALS = "/api/crm/crmopportunities", "/api/crm/opportunity"
-REASON_ROWS = "/api/crm/opportunity-lost-reason-detail"
+ANA = "ana@example.com"
+CARDS = "/api/crm/crmopportunities"
 OPEN = ("Open", "Quotation", "Replied")
 
 T = TypeVar("T", bound=SQLModel)
@@ -88,16 +89,25 @@ class Wire(httpx.AsyncHTTPTransport):
 class Office:
     """One sandbox and one configuration. Each `process` is a new process on the same store.
 
-    `free` are pairs of records that say the same from the start and are open.
+    `desk` is what is particular to its CRM; `free` are pairs of records that say the same from the start and are open.
     """
 
     def __init__(
-        self, folder: Path, *, nexudus: int = 12, crm: int = 10, shared: int = 5, seed: int = 7, **settings: str
+        self,
+        folder: Path,
+        crm_name: str = "overplane",
+        *,
+        nexudus: int = 12,
+        crm: int = 10,
+        shared: int = 5,
+        seed: int = 7,
+        **settings: str,
     ) -> None:
         self.folder, self.clock = folder, HandClock()
         self.store = Store.open("sqlite:///state.db", base_dir=folder)
-        self.world = World(self.clock.now, nexudus=nexudus, crm=crm, shared=shared, seed=seed)
-        for double in (self.world.nexudus, self.world.overplane):
+        self.world = World(self.clock.now, crm_name=crm_name, nexudus=nexudus, crm=crm, shared=shared, seed=seed)
+        self.desk = DESKS[crm_name](self.world.crm)
+        for double in (self.cards, self.deals):
             double.watchers.append(lambda *_: self.clock.turn(LATENCY))
         self.config = self.world.config_toml()
         self.free = [pair for pair in self.world.seeded.equal if self.deals.record(pair[1])["status"] in OPEN]
@@ -111,8 +121,8 @@ class Office:
 
     @property
     def deals(self) -> Any:
-        """The Overplane double."""
-        return self.world.overplane
+        """The CRM's double."""
+        return self.desk.deals
 
     def put(self, key: str, value: str) -> None:
         """Set a key of the connection, in TOML's spelling."""
@@ -129,7 +139,7 @@ class Office:
             clock=self.clock,
             rng=random.Random(1),
             store=self.store,
-            transports={name: Wire(self.clock) for name in ("nexudus", "overplane")},
+            transports={name: Wire(self.clock) for name in ("nexudus", self.desk.system)},
         )
         try:
             await engine.start()
@@ -193,15 +203,8 @@ class Office:
 
     def new_deal(self, title: str, email: str | None, **values: Any) -> str:
         """A person adds an opportunity of London's company, with a lead of its own."""
-        lead = self.deals.add("lead", BEN, lead_name=f"Person of {title}", email_id=email)
-        usual: dict[str, Any] = {
-            "opportunity_from": "Lead",
-            "company": "Example Corp",
-            "currency": "GBP",
-            "sales_stage": "New lead",
-        }
-        usual |= {"transaction_date": "2026-03-02", "party_name": lead, "contact_email": email}
-        return str(self.deals.create(BEN, title=title, **{**usual, **values}))
+        party = values.pop("party_name", None) or self.desk.lead(f"Person of {title}", email)
+        return self.desk.create(title, party, email, **values)
 
     def links(self, **values: Any) -> dict[str, str]:
         """Nexudus id → CRM id of the links with these values."""
@@ -228,7 +231,22 @@ class Office:
 
     def double(self, side: Side) -> Double:
         """The double of a side."""
-        return self.world.nexudus if side is Side.NEXUDUS else self.world.overplane
+        return self.cards if side is Side.NEXUDUS else self.deals  # type: ignore[no-any-return]
+
+    async def disagreements(self) -> list[tuple[str, str, str]]:
+        """What two linked sides say differently and nothing shows: (Nexudus id, CRM id, field)."""
+        waiting = {(one, field) for _, field, one, _ in self.waiting(Conflict) | self.waiting(Failure)}
+        found = []
+        async with self.process() as engine:
+            (bridge,) = engine.bridges
+            for one, deal in self.links(state="active").items():
+                records = {Side.NEXUDUS: self.cards.record(int(one)), Side.CRM: self.desk.as_read(deal)}
+                contexts = {side: await bridge.context(side, record) for side, record in records.items()}
+                for field in bridge.mapping.fields:
+                    said = [field.get(side, records[side], contexts[side]) for side in Side]
+                    if field.sync is Sync.TWO_WAY and not field.same(*said) and (one, field.name) not in waiting:
+                        found.append((one, deal, field.name))
+        return found
 
 
 class Counted:
@@ -262,7 +280,7 @@ def dump(office: Office) -> dict[Side, dict[str, str]]:
     """Every record of both sides, byte for byte, child rows included."""
     rows = {
         Side.NEXUDUS: dict(office.cards.records()),
-        Side.CRM: {key: {**row, "rows": office.deals.lost_reasons(key)} for key, row in office.deals.records().items()},
+        Side.CRM: {key: office.desk.content(key) for key in office.deals.records()},
     }
     return {side: {str(key): codec.dumps(row) for key, row in of.items()} for side, of in rows.items()}
 

@@ -1,9 +1,10 @@
 """A decision about a record that cannot be read: it is refused or waits, and the cycle goes on."""
 
+from typing import Any
+
 import pytest
 from e2e_office import ANA, Office
 
-from nexudus_sync.connectors.overplane import OverplaneConnector
 from nexudus_sync.engine import sight
 from nexudus_sync.errors import ConnectorError, NotFound, Refused, RoleMissing, Unavailable
 from nexudus_sync.store.tables import Decision, History
@@ -23,22 +24,23 @@ def outcomes(office: Office, last: int) -> list[str | None]:
     return [one.outcome for one in office.rows(Decision)[-last:]]
 
 
-def failing(monkeypatch: pytest.MonkeyPatch, pair: Pair, error: ConnectorError) -> None:
+def failing(office: Office, monkeypatch: pytest.MonkeyPatch, pair: Pair, error: ConnectorError) -> None:
     """Reading this pair's records raises the error in `undo`, and fetching its deal does in `link`."""
-    read, fetch = sight.read, OverplaneConnector.fetch
+    connector: Any = office.desk.connector
+    read, fetch = sight.read, connector.fetch
 
     async def bad_read(bridge: object, side: object, link: object, *args: object, **kwargs: object) -> object:
         if getattr(link, "crm_id", "") == pair[1]:
             raise error
         return await read(bridge, side, link, *args, **kwargs)  # type: ignore[arg-type]
 
-    async def bad_fetch(self: OverplaneConnector, record_id: str, *args: object, **kwargs: object) -> object:
+    async def bad_fetch(self: object, record_id: str, *args: object, **kwargs: object) -> object:
         if record_id == pair[1]:
             raise error
-        return await fetch(self, record_id, *args, **kwargs)  # type: ignore[arg-type]
+        return await fetch(self, record_id, *args, **kwargs)
 
     monkeypatch.setattr(sight, "read", bad_read)
-    monkeypatch.setattr(OverplaneConnector, "fetch", bad_fetch)
+    monkeypatch.setattr(connector, "fetch", bad_fetch)
 
 
 async def test_linking_records_that_are_not_there_is_refused(office: Office, pair: Pair) -> None:
@@ -47,7 +49,7 @@ async def test_linking_records_that_are_not_there_is_refused(office: Office, pai
     assert (await office.sync()).finished
     assert outcomes(office, 2) == [
         "refused: nexudus has no record 1",
-        "refused: overplane has no record opportunity_none",
+        f"refused: {office.desk.system} has no record opportunity_none",
     ]
 
 
@@ -67,9 +69,9 @@ async def test_a_card_that_is_answered_with_500_because_it_is_not_there_is_refus
 @pytest.mark.parametrize(
     "error",
     [
-        NotFound("overplane", "not found", "opp_1"),
-        Refused("overplane", "it may not be read", "opp_1"),
-        RoleMissing("overplane", "the token may not read it", "opp_1"),
+        NotFound("the CRM", "not found", "opp_1"),
+        Refused("the CRM", "it may not be read", "opp_1"),
+        RoleMissing("the CRM", "the token may not read it", "opp_1"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -79,14 +81,14 @@ async def test_a_record_that_cannot_be_read_refuses_the_decision_and_no_other(
     bad, good = office.free.pop(), office.free.pop()
     entry, other = await written_over(office, bad, "Mistaken"), await written_over(office, good, "Mistaken too")
     with monkeypatch.context() as patch:
-        failing(patch, bad, error)
+        failing(office, patch, bad, error)
         office.decide("undo", history_id=entry.id)
         office.decide("link", nexudus_id=str(good[0]), crm_id=bad[1])
         office.decide("undo", history_id=other.id)
         assert (await office.sync()).finished
     undone, linked, untouched = outcomes(office, 3)
     assert undone == f"refused: {error}"
-    assert linked in {f"refused: {error}", f"refused: overplane has no record {bad[1]}"}
+    assert linked in {f"refused: {error}", f"refused: {office.desk.system} has no record {bad[1]}"}
     assert untouched == "brought back"
     assert office.cards.record(good[0])["Name"] == other.old
 
@@ -97,7 +99,7 @@ async def test_a_system_that_does_not_answer_leaves_the_decision_for_the_next_cy
     bad, good = office.free.pop(), office.free.pop()
     entry, other = await written_over(office, bad, "Mistaken"), await written_over(office, good, "Mistaken too")
     with monkeypatch.context() as patch:
-        failing(patch, bad, Unavailable("overplane", "GET /x was answered 503", bad[1]))
+        failing(office, patch, bad, Unavailable("the CRM", "GET /x was answered 503", bad[1]))
         office.decide("undo", history_id=entry.id)
         office.decide("undo", history_id=other.id)
         report = await office.sync()

@@ -1,4 +1,4 @@
-"""What a cycle costs, counted on the wire."""
+"""What a cycle costs, counted on the wire, with Overplane; `test_e2e_economy_erpnext.py` has ERPNext's costs."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -6,13 +6,15 @@ from contextlib import asynccontextmanager
 from math import ceil
 
 import pytest
-from e2e_office import ANA, BEN, CARDS, DEALS, REASON_ROWS, Counted, Office
+from e2e_desks import overplane_only
+from e2e_office import ANA, BEN, CARDS, Counted, Office
 
 from nexudus_sync.engine.assemble import Engine
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.nexudus import NEXUDUS_WINDOWS
 from nexudus_sync.store.tables import Conflict, Link
 
+pytestmark = overplane_only
 PAIRS = 36
 PAGE = 25
 DIRECTORIES = (
@@ -23,6 +25,7 @@ DIRECTORIES = (
     "/api/core/user",
     "/api/crm/sales-stage",
 )
+DEALS, REASON_ROWS = "/api/crm/opportunity", "/api/crm/opportunity-lost-reason-detail"
 Cost = dict[Side, Counter[str]]
 Pair = tuple[int, str]
 Change = dict[str, object]

@@ -14,10 +14,11 @@ SHIPPED = Path(__file__).parents[2] / "mappings"
 
 def own_mapping(office: Office, change: Callable[[str, str], tuple[str, str]]) -> None:
     """Give the office mapping files of its own: the shipped ones, changed."""
-    nexudus, crm = change((SHIPPED / "nexudus.toml").read_text(), (SHIPPED / "overplane.toml").read_text())
-    (office.folder / "own-nexudus.toml").write_text(nexudus)
-    (office.folder / "own-overplane.toml").write_text(crm)
-    office.put("mapping", '{ nexudus = "own-nexudus.toml", crm = "own-overplane.toml" }')
+    shipped = (SHIPPED / "nexudus.toml", SHIPPED / f"{office.desk.system}.toml")
+    nexudus, crm = change(*(path.read_text(encoding="utf-8") for path in shipped))
+    (office.folder / "own-nexudus.toml").write_text(nexudus, encoding="utf-8")
+    (office.folder / "own-crm.toml").write_text(crm, encoding="utf-8")
+    office.put("mapping", '{ nexudus = "own-nexudus.toml", crm = "own-crm.toml" }')
 
 
 def with_new_fields(nexudus: str, crm: str) -> tuple[str, str]:
@@ -35,6 +36,8 @@ async def test_a_newly_mapped_field_is_a_first_match_of_its_own_and_then_travels
 ) -> None:
     office = offices(nexudus=10, crm=10, shared=8)
     await office.sync()
+    for key in ("broker_reference", "internal_notes"):
+        office.desk.add_field(key)
     (card, deal), (other_card, other_deal) = office.free[:2]
     office.cards.edit(card, ANA, CustomFields=broker("BR-1"), Notes="From Nexudus")
     office.deals.edit(other_deal, BEN, broker_reference="CRM-1", internal_notes="From the CRM")
@@ -79,7 +82,7 @@ async def test_a_value_that_a_new_mapping_line_pairs_is_delivered_at_the_next_sy
     office = offices(nexudus=10, crm=10, shared=8)
     await office.sync()
     card, deal = office.free.pop()
-    office.deals.add("sales-stage", BEN, stage_name="Qualification")
+    office.desk.know("sales_stage", "Qualification")
     office.deals.edit(deal, BEN, sales_stage="Qualification")
     await office.sync()
     assert office.failures_of((card, deal)) == {("unmapped", "sales_stage")}

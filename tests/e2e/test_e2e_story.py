@@ -28,6 +28,8 @@ FIELDS = {
     "campaign": ("UtmCampaign", "utm_campaign"),
     "owner": ("ResponsibleId", "opportunity_owner"),
 }
+NAMES = 97
+"""So many sources and campaigns take turns, for a CRM in which they have to be on a list."""
 ROUNDS, BETWEEN, MEANWHILE = 4, 63, 62
 """Rounds of so many edits before a sync and so many in the course of it: 500 in all."""
 
@@ -47,6 +49,7 @@ class Story:
     waiting: set[tuple[str, str, str, str]]
     edits: "Edits"
     closing_cycles: int = 0
+    disagreements: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -65,6 +68,8 @@ class Edits:
     def __post_init__(self) -> None:
         # Nexudus has no lock: what a person writes between the sync's GET and its PUT of a card is lost, as is stated.
         # So in the course of a sync people keep to records that nothing is written to.
+        for name in ("source", "campaign"):
+            self.office.desk.know(FIELDS[name][1], *(f"{name} {number}" for number in range(NAMES)))
         ids = sorted(self.links)
         self.calm, self.busy = ids[::2], ids[1::2]
         self.busy_side = {one: self.rng.choice(list(Side)) for one in self.busy}
@@ -92,7 +97,7 @@ class Edits:
         self.edit(one, self.rng.choice(list(FIELDS)), self.busy_side[one])
 
     def edit(self, one: str, name: str, side: Side) -> None:
-        """One edit by a person, with a value that nobody gave before."""
+        """One edit by a person, with a value that was not given lately."""
         self.count += 1
         value = self._value(name)
         self.wanted[one, name] = value
@@ -111,7 +116,9 @@ class Edits:
             return Decimal(100_000 + self.count) / 100
         if name == "closing":
             return date(2026, 3, 2).replace(month=self.rng.randint(4, 12), day=self.rng.randint(1, 28))
-        return self.rng.choice(USERS)[0] if name == "owner" else f"{name} {self.count}"
+        if name == "owner":
+            return self.rng.choice(USERS)[0]
+        return f"{name} {self.count if name == 'title' else self.count % NAMES}"
 
     def missing(self) -> list[tuple[str, str, Any, Any, Any]]:
         """The edits that a side does not say: (Nexudus id, field, wanted, what Nexudus says, what the CRM says)."""
@@ -151,12 +158,13 @@ async def _tell(office: Office) -> Story:
         story.closing_cycles = cycle
         if not (await office.sync()).written:
             break
+    story.disagreements = await office.disagreements()
     return story
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    office = Office(tmp_path_factory.mktemp("story"), nexudus=300, crm=200, shared=80)
+def story(crm_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    office = Office(tmp_path_factory.mktemp("story"), crm_name, nexudus=300, crm=200, shared=80)
     yield asyncio.run(_tell(office))
     office.close()
 
@@ -173,10 +181,11 @@ def test_no_record_gets_two_counterparts(story: Story) -> None:
         for side in Side
     }
     linked = {Side.NEXUDUS: set(story.links), Side.CRM: set(story.links.values())}
-    opportunities = {
-        Side.NEXUDUS: [one for one in made[Side.NEXUDUS] if int(one) in story.office.cards.records()],
-        Side.CRM: [one for one in made[Side.CRM] if one in story.office.deals.records()],
+    there = {
+        Side.NEXUDUS: {str(one) for one in story.office.cards.records()},
+        Side.CRM: set(story.office.deals.records()),
     }
+    opportunities = {side: [one for one in made[side] if one in there[side]] for side in Side}
     for side in Side:
         assert len(opportunities[side]) == story.backfill.created[side.value]
         assert set(opportunities[side]) <= linked[side]
@@ -222,6 +231,10 @@ def test_500_edits_on_both_sides_all_arrive_also_those_in_the_second_of_a_sync(s
     assert story.edits.hidden > 0
     assert story.edits.missing() == []
     assert story.closing_cycles <= 3
+
+
+def test_both_sides_agree_on_every_field_that_is_not_shown_as_waiting(story: Story) -> None:
+    assert story.disagreements == []
 
 
 def test_edits_open_no_conflict_and_no_failure_of_their_own(story: Story) -> None:

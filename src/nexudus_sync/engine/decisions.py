@@ -135,11 +135,15 @@ async def _ignore(bridge: Bridge, side: Side, record_id: str) -> str:
     key = (bridge.name, side.value, record_id)
     with bridge.store.read() as session:
         known = session.get(Unlinked, key) is not None
-    if not known and await _fetched(bridge, side, record_id) is None:
-        return _no_record(bridge, side, record_id)
+    identity = ""
+    if not known:
+        record = await _fetched(bridge, side, record_id)
+        if record is None:
+            return _no_record(bridge, side, record_id)
+        identity = bridge.facts(side, record).identity
     with bridge.store.session() as session:
         row = session.get(Unlinked, key)
-        row = row or Unlinked(connection=bridge.name, side=side.value, record_id=record_id)
+        row = row or Unlinked(connection=bridge.name, side=side.value, record_id=record_id, identity=identity)
         row.state, row.reason = "ignored", "by hand"
         session.add(row)
         ids = {Side.NEXUDUS: "", Side.CRM: "", side: record_id}

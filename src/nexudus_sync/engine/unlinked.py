@@ -174,6 +174,7 @@ class Matcher:
             col(Conflict.field) == RECORD,
             col(Conflict.state) == "resolved",
             col(Conflict.take) == row.side,
+            col(Conflict.link_id).is_(None),
             column == row.record_id,
         )
         return session.exec(query).first() is not None

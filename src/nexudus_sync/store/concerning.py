@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Boolean, and_, bindparam, or_
+from sqlalchemy import Boolean, String, and_, bindparam, or_
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -14,16 +14,20 @@ def unsettled(table: type[Conflict] | type[Failure], settled: str) -> SelectOfSc
 
     Made once for each table: building it anew takes many times as long as running it, and it runs for every link.
     """
+    nexudus, crm = bindparam("nexudus_id", type_=String), bindparam("crm_id", type_=String)
     alone = and_(col(table.nexudus_id) == "", col(table.crm_id) == "", bindparam("alone", type_=Boolean))
-    about = or_(col(table.nexudus_id) == bindparam("nexudus_id"), col(table.crm_id) == bindparam("crm_id"), alone)
+    ours = and_(col(table.nexudus_id) == nexudus, or_(col(table.crm_id) == "", col(table.crm_id) == crm))
+    theirs = and_(col(table.crm_id) == crm, col(table.nexudus_id) == "")
+    about = or_(ours, theirs, alone)
     return select(table).where(col(table.state) != settled, col(table.connection) == bindparam("connection"), about)
 
 
 def pair_of(connection: str, nexudus_id: str, crm_id: str) -> dict[str, Any]:
-    """Parameters of `unsettled`: rows that name either of the two records; an id that is "" names none.
+    """Parameters of `unsettled`: rows that name both records, or one of them and no other; an id that is "" names none.
 
-    Either is enough because a row written while a record was alone names one side only. Both "": rows of the
-    connection itself.
+    One is enough because a row written while a record was alone names one side only. One that names another record
+    besides is about another pair: ERPNext gives a deleted record's name to a new one. Both "": rows of the connection
+    itself.
     """
     alone = not nexudus_id and not crm_id
     return {"connection": connection, "nexudus_id": nexudus_id or None, "crm_id": crm_id or None, "alone": alone}

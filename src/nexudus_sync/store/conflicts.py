@@ -58,7 +58,7 @@ def close_conflicts(
     """Close the conflicts about a pair, open or resolved, on these fields (None: all).
 
     `explained` False leaves those with a reason of their own, which no agreement of the two sides settles. Returns
-    how many there were. A conflict is about the pair when it names either record.
+    how many there were. A conflict is about the pair when it names no other record.
     """
     about: list[Conflict] = list(session.exec(_UNCLOSED, params=pair_of(connection, nexudus_id, crm_id)))
     named = [one for one in about if fields is None or one.field in fields]

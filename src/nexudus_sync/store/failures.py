@@ -63,7 +63,7 @@ def solve_failures(
 ) -> int:
     """Mark as solved what was open or dismissed about a pair, of these fields and kinds (None: all).
 
-    Returns how many there were. A failure is about the pair when it names either record.
+    Returns how many there were. A failure is about the pair when it names no other record.
     """
     about: list[Failure] = list(session.exec(_UNSOLVED, params=pair_of(connection, nexudus_id, crm_id)))
     solved = [one for one in about if (fields is None or one.field in fields) and (kinds is None or one.kind in kinds)]
