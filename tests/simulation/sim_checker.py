@@ -176,8 +176,9 @@ def no_phantoms(world: SimWorld, rest: Rest) -> list[Violation]:
             continue  # it does not travel any more
         for side, record_id in ((Side.NEXUDUS, conflict.nexudus_id), (Side.CRM, conflict.crm_id)):
             keys = {one: key for key, one in present(rest, side).items()}
-            untouched = keys.get(record_id) in made_by_sync(world, side) and not landed_late(world, side)
-            if untouched and not people_touched(world, side, record_id, field.lens(side).path.root):
+            key = keys.get(record_id, "")
+            untouched = key in made_by_sync(world, side) and not landed_late(world, side)
+            if untouched and not people_touched(world, side, key, field.lens(side).path.root):
                 text = f"{side} {record_id} {conflict.field}: {conflict.nexudus!r} against {conflict.crm!r}"
                 found.append(Violation("4 echo", f"a conflict with what only the sync wrote: {text}"))
     return found

@@ -108,13 +108,18 @@ def landed_late(world: SimWorld, side: Side) -> bool:
     return any(kind == "late_commit" for kind, _ in world.faults[side].injected)
 
 
-def people_touched(world: SimWorld, side: Side, record_id: str, key: str) -> bool:
-    """Did anybody but the sync ever change the key of a record, or the child rows that stand for it?"""
+def people_touched(world: SimWorld, side: Side, record_key: str, field: str) -> bool:
+    """Did anybody but the sync ever change this field of a record, or the child rows that stand for it?"""
+    names = {record_key} | {
+        change.record_id
+        for change in world.double(side).changes
+        if change.action != "update" and key(side, change.record_id, change.new or change.old) == record_key
+    }
     for change in world.double(side).changes:
         if change.by == SYNC_USER:
             continue
         row = change.new or change.old
         parent = row.get("opportunity_id") if isinstance(row, dict) else None
-        if (change.record_id == record_id and change.field == key) or (parent == record_id and key == "lost_reasons"):
+        if (change.record_id in names and change.field == field) or (parent in names and field == "lost_reasons"):
             return True
     return False

@@ -81,6 +81,16 @@ def direction_widened(world: SimWorld) -> None:
     world.restart()
 
 
+def born_under_one_direction(world: SimWorld) -> None:
+    """A card is copied while one of its fields only travels from the CRM; then it travels both ways."""
+    world.rules["utm_campaign"] = 'sync = "from-crm"'
+    world.restart()
+    cycle(world)
+    born_in_nexudus(world, UtmCampaign="summer")
+    world.rules.clear()
+    world.restart()
+
+
 def name_given_to_the_next(world: SimWorld) -> None:
     """Ben deletes the newest opportunity, and the next one, which the sync creates, is given its name."""
     _, deal = born_in_nexudus(world)
@@ -110,6 +120,7 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (renamed_while_elsewhere, "erpnext"),
     (renamed_beside_a_late_copy, "erpnext"),
     (direction_widened, "overplane"),
+    (born_under_one_direction, "overplane"),
     (late_copy_edited, "overplane"),
     (late_copy_edited, "erpnext"),
     (name_given_to_the_next, "erpnext"),

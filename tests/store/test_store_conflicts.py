@@ -76,6 +76,16 @@ def test_closing_takes_open_and_resolved_ones_that_name_either_record(memory: St
     assert states(memory) == ["closed", "closed", "closed", "open", "open"]
 
 
+def test_closing_leaves_what_is_asked_about_another_pair_whose_record_had_the_same_name(
+    memory: Store, now: datetime
+) -> None:
+    disagree(memory, now, field="record", nexudus_id="1", crm_id="CRM-OPP-2026-00003")
+    with memory.session() as session:
+        assert close_conflicts(session, "london", "2", "CRM-OPP-2026-00003", now=now) == 0
+        assert close_conflicts(session, "london", "", "CRM-OPP-2026-00003", now=now) == 0
+    assert states(memory) == ["open"]
+
+
 def test_closing_can_be_narrowed_to_fields(memory: Store, now: datetime) -> None:
     disagree(memory, now)
     disagree(memory, now, field="status")

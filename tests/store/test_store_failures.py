@@ -76,6 +76,14 @@ def test_solving_takes_what_names_either_record(memory: Store, now: datetime) ->
     assert states(memory) == ["solved", "solved", "open", "open", "open"]
 
 
+def test_solving_leaves_what_concerns_another_pair_whose_record_had_the_same_name(memory: Store, now: datetime) -> None:
+    fail(memory, now, nexudus_id="1", crm_id="CRM-OPP-2026-00003")
+    with memory.session() as session:
+        assert solve_failures(session, "london", "2", "CRM-OPP-2026-00003") == 0
+        assert solve_failures(session, "london", "", "CRM-OPP-2026-00003") == 0
+    assert states(memory) == ["open"]
+
+
 def test_solving_without_a_record_takes_what_concerns_the_connection(memory: Store, now: datetime) -> None:
     fail(memory, now)
     fail(memory, now, nexudus_id="")

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, update
+from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.connectors.base import Priority
-from nexudus_sync.engine import brakes, decisions
-from nexudus_sync.engine.bridge import Bridge, fingerprint
+from nexudus_sync.engine import brakes, decisions, remap
+from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.create import Created
 from nexudus_sync.engine.pull import Seen, mark, pull, remember
 from nexudus_sync.engine.recover import recover
@@ -26,7 +26,7 @@ from nexudus_sync.engine.trail import find_overwritten
 from nexudus_sync.engine.unlinked import Matcher
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import failures, records
-from nexudus_sync.store.tables import Conflict, ConnectionState, Failure, Link, Unlinked
+from nexudus_sync.store.tables import Conflict, Failure, Link
 
 ROUNDS = 3
 """How often a cycle goes over what became dirty while it worked (lost answers, newly paired records)."""
@@ -64,7 +64,7 @@ class Cycle:
             state = records.connection_state(session, bridge.name, bridge.crm)
             self.backfill = state.backfilled_at is None
             set_brakes = brakes.standing(session, bridge.name)
-            self._take_mapping(session, state)
+            remap.take_mapping(session, bridge, state)
         if set_brakes:
             return self._braked(set_brakes[0].name)
         if not bridge.dry:
@@ -296,15 +296,10 @@ class Cycle:
             both = decisions.resolved_links(session, bridge) | self._due(session)
             children = self._children(session)
             if self.options.reconcile:
-                both |= turn(session, bridge.name, bridge.rules.reconcile_days) | self._parked(session)
-                self._retake(session)
+                both |= turn(session, bridge.name, bridge.rules.reconcile_days) | remap.parked(session, bridge)
+                remap.retake(session, bridge)
             mark(session, Side.NEXUDUS, both)
             mark(session, Side.CRM, both | children)
-
-    def _retake(self, session: Session) -> None:
-        """Unlinked records that a rule refused are looked at again."""
-        refused = (col(Unlinked.connection) == self.bridge.name, col(Unlinked.state) == "refused")
-        session.execute(update(Unlinked).where(*refused).values(state="waiting"))
 
     def _due(self, session: Session) -> set[int]:
         """Links with a failure to be tried again: a one-shot command waits for no next attempt."""
@@ -329,43 +324,14 @@ class Cycle:
         if not self.bridge.connector(Side.CRM).traits.child_keys:
             return set()
         if self.options.reconcile:
-            return self._all(session)
+            return remap.linked(session, self.bridge)
         asked = select(Conflict.link_id).where(col(Conflict.state) == "open", col(Conflict.link_id).is_not(None))
         free = (col(Link.is_lost), col(Link.crm_recheck).is_(False), col(Link.id).not_in(asked))
         query = select(Link.id).where(*self._active(), *free)
         oldest = query.order_by(col(Link.crm_children_at), col(Link.id)).limit(self.bridge.rules.children_per_cycle)
         return {one for one in session.exec(oldest) if one is not None}
 
-    def _all(self, session: Session) -> set[int]:
-        """Every active link."""
-        return {one for one in session.exec(select(Link.id).where(*self._active())) if one is not None}
-
-    def _parked(self, session: Session) -> set[int]:
-        """Links with a field that waits for something to appear on the other side (a stage, a user)."""
-        query = select(Link.id).join(
-            Failure, (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
-        )
-        mine = query.where(*self._active(), col(Failure.state) == "open")
-        return {one for one in session.exec(mine) if one is not None}
-
-    # -- mapping, brakes, end ---------------------------------------------------------------------------------------
-
-    def _take_mapping(self, session: Session, state: ConnectionState) -> None:
-        """When the mapping changed: what waits for it is looked at again.
-
-        A path whose edits did not travel before makes every link read once: it may have been edited long ago.
-        """
-        mapping = self.bridge.mapping
-        digest = fingerprint(repr(mapping))
-        heard = [(side, field.lens(side).path) for field in mapping.fields for side in field.sources]
-        paths = sorted(f"{side.value} {path.text}" for side, path in heard)
-        if state.mapping_digest and state.mapping_digest != digest:
-            known = self._all(session) if set(paths) - set(state.mapped_paths) else self._parked(session)
-            mark(session, Side.NEXUDUS, known)
-            mark(session, Side.CRM, known)
-            self._retake(session)
-        state.mapping_digest, state.mapped_paths = digest, paths
-        session.add(state)
+    # -- brakes, end ------------------------------------------------------------------------------------------------
 
     def _braked(self, name: str) -> Report:
         self.report.stop(name)
