@@ -4,8 +4,10 @@
 
 Histories are random mixes of people's work, faults, crashes and cycles, each of one seed. `--faults` makes every call
 of a fixed story fail in every way, `--pairs` crashes it at every commit and then again at every commit of what follows,
-`--kills` ends real processes with kill -9, `--burst` imports very many records within a minute. Prints figures, and for
-each violation the command that replays it; exits 1 when there is one.
+`--kills` ends real processes with kill -9, `--burst` imports very many records within a minute. The story and the
+import are played with Overplane and with ERPNext, the faults also with an ERPNext that knows a create again by its name
+or by its content (`--system erpnext-own-names`, `--system erpnext-by-content`). Prints figures, and for each violation
+the command that replays it; exits 1 when there is one.
 """
 
 import argparse
@@ -25,6 +27,7 @@ SLICES = 24
 """Into how many jobs all pairs of crashes are dealt."""
 KILLS = 5
 """Kills an installation."""
+SYSTEMS = ("overplane", "erpnext")
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ def prepare() -> None:
 
     sys.path.insert(0, str(SIMULATION))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a crash may end a task that nobody waits for
 
 
 def history(seed: int, steps: int, records: int, system: str | None, path: tuple[int, ...], show: bool) -> Done:
@@ -98,7 +102,7 @@ def importing(system: str, records: int, seed: int) -> Done:
     return Done(Counter({"records imported": records}), [(replay, f"{one.invariant}: {one.text}") for one in found])
 
 
-def failing(side: str, number: int, kinds: tuple[str, ...]) -> Done:
+def failing(system: str, side: str, number: int, kinds: tuple[str, ...]) -> Done:
     """One call of the story, failing in each way."""
     from sim_scenario import Fault, disturbed
 
@@ -107,30 +111,36 @@ def failing(side: str, number: int, kinds: tuple[str, ...]) -> Done:
     done = Done()
     for kind in kinds:
         with tempfile.TemporaryDirectory() as folder:
-            ending = disturbed(Path(folder), fault=Fault(Side(side), kind, number))
+            ending = disturbed(Path(folder), system, fault=Fault(Side(side), kind, number))
         done.figures["failed calls"] += 1
-        done.troubles += [(f"--histories 0 --fault {side} {number} {kind}", text) for text in ending.troubles]
+        replay = f"--histories 0 --system {system} --fault {side} {number} {kind}"
+        done.troubles += [(replay, text) for text in ending.troubles]
     return done
 
 
-def crashing(slice_: int, slices: int) -> Done:
+def crashing(system: str, slice_: int, slices: int) -> Done:
     """The story with every crash of a slice of its moments, and after that every other."""
     from sim_pairs import explore
 
     with tempfile.TemporaryDirectory() as folder:
-        explored = explore(Path(folder), slice_, slices)
-    replays = ((f"--histories 0 --crash {' '.join(deaths)}", text) for deaths, text in explored.troubles)
+        explored = explore(Path(folder), system, slice_, slices)
+    replays = ((_crashes(system, deaths), text) for deaths, text in explored.troubles)
     return Done(Counter({"crashes": explored.singles, "pairs of crashes": explored.pairs}), list(replays))
 
 
-def replaying(points: tuple[str, ...]) -> Done:
+def _crashes(system: str, points: tuple[str, ...]) -> str:
+    return f"--histories 0 --system {system} --crash {' '.join(points)}"
+
+
+def replaying(system: str, points: tuple[str, ...]) -> Done:
     """The story with these crashes, from its start."""
     from sim_scenario import Point, disturbed
 
     moments = zip(points[::2], points[1::2], strict=True)
     with tempfile.TemporaryDirectory() as folder:
-        ending = disturbed(Path(folder), points=tuple(Point(at, int(number)) for at, number in moments))  # type: ignore[arg-type]
-    return Done(Counter(crashes=len(points) // 2), [(f"--crash {' '.join(points)}", text) for text in ending.troubles])
+        crashes = tuple(Point(at, int(number)) for at, number in moments)  # type: ignore[arg-type]
+        ending = disturbed(Path(folder), system, points=crashes)
+    return Done(Counter(crashes=len(crashes)), [(_crashes(system, points), text) for text in ending.troubles])
 
 
 def killing(seed: int) -> Done:
@@ -153,26 +163,27 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
     yield from (partial(family, seed, *shape) for seed in families)
     yield from (partial(killing, options.first + number) for number in range(-(-options.kills // KILLS)))
     if options.burst:
-        yield from (partial(importing, system, options.burst, options.first) for system in ("overplane", "erpnext"))
+        yield from (partial(importing, system, options.burst, options.first) for system in SYSTEMS)
     if options.fault:
         side, number, kind = options.fault
-        yield partial(failing, side, int(number), (kind,))
+        yield partial(failing, options.system or "overplane", side, int(number), (kind,))
     if options.crash:
-        yield partial(replaying, tuple(options.crash))
+        yield partial(replaying, options.system or "overplane", tuple(options.crash))
     if options.faults or options.pairs:
         yield from _story(options)
 
 
 def _story(options: argparse.Namespace) -> Iterator[Job]:
-    from sim_scenario import whole
-
-    from nexudus_sync.sandbox.faults import KINDS
+    from sim_scenario import INSTALLATIONS, kinds, whole
 
     if options.faults:
-        for side, calls in whole().calls.items():
-            yield from (partial(failing, side.value, number + 1, tuple(sorted(KINDS))) for number in range(calls))
+        for system in [options.system] if options.system else INSTALLATIONS:
+            for side, calls in whole(system).calls.items():
+                ways = tuple(kinds(system, side))
+                yield from (partial(failing, system, side.value, number + 1, ways) for number in range(calls))
     if options.pairs:
-        yield from (partial(crashing, number, SLICES) for number in range(SLICES))
+        for system in [options.system] if options.system else SYSTEMS:
+            yield from (partial(crashing, system, number, SLICES) for number in range(SLICES))
 
 
 def parse() -> argparse.Namespace:
@@ -183,7 +194,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--path", type=int, nargs="*", default=[], metavar="WAY", help="replay one of a family")
     parser.add_argument("--steps", type=int, default=60, metavar="N", help="of a history")
     parser.add_argument("--records", type=int, default=14, metavar="N", help="in Nexudus, of a history")
-    parser.add_argument("--system", metavar="NAME", help="overplane or erpnext; left out: each seed's own choice")
+    parser.add_argument("--system", metavar="NAME", help="overplane or erpnext; left out: both, or each seed's own")
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED")
     parser.add_argument("--faults", action="store_true", help="every call fails in every way")
     parser.add_argument("--pairs", action="store_true", help="all pairs of crashes")

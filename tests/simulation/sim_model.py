@@ -33,10 +33,11 @@ class Pair:
 
     `state`: "new" (no counterpart yet), "ignored", "linked", "parted" (closed; nothing travels any more). `at`: when a
     person last touched each side. `shown` holds the open conflicts, `taken` a person's choice on one of them.
-    `reasons`: the CRM's lost reasons after the first.
+    `reasons`: the CRM's lost reasons after the first. `email`: the customer's, by which a record is known for good.
     """
 
     says: dict[Side, Values | None]
+    email: str = ""
     ids: dict[Side, str] = field(default_factory=dict)
     state: str = "new"
     base: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(FIELDS, NEVER))
@@ -52,11 +53,17 @@ class Pair:
     """The edits that the question shows."""
     answer: Side | None = None
     """What the person said."""
+    refill: Values = field(default_factory=dict)
+    """What ERPNext puts into a field that a save leaves empty: its lead's value."""
+    cleared: set[str] = field(default_factory=set)
+    """Which of those were cleared in Nexudus: what comes back a second time is held as unstable."""
 
     def set(self, side: Side, name: str, value: str | None) -> None:
         """One side says something else now."""
         said = self.says[side]
         assert said is not None
+        if side is Side.CRM and value is None:
+            value = self.refill.get(name)
         if side is Side.CRM and name == "lost_reasons" and value is None:
             self.reasons = []
         said[name] = word(value) if side is Side.NEXUDUS else value

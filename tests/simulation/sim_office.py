@@ -1,5 +1,6 @@
 """A world of a few records for the stateful test, quickly made empty again, and how its records read in plain words."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlmodel import SQLModel, select
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
+from nexudus_sync.sandbox.erpnext.site import Table
 from nexudus_sync.store.tables import Conflict, Decision, Failure
 
 REASONS = {1: "Timing", 4: "Price", 7: "Competition"}
@@ -27,10 +29,11 @@ CARD_KEYS = {"title": "Name", "opportunity_amount": "Value", "utm_source": "UtmS
 class Office:
     """One world for all examples: `clear` takes all opportunities and everything the store knows away."""
 
-    def __init__(self, folder: Path) -> None:
-        self.world = SimWorld(3, folder, nexudus=0, crm=0, shared=0)
-        self.world.crm.options.max_limit = 100
-        self.world.crm.options.children_move_parent = True
+    def __init__(self, folder: Path, system: str) -> None:
+        self.world = SimWorld(3, folder, nexudus=0, crm=0, shared=0, system=system)
+        if system == "overplane":
+            self.world.crm.options.max_limit = 100
+            self.world.crm.options.children_move_parent = True
         place = self.world.seeded.places
         self.board, self.business, self.owners = place.london.board_id, place.london.business_id, place.owners
         self.number = 0
@@ -41,12 +44,10 @@ class Office:
         for table in reversed(SQLModel.metadata.sorted_tables):
             with world.store.session() as session:
                 session.execute(table.delete())
-        cards, objects = world.nexudus.cards, world.crm.objects
+        cards = world.nexudus.cards
         for rows in (cards.rows, cards.listed, cards._slots, world.nexudus.directory.coworkers):
             rows.clear()
-        for kind in ("opportunity", "lead", "customer", "opportunity-lost-reason-detail"):
-            objects.rows[kind].clear()
-            objects._children[kind].clear()
+        self._clear_crm()
         world.nexudus.audit.entries.clear()
         for double in (world.nexudus, world.crm):
             double.changes.clear()
@@ -55,10 +56,33 @@ class Office:
         world.settings["deletes"] = deletes
         world.restart()
 
+    def _clear_crm(self) -> None:
+        crm = self.world.crm
+        if self.world.desk.system == "erpnext":
+            for kind in ("Opportunity", "Lead", "Customer", "Deleted Document"):
+                crm.site.tables[kind] = Table()
+            crm.site.series.clear()
+            return
+        for kind in ("opportunity", "lead", "customer", "opportunity-lost-reason-detail"):
+            crm.objects.rows[kind].clear()
+            crm.objects._children[kind].clear()
+
+    def allow(self, doctypes: dict[str, Iterable[str | None]]) -> None:
+        """Make sure that ERPNext has the documents that values link to; elsewhere they are plain text."""
+        if self.world.desk.system == "erpnext":
+            for doctype, names in doctypes.items():
+                for name in filter(None, names):
+                    self.world.crm.add(doctype, BEN, name=name)
+
+    @property
+    def lists_everything(self) -> bool:
+        """Does every poll list all of the CRM's opportunities?"""
+        return self.world.bridge.connector(Side.CRM).traits.lists_everything
+
     def person(self) -> tuple[str, str]:
         """Somebody nobody has heard of: name and e-mail."""
         self.number += 1
-        return f"Person {self.number}", f"person{self.number}@example.org"
+        return f"person{self.number}", f"person{self.number}@example.org"
 
     def cycle(self, *, reconcile: bool = False) -> Report:
         """One cycle, a minute later."""
@@ -81,16 +105,19 @@ class Office:
 
     def new_deal(self, who: tuple[str, str], values: Values) -> str:
         """A person adds an opportunity to the CRM."""
-        world = self.world
-        lead = world.crm.add("lead", BEN, lead_name=who[0], email_id=who[1])
         raw = {key: one for name, value in values.items() for key, one in self.deal_keys(name, value).items()}
-        deal = world.crm.create(
-            BEN, opportunity_from="Lead", party_name=lead, company="Example Corp", transaction_date="2026-03-02",
-            contact_email=who[1], customer_name=who[0], currency="GBP", **raw,
-        )  # fmt: skip
+        deal = self.world.desk.create(who[0], **raw)
         if values["lost_reasons"] is not None:
-            world.crm.set_lost_reasons(deal, [values["lost_reasons"]], BEN)
+            self.world.crm.set_lost_reasons(deal, [values["lost_reasons"]], BEN)
         return deal
+
+    def know_of_lead(self, deal: str, source: str) -> Values:
+        """A person enters where an opportunity's lead came from; gives what the server will fill in because of that."""
+        crm = self.world.crm
+        if self.world.desk.system != "erpnext":
+            return {}
+        crm.change("Lead", crm.record(deal)["party_name"], BEN, utm_source=source)
+        return {"utm_source": source}
 
     def edit(self, side: Side, record_id: str, name: str, value: str | None, reasons: list[str]) -> None:
         """A person gives a field another value; `reasons` are the CRM's lost reasons after the first."""
@@ -101,12 +128,12 @@ class Office:
         else:
             self.world.crm.edit(record_id, BEN, **self.deal_keys(name, value))
 
-    def touch(self, side: Side, record_id: str, text: str) -> None:
+    def touch(self, side: Side, record_id: str, number: int) -> None:
         """A person changes what does not travel."""
         if side is Side.NEXUDUS:
-            self.world.nexudus.edit(int(record_id), ANA, Notes=text)
+            self.world.nexudus.edit(int(record_id), ANA, Notes=f"note {number}")
         else:
-            self.world.crm.edit(record_id, BEN, phone=text)
+            self.world.crm.edit(record_id, BEN, phone=f"+44 20 {number}")
 
     def delete(self, side: Side, record_id: str) -> None:
         """A person deletes a record."""
@@ -180,13 +207,13 @@ class Office:
         }
 
     def deals(self) -> dict[str, dict[str, Any]]:
-        """All opportunities in plain words, with the lost reasons after the first as "other reasons"."""
+        """All opportunities in plain words, with the lost reasons after the first and the customer's e-mail besides."""
         found = {}
         for deal, row in self.world.crm.records().items():
             reasons = self.world.crm.lost_reasons(deal)
             said = {name: row[key] for name, key in KEYS.items()} | {"lost_reasons": reasons[0] if reasons else None}
             said["opportunity_amount"] = _money(said["opportunity_amount"])
-            found[deal] = said | {"other reasons": reasons[1:]}
+            found[deal] = said | {"other reasons": reasons[1:], "e-mail": row["contact_email"]}
         return found
 
     def conflicts(self) -> dict[tuple[str, str, str], dict[Side, Any]]:

@@ -31,10 +31,10 @@ class Explored:
 class ForkingWorld(ScenarioWorld):
     """A world whose process ends at every moment in turn: the first time at every `slices`th from `slice_` on."""
 
-    def __init__(self, folder: Path, slice_: int = 0, slices: int = 1) -> None:
+    def __init__(self, folder: Path, installation: str, slice_: int = 0, slices: int = 1) -> None:
         self.deaths: tuple[Point, ...] = ()
         self.moments, self.slice, self.slices = 0, slice_, slices
-        super().__init__(folder)
+        super().__init__(folder, installation=installation)
 
     def passed(self, what: Moment) -> None:
         """Count a moment, and let a child end there."""
@@ -53,12 +53,12 @@ class ForkingWorld(ScenarioWorld):
         raise Crash
 
 
-def explore(folder: Path, slice_: int = 0, slices: int = 1) -> Explored:
+def explore(folder: Path, installation: str, slice_: int = 0, slices: int = 1) -> Explored:
     """Crash at every moment of the slice, and after that at every moment of what follows."""
-    whole()
+    whole(installation)
     found = folder / "endings"
     found.touch()
-    world = ForkingWorld(folder, slice_, slices)
+    world = ForkingWorld(folder, installation, slice_, slices)
     try:
         play(world)
         wrong = troubles(world)

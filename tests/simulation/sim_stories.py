@@ -1,6 +1,7 @@
 """Short stories for the checker: some people, some cycles, then rest, without a reconcile to mend what was missed."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from nexudus_sync.store.tables import Conflict, Link
 Story = Callable[[SimWorld], None]
 REST = 4
 """Quiet cycles at the end."""
+CREATE = "^POST .*/[Oo]pportunity$"
+"""The create of an opportunity in the CRM, be it Overplane or ERPNext."""
 
 
 def play(story: Story, folder: Path, *, deletes: str = "ignore", system: str = "overplane") -> list[Violation]:
@@ -211,7 +214,7 @@ def crashes_all_along(world: SimWorld) -> None:
 def answer_lost(world: SimWorld) -> None:
     """A create is done, but its answer never comes."""
     new_card(world, "anna")
-    world.faults[Side.CRM].add("drop_after", "^POST .*/crm/opportunity$")
+    world.faults[Side.CRM].add("drop_after", CREATE)
     cycle(world)
     cycle(world)
 
@@ -222,7 +225,7 @@ def landed_late(world: SimWorld) -> None:
     struck: list[Request] = []
 
     def once(request: Request) -> bool:
-        if struck or request.method != "POST" or not request.path.endswith("/crm/opportunity"):
+        if struck or not re.search(CREATE, f"{request.method} {request.path}"):
             return False
         struck.append(request)
         world.crm.later(5.0, lambda: world.crm.serve(request))
@@ -236,7 +239,7 @@ def landed_late(world: SimWorld) -> None:
 def landed_too_late(world: SimWorld) -> None:
     """A create is done when the sync had given it up and created another."""
     new_card(world, "anna")
-    world.faults[Side.CRM].add("late_commit", "^POST .*/crm/opportunity$", seconds=75.0)
+    world.faults[Side.CRM].add("late_commit", CREATE, seconds=75.0)
     cycle(world)
     cycle(world)
 
@@ -292,7 +295,7 @@ def two_at_once(world: SimWorld) -> None:
     """Ana renames two cards; the CRM cannot be reached when the first is to be written."""
     card, deal = born_in_nexudus(world)
     other, _ = born_in_crm(world)
-    world.faults[Side.CRM].add("connect", f"^PATCH .*/{deal}$", times=99)
+    world.faults[Side.CRM].add("connect", f"^(PATCH|PUT) .*/{deal}$", times=99)
     world.nexudus.edit(card, ANA, Name="First")
     world.nexudus.edit(other, ANA, Name="Second")
     cycle(world)

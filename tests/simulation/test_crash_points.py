@@ -7,58 +7,84 @@ import random
 from pathlib import Path
 
 import pytest
-from sim_scenario import MOMENTS, Fault, Moment, Point, disturbed, whole
+from sim_scenario import INSTALLATIONS, MOMENTS, Fault, Moment, Point, disturbed, kinds, whole
 
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.faults import KINDS
 
 BATCHES = 8
 """Into how many tests the points are dealt, so that they can run side by side."""
-PAIRS = 4
+PAIRS = {"overplane": 4, "erpnext": 1}
 """How many pairs of crashes a batch draws from all there are."""
+EVERY = {"overplane": 1, "erpnext": 3}
+"""Of the commits, every one or every third; of writes, all."""
+EVERY_CALL = {"overplane": 1, "erpnext": 2}
+"""Of the calls to Nexudus, every one or every second; of those to the CRM, all."""
+FOUND_AGAIN = ("erpnext-own-names", "erpnext-by-content")
+"""How a create is known again on an ERPNext without a field for the key."""
 
 
-def points(at: Moment) -> list[Point]:
-    return [Point(at, number + 1) for number in range(whole().moments[at])]
+def points(installation: str, at: Moment) -> list[Point]:
+    return [Point(at, number + 1) for number in range(whole(installation).moments[at])]
 
 
-def calls() -> list[tuple[Side, int]]:
-    return [(side, number + 1) for side in Side for number in range(whole().calls[side])]
+def calls(installation: str) -> list[tuple[Side, int]]:
+    made, every = whole(installation).calls, {Side.NEXUDUS: EVERY_CALL[installation], Side.CRM: 1}
+    return [(side, number + 1) for side in Side for number in range(0, made[side], every[side])]
 
 
-def test_the_undisturbed_story_has_all_that_can_go_wrong_in_it(tmp_path: Path) -> None:
-    ending = disturbed(tmp_path)
+@pytest.mark.parametrize("installation", INSTALLATIONS)
+def test_the_undisturbed_story_has_all_that_can_go_wrong_in_it(installation: str, tmp_path: Path) -> None:
+    ending, story = disturbed(tmp_path, installation), whole(installation)
     assert ending.troubles == ()
-    assert whole().moments["before"] == whole().moments["after"] > 20
-    assert whole().moments["commit"] > 100
-    states = [state for _, _, state in whole().end["links"]]
+    assert story.moments["before"] == story.moments["after"] > 20
+    assert story.moments["commit"] > 100
+    states = [state for _, _, state in story.end["links"]]
     assert states.count("closed") == 1
     assert states.count("active") == 7
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 @pytest.mark.parametrize("at", MOMENTS)
-def test_a_crash_at_any_commit_or_write_leads_to_the_same_end(at: Moment, batch: int, tmp_path: Path) -> None:
-    for point in points(at)[batch::BATCHES]:
-        ending = disturbed(tmp_path, points=(point,))
+@pytest.mark.parametrize("system", EVERY)
+def test_a_crash_at_any_commit_or_write_leads_to_the_same_end(
+    system: str, at: Moment, batch: int, tmp_path: Path
+) -> None:
+    every = EVERY[system] if at == "commit" else 1
+    for point in points(system, at)[::every][batch::BATCHES]:
+        ending = disturbed(tmp_path, system, points=(point,))
+        assert ending.reached, point
+        assert ending.troubles == (), point
+
+
+@pytest.mark.parametrize("installation", FOUND_AGAIN)
+def test_a_crash_before_the_answer_to_a_create_leads_to_the_same_end_without_a_key_field(
+    installation: str, tmp_path: Path
+) -> None:
+    creates = whole(installation).creates
+    assert len(creates) > 5
+    for point in (Point("after", number) for number in creates):
+        ending = disturbed(tmp_path, installation, points=(point,))
         assert ending.reached, point
         assert ending.troubles == (), point
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_a_second_crash_while_the_first_is_mended_leads_to_the_same_end(batch: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("system", PAIRS)
+def test_a_second_crash_while_the_first_is_mended_leads_to_the_same_end(
+    system: str, batch: int, tmp_path: Path
+) -> None:
     drawn = random.Random(batch)
-    commits = points("commit")
-    for _ in range(PAIRS):
-        pair = (drawn.choice([*commits, *points("after")]), drawn.choice(commits[:40]))
-        assert disturbed(tmp_path, points=pair).troubles == (), pair
+    commits = points(system, "commit")
+    for _ in range(PAIRS[system]):
+        pair = (drawn.choice([*commits, *points(system, "after")]), drawn.choice(commits[:40]))
+        assert disturbed(tmp_path, system, points=pair).troubles == (), pair
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_any_call_that_fails_leads_to_the_same_end(batch: int, tmp_path: Path) -> None:
-    kinds = sorted(KINDS)
-    for number, (side, call) in list(enumerate(calls()))[batch::BATCHES]:
-        fault = Fault(side, kinds[number % len(kinds)], call)
-        ending = disturbed(tmp_path, fault=fault)
+@pytest.mark.parametrize("system", EVERY_CALL)
+def test_any_call_that_fails_leads_to_the_same_end(system: str, batch: int, tmp_path: Path) -> None:
+    for number, (side, call) in list(enumerate(calls(system)))[batch::BATCHES]:
+        fault = Fault(side, kinds(system, side)[number % len(kinds(system, side))], call)
+        ending = disturbed(tmp_path, system, fault=fault)
         assert ending.reached, fault
         assert ending.troubles == (), fault

@@ -270,6 +270,7 @@ def test_a_planted_bug_is_seen(case: Case, tmp_path: Path, monkeypatch: Patch) -
     assert case.broken in {one.invariant for one in found}
 
 
+@pytest.mark.parametrize("system", ["overplane", "erpnext"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.story.__name__)
-def test_without_the_bug_the_story_breaks_no_promise(case: Case, tmp_path: Path) -> None:
-    assert play(case.story, tmp_path, deletes=case.deletes) == []
+def test_without_the_bug_the_story_breaks_no_promise(case: Case, system: str, tmp_path: Path) -> None:
+    assert play(case.story, tmp_path, deletes=case.deletes, system=system) == []
