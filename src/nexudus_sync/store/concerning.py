@@ -26,7 +26,7 @@ def pair_of(connection: str, nexudus_id: str, crm_id: str) -> dict[str, Any]:
     """Parameters of `unsettled`: rows that name both records, or one of them and no other; an id that is "" names none.
 
     One is enough because a row written while a record was alone names one side only. One that names another record
-    besides is about another pair: ERPNext gives a deleted record's name to a new one. Both "": rows of the connection
+    besides is about another pair: some CRMs give a deleted record's name to a new one. Both "": rows of the connection
     itself.
     """
     alone = not nexudus_id and not crm_id
