@@ -8,21 +8,30 @@ of a fixed story fail in every way, `--pairs` crashes it at every commit and the
 import are played with Overplane and with ERPNext, the faults also with an ERPNext that knows a create again by its name
 or by its content (`--system erpnext-own-names`, `--system erpnext-by-content`). Prints figures, and for each violation
 the command that replays it; exits 1 when there is one.
+
+    python benchmarks/reliability.py --histories 0 --families 80 --steps 500 --record run.jsonl
+
+keeps what each part found in a file, and plays only what the file does not hold yet: a run of many hours can be stopped
+at any moment and goes on where it was. The file's figures are told by the commit they were found at.
 """
 
 import argparse
+import json
 import multiprocessing
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-SIMULATION = Path(__file__).resolve().parents[1] / "tests" / "simulation"
+ROOT = Path(__file__).resolve().parents[1]
+SIMULATION = ROOT / "tests" / "simulation"
 SLICES = 24
 """Into how many jobs all pairs of crashes are dealt."""
 KILLS = 5
@@ -41,7 +50,12 @@ class Done:
 FIGURES = {"exempt": "edits in the stated gap"}
 """What a figure is called where its name in the simulator would not do."""
 
-Job = Callable[[], Done]
+Job = partial[Done]
+
+
+def name_of(job: Job) -> str:
+    """What a job is called in a record."""
+    return " ".join([job.func.__name__, *map(str, job.args)])
 
 
 def prepare() -> None:
@@ -200,6 +214,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--pairs", action="store_true", help="all pairs of crashes")
     parser.add_argument("--kills", type=int, default=0, metavar="N", help="real processes to kill")
     parser.add_argument("--burst", type=int, default=0, metavar="N", help="records imported within a minute")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="keep what was found; play only what is not there")
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count(), metavar="N")
     parser.add_argument("--fault", nargs=3, metavar=("SIDE", "CALL", "KIND"), help="replay one failing call")
     parser.add_argument("--crash", nargs="*", metavar="AT N", help="replay crashes, such as: commit 12 after 3")
@@ -211,19 +226,62 @@ def run(job: Job) -> Done:
     return job()
 
 
+class Record:
+    """What jobs found, a line of JSON each, in a file or (None) only for now."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.lines: list[dict[str, Any]] = []
+        if path is not None and path.exists():
+            self.lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        self.names = {line["job"] for line in self.lines}
+        self.commit = commit()
+
+    def add(self, job: Job, done: Done) -> None:
+        """Keep what a job found."""
+        line = {"job": name_of(job), "commit": self.commit, "figures": dict(done.figures), "troubles": done.troubles}
+        self.lines.append(line)
+        if self.path is not None:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+
+    def tell(self) -> int:
+        """Print the figures; returns how many violations there were."""
+        bad = 0
+        for at in dict.fromkeys(line["commit"] for line in self.lines):
+            lines = [line for line in self.lines if line["commit"] == at]
+            figures, found = Counter[str](), sum(len(line["troubles"]) for line in lines)
+            for line in lines:
+                figures.update(line["figures"])
+            told = " · ".join(f"{number:,} {what}" for what, number in figures.items())
+            print(f"{at}: {told}: {found} violations")
+            bad += found
+        return bad
+
+
+def commit() -> str:
+    """Which state of the code this is, as git names it; a + says that files were changed since."""
+    asked = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+"]
+    said = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return said.stdout.strip() or "this code"
+
+
 def main() -> int:
-    """Run everything; returns 1 when anything was violated."""
-    options, began, figures, bad = parse(), time.monotonic(), Counter[str](), 0
+    """Run everything that is not recorded yet; returns 1 when anything was violated, then or now."""
+    options, began = parse(), time.monotonic()
     prepare()
+    record = Record(options.record)
+    todo = [job for job in jobs(options) if name_of(job) not in record.names]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.processes, context, prepare) as pool:
-        for done in pool.map(run, jobs(options)):
-            figures.update(done.figures)
-            bad += len(done.troubles)
+        under_way = {pool.submit(run, job): job for job in todo}
+        for ended in as_completed(under_way):
+            done = ended.result()
+            record.add(under_way[ended], done)
             for replay, text in done.troubles:
                 print(f"VIOLATION {text[:2000]}\n  replay: python benchmarks/reliability.py {replay}", flush=True)
-    print(" · ".join(f"{number:,} {what}" for what, number in figures.items()))
-    print(f"{bad} violations in {time.monotonic() - began:,.0f} s")
+    bad = record.tell()
+    print(f"{bad} violations, {len(todo)} jobs in {time.monotonic() - began:,.0f} s")
     return int(bad > 0)
 
 

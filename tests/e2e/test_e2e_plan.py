@@ -58,6 +58,13 @@ async def test_a_plan_of_a_first_backfill_writes_nothing_either(offices: Offices
     assert (kinds["create", office.desk.system], kinds["create", "nexudus"]) == (7, 5)
 
 
+def named(row: Journal) -> tuple[str, str]:
+    """The records a plan could name: the one that a create makes has no id yet."""
+    if row.kind != "opportunity.create":
+        return row.nexudus_id, row.crm_id
+    return ("", row.crm_id) if row.side == "nexudus" else (row.nexudus_id, "")
+
+
 async def test_what_was_planned_is_what_sync_then_does(offices: Offices) -> None:
     office = offices(nexudus=12, crm=12, shared=10, deletes='"propagate"')
     await office.sync()
@@ -88,7 +95,7 @@ async def test_what_was_planned_is_what_sync_then_does(offices: Offices) -> None
         wanted = Counter(
             (SYSTEMS[action.system], action.nexudus_id, action.crm_id) for action in planned if action.action == verb
         )
-        assert wanted == Counter((row.side, row.nexudus_id, row.crm_id) for row in done if row.kind == kind)
+        assert wanted == Counter((row.side, *named(row)) for row in done if row.kind == kind)
         assert wanted
     creates = {action.nexudus_id or action.crm_id: action.fields for action in planned if action.action == "create"}
     assert set(creates) == {str(card), deal}

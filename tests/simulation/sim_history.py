@@ -24,7 +24,7 @@ from nexudus_sync.sandbox.faults import KINDS
 
 LATE = 8.0
 """Seconds after which a late commit lands: within the time recovery waits before it believes an absence."""
-PACES = (0.03, 0.06, 0.12, 0.25)
+PACES = (0.02, 0.04, 0.08, 0.16)
 """How often a step is a cycle: from a sync that is behind people's work to one that follows their every move."""
 QUIET = 8
 """How many cycles without edits and faults a world gets to come to rest."""

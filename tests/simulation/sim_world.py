@@ -97,6 +97,8 @@ class SimWorld:
         self.settings = {"deletes": deletes, "first_match": "manual", "crm_settings": crm_settings}
         self.rules: dict[str, str] = {}
         """Lines an operator added to fields of the CRM's mapping file."""
+        self.widened: set[str] = set()
+        """Fields whose edits on some side began to travel at a restart: each is a first match of its own then."""
         self.ever_propagated = deletes == "propagate"
         self.store = Store.open("sqlite://")
         self.crash_at: int | None = None
@@ -125,7 +127,13 @@ class SimWorld:
         self.restarts += 1
         self.crash_at = None
         self.crashed = False
+        heard = self._heard()
         self.engine = self._assemble()
+        self.widened |= {name for name, _ in self._heard() - heard}
+
+    def _heard(self) -> set[tuple[str, Side]]:
+        """The fields that travel, with the sides whose edits do."""
+        return {(field.name, side) for field in self.bridge.mapping.fields for side in field.sources}
 
     def transport(self, side: Side) -> httpx.AsyncBaseTransport:
         """What carries a new engine's requests to a side."""

@@ -8,8 +8,10 @@ from sim_desks import BEN
 from sim_people import ANA
 from sim_stories import born_in_crm, born_in_nexudus, cycle, links, new_card, play
 from sim_world import SimWorld
+from sqlmodel import select
 
 from nexudus_sync.mapping import Side
+from nexudus_sync.store.tables import Conflict
 
 
 def renamed_after_its_end(world: SimWorld) -> None:
@@ -115,6 +117,33 @@ def renamed_and_replaced(world: SimWorld) -> None:
     assert all(link.state == "active" for link in links(world))
 
 
+def name_given_to_the_next_and_changed(world: SimWorld) -> None:
+    """The newest opportunity is deleted, the next one, which is given its name, is copied, and then renamed."""
+    _, deal = born_in_crm(world)
+    world.crm.delete(deal, BEN)
+    cycle(world, reconcile=True)
+    assert world.desk.create("carla") == deal
+    cycle(world)
+    world.crm.rename(deal, "Renamed", BEN)
+    world.crm.edit("Renamed", BEN, title="The second")
+
+
+def edited_while_off(world: SimWorld) -> None:
+    """Ben edits a field that does not travel, of an opportunity that the sync copied; then it travels again."""
+    card, deal = born_in_crm(world, utm_medium="cpc")
+    world.rules["utm_medium"] = 'sync = "off"'
+    world.restart()
+    cycle(world)
+    world.crm.edit(deal, BEN, utm_medium="fair")
+    cycle(world)
+    world.rules.clear()
+    world.restart()
+    cycle(world)
+    with world.store.read() as session:
+        asked = session.exec(select(Conflict.field).where(Conflict.nexudus_id == str(card), Conflict.state == "open"))
+        assert asked.all() == ["utm_medium"]
+
+
 STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (renamed_after_its_end, "erpnext"),
     (renamed_while_elsewhere, "erpnext"),
@@ -125,6 +154,8 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (late_copy_edited, "erpnext"),
     (name_given_to_the_next, "erpnext"),
     (renamed_and_replaced, "erpnext"),
+    (name_given_to_the_next_and_changed, "erpnext"),
+    (edited_while_off, "overplane"),
 ]
 
 

@@ -42,8 +42,9 @@ def _linked(session: Session, connection: str, names: Mapping[Side, str]) -> lis
     created = select(Journal.side, Journal.nexudus_id, Journal.crm_id).where(
         col(Journal.kind) == "opportunity.create", col(Journal.state) == "confirmed"
     )
-    # a create's journal row names its source alone
-    sources = {(side, nexudus_id or crm_id) for side, nexudus_id, crm_id in session.exec(created)}
+    sources = {
+        (side, crm_id if side == Side.NEXUDUS else nexudus_id) for side, nexudus_id, crm_id in session.exec(created)
+    }
     found: Counter[str] = Counter()
     for nexudus_id, crm_id in session.exec(query):
         if (Side.CRM.value, nexudus_id) in sources:

@@ -135,10 +135,11 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
     if record is not None:
         await _first_snapshots(bridge, row, link, record, made)
     with bridge.store.session() as session:
-        journal.mark_confirmed(session, row.id or 0, bridge.clock.now(), f"found: {connector.facts(made).id}")
+        made_id = connector.facts(made).id
+        journal.mark_created(session, row.id or 0, bridge.clock.now(), made_id, f"found: {made_id}")
         session.add(link)
         forget(session, bridge, source, source_id)
-        forget(session, bridge, to, connector.facts(made).id)
+        forget(session, bridge, to, made_id)
         solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields={""})
     report.created[to.value] += 1
     return True

@@ -109,7 +109,10 @@ async def perform(
             settle(session, row_id, bridge.clock.now(), str(error))
         raise
     with bridge.store.session() as session:
-        journal.mark_confirmed(session, row_id, bridge.clock.now(), written.id)
+        if step.kind == "opportunity.create":
+            journal.mark_created(session, row_id, bridge.clock.now(), written.id, written.id)
+        else:
+            journal.mark_confirmed(session, row_id, bridge.clock.now(), written.id)
         confirm(session, written)
     report.writes[f"{intent.side.value} {step.kind}"] += 1
     return written

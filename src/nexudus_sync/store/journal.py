@@ -60,6 +60,19 @@ def mark_confirmed(session: Session, journal_id: int, now: datetime, outcome: st
     return _settle(_step(session, journal_id, "sent"), "confirmed", now, outcome)
 
 
+def mark_created(session: Session, journal_id: int, now: datetime, made: str, outcome: str) -> Journal:
+    """A sent create is known to have made the record `made`: the row names both records of the pair from now on.
+
+    Raises ValueError as `mark_confirmed` does.
+    """
+    write = mark_confirmed(session, journal_id, now, outcome)
+    if write.side == Side.NEXUDUS.value:
+        write.nexudus_id = made
+    else:
+        write.crm_id = made
+    return write
+
+
 def mark_failed(session: Session, journal_id: int, now: datetime, outcome: str | None = None) -> Journal:
     """A write was refused, before it was sent or by the system. Raises ValueError when it is settled."""
     return _settle(_step(session, journal_id, *PENDING), "failed", now, outcome)

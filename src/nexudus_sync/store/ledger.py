@@ -7,12 +7,13 @@ by the hour.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlmodel import Session, col, select
+from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlmodel import Session
 
 from nexudus_sync.clock import Clock
 from nexudus_sync.store.tables import Spent
@@ -24,8 +25,17 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 # Counts by the minute must be out of every window of a minute, and so on: they would be too coarse for it.
 _MARGIN = 10
 _LOW = ":low"
+_KEY_COLUMNS = ("lane", "length", "start")
 _COLUMNS = ("calls", "writes", "creations")
 
+# Core statements and plain lists: a page is read and written for every few calls.
+_TABLE: Table = Spent.metadata.tables["spent"]
+_READ = select(*_TABLE.c).where(_TABLE.c.lane.in_(bindparam("lanes", expanding=True)))
+_AT = [_TABLE.c[name] == bindparam(f"at_{name}") for name in _KEY_COLUMNS]
+_UPDATE, _INSERT, _DELETE = update(_TABLE).where(*_AT), insert(_TABLE), delete(_TABLE).where(*_AT)
+
+_Key = tuple[str, int, int]
+"""Lane, length, start."""
 Counts = Counter[str]
 """How many, by kind: "calls" (all of them), "writes", "creations"; of low priority: "low_calls", "low_writes"."""
 
@@ -59,21 +69,22 @@ class Page:
     """
 
     def __init__(self, session: Session, lane: str, clock: Clock) -> None:
-        self._session, self._lane = session, lane
-        found = session.exec(select(Spent).where(col(Spent.lane).in_((lane, lane + _LOW)))).all()
+        self._lane = lane
+        found = session.connection().execute(_READ, {"lanes": [lane, lane + _LOW]}).all()
         # Read only now that nobody else can write: so no count is of a later moment, unless the clock was set back.
         self.now, self.monotonic = clock.now().timestamp(), clock.monotonic()
-        self._rows = {(row.lane, row.length, row.start): row for row in found}
-        for row in found:
-            self._tidy(row)
+        self._counts: dict[_Key, list[int]] = {(lane, length, start): counts for lane, length, start, *counts in found}
+        self._before = {key: tuple(counts) for key, counts in self._counts.items()}
+        for key in self._before:
+            self._tidy(*key)
 
     def buckets(self) -> list[Bucket]:
         """All that was leased in the last day, a little more than less."""
         found: dict[tuple[int, int], Counts] = {}
-        for (lane, length, start), row in self._rows.items():
+        for (lane, length, start), row in self._counts.items():
             counts = found.setdefault((start, length), Counter())
-            for column in _COLUMNS:
-                counts[_kind(lane, column)] += getattr(row, column)
+            for column, count in zip(_COLUMNS, row, strict=True):
+                counts[_kind(lane, column)] += count
         return [Bucket(start, length, counts) for (start, length), counts in found.items()]
 
     def lease(self, counts: Counts) -> int:
@@ -84,38 +95,43 @@ class Page:
 
     def give_back(self, second: int, counts: Counts) -> None:
         """Take back what was leased in that second and not used. A lease of more than a minute ago stays spent."""
-        if (self._lane, 1, second) in self._rows:
+        if (self._lane, 1, second) in self._counts:
             self._change(second, Counter({kind: -count for kind, count in counts.items()}))
+
+    def write(self, session: Session) -> None:
+        """Write what was changed."""
+        changed = {key: row for key, row in self._counts.items() if self._before.get(key) != tuple(row)}
+        gone = [_at(key) for key in self._before.keys() - self._counts.keys()]
+        known = [_at(key) | _named(_COLUMNS, row) for key, row in changed.items() if key in self._before]
+        new = [_named(_KEY_COLUMNS + _COLUMNS, (*key, *row)) for key, row in changed.items() if key not in self._before]
+        for statement, rows in ((_DELETE, gone), (_UPDATE, known), (_INSERT, new)):
+            if rows:
+                session.connection().execute(statement, rows)
 
     def _change(self, second: int, counts: Counts) -> None:
         for kind, count in counts.items():
             lane = self._lane + _LOW if kind.startswith("low_") else self._lane
-            row, column = self._row(lane, 1, second), kind.removeprefix("low_")
-            setattr(row, column, max(0, getattr(row, column) + count))
+            row, column = self._row(lane, 1, second), _COLUMNS.index(kind.removeprefix("low_"))
+            row[column] = max(0, row[column] + count)
 
-    def _row(self, lane: str, length: int, start: int) -> Spent:
-        key = lane, length, start
-        if key not in self._rows:
-            self._rows[key] = Spent(lane=lane, length=length, start=start)
-            self._session.add(self._rows[key])
-        return self._rows[key]
+    def _row(self, lane: str, length: int, start: int) -> list[int]:
+        return self._counts.setdefault((lane, length, start), [0] * len(_COLUMNS))
 
-    def _tidy(self, row: Spent) -> None:
-        """Merge a row into a coarser one when it is old enough, and delete it when no window sees it any more."""
-        if row.start > self.now:  # the clock was set back: count it as made now
+    def _tidy(self, lane: str, length: int, start: int) -> None:
+        """Merge counts into coarser ones when they are old enough, and drop them when no window sees them any more."""
+        old = (lane, length, start)
+        if start > self.now:  # the clock was set back: count it as made now
             length, start = 1, int(self.now)
         else:
-            length = max(row.length, _length(row.start, self.now))
-            start = row.start - row.start % length
+            length = max(length, _length(start, self.now))
+            start -= start % length
         gone = start + length + _DAY + _MARGIN < self.now
-        if (length, start) == (row.length, row.start) and not gone:
+        if (lane, length, start) == old and not gone:
             return
+        counts = self._counts.pop(old)
         if not gone:
-            merged = self._row(row.lane, length, start)
-            for column in _COLUMNS:
-                setattr(merged, column, getattr(merged, column) + getattr(row, column))
-        del self._rows[row.lane, row.length, row.start]
-        self._session.delete(row)
+            merged = self._row(lane, length, start)
+            merged[:] = [one + more for one, more in zip(merged, counts, strict=True)]
 
 
 class Ledger:
@@ -131,7 +147,9 @@ class Ledger:
         Raises StoreError when the store cannot be used.
         """
         with self._store.session() as session:
-            yield Page(session, lane, clock)
+            page = Page(session, lane, clock)
+            yield page
+            page.write(session)
 
 
 def fine_since(now: float) -> int:
@@ -144,6 +162,14 @@ def _length(start: int, now: float) -> int:
     if start >= fine_since(now):
         return 1
     return _MINUTE if start >= int(now - _MARGIN) // _HOUR * _HOUR - _HOUR else _HOUR
+
+
+def _at(key: _Key) -> dict[str, object]:
+    return _named([f"at_{name}" for name in _KEY_COLUMNS], key)
+
+
+def _named(names: Sequence[str], values: Sequence[object]) -> dict[str, object]:
+    return dict(zip(names, values, strict=True))
 
 
 def _kind(lane: str, column: str) -> str:
