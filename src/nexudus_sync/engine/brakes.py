@@ -6,6 +6,7 @@ What a cycle saw looks so wrong that a person has to release it first. Pure wher
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.engine.bridge import Bridge
@@ -20,6 +21,11 @@ FLOOR, SHARE = 10, 10
 CROWD = 100
 """`mass-change` needs at least this many links to judge by."""
 NAMES = ("mass-delete", "empty-side", "mass-change")
+_STANDING = (
+    select(Brake)
+    .where(col(Brake.connection) == bindparam("connection"), col(Brake.state) == bindparam("state"))
+    .order_by(col(Brake.id))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,7 @@ def may_go(bridge: Bridge, report: Report, gone: Collection[int]) -> bool:
 
 def standing(session: Session, connection: str, state: str = "set") -> list[Brake]:
     """The connection's brakes in a state ("set" or "released"), oldest first."""
-    query = select(Brake).where(col(Brake.connection) == connection, col(Brake.state) == state)
-    return list(session.exec(query.order_by(col(Brake.id))))
+    return list(session.exec(_STANDING, params={"connection": connection, "state": state}))
 
 
 def pull_brake(session: Session, bridge: Bridge, evidence: list[Evidence]) -> str | None:

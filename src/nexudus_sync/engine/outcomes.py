@@ -5,7 +5,7 @@ from collections.abc import Mapping as MappingABC
 from datetime import timedelta
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.errors import ConnectorError, LimitReached, NotFound, Refused, SyncError
@@ -54,13 +54,8 @@ def record_outcomes(
 
 def _accepted(session: Session, link: Link) -> set[str]:
     """The fields whose refusal was accepted at the backfill: it stays visible though nothing changes any more."""
-    query = select(Failure.field).where(
-        col(Failure.nexudus_id) == link.nexudus_id,
-        col(Failure.crm_id) == link.crm_id,
-        col(Failure.kind) == "stage-acts",
-        col(Failure.state) == "open",
-    )
-    return set(session.exec(query))
+    about = failures.unsolved(session, link.connection, link.nexudus_id, link.crm_id)
+    return {one.field for one in about if one.kind == "stage-acts" and one.state == "open"}
 
 
 def _open_conflict(session: Session, bridge: Bridge, link: Link, outcome: Outcome) -> None:
@@ -94,27 +89,15 @@ def _park(session: Session, bridge: Bridge, link: Link, outcome: Outcome) -> Non
 
 def supersede(session: Session, bridge: Bridge, link: Link, field: str, kind: str) -> None:
     """Something else holds a field back now: what is open about it under another kind than that is out of date."""
-    query = select(Failure).where(
-        col(Failure.connection) == bridge.name,
-        col(Failure.nexudus_id) == link.nexudus_id,
-        col(Failure.crm_id) == link.crm_id,
-        col(Failure.field) == field,
-        col(Failure.kind) != kind,
-        col(Failure.state) == "open",
-    )
-    for failure in session.exec(query):
-        failure.state, failure.next_attempt = "solved", None
+    for failure in failures.unsolved(session, bridge.name, link.nexudus_id, link.crm_id):
+        if failure.field == field and failure.kind != kind and failure.state == "open":
+            failure.state, failure.next_attempt = "solved", None
 
 
 def policy_for(session: Session, bridge: Bridge, link: Link) -> Policy:
     """What people decided about this link's conflicts, and what the connection says about first matches."""
-    query = select(Conflict).where(
-        col(Conflict.connection) == bridge.name,
-        col(Conflict.link_id) == link.id,
-        col(Conflict.state) == "resolved",
-        col(Conflict.field) != RECORD,
-    )
-    return Policy(bridge.rules.first_match, {c.field: _resolution(c) for c in session.exec(query)})
+    resolved = {c.field: _resolution(c) for c in _asked(session, bridge, link) if c.state == "resolved"}
+    return Policy(bridge.rules.first_match, resolved)
 
 
 def standing_for(session: Session, bridge: Bridge, link: Link, unread: Side) -> dict[str, Standing]:
@@ -122,18 +105,18 @@ def standing_for(session: Session, bridge: Bridge, link: Link, unread: Side) -> 
 
     Not those with a reason of their own: there the two sides agree.
     """
-    query = select(Conflict).where(
-        col(Conflict.connection) == bridge.name,
-        col(Conflict.link_id) == link.id,
-        col(Conflict.state) == "open",
-        col(Conflict.field) != RECORD,
-        col(Conflict.reason).is_(None),
-    )
     nexudus = unread is Side.NEXUDUS
     return {
         c.field: Standing(unread, c.crm if nexudus else c.nexudus, c.nexudus if nexudus else c.crm)
-        for c in session.exec(query)
+        for c in _asked(session, bridge, link)
+        if c.state == "open" and c.reason is None
     }
+
+
+def _asked(session: Session, bridge: Bridge, link: Link) -> list[Conflict]:
+    """The conflicts about this link's fields, open or resolved."""
+    about = conflicts.unclosed(session, bridge.name, link.nexudus_id, link.crm_id)
+    return [conflict for conflict in about if conflict.link_id == link.id and conflict.field != RECORD]
 
 
 def _resolution(conflict: Conflict) -> Resolution:

@@ -7,9 +7,8 @@ crash cannot lose it. The rows themselves live for one cycle only.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, col
 
 from nexudus_sync.connectors.base import Page, Priority, Row
@@ -21,6 +20,12 @@ from nexudus_sync.store import conflicts, failures, records
 from nexudus_sync.store.records import Remembered
 from nexudus_sync.store.renames import overshadowed
 from nexudus_sync.store.tables import ConnectionState, Link, Unlinked
+
+_THESE = col(Link.id).in_(bindparam("ids", expanding=True))
+_MARK = {
+    Side.NEXUDUS: update(Link).where(_THESE).values(nexudus_recheck=True),
+    Side.CRM: update(Link).where(_THESE).values(crm_recheck=True),
+}
 
 
 @dataclass(slots=True)
@@ -199,10 +204,9 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
 
 def mark(session: Session, side: Side, link_ids: Iterable[int]) -> None:
     """These links' records have to be read."""
-    column: Any = Link.nexudus_recheck if side is Side.NEXUDUS else Link.crm_recheck
     ids = sorted(link_ids)
     for start in range(0, len(ids), 500):
-        session.execute(update(Link).where(col(Link.id).in_(ids[start : start + 500])).values({column: True}))
+        session.execute(_MARK[side], {"ids": ids[start : start + 500]})
 
 
 def _unlinked(bridge: Bridge, side: Side, row: Row, session: Session) -> Unlinked:

@@ -16,7 +16,8 @@ from nexudus_sync.engine.outcomes import REFUSED, note_failure, supersede
 from nexudus_sync.errors import Refused
 from nexudus_sync.mapping import Field, Side
 from nexudus_sync.plan import Refusal
-from nexudus_sync.store.tables import Failure, Journal, Link
+from nexudus_sync.store import failures
+from nexudus_sync.store.tables import Journal, Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,12 @@ def hold(session: Session, bridge: Bridge, link: Link, refused: Refused, held: I
 
 def held_for(session: Session, bridge: Bridge, link: Link) -> list[Held]:
     """What was refused of a link and is not due yet; a dismissed one never is."""
-    query = select(Failure).where(
-        col(Failure.connection) == bridge.name,
-        col(Failure.nexudus_id) == link.nexudus_id,
-        col(Failure.crm_id) == link.crm_id,
-        col(Failure.kind) == REFUSED,
-        col(Failure.field) != "",
-        col(Failure.state).in_(("open", "dismissed")),
-        or_(col(Failure.next_attempt).is_(None), col(Failure.next_attempt) > bridge.clock.now()),
-    )
-    waiting = {failure.field: failure.reason for failure in session.exec(query)}
+    now, about = bridge.clock.now(), failures.unsolved(session, bridge.name, link.nexudus_id, link.crm_id)
+    waiting = {
+        one.field: one.reason
+        for one in about
+        if one.kind == REFUSED and one.field and (one.next_attempt is None or one.next_attempt > now)
+    }
     found = (_last(bridge, name, reason, _failed(session, bridge, link)) for name, reason in waiting.items())
     return [one for one in found if one is not None]
 

@@ -45,6 +45,11 @@ def open_conflict(
     return conflict
 
 
+def unclosed(session: Session, connection: str, nexudus_id: str, crm_id: str) -> list[Conflict]:
+    """The conflicts about a pair, open or resolved: those that name no other record."""
+    return list(session.exec(_UNCLOSED, params=pair_of(connection, nexudus_id, crm_id)))
+
+
 def close_conflicts(
     session: Session,
     connection: str,
@@ -58,9 +63,9 @@ def close_conflicts(
     """Close the conflicts about a pair, open or resolved, on these fields (None: all).
 
     `explained` False leaves those with a reason of their own, which no agreement of the two sides settles. Returns
-    how many there were. A conflict is about the pair when it names no other record.
+    how many there were.
     """
-    about: list[Conflict] = list(session.exec(_UNCLOSED, params=pair_of(connection, nexudus_id, crm_id)))
+    about = unclosed(session, connection, nexudus_id, crm_id)
     named = [one for one in about if fields is None or one.field in fields]
     closed = [one for one in named if explained or one.reason is None]
     for conflict in closed:

@@ -52,6 +52,11 @@ def open_failure(
     return failure
 
 
+def unsolved(session: Session, connection: str, nexudus_id: str, crm_id: str) -> list[Failure]:
+    """What is open or dismissed about a pair: the failures that name no other record."""
+    return list(session.exec(_UNSOLVED, params=pair_of(connection, nexudus_id, crm_id)))
+
+
 def solve_failures(
     session: Session,
     connection: str,
@@ -63,9 +68,9 @@ def solve_failures(
 ) -> int:
     """Mark as solved what was open or dismissed about a pair, of these fields and kinds (None: all).
 
-    Returns how many there were. A failure is about the pair when it names no other record.
+    Returns how many there were.
     """
-    about: list[Failure] = list(session.exec(_UNSOLVED, params=pair_of(connection, nexudus_id, crm_id)))
+    about = unsolved(session, connection, nexudus_id, crm_id)
     solved = [one for one in about if (fields is None or one.field in fields) and (kinds is None or one.kind in kinds)]
     for failure in solved:
         failure.state, failure.next_attempt = "solved", None

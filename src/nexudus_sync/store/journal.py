@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from nexudus_sync.mapping.sides import Side
@@ -14,6 +15,11 @@ from nexudus_sync.store.tables import Journal
 
 PENDING = ("planned", "sent")
 """The states of a write whose outcome is not known."""
+_PENDING = (
+    select(Journal)
+    .where(col(Journal.state).in_(PENDING), col(Journal.connection) == bindparam("connection"))
+    .order_by(col(Journal.id))
+)
 
 
 def plan_write(
@@ -85,8 +91,7 @@ def mark_dropped(session: Session, journal_id: int, now: datetime, outcome: str 
 
 def pending(session: Session, connection: str) -> list[Journal]:
     """The connection's writes without an outcome, planned and sent, in the order they were planned."""
-    query = select(Journal).where(col(Journal.state).in_(PENDING), col(Journal.connection) == connection)
-    return list(session.exec(query.order_by(col(Journal.id))))
+    return list(session.exec(_PENDING, params={"connection": connection}))
 
 
 def _step(session: Session, journal_id: int, *expected: str) -> Journal:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, or_, update
+from sqlalchemy import ColumnElement, bindparam, exists, or_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -10,6 +10,17 @@ from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Conflict, Failure, History, Journal, Link
 
 SPEAKING_OF_PAIRS = (Conflict, Failure, History, Journal)
+
+_YOUNGER = aliased(Link)
+_TAKEN = exists().where(
+    col(_YOUNGER.crm) == col(Link.crm),
+    col(_YOUNGER.crm_id) == col(Link.crm_id),
+    col(_YOUNGER.state) != "closed",
+    col(_YOUNGER.id) > col(Link.id),
+)
+_OVERSHADOWED = select(Link.id).where(
+    col(Link.connection) == bindparam("connection"), col(Link.state) == "active", _TAKEN
+)
 
 
 def rename(session: Session, link: Link, name: str) -> None:
@@ -31,12 +42,6 @@ def rename(session: Session, link: Link, name: str) -> None:
 
 def overshadowed(session: Session, connection: str) -> set[int]:
     """The ids of the connection's active links whose CRM id a younger link goes by: their own record lost it."""
-    younger = aliased(Link)
-    taken = exists().where(
-        col(younger.crm) == col(Link.crm),
-        col(younger.crm_id) == col(Link.crm_id),
-        col(younger.state) != "closed",
-        col(younger.id) > col(Link.id),
-    )
-    query = select(Link.id).where(col(Link.connection) == connection, col(Link.state) == "active", taken)
-    return {link_id for link_id in session.exec(query) if link_id is not None}
+    return {
+        link_id for link_id in session.exec(_OVERSHADOWED, params={"connection": connection}) if link_id is not None
+    }
