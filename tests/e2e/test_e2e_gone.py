@@ -197,6 +197,21 @@ async def test_a_card_that_moves_to_another_connection_takes_its_conflict_along(
     assert [(one.connection, one.state) for one in shown] == [("madrid", "open")]
 
 
+@pytest.mark.parametrize("first", ["london", "madrid"])
+async def test_a_due_date_is_the_day_it_is_where_the_card_is_now(offices: Offices, first: str) -> None:
+    office = await two_connections(offices)
+    pair = office.free.pop()
+    office.cards.edit(pair[0], ANA, DueDate="2026-06-12T22:30:00Z")
+    await office.sync("london")
+    assert office.deals.record(pair[1])["expected_closing"] == "2026-06-12"
+    move(office, pair[0], office.world.seeded.places.madrid.board_id)
+    for name in (first, "madrid", "london", "madrid"):
+        await office.sync(name)
+    assert office.deals.record(pair[1])["expected_closing"] == "2026-06-13"
+    assert office.cards.record(pair[0])["DueDate"] == "2026-06-12T22:30:00Z"
+    assert office.rows(Conflict, nexudus_id=str(pair[0]), field="expected_closing") == []
+
+
 async def test_a_card_that_moves_out_of_every_scope_sleeps_and_wakes_when_it_returns(offices: Offices) -> None:
     office = await at_rest(offices)
     pair, places = office.free.pop(), office.world.seeded.places

@@ -70,9 +70,8 @@ def converged(world: SimWorld, rest: Rest) -> list[Violation]:
                 found.append(Violation("1 convergence", f"{link.nexudus_id}/{link.crm_id} {field.name}: {said}"))
     for _ in range(2):
         world.clock.seconds += 60
-        report = world.clock.run(Cycle(world.bridge, Options()).run())
-    if report.written:
-        found.append(Violation("4 echo", f"a cycle at rest wrote {dict(report.writes)}"))
+        reports = [world.clock.run(Cycle(bridge, Options()).run()) for bridge in world.engine.bridges]
+    found += [Violation("4 echo", f"a cycle at rest wrote {dict(one.writes)}") for one in reports if one.written]
     return found
 
 
@@ -267,8 +266,9 @@ def accounted(world: SimWorld, rest: Rest) -> list[Violation]:
         }
         pending = list(session.exec(select(Journal).where(col(Journal.state).in_(("planned", "sent")))))
     found = [Violation("7 pending", f"{row.kind} {row.state} {row.nexudus_id} {row.crm_id}") for row in pending]
-    cards = {i for i, row in rest.cards.items() if row.get("CrmBoardColumnCrmBoardBusinessId") == 1001}
-    deals = {i for i, row in rest.deals.items() if row.get("company") == "Example Corp"}
+    businesses, companies = zip(*((place.business_id, place.company) for place in world.places.values()), strict=True)
+    cards = {i for i, row in rest.cards.items() if row.get("CrmBoardColumnCrmBoardBusinessId") in businesses}
+    deals = {i for i, row in rest.deals.items() if row.get("company") in companies}
     for side, ids in ((Side.NEXUDUS, cards), (Side.CRM, deals)):
         known = {link.nexudus_id if side is Side.NEXUDUS else link.crm_id for link in rest.links}
         missing = {i for i in ids - known if (side.value, i) not in listed and (i, "") not in rest.waiting}

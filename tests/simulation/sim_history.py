@@ -26,6 +26,8 @@ LATE = 8.0
 """Seconds after which a late commit lands: within the time recovery waits before it believes an absence."""
 PACES = (0.02, 0.04, 0.08, 0.16)
 """How often a step is a cycle: from a sync that is behind people's work to one that follows their every move."""
+CITIES = (("london",), ("london",), ("london", "madrid"))
+"""The locations that are connected, each with a company of its own, all to one CRM."""
 QUIET = 8
 """How many cycles without edits and faults a world gets to come to rest."""
 
@@ -84,9 +86,11 @@ def history(seed: int, folder: Path, *, records: int, system: str | None = None)
     lines = [f"page_size = {rng.choice([2, 7, 500])}"]
     if (system or chosen) == "erpnext":
         lines += rng.choice([["create_missing = true"], []]) + rng.choice([["own_names = true"], []])
-    world = SimWorld(seed, folder, deletes=mode, system=system or chosen, crm_settings="\n".join(lines), **counts)
+    settings = {"deletes": mode, "system": system or chosen, "crm_settings": "\n".join(lines)}
+    world = SimWorld(seed, folder, **settings, **counts, cities=rng.choice(CITIES))
     _vary(world, rng)
-    played = Played(world, Trace(seed), People(world, rng), rng, rng.choice(PACES))
+    people = People(world, rng, moves=len(world.places) > 1 or rng.random() < 0.2)
+    played = Played(world, Trace(seed), people, rng, rng.choice(PACES))
     small_pages = pytest.MonkeyPatch()
     small_pages.setattr(listing, "LARGEST_PAGE", rng.choice([2, 5, 1000]))
     try:
@@ -174,11 +178,14 @@ def _fault(world: SimWorld, trace: Trace, rng: random.Random) -> None:
 
 def _cycle(
     world: SimWorld, trace: Trace, people: People, rng: random.Random, *, busy: bool = False, reconcile: bool = False
-) -> Report | None:
-    """One cycle, perhaps with people at work meanwhile; a crash or an error ends it as it would end a process."""
+) -> bool | None:
+    """A cycle of each connection, perhaps with people at work meanwhile; a crash or an error ends the process.
+
+    Was anything written? None when the process ended early.
+    """
     trace.cycles += 1
     try:
-        report = world.clock.run(_work(world, trace, people, rng, busy=busy, reconcile=reconcile))
+        reports = world.clock.run(_work(world, trace, people, rng, busy=busy, reconcile=reconcile))
     except (Crash, Deadlock) as end:
         if isinstance(end, Deadlock) and not world.crashed:
             raise
@@ -190,13 +197,14 @@ def _cycle(
         trace.note(world, f"run failed: {error}")
         world.restart()
         return None
-    trace.note(world, f"cycle {dict(report.writes)} {report.errors or ''} {report.brake or ''}")
-    return report
+    for report in reports:
+        trace.note(world, f"cycle {report.connection} {dict(report.writes)} {report.errors or ''} {report.brake or ''}")
+    return any(report.written for report in reports)
 
 
 async def _work(
     world: SimWorld, trace: Trace, people: People, rng: random.Random, *, busy: bool, reconcile: bool
-) -> Report:
+) -> list[Report]:
     async def at_work() -> None:
         for _ in range(rng.randint(1, 6)):
             await asyncio.sleep(rng.choice([0.02, 0.05, 0.1, 0.4, 1.5]))
@@ -206,7 +214,8 @@ async def _work(
     job = asyncio.ensure_future(at_work()) if busy else None
     try:
         await world.engine.start()
-        return await Cycle(world.bridge, Options(reconcile=reconcile)).run()
+        bridges = rng.sample(world.engine.bridges, len(world.engine.bridges))
+        return [await Cycle(bridge, Options(reconcile=reconcile)).run() for bridge in bridges]
     finally:
         if job is not None:
             job.cancel()
@@ -224,8 +233,8 @@ def _heal(world: SimWorld, trace: Trace) -> None:
     for round_number in range(QUIET):
         world.clock.seconds += 120
         _release(world)
-        report = _cycle(world, trace, people, random.Random(0), reconcile=round_number in (0, 2))
-        if round_number > 3 and report is not None and not report.written:
+        written = _cycle(world, trace, people, random.Random(0), reconcile=round_number in (0, 2))
+        if round_number > 3 and written is False:
             break
 
 

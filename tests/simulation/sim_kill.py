@@ -19,6 +19,7 @@ from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.double import Double
 from nexudus_sync.sandbox.nexudus import NexudusDouble
 from nexudus_sync.sandbox.seed import Seeded
+from nexudus_sync.sandbox.seed.places import Place
 from nexudus_sync.sandbox.wire import Request, Response
 from nexudus_sync.sandbox.world import World
 from nexudus_sync.store import Store
@@ -62,6 +63,10 @@ class Office:
     @property
     def seeded(self) -> Seeded:
         return self.world.seeded
+
+    @property
+    def places(self) -> dict[str, Place]:
+        return {"london": self.world.seeded.places.london}
 
     @property
     def desk(self) -> Desk:

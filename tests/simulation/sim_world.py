@@ -20,7 +20,7 @@ from nexudus_sync.sandbox.double import Double
 from nexudus_sync.sandbox.faults import Faults
 from nexudus_sync.sandbox.nexudus import NexudusDouble
 from nexudus_sync.sandbox.seed import seed
-from nexudus_sync.sandbox.seed.places import SYNC_USER
+from nexudus_sync.sandbox.seed.places import SYNC_USER, Place
 from nexudus_sync.sandbox.transport import DoubleTransport
 from nexudus_sync.sandbox.wire import Request, Response
 from nexudus_sync.store import Store
@@ -33,16 +33,18 @@ username = "${{USER}}"
 password = "${{PASSWORD}}"
 {table}
 {crm_settings}
+"""
+CONNECTION = """
 [[connection]]
-name = "london"
+name = "{name}"
 crm = "{system}"
-scope = {{ business_id = 1001 }}
-company = "Example Corp"
+scope = {{ business_id = {business_id} }}
+company = "{company}"
 deletes = "{deletes}"
 first_match = "{first_match}"
 mapping = {{ nexudus = "mappings/nexudus.toml", crm = "crm.toml" }}
 """
-
+LONDON = ("london",)
 
 ELSEWHERE = 2
 """Opportunities in each location and company beside London."""
@@ -80,6 +82,7 @@ class SimWorld:
         deletes: str = "ignore",
         system: str = "overplane",
         crm_settings: str = "",
+        cities: tuple[str, ...] = LONDON,
     ) -> None:
         self.rng = random.Random(seed_number)
         self.clock = SimClock()
@@ -88,6 +91,8 @@ class SimWorld:
         self.crm = self.desk.double
         counts = {"nexudus": nexudus, "crm": crm, "shared": shared, "elsewhere": ELSEWHERE}
         self.seeded = seed(self.nexudus, self.crm, seed=seed_number, **counts)
+        self.places: dict[str, Place] = {city: getattr(self.seeded.places, city) for city in cities}
+        """The location of each connection."""
         self.nexudus.add_account(SYNC_USER, ENVIRONMENT["PASSWORD"])
         self.faults = {Side.NEXUDUS: Faults(self.rng), Side.CRM: Faults(self.rng)}
         self.readings: dict[Side, list[Reading]] = {Side.NEXUDUS: [], Side.CRM: []}
@@ -119,8 +124,12 @@ class SimWorld:
 
     @property
     def bridge(self) -> Bridge:
-        """The only connection."""
+        """The first connection, or the only one."""
         return self.engine.bridges[0]
+
+    def bridge_of(self, connection: str) -> Bridge:
+        """The connection of that name."""
+        return self.engine.bridge(connection)[0]
 
     def restart(self) -> None:
         """A new process on the same store; the old one's objects are gone."""
@@ -158,7 +167,11 @@ class SimWorld:
         system = self.desk.system
         table = self.desk.crm.table.format(url=f"https://{system}.test")
         (self.folder / "crm.toml").write_text(self._mapping(), encoding="utf-8")
-        path.write_text(CONFIG.format(system=system, table=table, **self.settings))
+        text = CONFIG.format(table=table, **self.settings)
+        for city, place in self.places.items():
+            scope = {"business_id": place.business_id, "company": place.company}
+            text += CONNECTION.format(name=city, system=system, **scope, **self.settings)
+        path.write_text(text)
         settings = load(path, {**ENVIRONMENT, **self.desk.crm.environment})
         transports = {"nexudus": self.transport(Side.NEXUDUS), system: self.transport(Side.CRM)}
         return assemble(settings, clock=self.clock, rng=self.rng, store=self.store, transports=transports)

@@ -16,15 +16,6 @@ from nexudus_sync.engine.report import BRAKED, Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import ConnectionState, History, Journal, Link
 
-SECOND = """
-[[connection]]
-name = "madrid"
-crm = "overplane"
-scope = {{ business_id = {business_id} }}
-company = "Example Madrid"
-time_zone = "Europe/London"
-"""
-
 
 def one(world: SimWorld, city: str = "london", *, reconcile: bool = False, one_shot: bool = True) -> Report:
     """One cycle of one connection, a minute later, and what it did."""
@@ -249,9 +240,7 @@ def test_what_was_entered_during_long_work_is_matched_before_it_is_copied(
 
 def two_connections(folder: Path) -> SimWorld:
     """London and Madrid, both at rest."""
-    world = SimWorld(11, folder, nexudus=4, crm=4, shared=2)
-    world.settings["crm_settings"] = SECOND.format(business_id=world.seeded.places.madrid.business_id)
-    world.restart()
+    world = SimWorld(11, folder, nexudus=4, crm=4, shared=2, cities=("london", "madrid"))
     for _ in range(2):
         one(world, "london")
         one(world, "madrid")

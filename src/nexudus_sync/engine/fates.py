@@ -9,14 +9,15 @@ from dataclasses import replace
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from nexudus_sync.connectors.base import Priority, Written
+from nexudus_sync.connectors.base import Priority, Record, Written
 from nexudus_sync.engine.agree import differing
 from nexudus_sync.engine.bridge import FRESH, Bridge
 from nexudus_sync.engine.outcomes import RECORD
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.sight import Sight, id_of, read
+from nexudus_sync.engine.sight import Sight, id_of, read, rebuilt
 from nexudus_sync.engine.write import Intent, perform
 from nexudus_sync.mapping import Side, Unreadable
+from nexudus_sync.merge import UNSENT
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Fate, LinkPlan, Presence, plan_link
 from nexudus_sync.store import conflicts, failures
@@ -42,7 +43,7 @@ async def carry_out(bridge: Bridge, report: Report, link: Link, sights: Mapping[
         edits = _edits(bridge, link, plan.side, seen[plan.side])
         plan = _answered(bridge, link, replace(plan, reason=f"{plan.reason}: {edits}"))
     if plan.fate is Fate.MOVE:
-        move(bridge, report, link, seen[Side.NEXUDUS])
+        await move(bridge, report, link, seen[Side.NEXUDUS].record)
     elif plan.fate is Fate.CLOSE:
         with bridge.store.session() as session:
             close(session, bridge, report, link, plan.reason)
@@ -139,24 +140,50 @@ def _answered(bridge: Bridge, link: Link, plan: LinkPlan) -> LinkPlan:
     return LinkPlan(Fate.DELETE, plan.side, f"{plan.reason}; the deletion was taken")
 
 
-def hand_over(session: Session, link: Link, connection: str) -> None:
-    """Give a link to another connection, with the conflicts about it; what failed there shows itself anew."""
-    failures.solve_failures(session, link.connection, link.nexudus_id, link.crm_id)
-    about = (col(Conflict.connection) == link.connection, col(Conflict.link_id) == link.id)
-    session.execute(update(Conflict).where(*about, col(Conflict.state) != "closed").values(connection=connection))
-    link.connection = connection
+async def take_over(bridge: Bridge, link: Link, card: Record) -> None:
+    """Take a link from the connection that had it: its card is in this one's scope now.
 
-
-def move(bridge: Bridge, report: Report, link: Link, card: Sight) -> None:
-    """Give a link to the connection whose scope holds the card now, or let it sleep."""
-    home = next(
-        (b for b in bridge.siblings if b.connector(Side.NEXUDUS).in_scope(card.record, b.scope(Side.NEXUDUS))), None
-    )
+    The conflicts about it come along; what failed there shows itself anew. Where the new location's zone makes another
+    day of a due date, the card says something that the CRM has never been given. Raises the `ConnectorError` tree.
+    """
+    unsent = await _other_days(bridge, link, card)
     with bridge.store.session() as session:
-        if home is None:
-            link.state = "sleeping"
-        else:
-            hand_over(session, link, home.name)
-            link.nexudus_recheck = link.crm_recheck = True
+        failures.solve_failures(session, link.connection, link.nexudus_id, link.crm_id)
+        about = (col(Conflict.connection) == link.connection, col(Conflict.link_id) == link.id)
+        session.execute(update(Conflict).where(*about, col(Conflict.state) != "closed").values(connection=bridge.name))
+        link.connection = bridge.name
+        link.nexudus_snapshot = {**link.nexudus_snapshot, **{path: dict(UNSENT) for path in unsent}}
         session.add(link)
+
+
+async def _other_days(bridge: Bridge, link: Link, card: Record) -> set[str]:
+    """The places of a card at which the same moment was another day where the card was when it was last read."""
+    left = next((one for one in bridge.siblings if one.name == link.connection), None)
+    if left is None:
+        return set()
+    known = rebuilt(bridge.mapping, Side.NEXUDUS, link.nexudus_snapshot)
+    here, there = await bridge.context(Side.NEXUDUS, card), await left.context(Side.NEXUDUS, known)
+    zoned, found = replace(here, time_zone=there.time_zone), set()
+    for field in bridge.mapping.fields:
+        path = field.lens(Side.NEXUDUS).path.text
+        raw = link.nexudus_snapshot.get(path)
+        try:
+            alike = field.same(field.read(Side.NEXUDUS, raw, zoned), field.read(Side.NEXUDUS, raw, here))
+        except Unreadable:
+            continue
+        if not alike:
+            found.add(path)
+    return found
+
+
+async def move(bridge: Bridge, report: Report, link: Link, card: Record) -> None:
+    """Give a link to the connection whose scope holds the card now, or let it sleep."""
+    home = next((b for b in bridge.siblings if b.connector(Side.NEXUDUS).in_scope(card, b.scope(Side.NEXUDUS))), None)
+    if home is not None:
+        link.nexudus_recheck = link.crm_recheck = True  # kept with the rest when it is taken over
+        await take_over(home, link, card)
+    else:
+        link.state = "sleeping"
+        with bridge.store.session() as session:
+            session.add(link)
     report.moved += 1

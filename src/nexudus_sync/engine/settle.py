@@ -16,7 +16,7 @@ from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_fields, note_effects, note_stamps
 from nexudus_sync.engine.brakes import may_go
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.fates import carry_out, hand_over
+from nexudus_sync.engine.fates import carry_out, take_over
 from nexudus_sync.engine.outcomes import intent_fields, note_failure, policy_for, record_outcomes, standing_for
 from nexudus_sync.engine.refused import Held, blamed, held_for, hold, refusals
 from nexudus_sync.engine.report import Report
@@ -143,9 +143,11 @@ class Settler:
                     return None
         if found[Side.NEXUDUS].presence is Presence.HERE and link.state in {"active", "sleeping"}:
             link.state = "active"
-            if link.connection != self.bridge.name:
-                with self.bridge.store.session() as session:
-                    hand_over(session, link, self.bridge.name)
+            card = found[Side.NEXUDUS].record
+            if link.connection != self.bridge.name and not await self._guarded(
+                link, take_over, self.bridge, link, card
+            ):
+                return None
         with self.bridge.store.read() as session:
             policy, held = policy_for(session, self.bridge, link), held_for(session, self.bridge, link)
         return Work(link, found, policy, standing, held)
