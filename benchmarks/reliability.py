@@ -33,7 +33,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 SIMULATION = ROOT / "tests" / "simulation"
 SLICES = 24
-"""Into how many jobs all pairs of crashes are dealt."""
+"""Into how many jobs the story's crashes and failing calls are dealt."""
 KILLS = 5
 """Kills an installation."""
 SYSTEMS = ("overplane", "erpnext")
@@ -116,30 +116,38 @@ def importing(system: str, records: int, seed: int) -> Done:
     return Done(Counter({"records imported": records}), [(replay, f"{one.invariant}: {one.text}") for one in found])
 
 
-def failing(system: str, side: str, number: int, kinds: tuple[str, ...]) -> Done:
-    """One call of the story, failing in each way."""
-    from sim_scenario import Fault, disturbed
+def failing(system: str, slice_: int, slices: int) -> Done:
+    """The story with every call of a slice failing in every way."""
+    from sim_forks import Plan, every_way, explore
 
-    from nexudus_sync.mapping import Side
-
-    done = Done()
-    for kind in kinds:
-        with tempfile.TemporaryDirectory() as folder:
-            ending = disturbed(Path(folder), system, fault=Fault(Side(side), kind, number))
-        done.figures["failed calls"] += 1
-        replay = f"--histories 0 --system {system} --fault {side} {number} {kind}"
-        done.troubles += [(replay, text) for text in ending.troubles]
-    return done
+    with tempfile.TemporaryDirectory() as folder:
+        ends = explore(Path(folder), system, Plan(ways=every_way(system), slice_=slice_, slices=slices))
+    replays = ((end.met[0].replace(" call", "") if end.met else "", end) for end in ends)
+    troubles = [(f"--histories 0 --system {system} --fault {at}", text) for at, end in replays for text in end.troubles]
+    return Done(Counter({"failed calls": sum(bool(end.met) for end in ends)}), troubles)
 
 
 def crashing(system: str, slice_: int, slices: int) -> Done:
     """The story with every crash of a slice of its moments, and after that every other."""
-    from sim_pairs import explore
+    from sim_forks import Plan, explore
 
     with tempfile.TemporaryDirectory() as folder:
-        explored = explore(Path(folder), system, slice_, slices)
-    replays = ((_crashes(system, deaths), text) for deaths, text in explored.troubles)
-    return Done(Counter({"crashes": explored.singles, "pairs of crashes": explored.pairs}), list(replays))
+        ends = explore(Path(folder), system, Plan(deaths=2, slice_=slice_, slices=slices))
+    counts = Counter(len(end.met) for end in ends)
+    troubles = [(_crashes(system, end.met), text) for end in ends for text in end.troubles]
+    return Done(Counter({"crashes": counts[1], "pairs of crashes": counts[2]}), troubles)
+
+
+def failing_once(system: str, side: str, number: int, kind: str) -> Done:
+    """The story with one call failing, from its start."""
+    from sim_scenario import Fault, disturbed
+
+    from nexudus_sync.mapping import Side
+
+    with tempfile.TemporaryDirectory() as folder:
+        ending = disturbed(Path(folder), system, fault=Fault(Side(side), kind, number))
+    replay = f"--histories 0 --system {system} --fault {side} {number} {kind}"
+    return Done(Counter({"failed calls": 1}), [(replay, text) for text in ending.troubles])
 
 
 def _crashes(system: str, points: tuple[str, ...]) -> str:
@@ -180,7 +188,7 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
         yield from (partial(importing, system, options.burst, options.first) for system in SYSTEMS)
     if options.fault:
         side, number, kind = options.fault
-        yield partial(failing, options.system or "overplane", side, int(number), (kind,))
+        yield partial(failing_once, options.system or "overplane", side, int(number), kind)
     if options.crash:
         yield partial(replaying, options.system or "overplane", tuple(options.crash))
     if options.faults or options.pairs:
@@ -188,13 +196,11 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
 
 
 def _story(options: argparse.Namespace) -> Iterator[Job]:
-    from sim_scenario import INSTALLATIONS, kinds, whole
+    from sim_scenario import INSTALLATIONS
 
     if options.faults:
         for system in [options.system] if options.system else INSTALLATIONS:
-            for side, calls in whole(system).calls.items():
-                ways = tuple(kinds(system, side))
-                yield from (partial(failing, system, side.value, number + 1, ways) for number in range(calls))
+            yield from (partial(failing, system, number, SLICES) for number in range(SLICES))
     if options.pairs:
         for system in [options.system] if options.system else SYSTEMS:
             yield from (partial(crashing, system, number, SLICES) for number in range(SLICES))

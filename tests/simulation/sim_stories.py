@@ -10,7 +10,7 @@ from sim_checker import Violation, check
 from sim_desks import BEN
 from sim_people import ANA
 from sim_time import Deadlock
-from sim_world import Crash, SimWorld
+from sim_world import LONDON, Crash, SimWorld
 from sqlmodel import col, select
 
 from nexudus_sync.engine.cycle import Cycle, Options
@@ -25,9 +25,16 @@ CREATE = "^POST .*/[Oo]pportunity$"
 """The create of an opportunity in the CRM, be it Overplane or ERPNext."""
 
 
-def play(story: Story, folder: Path, *, deletes: str = "ignore", system: str = "overplane") -> list[Violation]:
+def play(
+    story: Story,
+    folder: Path,
+    *,
+    deletes: str = "ignore",
+    system: str = "overplane",
+    cities: tuple[str, ...] = LONDON,
+) -> list[Violation]:
     """A small world that agrees, the story, then rest; returns what the checker finds."""
-    world = SimWorld(11, folder, nexudus=4, crm=4, shared=2, deletes=deletes, system=system)
+    world = SimWorld(11, folder, nexudus=4, crm=4, shared=2, deletes=deletes, system=system, cities=cities)
     try:
         for _ in range(2):
             cycle(world)
@@ -42,11 +49,12 @@ def play(story: Story, folder: Path, *, deletes: str = "ignore", system: str = "
 
 
 def cycle(world: SimWorld, *, reconcile: bool = False, after: float = 60.0) -> None:
-    """One cycle, `after` seconds later; a crash ends the process, and the next cycle begins with a new one."""
+    """A cycle of each connection, `after` seconds later; a crash ends the process, and the next one begins anew."""
 
     async def work() -> None:
         await world.engine.start()
-        await Cycle(world.bridge, Options(reconcile=reconcile)).run()
+        for bridge in world.engine.bridges:
+            await Cycle(bridge, Options(reconcile=reconcile)).run()
 
     world.clock.seconds += after
     try:
@@ -266,6 +274,14 @@ def moved_elsewhere(world: SimWorld) -> None:
     madrid = world.nexudus.directory.stage_named(world.seeded.places.madrid.board_id, "New lead")
     world.nexudus.edit(card, ANA, CrmBoardColumnId=madrid)
     cycle(world, reconcile=True)
+
+
+def late_in_london(world: SimWorld) -> None:
+    """Ana moves a card that is due shortly before midnight to Madrid, where it is the next day by then."""
+    card, _ = born_in_nexudus(world, DueDate="2026-06-12T22:30:00Z")
+    madrid = world.nexudus.directory.stage_named(world.seeded.places.madrid.board_id, "New lead")
+    world.nexudus.edit(card, ANA, CrmBoardColumnId=madrid)
+    cycle(world)
 
 
 def notes_of_her_own(world: SimWorld) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sim_stories as stories
 from sim_stories import Story, play
+from sim_world import LONDON
 from sqlmodel import Session
 
 from nexudus_sync import merge, plan
@@ -229,6 +230,15 @@ def one_failure_stops_all(patch: Patch) -> None:
     patch.setattr(Settler, "_guarded", guarded)
 
 
+def day_of_the_old_zone(patch: Patch) -> None:
+    """A card that moves to another zone is taken to say what it said in the old one."""
+
+    async def none(*_: object) -> set[str]:
+        return set()
+
+    patch.setattr(fates, "_other_days", none)
+
+
 @dataclass(frozen=True)
 class Case:
     """A bug, the story that shows it, and the promise that the checker sees broken."""
@@ -237,6 +247,7 @@ class Case:
     story: Story
     broken: str
     deletes: str = "ignore"
+    cities: tuple[str, ...] = LONDON
 
 
 CASES = (
@@ -260,17 +271,18 @@ CASES = (
     Case(unmapped_passed_over, stories.unknown_stage, "1 convergence"),
     Case(budget_of_one_process, stories.many_restarts, "8 budget"),
     Case(one_failure_stops_all, stories.two_at_once, "1 convergence"),
+    Case(day_of_the_old_zone, stories.late_in_london, "1 convergence", cities=("london", "madrid")),
 )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.plant.__name__)
 def test_a_planted_bug_is_seen(case: Case, tmp_path: Path, monkeypatch: Patch) -> None:
     case.plant(monkeypatch)
-    found = play(case.story, tmp_path, deletes=case.deletes)
+    found = play(case.story, tmp_path, deletes=case.deletes, cities=case.cities)
     assert case.broken in {one.invariant for one in found}
 
 
 @pytest.mark.parametrize("system", ["overplane", "erpnext"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.story.__name__)
 def test_without_the_bug_the_story_breaks_no_promise(case: Case, system: str, tmp_path: Path) -> None:
-    assert play(case.story, tmp_path, deletes=case.deletes, system=system) == []
+    assert play(case.story, tmp_path, deletes=case.deletes, system=system, cities=case.cities) == []
