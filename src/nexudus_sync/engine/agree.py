@@ -70,13 +70,19 @@ def _read(field: Field, side: Side, raw: Raw, context: Context) -> Value:
         return None
 
 
-def differing(bridge: Bridge, link: Link, side: Side, sight: Sight) -> set[str]:
-    """The mapped fields on which a record does not say what its snapshot says."""
+def differing(bridge: Bridge, link: Link, side: Side, sight: Sight, *, unsent: bool = False) -> set[str]:
+    """The mapped fields on which a record does not say what its snapshot says.
+
+    `unsent`: those too whose value the other side has never been given.
+    """
     names, snapshot = set(), snapshot_of(link, side)
     for field in bridge.mapping.fields:
         lens = field.lens(side)
         then, now = snapshot.get(lens.path.text), lens.raw(sight.record)
-        if then in (now, UNSENT) or lens.path.text not in snapshot:
+        if then == UNSENT:
+            names |= {field.name} if unsent and now is not None else set()
+            continue
+        if then == now or lens.path.text not in snapshot:
             continue
         try:
             alike = field.same(field.read(side, then, sight.context), field.read(side, now, sight.context))

@@ -1,7 +1,7 @@
 """One configured connection at work: its two ends, its mapping, and the rules the engine follows."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 
 from nexudus_sync import codec
@@ -12,6 +12,8 @@ from nexudus_sync.opportunity import Status
 from nexudus_sync.plan import Candidate
 from nexudus_sync.store import Store
 
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""A stamp before this says that there is none (.NET writes the year 1)."""
 FRESH = 0.5
 """Seconds after which what the merge saw is read once more before it is written over."""
 
@@ -78,8 +80,9 @@ class Bridge:
 
     def our_time(self, side: Side, moment: datetime | None) -> datetime | None:
         """A server's moment on our clock, by the measured offset."""
-        offset = self.connector(side).clock_offset()
-        return None if moment is None else moment - timedelta(seconds=offset or 0.0)
+        if moment is None or moment < NEVER:
+            return None
+        return moment - timedelta(seconds=self.connector(side).clock_offset() or 0.0)
 
     def candidate(self, side: Side, record: Record, context: Context | None = None) -> Candidate:
         """What matching knows of a listed or whole record."""
@@ -88,7 +91,7 @@ class Bridge:
             side=side,
             id=facts.id,
             email=facts.email,
-            title=self._text(side, "title", record, context),
+            title=_whole(self._text(side, "title", record, context)),
             is_open=self.is_open(side, record),
             external_key=facts.external_key,
             created_at=facts.created_at,
@@ -135,7 +138,12 @@ class Bridge:
 
 def fingerprint(text: str) -> str:
     """Sixteen hexadecimal digits that differ when the text does, for all that can happen."""
-    return blake2b(text.encode(), digest_size=8).hexdigest()
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+
+
+def _whole(text: str | None) -> str | None:
+    """The text without halves of characters, which no database takes: some programs cut an emoji in two."""
+    return None if text is None else text.encode(errors="replace").decode()
 
 
 def day(text: str | None) -> date | None:

@@ -15,7 +15,7 @@ from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.outcomes import FIRST_RETRY, RECORD, REFUSED
 from nexudus_sync.engine.refused import blamed
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.sight import Sight, snapshot_of
+from nexudus_sync.engine.sight import Sight, snapshot_of, with_zone
 from nexudus_sync.engine.write import Intent, perform
 from nexudus_sync.errors import NotFound, Refused
 from nexudus_sync.mapping import Context, Field, OnUnmapped, Side, Unmapped, Unreadable
@@ -180,7 +180,7 @@ async def _party(bridge: Bridge, report: Report, creation: Creation) -> Party:
 def _intent(creation: Creation, fields: dict[str, Any] | None = None) -> Intent:
     nexudus_id = creation.facts.id if creation.source is Side.NEXUDUS else ""
     crm_id = creation.facts.id if creation.source is Side.CRM else ""
-    return Intent(creation.to, nexudus_id, crm_id, fields=fields or {})
+    return Intent(creation.to, nexudus_id, crm_id, fields=fields or {}, identity=creation.facts.identity)
 
 
 async def _create(bridge: Bridge, report: Report, creation: Creation, party: Party) -> Link | None:
@@ -307,7 +307,7 @@ def _snapshots(bridge: Bridge, creation: Creation, step: Step, written: Written)
             target[there.path.text] = there.raw(written.record)
         else:
             source[here.path.text], target[there.path.text] = raw, sent
-    return {creation.source: source, creation.to: target}
+    return {creation.source: with_zone(source, creation.context), creation.to: with_zone(target, creation.there)}
 
 
 def _show_parked(session: Session, bridge: Bridge, creation: Creation, link: Link) -> None:

@@ -274,7 +274,7 @@ class Cycle:
                 col(Failure.connection) == self.bridge.name,
                 col(Failure.field) == "",
                 col(Failure.state).in_(("open", "dismissed")),
-                col(Failure.next_attempt) > self.bridge.clock.now(),
+                *failures.resting(self.bridge.clock.now()),
             ).order_by(col(Failure.last_at))
         )
         return dict(iter(found))

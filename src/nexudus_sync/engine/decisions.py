@@ -98,10 +98,21 @@ async def _link(bridge: Bridge, nexudus_id: str, crm_id: str) -> str:
             if known is not None and known.state != "closed":
                 return f"refused: {known.nexudus_id} is linked with {known.crm_id}; unlink them first"
             if known is not None:
+                _stay_alone(session, bridge, known, {nexudus_id, crm_id})
                 session.delete(known)
                 session.flush()
         pair(session, bridge, nexudus_id, crm_id, identities[Side.CRM])
     return "linked"
+
+
+def _stay_alone(session: Session, bridge: Bridge, parted: Link, taken: Collection[str]) -> None:
+    """The other half of a parted pair is still not to be copied when the first is linked with another record."""
+    for side, record_id in ((Side.NEXUDUS, parted.nexudus_id), (Side.CRM, parted.crm_id)):
+        if record_id not in taken:
+            identity = parted.crm_identity if side is Side.CRM else record_id
+            row = Unlinked(connection=bridge.name, side=side.value, record_id=record_id, identity=identity)
+            row.state, row.reason = "ignored", "parted by hand"
+            session.merge(row)
 
 
 async def _fetched(bridge: Bridge, side: Side, record_id: str) -> Record | None:

@@ -13,11 +13,11 @@ from nexudus_sync.connectors.base import Priority, Record, Written
 from nexudus_sync.engine.agree import differing
 from nexudus_sync.engine.bridge import FRESH, Bridge
 from nexudus_sync.engine.outcomes import RECORD
+from nexudus_sync.engine.remap import forget, heard, newly_heard
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.sight import Sight, id_of, read, rebuilt
+from nexudus_sync.engine.sight import Sight, id_of, read
 from nexudus_sync.engine.write import Intent, perform
 from nexudus_sync.mapping import Side, Unreadable
-from nexudus_sync.merge import UNSENT
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Fate, LinkPlan, Presence, plan_link
 from nexudus_sync.store import conflicts, failures
@@ -35,7 +35,7 @@ async def carry_out(bridge: Bridge, report: Report, link: Link, sights: Mapping[
             seen[side] = await _left(bridge, side, link, seen[side])
     presence = {side: sight.presence for side, sight in seen.items()}
     edited = {
-        side: sight.presence is Presence.HERE and bool(differing(bridge, link, side, sight))
+        side: sight.presence is Presence.HERE and bool(differing(bridge, link, side, sight, unsent=True))
         for side, sight in seen.items()
     }
     plan = plan_link(presence, edited, bridge.rules.deletes)
@@ -43,7 +43,7 @@ async def carry_out(bridge: Bridge, report: Report, link: Link, sights: Mapping[
         edits = _edits(bridge, link, plan.side, seen[plan.side])
         plan = _answered(bridge, link, replace(plan, reason=f"{plan.reason}: {edits}"))
     if plan.fate is Fate.MOVE:
-        await move(bridge, report, link, seen[Side.NEXUDUS].record)
+        move(bridge, report, link, seen[Side.NEXUDUS].record)
     elif plan.fate is Fate.CLOSE:
         with bridge.store.session() as session:
             close(session, bridge, report, link, plan.reason)
@@ -66,7 +66,7 @@ async def _left(bridge: Bridge, side: Side, link: Link, known: Sight) -> Sight:
 def _edits(bridge: Bridge, link: Link, side: Side, sight: Sight) -> str:
     """What a record was edited to since both sides agreed, for a person."""
     said = []
-    for name in sorted(differing(bridge, link, side, sight)):
+    for name in sorted(differing(bridge, link, side, sight, unsent=True)):
         field = bridge.mapping.find(name)
         assert field is not None
         try:
@@ -82,8 +82,8 @@ def close(session: Session, bridge: Bridge, report: Report, link: Link, reason: 
     link.state, link.closed_reason = "closed", reason
     link.nexudus_recheck = link.crm_recheck = False
     session.add(link)
-    conflicts.close_conflicts(session, bridge.name, link.nexudus_id, link.crm_id, now=bridge.clock.now())
-    failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id)
+    conflicts.close_conflicts(session, link.connection, link.nexudus_id, link.crm_id, now=bridge.clock.now())
+    failures.solve_failures(session, link.connection, link.nexudus_id, link.crm_id)
     report.closed += 1
 
 
@@ -140,48 +140,29 @@ def _answered(bridge: Bridge, link: Link, plan: LinkPlan) -> LinkPlan:
     return LinkPlan(Fate.DELETE, plan.side, f"{plan.reason}; the deletion was taken")
 
 
-async def take_over(bridge: Bridge, link: Link, card: Record) -> None:
+def take_over(bridge: Bridge, link: Link) -> None:
     """Take a link from the connection that had it: its card is in this one's scope now.
 
-    The conflicts about it come along; what failed there shows itself anew. Where the new location's zone makes another
-    day of a due date, the card says something that the CRM has never been given. Raises the `ConnectorError` tree.
+    The conflicts about it come along; what failed there shows itself anew. A field whose edits did not travel there is
+    a first match of its own here.
     """
-    unsent = await _other_days(bridge, link, card)
+    left = next((one for one in bridge.siblings if one.name == link.connection), None)
     with bridge.store.session() as session:
         failures.solve_failures(session, link.connection, link.nexudus_id, link.crm_id)
         about = (col(Conflict.connection) == link.connection, col(Conflict.link_id) == link.id)
         session.execute(update(Conflict).where(*about, col(Conflict.state) != "closed").values(connection=bridge.name))
         link.connection = bridge.name
-        link.nexudus_snapshot = {**link.nexudus_snapshot, **{path: dict(UNSENT) for path in unsent}}
+        if left is not None:
+            forget(link, newly_heard(bridge.mapping, heard(left.mapping)))
         session.add(link)
 
 
-async def _other_days(bridge: Bridge, link: Link, card: Record) -> set[str]:
-    """The places of a card at which the same moment was another day where the card was when it was last read."""
-    left = next((one for one in bridge.siblings if one.name == link.connection), None)
-    if left is None:
-        return set()
-    known = rebuilt(bridge.mapping, Side.NEXUDUS, link.nexudus_snapshot)
-    here, there = await bridge.context(Side.NEXUDUS, card), await left.context(Side.NEXUDUS, known)
-    zoned, found = replace(here, time_zone=there.time_zone), set()
-    for field in bridge.mapping.fields:
-        path = field.lens(Side.NEXUDUS).path.text
-        raw = link.nexudus_snapshot.get(path)
-        try:
-            alike = field.same(field.read(Side.NEXUDUS, raw, zoned), field.read(Side.NEXUDUS, raw, here))
-        except Unreadable:
-            continue
-        if not alike:
-            found.add(path)
-    return found
-
-
-async def move(bridge: Bridge, report: Report, link: Link, card: Record) -> None:
+def move(bridge: Bridge, report: Report, link: Link, card: Record) -> None:
     """Give a link to the connection whose scope holds the card now, or let it sleep."""
     home = next((b for b in bridge.siblings if b.connector(Side.NEXUDUS).in_scope(card, b.scope(Side.NEXUDUS))), None)
     if home is not None:
         link.nexudus_recheck = link.crm_recheck = True  # kept with the rest when it is taken over
-        await take_over(home, link, card)
+        take_over(home, link)
     else:
         link.state = "sleeping"
         with bridge.store.session() as session:

@@ -5,7 +5,7 @@ crash cannot lose it. The rows themselves live for one cycle only.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import bindparam, update
@@ -69,7 +69,7 @@ async def pull(
         state = session.get(ConnectionState, bridge.name)
         replaced = overshadowed(session, bridge.name) if side is Side.CRM else set()
     cursor = None if full or state is None else cursor_of(state, side)
-    seen, ids = Seen(side, absent=replaced), set[str]()
+    seen, ids = Seen(side, absent=set(replaced)), set[str]()
     namesakes = {one.identity: one.link_id for one in known.values() if one.identity and one.link_id is not None}
     before = _Before(known, namesakes, set(keep))
     lists_all = bridge.connector(side).traits.lists_everything
@@ -83,7 +83,21 @@ async def pull(
     seen.listed = len(ids)
     if seen.complete:
         _note_absences(bridge, seen, known, ids)
+        if seen.absent - replaced:
+            await _find_elsewhere(bridge, seen, known, priority)
     return seen
+
+
+async def _find_elsewhere(bridge: Bridge, seen: Seen, known: dict[str, Remembered], priority: Priority) -> None:
+    """A counterpart of another company is not listed with this one's, but it is there: no absence at all."""
+    connector, scope = bridge.connector(seen.side), bridge.scope(seen.side)
+    if seen.side is Side.NEXUDUS or scope.company is None or connector.traits.lists_everything:
+        return
+    async for page in connector.scan(replace(scope, company=None), None, priority):
+        for row in page.rows:
+            there = known.get(row.id)
+            if there is not None and there.identity in ("", bridge.facts(seen.side, row.record).identity):
+                seen.absent.discard(there.link_id or 0)
 
 
 def cursor_of(state: ConnectionState, side: Side) -> str | None:

@@ -7,7 +7,7 @@ attempt; until then everything about its records waits.
 from datetime import datetime, timedelta
 from typing import Any
 
-from nexudus_sync.connectors.base import Facts, Record, Step
+from nexudus_sync.connectors.base import Facts, FollowsRenames, Priority, Record, Step
 from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import set_snapshot
 from nexudus_sync.engine.bridge import Bridge
@@ -122,11 +122,7 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
         return False
     made = free[0]
     source = to.other
-    source_id = row.nexudus_id if source is Side.NEXUDUS else row.crm_id
-    try:
-        record: Record | None = await bridge.connector(source).fetch(source_id)
-    except NotFound:
-        record = None
+    source_id, record = await _source(bridge, row, source)
     link = _link_for(bridge, row, source_id, made, record)
     if record is not None and _linked(bridge, source, bridge.facts(source, record)):
         with bridge.store.session() as session:
@@ -145,6 +141,23 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
     return True
 
 
+async def _source(bridge: Bridge, row: Journal, side: Side) -> tuple[str, Record | None]:
+    """The record that a create copies, and its id now; None when it is gone, or its id was given to another."""
+    connector, identity = bridge.connector(side), row.step.get("identity", "")
+    names = [row.nexudus_id if side is Side.NEXUDUS else row.crm_id]
+    for name in names:
+        try:
+            record = await connector.fetch(name)
+        except NotFound:
+            record = None
+        if record is not None and identity in ("", bridge.facts(side, record).identity):
+            return name, record
+        if len(names) == 1 and identity and isinstance(connector, FollowsRenames):
+            renamed = await connector.renamed(name, identity, Priority.LIVE)
+            names += [] if renamed is None else [renamed]
+    return names[0], None
+
+
 def _link_for(bridge: Bridge, row: Journal, source_id: str, made: Record, record: Record | None) -> Link:
     """The link that the create was for; closed when its source is gone, so that nothing is created back."""
     to = Side(row.side)
@@ -155,7 +168,7 @@ def _link_for(bridge: Bridge, row: Journal, source_id: str, made: Record, record
         connection=bridge.name,
         nexudus_id=ids[Side.NEXUDUS],
         crm_id=ids[Side.CRM],
-        crm_identity=bridge.facts(Side.CRM, crm_record).identity if crm_record else "",
+        crm_identity=bridge.facts(Side.CRM, crm_record).identity if crm_record else row.step.get("identity", ""),
         state="active" if record is not None else "closed",
         closed_reason=None if record is not None else "its source was deleted while it was being created",
         nexudus_recheck=record is not None,
@@ -197,6 +210,8 @@ def _linked(bridge: Bridge, side: Side, facts: Facts) -> bool:
 async def _found_delete(bridge: Bridge, report: Report, row: Journal) -> bool:
     link = _link(bridge, row)
     if link is None:
+        with bridge.store.session() as session:
+            journal.mark_dropped(session, row.id or 0, bridge.clock.now(), "its link is gone")
         return True
     side = Side(row.side)
     identity = link.crm_identity if side is Side.CRM else ""

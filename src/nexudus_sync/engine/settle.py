@@ -23,6 +23,7 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Listed, Sight
 from nexudus_sync.engine.work import Work
 from nexudus_sync.engine.write import Intent, drop_row, perform, plan_row
+from nexudus_sync.engine.zones import follow_zone
 from nexudus_sync.errors import (
     AuthenticationFailed,
     OutcomeUnknown,
@@ -143,11 +144,8 @@ class Settler:
                     return None
         if found[Side.NEXUDUS].presence is Presence.HERE and link.state in {"active", "sleeping"}:
             link.state = "active"
-            card = found[Side.NEXUDUS].record
-            if link.connection != self.bridge.name and not await self._guarded(
-                link, take_over, self.bridge, link, card
-            ):
-                return None
+            if link.connection != self.bridge.name:
+                take_over(self.bridge, link)
         with self.bridge.store.read() as session:
             policy, held = policy_for(session, self.bridge, link), held_for(session, self.bridge, link)
         return Work(link, found, policy, standing, held)
@@ -200,6 +198,7 @@ class Settler:
 
     def _plan_now(self, work: Work) -> None:
         bridge, link = self.bridge, work.link
+        follow_zone(bridge, link, work.sights[Side.NEXUDUS])
         views = {side: sights.view(bridge, side, link, sight) for side, sight in work.sights.items()}
 
         def guard(side: Side, before: dict[str, object], after: dict[str, object]) -> list[Refusal]:

@@ -1,7 +1,8 @@
 """What a cycle knows of one record: read, listed, or only remembered from the last agreement."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from nexudus_sync.connectors.base import FollowsRenames, Priority, Record, Row, Stamp
 from nexudus_sync.engine.bridge import FRESH, Bridge
@@ -12,6 +13,9 @@ from nexudus_sync.plan import Presence
 from nexudus_sync.store import records
 from nexudus_sync.store.renames import rename
 from nexudus_sync.store.tables import Link, Unlinked
+
+ZONE = "$zone"
+"""Stands in Nexudus's snapshot for the zone its days were read in; no path begins so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,17 @@ def id_of(link: Link, side: Side) -> str:
     return link.nexudus_id if side is Side.NEXUDUS else link.crm_id
 
 
+def as_read(context: Context, snapshot: dict[str, object]) -> Context:
+    """The context of a record as it was when it was last read: the same moment is another day in another zone."""
+    zone = snapshot.get(ZONE)
+    return replace(context, time_zone=ZoneInfo(zone)) if isinstance(zone, str) else context
+
+
+def with_zone(snapshot: dict[str, object], context: Context) -> dict[str, object]:
+    """A snapshot that tells in which zone it was read, if the system has such."""
+    return snapshot if context.time_zone is None else {**snapshot, ZONE: context.time_zone.key}
+
+
 def rebuilt(mapping: Mapping, side: Side, snapshot: dict[str, object]) -> Record:
     """A record that says what the snapshot says, and nothing else."""
     record: Record = {}
@@ -86,7 +101,7 @@ async def look(
     if not must_read and _covered(bridge.mapping, side, snapshot):
         if listed is None or not connector.traits.rows_are_whole:
             record = rebuilt(bridge.mapping, side, snapshot)
-            return Sight(record, await bridge.context(side, record))
+            return Sight(record, as_read(await bridge.context(side, record), snapshot))
         record = _with_children(bridge, side, listed.row.record, rebuilt(bridge.mapping, side, snapshot))
         return Sight(record, await bridge.context(side, record), listed.row.stamp, listed.at)
     return await read(bridge, side, link, listed, priority=priority)

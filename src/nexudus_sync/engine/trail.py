@@ -11,6 +11,8 @@ from sqlmodel import Session, col, select
 
 from nexudus_sync.connectors.base import Audited, KeepsTrail, Record
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.outcomes import note_failure
+from nexudus_sync.errors import AuthenticationFailed, NotFound, RoleMissing, SyncError
 from nexudus_sync.mapping import Field, Side, Unreadable
 from nexudus_sync.opportunity import say
 from nexudus_sync.store import conflicts, records
@@ -40,7 +42,15 @@ async def find_overwritten(bridge: Bridge) -> int:
     taken = [pair for pair in _taken_away(entries) if pair[1].number > after]
     found = 0
     for theirs, ours in taken:
-        found += await _show(bridge, theirs, ours)
+        try:
+            found += await _show(bridge, theirs, ours)
+        except NotFound:
+            continue  # deleted since
+        except (AuthenticationFailed, RoleMissing):
+            raise
+        except SyncError as error:
+            with bridge.store.session() as session:
+                note_failure(session, bridge, error, nexudus_id=ours.record_id)
     with bridge.store.session() as session:
         session.merge(Fact(system=connector.name, key=f"trail {bridge.name}", value=entries[-1].number))
     return found

@@ -123,7 +123,7 @@ class Matcher:
         later = select(Failure.nexudus_id, Failure.crm_id).where(
             col(Failure.connection) == self.bridge.name,
             col(Failure.state).in_(("open", "dismissed")),
-            col(Failure.next_attempt) > self.bridge.clock.now(),
+            *failures.resting(self.bridge.clock.now()),
         )
         renamed = (
             select(Unlinked.side, Unlinked.record_id)
@@ -278,8 +278,10 @@ class Matcher:
 
     def _leave(self, row: Unlinked, state: str, reason: str) -> None:
         with self.bridge.store.session() as session:
-            row.state, row.reason = state, reason
-            session.add(row)
+            known = session.get(Unlinked, (row.connection, row.side, row.record_id))
+            if known is not None:  # a poll in between may have seen it leave
+                known.state, known.reason = state, reason
+        row.state, row.reason = state, reason
 
 
 def forget_question(session: Session, bridge: Bridge, side: Side, record_id: str) -> None:

@@ -25,7 +25,8 @@ class Intent:
     """What a journal row says of a write: where it goes, for which pair, and what it means to change.
 
     `fields` is {field: {"old", "new", "lost", "raw", "over"}}: canonical values, the source's raw value at the
-    time, and the raw value that was to be replaced.
+    time, and the raw value that was to be replaced. `identity` is what tells the record that a create copies from a
+    later one of the same id.
     """
 
     side: Side
@@ -33,11 +34,13 @@ class Intent:
     crm_id: str = ""
     link_id: int | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+    identity: str = ""
 
 
-def step_json(step: Step) -> dict[str, Any]:
-    """A step as the journal keeps it."""
+def step_json(step: Step, identity: str = "") -> dict[str, Any]:
+    """A step as the journal keeps it, with the identity of what it copies."""
     return {
+        "identity": identity,
         "kind": step.kind,
         "payload": step.payload,
         "keys": sorted(step.keys),
@@ -123,6 +126,6 @@ def _mark_sent(bridge: Bridge, intent: Intent, step: Step, row_id: int | None) -
         if row_id is None:
             row_id = plan_row(session, bridge, intent, step.kind)
         row = journal.mark_sent(session, row_id, bridge.clock.now())
-        row.kind, row.step, row.fields = step.kind, step_json(step), dict(intent.fields)
+        row.kind, row.step, row.fields = step.kind, step_json(step, intent.identity), dict(intent.fields)
         row.nexudus_id, row.crm_id, row.link_id = intent.nexudus_id, intent.crm_id, intent.link_id
     return row_id

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import ColumnElement, and_, not_
 from sqlmodel import Session, col, select
 
 from nexudus_sync.store.concerning import pair_of, unsettled
@@ -77,9 +78,13 @@ def solve_failures(
     return len(solved)
 
 
+def resting(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Which failures wait for their next attempt. One noted later than now was noted under a wrong clock: it is due."""
+    return col(Failure.next_attempt) > now, col(Failure.last_at) <= now
+
+
 def due_failures(session: Session, connection: str, now: datetime) -> list[Failure]:
     """The connection's open failures whose next attempt is due, the longest overdue first."""
-    query = select(Failure).where(
-        col(Failure.state) == "open", col(Failure.connection) == connection, col(Failure.next_attempt) <= now
-    )
+    due = and_(col(Failure.next_attempt).is_not(None), not_(and_(*resting(now))))
+    query = select(Failure).where(col(Failure.state) == "open", col(Failure.connection) == connection, due)
     return list(session.exec(query.order_by(col(Failure.next_attempt), col(Failure.id))))

@@ -101,15 +101,17 @@ class NexudusConnector:
 
     async def scan(self, scope: Scope, cursor: str | None, priority: Priority = Priority.LIVE) -> AsyncIterator[Page]:
         """List what changed since `cursor` (a server's moment, ISO 8601), or all cards of the scope if it is None."""
-        started = self._server_now()
+        began = self._clock.now()
         where = records.scope_filter(scope) if cursor is None else records.since_filter(cursor, self._settings.overlap)
-        read_at = started
+        read_at = self._server_now()
         async for batch in listing.read(self._api, self.name, where, priority):
             # A filter the server ignores lists other scopes' cards as well.
             listed = [row for row in batch.rows if cursor is not None or self.in_scope(row, scope)]
             for row in listed:
                 self._absence.saw(row["Id"])
             rows = [records.row(row, self._settings.username, read_at) for row in listed]
+            # By what the answers say of the server's clock now: ours may have been set since the last poll.
+            started = began + timedelta(seconds=self._http.offset or 0.0)
             reached = records.next_cursor(cursor, started, self._settings.lag) if batch.last else None
             yield Page(rows, batch.total, reached, complete=batch.last and cursor is None)
             read_at = self._server_now()

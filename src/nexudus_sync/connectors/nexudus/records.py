@@ -72,8 +72,9 @@ def since_filter(cursor: str, overlap: float) -> Mapping[str, filters.Value]:
 def next_cursor(cursor: str | None, started: datetime, lag: float) -> str:
     """Where the next scan begins: the server's time when this one started, less the lag, and never backwards."""
     reached = started - timedelta(seconds=lag)
-    if cursor is not None:
-        reached = max(reached, datetime.fromisoformat(cursor))
+    before = None if cursor is None else datetime.fromisoformat(cursor)
+    if before is not None and before <= started:  # one that is ahead was set under a wrong clock
+        reached = max(reached, before)
     return reached.isoformat()
 
 
