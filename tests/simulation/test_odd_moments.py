@@ -8,7 +8,7 @@ import pytest
 from sim_checker import check
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import born_in_crm, born_in_nexudus, cycle, decide, links, new_card, new_deal
+from sim_stories import born_in_crm, born_in_nexudus, cycle, links, new_card, new_deal
 from sim_world import SimWorld
 from sqlmodel import select
 from test_trail import cycle as trail_cycle
@@ -67,7 +67,7 @@ def to(world: SimWorld, card: int, city: str, stage: str = "New lead") -> None:
 
 
 def link_of(world: SimWorld, card: int) -> Link:
-    return next(l for l in links(world) if l.nexudus_id == str(card))
+    return next(link for link in links(world) if link.nexudus_id == str(card))
 
 
 # 1
@@ -109,7 +109,7 @@ def test_the_name_of_a_source_given_to_the_next_before_recovery(tmp_path: Path) 
     for _ in range(5):
         cycle(world)
     card = world.nexudus.record(
-        int(next(l for l in links(world) if l.crm_id == deal and l.state == "active").nexudus_id)
+        int(next(link for link in links(world) if link.crm_id == deal and link.state == "active").nexudus_id)
     )
     assert card["CoworkerEmail"] == "carla@example.org"  # berta@example.org, under the name "carla"
 
@@ -124,7 +124,7 @@ def test_the_name_of_a_source_given_to_the_next_after_recovery(tmp_path: Path) -
         cycle(world)
     cycle(world, reconcile=True), cycle(world)
     assert rows(world, Unlinked, record_id=deal) or [
-        l for l in links(world) if l.crm_id == deal and l.state == "active"
+        link for link in links(world) if link.crm_id == deal and link.state == "active"
     ]
 
 
@@ -218,7 +218,7 @@ def test_a_failure_noted_under_a_clock_that_was_ahead(tmp_path: Path) -> None:
 def test_the_reconcile_of_a_connection_that_cards_moved_to(tmp_path: Path) -> None:
     cities = ("london", "madrid")
     world = at_rest(tmp_path, nexudus=20, crm=20, shared=18, system="erpnext", cities=cities)
-    for number, link in enumerate([l for l in links(world) if l.connection == "london"][:14]):
+    for number, link in enumerate([link for link in links(world) if link.connection == "london"][:14]):
         to(world, int(link.nexudus_id), "madrid")
         if number % 5 == 4:
             one(world, "madrid"), one(world, "london")
@@ -310,7 +310,7 @@ def test_relinking_one_of_a_parted_pair(tmp_path: Path) -> None:
     other = new_deal(world, "carla")
     cycle(world), cycle(world)
     for deal in (parted, other):
-        ask(world, "unlink", link_id=next(l.id for l in links(world) if l.crm_id == deal))
+        ask(world, "unlink", link_id=next(link.id for link in links(world) if link.crm_id == deal))
     cycle(world)
     before = len(world.nexudus.records())
     ask(world, "link", nexudus_id=str(card), crm_id=other)
@@ -364,3 +364,71 @@ def test_what_a_limit_leaves_leaves_the_scope_meanwhile(tmp_path: Path) -> None:
 
     world.crm.watchers.append(watch)
     one(world, "london", limit=2)  # StaleDataError
+
+
+def release(world: SimWorld) -> None:
+    with world.store.session() as session:
+        for brake in session.exec(select(Brake).where(Brake.state == "set")):
+            brake.state = "released"
+
+
+def test_a_write_that_is_never_done_is_shown_as_a_failure_until_it_is(tmp_path: Path) -> None:
+    world = at_rest(tmp_path)
+    card, deal = born_in_nexudus(world)
+    world.nexudus.edit(card, ANA, Name="Sent in vain")
+    world.faults[Side.CRM].add("error_500_before", f"^PATCH .*/{deal}$", times=99)
+    cycle(world)
+    assert [(one.kind, one.crm_id) for one in rows(world, Failure, state="open")] == [("unavailable", deal)]
+    world.faults[Side.CRM].clear()
+    cycle(world)
+    assert rows(world, Failure, state="open") == []
+    assert world.crm.record(deal)["title"] == "Sent in vain"
+
+
+def many_gone(folder: Path) -> tuple[SimWorld, list[int]]:
+    """Twelve of the cards are deleted, which a sweep finds; the others are given back."""
+    world = at_rest(folder, nexudus=20, crm=20, shared=18, deletes="propagate")
+    asked = {one.nexudus_id for one in rows(world, Conflict, state="open")}
+    cards = [int(link.nexudus_id) for link in links(world) if link.nexudus_id not in asked]
+    for card in cards[:12]:
+        world.nexudus.delete(card, ANA)
+    assert one(world, "london", reconcile=True).brake == "mass-delete"
+    release(world)
+    return world, cards[12:]
+
+
+def test_what_a_sweep_had_found_is_carried_out_by_the_next_cycle_after_its_brake_is_released(tmp_path: Path) -> None:
+    world, left = many_gone(tmp_path)
+    report = one(world, "london")
+    assert (report.brake, report.deleted) == (None, 12)
+    assert {int(link.nexudus_id) for link in links(world) if link.state == "active"} >= set(left)
+
+
+def test_a_brake_is_released_for_what_it_showed_and_no_more(tmp_path: Path) -> None:
+    world, left = many_gone(tmp_path)
+    for card in left[:4]:
+        world.nexudus.delete(card, ANA)
+    before = len(world.crm.records())
+    assert one(world, "london").brake == "mass-delete"
+    assert len(world.crm.records()) == before
+
+
+def test_a_record_about_which_a_person_is_asked_is_not_deleted_with_its_counterpart(tmp_path: Path) -> None:
+    world = at_rest(tmp_path, deletes="propagate")
+    card, deal = born_in_crm(world)
+    world.nexudus.edit(card, ANA, Value=100)
+    world.crm.edit(deal, BEN, opportunity_amount=205)
+    cycle(world)
+    world.crm.delete(deal, BEN)
+    cycle(world), cycle(world, reconcile=True)
+    assert card in world.nexudus.records()
+    assert [one.field for one in rows(world, Conflict, state="open")] == ["opportunity_amount", "record"]
+
+
+def test_a_company_whose_opportunities_are_all_gone_is_an_empty_side(tmp_path: Path) -> None:
+    world = at_rest(tmp_path, deletes="propagate")
+    for deal, row in list(world.crm.records().items()):
+        if row["company"] == "Example Corp":
+            world.crm.delete(deal, BEN)
+    assert one(world, "london").brake == "empty-side"
+    assert len(world.crm.records()) > 0

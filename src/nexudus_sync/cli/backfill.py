@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import typer
 from sqlalchemy import update
@@ -41,6 +41,9 @@ def backfill(root: Root, connection: str | None, wanted: Wanted) -> int:
     """Backfill each connection. Returns the exit code."""
     settings = load_settings(root)
     configured(settings, connection)
+    if wanted.since is not None and wanted.since > datetime.now(UTC).date() + timedelta(days=1):
+        # the date is kept with the connection, so a slip of the pen would keep every new record out for good
+        raise ConfigError("--since", f"{wanted.since} is still to come", "give a day that has been")
 
     async def body() -> int:
         async with open_engine(settings) as engine:

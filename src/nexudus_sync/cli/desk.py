@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -107,11 +108,12 @@ async def each(root: Root, engine: Engine, bridges: list[Bridge], work: Callable
 
 
 def run(work: Awaitable[int]) -> int:
-    """Run a verb's asynchronous part to its end."""
+    """Run a verb's asynchronous part to its end; SIGTERM ends it as Ctrl-C does, with the write under way known."""
 
     async def body() -> int:
         return await work
 
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     return asyncio.run(body())
 
 

@@ -3,6 +3,7 @@
 What a cycle saw looks so wrong that a person has to release it first. Pure where it judges, short where it stores.
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ def judge(links: int, seen: dict[Side, Seen], names: dict[Side, str], asked: Col
     found = []
     missing = {side: one.absent.difference(asked) for side, one in seen.items()}
     for side, one in seen.items():
-        if one.complete and links and one.listed == 0:
+        if one.complete and links and one.inside == 0:
             found.append(Evidence("empty-side", f"{names[side]} lists nothing, but {links} links have a record there"))
     going = len(set().union(*missing.values()))
     if _too_many(going, links):
@@ -96,12 +97,21 @@ def standing(session: Session, connection: str, state: str = "set") -> list[Brak
 
 
 def pull_brake(session: Session, bridge: Bridge, evidence: list[Evidence]) -> str | None:
-    """Set the brakes that no person released; returns the first one's name, None when the cycle may go on."""
-    released = {brake.name for brake in standing(session, bridge.name, "released")}
-    due = [one for one in evidence if one.name not in released]
+    """Set the brakes that no person released; returns the first one's name, None when the cycle may go on.
+
+    A release is for what was shown: where it is more by now, a person is asked again.
+    """
+    released = {brake.name: _size(brake.evidence) for brake in standing(session, bridge.name, "released")}
+    due = [one for one in evidence if one.name not in released or _size(one.text) > released[one.name]]
     for one in due:
         session.add(Brake(connection=bridge.name, name=one.name, evidence=one.text, set_at=bridge.clock.now()))
     return due[0].name if due else None
+
+
+def _size(evidence: str) -> int:
+    """How many links a brake is about: the first number of its line, 0 for a side that lists nothing."""
+    found = re.search(r"\d+", evidence)
+    return 0 if found is None or "lists nothing" in evidence else int(found[0])
 
 
 def spend_release(session: Session, bridge: Bridge) -> None:

@@ -5,7 +5,7 @@ once, stages that act are not entered, and what is due meanwhile is polled in be
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_
@@ -65,8 +65,11 @@ class Cycle:
             self.backfill = state.backfilled_at is None
             set_brakes = brakes.standing(session, bridge.name)
             remap.take_mapping(session, bridge, state)
+            released = brakes.standing(session, bridge.name, "released")
         if set_brakes:
             return self._braked(set_brakes[0].name)
+        if released:  # for what a sweep had found, so this cycle is one as well
+            self.options = replace(self.options, reconcile=True)
         if not bridge.dry:
             await recover(bridge, self.report)
         forced, asked = await decisions.carry_out(bridge, self.report)

@@ -34,8 +34,9 @@ async def carry_out(bridge: Bridge, report: Report, link: Link, sights: Mapping[
         if seen[side.other].presence is Presence.GONE:
             seen[side] = await _left(bridge, side, link, seen[side])
     presence = {side: sight.presence for side, sight in seen.items()}
+    contested = _contested(bridge, link)
     edited = {
-        side: sight.presence is Presence.HERE and bool(differing(bridge, link, side, sight, unsent=True))
+        side: sight.presence is Presence.HERE and bool(contested | differing(bridge, link, side, sight, unsent=True))
         for side, sight in seen.items()
     }
     plan = plan_link(presence, edited, bridge.rules.deletes)
@@ -53,6 +54,13 @@ async def carry_out(bridge: Bridge, report: Report, link: Link, sights: Mapping[
         _ask(bridge, link, plan)
 
 
+def _contested(bridge: Bridge, link: Link) -> set[str]:
+    """The fields about which a person is asked: there the other side never had this one's value."""
+    with bridge.store.read() as session:
+        about = conflicts.unclosed(session, link.connection, link.nexudus_id, link.crm_id)
+    return {one.field for one in about if one.link_id == link.id and bridge.mapping.find(one.field) is not None}
+
+
 async def _left(bridge: Bridge, side: Side, link: Link, known: Sight) -> Sight:
     """What the record whose counterpart is gone says; where it may be deleted too, what it says at this moment."""
     if bridge.rules.deletes == "ignore":
@@ -66,7 +74,7 @@ async def _left(bridge: Bridge, side: Side, link: Link, known: Sight) -> Sight:
 def _edits(bridge: Bridge, link: Link, side: Side, sight: Sight) -> str:
     """What a record was edited to since both sides agreed, for a person."""
     said = []
-    for name in sorted(differing(bridge, link, side, sight, unsent=True)):
+    for name in sorted(_contested(bridge, link) | differing(bridge, link, side, sight, unsent=True)):
         field = bridge.mapping.find(name)
         assert field is not None
         try:

@@ -35,7 +35,8 @@ class Seen:
     `rows` are those kept for this cycle, by record id; `moved` the links whose record moved or is marked, `news`
     those of them that moved since they were last read, `learnt` row fingerprints that were missing, `minor` those
     that only the system itself moved; `fresh` the rows of records without a link that are new or changed; `absent`
-    the active links whose record a complete listing lacked.
+    the active links whose record a complete listing lacked. `listed` counts records, `inside` the rows of this
+    connection's own.
     """
 
     side: Side
@@ -48,6 +49,7 @@ class Seen:
     gone_unlinked: set[str] = field(default_factory=set)
     absent: set[int] = field(default_factory=set)
     listed: int = 0
+    inside: int = 0
     cursor: str | None = None
     complete: bool = False
 
@@ -78,6 +80,7 @@ async def pull(
         for row in page.rows:
             _sort(bridge, seen, Listed(row, at), before)
             ids.add(row.id)
+            seen.inside += _is_ours(bridge, side, row, known.get(row.id))
         at = bridge.clock.monotonic()
         _finish(seen, page, can_be_complete=lists_all or cursor is None)
     seen.listed = len(ids)
@@ -86,6 +89,12 @@ async def pull(
         if seen.absent - replaced:
             await _find_elsewhere(bridge, seen, known, priority)
     return seen
+
+
+def _is_ours(bridge: Bridge, side: Side, row: Row, known: Remembered | None) -> bool:
+    """Is it in this connection's scope, or linked by it?"""
+    linked = known is not None and known.link_id is not None and known.connection == bridge.name
+    return linked or bridge.connector(side).in_scope(row.record, bridge.scope(side))
 
 
 async def _find_elsewhere(bridge: Bridge, seen: Seen, known: dict[str, Remembered], priority: Priority) -> None:

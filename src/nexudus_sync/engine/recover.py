@@ -7,6 +7,8 @@ attempt; until then everything about its records waits.
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlmodel import Session, col, or_, select
+
 from nexudus_sync.connectors.base import Facts, FollowsRenames, Priority, Record, Step
 from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import set_snapshot
@@ -18,7 +20,7 @@ from nexudus_sync.engine.pull import mark
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight
 from nexudus_sync.engine.write import step_from
-from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, RoleMissing
+from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, RoleMissing, Unavailable
 from nexudus_sync.mapping import Field, Side, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.plan import Presence
@@ -27,6 +29,8 @@ from nexudus_sync.store.failures import solve_failures
 from nexudus_sync.store.tables import History, Journal, Link
 
 LOOKS = 2
+NOT_FOUND = "not found"
+"""How the outcome of an attempt begins that turned out not to have been done."""
 FAR_BACK = timedelta(days=1)
 """So long ago an attempt may have been made whose moment lies ahead of the clock."""
 
@@ -78,10 +82,35 @@ async def _resolve(bridge: Bridge, report: Report, row: Journal) -> None:
             kept.looks = looks
         await bridge.clock.sleep(max(0.0, bridge.rules.absence_wait - waited) + 0.1)
     with bridge.store.session() as session:
-        journal.mark_dropped(session, row.id, bridge.clock.now(), f"not found after {looks} looks; planned anew")
+        if _was_lost_before(session, row):
+            name = bridge.connector(Side(row.side)).name
+            error = Unavailable(name, "a write is sent again and again, without an answer or effect", _named(row))
+            note_failure(session, bridge, error, nexudus_id=row.nexudus_id, crm_id=row.crm_id)
+        journal.mark_dropped(session, row.id, bridge.clock.now(), f"{NOT_FOUND} after {looks} looks; planned anew")
         if row.link_id is not None:
             mark(session, Side.NEXUDUS, [row.link_id])
             mark(session, Side.CRM, [row.link_id])
+
+
+def _was_lost_before(session: Session, row: Journal) -> bool:
+    """Did the last attempt at the same write end in the same way?"""
+    query = select(Journal).where(
+        col(Journal.connection) == row.connection,
+        col(Journal.side) == row.side,
+        col(Journal.kind) == row.kind,
+        col(Journal.nexudus_id) == row.nexudus_id,
+        col(Journal.crm_id) == row.crm_id,
+        col(Journal.id) < row.id,
+        or_(col(Journal.state) == "confirmed", col(Journal.outcome).startswith(NOT_FOUND)),
+    )
+    last = session.exec(query.order_by(col(Journal.id).desc())).first()
+    return last is not None and last.state == "dropped"
+
+
+def _named(row: Journal) -> str:
+    """The record that a write is about: the one written to, or the one that is copied."""
+    ids = (row.nexudus_id, row.crm_id) if row.side == Side.NEXUDUS else (row.crm_id, row.nexudus_id)
+    return ids[0] or ids[1]
 
 
 async def _found(bridge: Bridge, report: Report, row: Journal) -> bool:

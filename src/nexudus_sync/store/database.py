@@ -112,6 +112,8 @@ class Store:
         """Turn what the database says of its own state into StoreError; a broken constraint is not that."""
         try:
             yield
+        except sqlite3.Error as error:  # of a statement that is SQLite's own
+            raise StoreError(sqlite.explain(error, self._label, self._lock_path)) from error
         except DatabaseError as error:
             if not (isinstance(error, OperationalError) or type(error) is DatabaseError):
                 raise
