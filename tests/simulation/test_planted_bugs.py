@@ -232,11 +232,7 @@ def one_failure_stops_all(patch: Patch) -> None:
 
 def day_of_the_old_zone(patch: Patch) -> None:
     """A card that moves to another zone is taken to say what it said in the old one."""
-
-    async def none(*_: object) -> set[str]:
-        return set()
-
-    patch.setattr(fates, "_other_days", none)
+    patch.setattr(settle, "follow_zone", lambda *_: None)
 
 
 @dataclass(frozen=True)
