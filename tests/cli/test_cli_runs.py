@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -77,11 +78,19 @@ TOTALS = {"linked", "alone:", "in thi"}
 
 
 def test_since_is_kept_with_the_connection(sandboxed: House) -> None:
-    ended = sandboxed.run("backfill", "--yes", "--since", "2100-01-01")
+    today = datetime.now(UTC).date().isoformat()
+    ended = sandboxed.run("backfill", "--yes", "--since", today)
     assert ended.code == 0
-    assert "created before 2100-01-01" in ended.out
-    assert sandboxed.rows(ConnectionState)[0].create_since == "2100-01-01"
+    assert f"created before {today}" in ended.out
+    assert sandboxed.rows(ConnectionState)[0].create_since == today
     assert "alone: older than --since" in ended.out
+
+
+def test_a_day_that_is_still_to_come_would_keep_every_new_record_out(sandboxed: House) -> None:
+    ended = sandboxed.run("backfill", "--yes", "--since", "2100-01-01")
+    assert ended.code == 2
+    assert ended.err == "nexudus-sync: --since: 2100-01-01 is still to come; give a day that has been\n"
+    assert sandboxed.rows(ConnectionState) == []
 
 
 def test_a_backfill_asks_and_where_nobody_answers_it_wants_yes(sandboxed: House) -> None:
