@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from cli_house import AT, CONFIG, SECOND, House, conflict, failure, link
+from sqlmodel import SQLModel
 
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, History, Journal, Link, Unlinked
@@ -219,6 +220,27 @@ def test_link_asks_which_connection_where_that_is_not_clear(house: House) -> Non
     assert house.run("link", "106", "opp_6", "--connection", "london").code == 0
     assert [one[0] for one in decided(house)] == ["madrid", "london"]
     assert house.run("ignore", "999").code == 2
+
+
+def test_link_takes_the_connection_that_parted_the_records(house: House) -> None:
+    house.write(CONFIG + SECOND)
+    house.keep(link(2, state="closed", connection="madrid"))
+    assert house.run("link", "102", "opp_2").code == 0
+    assert [one[0] for one in decided(house)] == ["madrid"]
+
+
+@pytest.mark.parametrize("known", [link(6), alone("106")], ids=["linked", "alone"])
+def test_two_records_of_nexudus_are_not_linked(house: House, known: SQLModel) -> None:
+    house.keep(alone("105"), known)
+    ended = house.run("link", "105", "106")
+    told = "nexudus-sync: record 106: is a record of Nexudus; the second id is the CRM's\n"
+    assert (ended.code, ended.err) == (2, told)
+    assert decided(house) == []
+
+
+def test_a_crm_whose_ids_look_like_those_of_nexudus_is_linked_all_the_same(house: House) -> None:
+    house.keep(alone("105"), alone("106"), alone("106", Side.CRM))
+    assert house.run("link", "105", "106").code == 0
 
 
 def test_a_pair_is_parted_at_the_next_cycle(house: House) -> None:

@@ -20,6 +20,8 @@ FULL = {
     "OVERPLANE_URL": "http://127.0.0.1:9",
     "OVERPLANE_TOKEN": "t0ken",
 }
+BEYOND = str(2**63)
+"""One more than a database counts to."""
 RUNS = (("sync",), ("plan",), ("backfill", "--yes"), ("run",), ("check",))
 
 
@@ -112,6 +114,13 @@ def test_a_store_that_cannot_be_made_is_1(house: House) -> None:
     assert ended.err.count("\n") == 1
 
 
+def test_a_database_without_its_driver_is_2(house: House) -> None:
+    house.write('[store]\nurl = "oracle://host/state"\n' + CONFIG)
+    ended = house.run("status")
+    told = "nexudus-sync: [store] url: the driver of oracle is not installed; install it or use sqlite\n"
+    assert (ended.code, ended.err) == (2, told)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -127,6 +136,10 @@ def test_a_store_that_cannot_be_made_is_1(house: House) -> None:
         (("conflicts", "resolve", "1", "--take", "both"), "invalid value for '--take': 'both' is not one of "),
         (("conflicts", "resolve", "1"), "missing option '--take'. Choose from: nexudus, crm; see "),
         (("history", "--limit", "0"), "invalid value for '--limit': "),
+        (("history", "--limit", BEYOND), "invalid value for '--limit': "),
+        (("undo", BEYOND), "invalid value for 'ID': "),
+        (("conflicts", "show", BEYOND), "invalid value for 'ID': "),
+        (("failures", "dismiss", BEYOND), "invalid value for 'ID': "),
         (("backfill", "--since", "today"), "invalid value for '--since': 'today' does not match the formats '%Y-"),
     ],
 )

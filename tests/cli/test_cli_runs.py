@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,7 +17,7 @@ from cli_house import AT, House
 from nexudus_sync.cli import backfill as backfill_module
 from nexudus_sync.sandbox.world import World
 from nexudus_sync.store import Store
-from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Link, Unlinked
+from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Journal, Link, Unlinked
 
 PEOPLE = "maria.nunez@example.com"
 
@@ -113,6 +114,11 @@ def test_a_sync_after_the_backfill_writes_nothing(home: House) -> None:
     ended = home.run("sync")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("london: 0 writes")
+
+
+def test_a_backfill_says_what_became_of_what_people_asked_for(home: House) -> None:
+    assert home.run("ignore", "4712").code == 0
+    assert "ignore nexudus, 4712: refused: nexudus has no record 4712" in home.run("backfill", "--yes").out
 
 
 def test_strict_is_1_when_conflicts_wait(home: House) -> None:
@@ -258,9 +264,8 @@ def test_check_of_an_unreachable_host_is_1(sandboxed: House, world: World) -> No
 def test_the_daemon_syncs_at_once_and_ends_cleanly_on_sigterm(home: House, world: World) -> None:
     card, row = world.seeded.equal[2]
     world.nexudus.edit(card, PEOPLE, Name="Seen by the daemon")
-    words = [sys.executable, "-c", "from nexudus_sync.cli import main; main()", "--config", str(home.config), "run"]
     environment = {**os.environ, **home.environment}
-    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command(home, "run"), env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         lines = iter(process.stderr.readline, "")
         told = [next(line for line in lines if event in line) for event in ("daemon.started", "cycle.done")]
@@ -268,6 +273,32 @@ def test_the_daemon_syncs_at_once_and_ends_cleanly_on_sigterm(home: House, world
         assert process.wait(10) == 0
     assert "written=1" in told[1]
     assert world.overplane.record(row)["title"] == "Seen by the daemon"
+
+
+@pytest.mark.parametrize("verb", [("sync",), ("backfill", "--yes")])
+def test_sigterm_in_a_write_is_130_and_the_next_run_finds_out_what_became_of_it(
+    home: House, world: World, verb: tuple[str, ...]
+) -> None:
+    card, row = world.seeded.equal[3]
+    world.nexudus.edit(card, PEOPLE, Name=f"Stopped in a {verb[0]}")
+    world.crm_faults.add("slow", "^PATCH", seconds=3.0)
+    asked = len(world.crm_faults.injected)
+    environment = {**os.environ, **home.environment}
+    with subprocess.Popen(command(home, *verb), env=environment, stderr=subprocess.PIPE, text=True) as process:
+        while len(world.crm_faults.injected) == asked and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        told = process.communicate(timeout=10)[1]
+    assert (process.returncode, told) == (130, "nexudus-sync: interrupted; run the same command again to go on\n")
+    assert home.run("sync").code == 0
+    assert world.overplane.record(row)["title"] == f"Stopped in a {verb[0]}"
+    assert [one.state for one in home.rows(Journal) if one.state in ("planned", "sent")] == []
+    assert sum(one.record_id == row and one.new == f"Stopped in a {verb[0]}" for one in world.overplane.changes) == 1
+
+
+def command(house: House, *words: str) -> list[str]:
+    """The program itself, for a process of its own."""
+    return [sys.executable, "-c", "from nexudus_sync.cli import main; main()", "--config", str(house.config), *words]
 
 
 def test_ignoring_what_is_not_there_is_refused_by_the_next_cycle(home: House) -> None:

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from coverage import Coverage
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -12,3 +13,18 @@ def silence() -> Iterator[None]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
     structlog.configure(**before)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def unmeasured() -> Iterator[None]:
+    """Coverage is of what the other tests reach: what chance runs through is not tested yet.
+
+    It also costs half again the time, and the processes that the crash tests fork would count for nobody.
+    """
+    measured = Coverage.current()
+    if measured is None:
+        yield
+        return
+    measured.stop()
+    yield
+    measured.start()

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from sqlmodel import select
 
-from nexudus_sync.errors import StoreError, StoreLocked
+from nexudus_sync.errors import ConfigError, StoreError, StoreLocked
 from nexudus_sync.store import Store, sqlite
 from nexudus_sync.store.tables import Brake, Fact
 
@@ -137,7 +137,7 @@ def test_another_programs_database_is_refused_and_left_as_it_was(tmp_path: Path)
 
 @pytest.mark.parametrize("url", ["", "state.db", "mysql+none://joe:hunter2@host/db", "nothing://joe:hunter2@host/db"])
 def test_a_url_that_opens_nothing_is_one_line_without_its_password(url: str) -> None:
-    with pytest.raises(StoreError, match=r"^\[store\] url") as caught:
+    with pytest.raises(ConfigError, match=r"^\[store\] url: ") as caught:
         Store.open(url)
     assert "hunter2" not in str(caught.value)
     assert "\n" not in str(caught.value)

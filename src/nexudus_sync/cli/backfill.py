@@ -14,7 +14,7 @@ from nexudus_sync.cli.frame import Root, worst
 from nexudus_sync.cli.output import console, plural, print_table, say
 from nexudus_sync.cli.progress import progress
 from nexudus_sync.cli.summary import print_summary
-from nexudus_sync.cli.sync import print_report
+from nexudus_sync.cli.sync import print_decisions, print_report
 from nexudus_sync.config import Settings
 from nexudus_sync.connectors.budget import Limits
 from nexudus_sync.engine.bridge import Bridge
@@ -72,7 +72,7 @@ async def backfill_one(bridge: Bridge, settings: Settings, wanted: Wanted) -> in
             records.connection_state(session, bridge.name, bridge.crm).create_since = wanted.since.isoformat()
             left = (col(Unlinked.connection) == bridge.name, col(Unlinked.state) == "old")
             session.execute(update(Unlinked).where(*left).values(state="waiting"))
-    cycle = Cycle(bridge, Options(limit=wanted.limit))
+    cycle, began = Cycle(bridge, Options(limit=wanted.limit)), bridge.clock.now()
 
     def done() -> int:
         return min(cycle.report.settled, coming.compare) + sum(cycle.report.created.values())
@@ -80,6 +80,7 @@ async def backfill_one(bridge: Bridge, settings: Settings, wanted: Wanted) -> in
     async with progress(bridge.name, coming.compare + sum(coming.creates.values()), done):
         report = await cycle.run()
     print_report(bridge, report)
+    print_decisions(bridge, began)
     if report.brake is None:
         print_summary(bridge.store, bridge.name, system_names(bridge))
     return report.exit_code

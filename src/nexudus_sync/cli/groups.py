@@ -9,8 +9,14 @@ from nexudus_sync.cli.frame import ConnectionName, JsonFlag, RecordId, StrictFla
 
 _LOOK = "Look and decide"
 
-ConflictId = Annotated[int, typer.Argument(metavar="ID", help="As `conflicts list` shows it.", show_default=False)]
-FailureId = Annotated[int, typer.Argument(metavar="ID", help="As `failures list` shows it.", show_default=False)]
+LARGEST = 2**63 - 1
+"""The largest id that a database counts to."""
+ConflictId = Annotated[
+    int, typer.Argument(metavar="ID", max=LARGEST, help="As `conflicts list` shows it.", show_default=False)
+]
+FailureId = Annotated[
+    int, typer.Argument(metavar="ID", max=LARGEST, help="As `failures list` shows it.", show_default=False)
+]
 Take = Literal["nexudus", "crm"]
 
 
@@ -54,7 +60,7 @@ def explain(ctx: typer.Context, record: RecordId, connection: ConnectionName = N
 def history(
     ctx: typer.Context,
     record: Annotated[str | None, typer.Argument(metavar="[RECORD]", help="Only this Nexudus or CRM id.")] = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The newest so many.")] = 1000,
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST, metavar="N", help="The newest so many.")] = 1000,
     as_json: JsonFlag = False,
 ) -> None:
     """Show what the sync wrote over, newest last; `undo` brings a value back."""
@@ -66,7 +72,7 @@ def history(
 @guarded
 def undo(
     ctx: typer.Context,
-    entry: Annotated[int, typer.Argument(metavar="ID", help="As `history` shows it.", show_default=False)],
+    entry: Annotated[int, typer.Argument(metavar="ID", max=LARGEST, help="As `history` shows it.", show_default=False)],
     force: Annotated[bool, typer.Option("--force", help="Even if the value moved on since.")] = False,
 ) -> None:
     """Bring back, on both sides, the old value of an entry of the history, at the next cycle."""
@@ -157,7 +163,9 @@ def failures_list(ctx: typer.Context, connection: ConnectionName = None, as_json
 @guarded
 def failures_retry(
     ctx: typer.Context,
-    failure: Annotated[int | None, typer.Argument(metavar="[ID]", help="As `failures list` shows it.")] = None,
+    failure: Annotated[
+        int | None, typer.Argument(metavar="[ID]", max=LARGEST, help="As `failures list` shows it.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
 ) -> None:
     """Have a failure tried again at the next cycle."""

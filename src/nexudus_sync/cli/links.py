@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, print_json, print_table, say, utc
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.errors import ConfigError, SyncError
+from nexudus_sync.mapping import Side
 from nexudus_sync.store import records
 from nexudus_sync.store.tables import Decision, Link, Unlinked
 
@@ -46,6 +47,7 @@ def link(root: Root, nexudus: str, crm: str, connection: str | None) -> None:
         raise ConfigError(f"record {nexudus}", "is no id of Nexudus, which are whole numbers" + swapped)
     with open_desk(root) as desk:
         with desk.store.read() as session:
+            _refuse_two_cards(session, crm)
             name = connection or _connection_of(session, desk, nexudus, crm)
             system = next(one.crm for one in desk.settings.connections if one.name == desk.names(name)[0])
             for ids in ({"nexudus_id": nexudus}, {"crm_id": crm}):
@@ -97,10 +99,21 @@ def _find(desk: Desk, record: str, connection: str | None) -> Located:
         return locate(session, desk.settings, record, connection)
 
 
+def _refuse_two_cards(session: Session, crm: str) -> None:
+    """Raise ConfigError for a record of Nexudus given as the CRM's."""
+    known = {Side(side) for side in session.exec(select(Unlinked.side).where(col(Unlinked.record_id) == crm))}
+    for side, column in ((Side.NEXUDUS, Link.nexudus_id), (Side.CRM, Link.crm_id)):
+        if session.exec(select(Link.id).where(col(column) == crm).limit(1)).first() is not None:
+            known.add(side)
+    if known == {Side.NEXUDUS}:
+        raise ConfigError(f"record {crm}", "is a record of Nexudus", "the second id is the CRM's")
+
+
 def _connection_of(session: Session, desk: Desk, nexudus: str, crm: str) -> str:
     """The connection that knows one of two unpaired records. Raises ConfigError when that is not clear."""
-    query = select(Unlinked.connection).where(col(Unlinked.record_id).in_((nexudus, crm)))
-    known = sorted(set(session.exec(query)) & set(desk.names())) or desk.names()
+    alone = select(Unlinked.connection).where(col(Unlinked.record_id).in_((nexudus, crm)))
+    parted = select(Link.connection).where(or_(col(Link.nexudus_id) == nexudus, col(Link.crm_id) == crm))
+    known = sorted({*session.exec(alone), *session.exec(parted)} & set(desk.names())) or desk.names()
     if len(known) > 1:
         raise _which(desk, f"{nexudus} and {crm}")
     return known[0]

@@ -31,7 +31,7 @@ def sync(root: Root, connection: str | None, record: str | None, *, reconcile: b
                     work, began = Cycle(bridge, Options(reconcile=reconcile)), bridge.clock.now()
                     report = await (work.run() if place is None else work.run_record(*place))
                     print_report(bridge, report)
-                    _print_decisions(bridge, began)
+                    print_decisions(bridge, began)
                     return report.exit_code
 
                 code = await each(root, engine, bridges, cycle)
@@ -89,7 +89,7 @@ def print_report(bridge: Bridge, report: Report) -> None:
     say(f"{bridge.name}: {', '.join(done)}")
 
 
-def _print_decisions(bridge: Bridge, began: datetime) -> None:
+def print_decisions(bridge: Bridge, began: datetime) -> None:
     """What became of what people asked for."""
     with bridge.store.read() as session:
         for one in carried_out(session, bridge.name, began):

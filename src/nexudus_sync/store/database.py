@@ -11,8 +11,11 @@ from sqlalchemy import URL, Engine, StaticPool, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 from sqlmodel import Session
 
-from nexudus_sync.errors import StoreError
+from nexudus_sync.errors import ConfigError, StoreError
 from nexudus_sync.store import lock, schema, sqlite
+
+URL_KEY = "[store] url"
+"""Where the configuration says which database it is."""
 
 
 class Store:
@@ -34,8 +37,8 @@ class Store:
         """Open the database at `url`, create it if it is missing, and bring it to this version's schema.
 
         `url` is SQLAlchemy's; a relative SQLite path counts from `base_dir` (the current folder when None).
-        "sqlite://" is a store in memory. Raises StoreError when it cannot be opened, is no store, or is a newer
-        version's.
+        "sqlite://" is a store in memory. Raises ConfigError for what is no URL or lacks its driver, StoreError when the
+        database cannot be opened, is no store, or is a newer version's.
         """
         parsed, folder = _parse(url), base_dir or Path()
         if parsed.get_backend_name() != "sqlite":
@@ -54,7 +57,8 @@ class Store:
         try:
             engine = create_engine(url)
         except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise StoreError(f"[store] url: the driver of {url.drivername} is not installed; use sqlite") from error
+            problem = f"the driver of {url.drivername} is not installed"
+            raise ConfigError(URL_KEY, problem, "install it or use sqlite") from error
         where = f"{url.drivername}://{url.host or ''}/{url.database or ''}"
         name = hashlib.sha256(f"{where} {url.port}".encode()).hexdigest()[:16]
         return cls(engine, where, folder / f"nexudus-sync-{name}.lock")._prepared()
@@ -126,7 +130,7 @@ def _parse(url: str) -> URL:
     try:
         return make_url(url)
     except ArgumentError as error:
-        raise StoreError('[store] url is not a database URL; write for example "sqlite:///state.db"') from error
+        raise ConfigError(URL_KEY, "is no database URL", 'write for example "sqlite:///state.db"') from error
 
 
 def _sqlite_engine(url: URL, **options: Any) -> Engine:
