@@ -54,7 +54,7 @@ def run_family(
     """
     family = Family(steps, forks(steps, number), ways, folder / "members")
     family.found.touch()
-    with history(seed, folder, records=records, system=system) as played:
+    with history(seed, folder, steps=steps, records=records, system=system) as played:
         _play_on(played, family, step=0, path=())
     return list(_members(family.found))
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from sim_settings import reconfigure
 from sim_time import Deadlock
 from sim_world import Crash, SimWorld
 
+from nexudus_sync.connectors import registry
 from nexudus_sync.connectors.nexudus import listing
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import Report
@@ -26,6 +28,8 @@ LATE = 8.0
 """Seconds after which a late commit lands: within the time recovery waits before it believes an absence."""
 PACES = (0.02, 0.04, 0.08, 0.16)
 """How often a step is a cycle: from a sync that is behind people's work to one that follows their every move."""
+SHORT = 50
+"""In histories of fewer steps the sync runs more often, for otherwise many of them had no cycle among their faults."""
 CITIES = (("london",), ("london",), ("london", "madrid"))
 """The locations that are connected, each with a company of its own, all to one CRM."""
 QUIET = 8
@@ -63,7 +67,7 @@ def run_history(
 
     `path` is the member's place in a family: at the forks of `sim_family` its digits decide how it goes on.
     """
-    with history(seed, folder, records=records, system=system) as played:
+    with history(seed, folder, steps=steps, records=records, system=system) as played:
         turns = forks(steps, len(path))
         for step in range(steps):
             if step in turns:
@@ -78,8 +82,8 @@ def forks(steps: int, number: int) -> list[int]:
 
 
 @contextmanager
-def history(seed: int, folder: Path, *, records: int, system: str | None = None) -> Iterator["Played"]:
-    """A history that has begun: the world of this seed, after its first cycle."""
+def history(seed: int, folder: Path, *, steps: int, records: int, system: str | None = None) -> Iterator["Played"]:
+    """A history of so many steps that has begun: the world of this seed, after its first cycle."""
     rng = random.Random(seed * 7919 + 13)
     counts = {"nexudus": records, "crm": records * 5 // 7, "shared": records * 5 // 14}
     mode, chosen = rng.choice(["ignore", "ignore", "propagate"]), rng.choice(["overplane", "erpnext"])
@@ -90,14 +94,15 @@ def history(seed: int, folder: Path, *, records: int, system: str | None = None)
     world = SimWorld(seed, folder, **settings, **counts, cities=rng.choice(CITIES))
     _vary(world, rng)
     people = People(world, rng, moves=len(world.places) > 1 or rng.random() < 0.2)
-    played = Played(world, Trace(seed), people, rng, rng.choice(PACES))
-    small_pages = pytest.MonkeyPatch()
-    small_pages.setattr(listing, "LARGEST_PAGE", rng.choice([2, 5, 1000]))
+    played = Played(world, Trace(seed), people, rng, rng.choice(PACES) * max(1, SHORT / steps))
+    patch = pytest.MonkeyPatch()
+    patch.setattr(listing, "LARGEST_PAGE", rng.choice([2, 5, 1000]))
+    patch.setattr(registry, "entry_points", cache(registry.entry_points))  # read at every restart else
     try:
         _cycle(world, played.trace, played.people, rng)
         yield played
     finally:
-        small_pages.undo()
+        patch.undo()
         world.close()
 
 
@@ -234,7 +239,7 @@ def _heal(world: SimWorld, trace: Trace) -> None:
         world.clock.seconds += 120
         _release(world)
         written = _cycle(world, trace, people, random.Random(0), reconcile=round_number in (0, 2))
-        if round_number > 3 and written is False:
+        if round_number > 2 and written is False:
             break
 
 

@@ -10,4 +10,4 @@ from sim_burst import burst
 def test_an_import_while_the_sync_reads_page_after_page_is_neither_doubled_nor_lost(
     system: str, tmp_path: Path
 ) -> None:
-    assert burst(tmp_path, 160, system=system) == []
+    assert burst(tmp_path, 100, system=system) == []

@@ -10,7 +10,7 @@ from sim_history import run_history
 
 BATCHES, HISTORIES = 20, 10
 """So many tests, that can run side by side, of so many histories each."""
-STEPS, RECORDS = 25, 6
+STEPS, RECORDS = 25, 4
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

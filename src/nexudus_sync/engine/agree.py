@@ -171,7 +171,6 @@ def finish(
     if all(sight.real and sight.whole for sight in sights.values()):
         link.verified_at = now
     link.is_lost = bridge.is_lost(Side.CRM, crm.record)
-    failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields={""})
     session.add(link)
 
 

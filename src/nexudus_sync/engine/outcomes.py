@@ -24,37 +24,40 @@ REFUSED = "refused"
 
 
 def record_outcomes(
-    session: Session, bridge: Bridge, link: Link, outcomes: Iterable[Outcome], *, both_read: bool, written: bool
+    session: Session,
+    bridge: Bridge,
+    link: Link,
+    outcomes: Iterable[Outcome],
+    *,
+    both_read: bool,
+    written: bool,
+    settled: bool,
 ) -> None:
     """Show this merge's conflicts and parked fields, and close what earlier merges showed and this one does not.
 
     Unless `both_read`, a field that seems unchanged closes nothing: the side that was not read may say otherwise.
-    `written`: what travels has arrived.
+    `written`: what travels has arrived. `settled`: nothing is left to do, so what failed of the whole link is over.
     """
-    found = tuple(outcomes)
+    found, about = tuple(outcomes), failures.unsolved(session, bridge.name, link.nexudus_id, link.crm_id)
     standing = {Verdict.CONFLICT, Verdict.PARKED}
     standing |= set() if written else {Verdict.TRAVELS}
     standing |= set() if both_read else {Verdict.NOTHING}
     for outcome in found:
         if outcome.verdict is Verdict.CONFLICT:
             _open_conflict(session, bridge, link, outcome)
-            names = {outcome.field.name}
-            failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields=names, kinds={REFUSED})
+            failures.solve(about, fields={outcome.field.name}, kinds={REFUSED})
         elif outcome.kind and outcome.kind != REFUSED:  # a refusal is noted when it happens, with its next attempt
-            _park(session, bridge, link, outcome)
-    settled = {o.field.name for o in found if o.verdict not in standing}
+            _park(session, bridge, link, outcome, about)
+    over = {o.field.name for o in found if o.verdict not in standing}
     now = bridge.clock.now()
-    conflicts.close_conflicts(
-        session, bridge.name, link.nexudus_id, link.crm_id, now=now, fields=settled, explained=False
-    )
+    conflicts.close_conflicts(session, bridge.name, link.nexudus_id, link.crm_id, now=now, fields=over, explained=False)
     plain = {o.field.name for o in found if not o.kind and o.verdict not in standing}
-    free = plain - ({o.field.name for o in found if o.verdict is Verdict.NOTHING} & _accepted(session, link))
-    failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields=free)
+    free = plain - ({o.field.name for o in found if o.verdict is Verdict.NOTHING} & _accepted(about))
+    failures.solve(about, fields=free | {""} if settled else free)
 
 
-def _accepted(session: Session, link: Link) -> set[str]:
+def _accepted(about: Iterable[Failure]) -> set[str]:
     """The fields whose refusal was accepted at the backfill: it stays visible though nothing changes any more."""
-    about = failures.unsolved(session, link.connection, link.nexudus_id, link.crm_id)
     return {one.field for one in about if one.kind == "stage-acts" and one.state == "open"}
 
 
@@ -73,7 +76,7 @@ def _open_conflict(session: Session, bridge: Bridge, link: Link, outcome: Outcom
     )
 
 
-def _park(session: Session, bridge: Bridge, link: Link, outcome: Outcome) -> None:
+def _park(session: Session, bridge: Bridge, link: Link, outcome: Outcome, about: Iterable[Failure]) -> None:
     failures.open_failure(
         session,
         connection=bridge.name,
@@ -84,12 +87,12 @@ def _park(session: Session, bridge: Bridge, link: Link, outcome: Outcome) -> Non
         crm_id=link.crm_id,
         now=bridge.clock.now(),
     )
-    supersede(session, bridge, link, outcome.field.name, outcome.kind)
+    supersede(about, outcome.field.name, outcome.kind)
 
 
-def supersede(session: Session, bridge: Bridge, link: Link, field: str, kind: str) -> None:
+def supersede(about: Iterable[Failure], field: str, kind: str) -> None:
     """Something else holds a field back now: what is open about it under another kind than that is out of date."""
-    for failure in failures.unsolved(session, bridge.name, link.nexudus_id, link.crm_id):
+    for failure in about:
         if failure.field == field and failure.kind != kind and failure.state == "open":
             failure.state, failure.next_attempt = "solved", None
 

@@ -45,8 +45,9 @@ def blamed(refused: Refused, fields: Iterable[Field], side: Side) -> list[Field]
 
 def hold(session: Session, bridge: Bridge, link: Link, refused: Refused, held: Iterable[Held]) -> None:
     """Show these fields as refused just now."""
+    about = failures.unsolved(session, bridge.name, link.nexudus_id, link.crm_id)
     for one in held:
-        supersede(session, bridge, link, one.field.name, REFUSED)
+        supersede(about, one.field.name, REFUSED)
         note_failure(session, bridge, refused, nexudus_id=link.nexudus_id, crm_id=link.crm_id, field=one.field.name)
 
 

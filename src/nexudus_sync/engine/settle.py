@@ -222,9 +222,9 @@ class Settler:
         """In the planning transaction: what agrees, what waits for people, and the writes to come."""
         bridge, link = self.bridge, work.link
         self._agree(work)
-        both = all(sight.real for sight in work.sights.values())
-        record_outcomes(session, bridge, link, work.plan.outcomes, both_read=both, written=False)
-        if not work.plan.after:
+        both, settled = all(sight.real for sight in work.sights.values()), not work.plan.after
+        record_outcomes(session, bridge, link, work.plan.outcomes, both_read=both, written=False, settled=settled)
+        if settled:
             finish(session, bridge, link, work.sights, work.again, self.rows)
             self._settled(work)
             return
@@ -259,7 +259,8 @@ class Settler:
         work.again |= set(Side) if turned else set()
         with self.bridge.store.session() as session:
             both = all(sight.real for sight in work.sights.values())
-            record_outcomes(session, self.bridge, work.link, work.plan.outcomes, both_read=both, written=not turned)
+            found = work.plan.outcomes
+            record_outcomes(session, self.bridge, work.link, found, both_read=both, written=not turned, settled=True)
             finish(session, self.bridge, work.link, work.sights, work.again, self.rows)
         self._settled(work)
 

@@ -138,18 +138,24 @@ def _values(table: dict[str, list[str]], where: str, kind: Kind) -> Values:
 
 
 def _check_once(names: list[str], where: str) -> None:
-    for a, b in combinations(names, 2):
-        if fold(a) == fold(b):
-            raise MappingError(where, f"'{b}' stands there twice", "leave one of them out")
+    seen = set[str]()
+    for name in names:
+        if fold(name) in seen:
+            raise MappingError(where, f"'{name}' stands there twice", "leave one of them out")
+        seen.add(fold(name))
 
 
 def _check_apart(table: dict[str, list[str]], where: str) -> None:
     """A value in two lines makes them one class, so a change between them would be lost: they must say the same."""
-    for (a, one), (b, two) in combinations(table.items(), 2):
-        shared = [value for value in two if fold(value) in map(fold, one)]
-        if shared and fold(one[0]) != fold(two[0]):
-            problem = f"'{shared[0]}' stands in line '{a}' as well, which says '{one[0]}' and not '{two[0]}'"
-            raise MappingError(f"{where}.{b}", problem, "leave it in one of the two lines")
+    lines = dict[str, list[str]]()
+    for name, values in table.items():
+        for value in values:
+            for line in lines.setdefault(fold(value), []):
+                says, other = values[0], table[line][0]
+                if fold(says) != fold(other):
+                    problem = f"'{value}' stands in line '{line}' as well, which says '{other}' and not '{says}'"
+                    raise MappingError(f"{where}.{name}", problem, "leave it in one of the two lines")
+            lines[fold(value)].append(name)
 
 
 def _check_blank(blank: str | None, kind: Kind, values: Values | None, where: str) -> None:

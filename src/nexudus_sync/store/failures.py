@@ -1,6 +1,6 @@
 """Failures: what the sync could not carry over, kept with its reason until it succeeds or is dismissed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -71,7 +71,13 @@ def solve_failures(
 
     Returns how many there were.
     """
-    about = unsolved(session, connection, nexudus_id, crm_id)
+    return solve(unsolved(session, connection, nexudus_id, crm_id), fields=fields, kinds=kinds)
+
+
+def solve(
+    about: Iterable[Failure], *, fields: Collection[str] | None = None, kinds: Collection[str] | None = None
+) -> int:
+    """Mark as solved those of these failures that are of these fields and kinds (None: all). Returns how many."""
     solved = [one for one in about if (fields is None or one.field in fields) and (kinds is None or one.kind in kinds)]
     for failure in solved:
         failure.state, failure.next_attempt = "solved", None

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy import Table, bindparam, delete, insert, or_, select, update
 from sqlmodel import Session
 
 from nexudus_sync.clock import Clock
@@ -30,7 +30,7 @@ _COLUMNS = ("calls", "writes", "creations")
 
 # Core statements and plain lists: a page is read and written for every few calls.
 _TABLE: Table = Spent.metadata.tables["spent"]
-_READ = select(*_TABLE.c).where(_TABLE.c.lane.in_(bindparam("lanes", expanding=True)))
+_READ = select(*_TABLE.c).where(or_(_TABLE.c.lane == bindparam("lane"), _TABLE.c.lane == bindparam("low")))
 _AT = [_TABLE.c[name] == bindparam(f"at_{name}") for name in _KEY_COLUMNS]
 _UPDATE, _INSERT, _DELETE = update(_TABLE).where(*_AT), insert(_TABLE), delete(_TABLE).where(*_AT)
 
@@ -70,7 +70,7 @@ class Page:
 
     def __init__(self, session: Session, lane: str, clock: Clock) -> None:
         self._lane = lane
-        found = session.connection().execute(_READ, {"lanes": [lane, lane + _LOW]}).all()
+        found = session.connection().execute(_READ, {"lane": lane, "low": lane + _LOW}).all()
         # Read only now that nobody else can write: so no count is of a later moment, unless the clock was set back.
         self.now, self.monotonic = clock.now().timestamp(), clock.monotonic()
         self._counts: dict[_Key, list[int]] = {(lane, length, start): counts for lane, length, start, *counts in found}

@@ -72,8 +72,11 @@ def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> Non
 
 def _on_begin(connection: Connection) -> None:
     reads = bool(connection.get_execution_options().get(READ_ONLY))
-    connection.exec_driver_sql(f"PRAGMA query_only = {int(reads)}")
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    # Of the driver itself: these two begin every one of very many short transactions, and have nothing to compile.
+    cursor = connection.connection.cursor()
+    cursor.execute(f"PRAGMA query_only = {int(reads)}")
+    cursor.execute("BEGIN" if reads else "BEGIN IMMEDIATE")
+    cursor.close()
 
 
 def explain(error: sqlite3.Error, label: str, beside: Path | None) -> str:
