@@ -1,7 +1,7 @@
 """The invariants of the design, read off the doubles' logs and the store after a history has come to rest."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from sim_world import SimWorld
 from sqlmodel import col, select
 
 from nexudus_sync.engine.cycle import Cycle, Options
-from nexudus_sync.mapping import OnConflict, Side, Sync, Unreadable
+from nexudus_sync.mapping import Context, OnConflict, Side, Sync, Unreadable
 from nexudus_sync.opportunity import say
 from nexudus_sync.sandbox.seed.places import SYNC_USER
 from nexudus_sync.store.tables import Conflict, Decision, Journal, Link, Unlinked
@@ -87,14 +87,15 @@ def no_lost_update(world: SimWorld, rest: Rest) -> tuple[list[Violation], int]:
                     continue
                 index, raw = edit
                 try:
-                    wrote = field.read(side, raw, contexts[side])
+                    wrote, *elsewhere = (field.read(side, raw, one) for one in _wherever(world, contexts[side]))
                     now = field.get(side, records[side], contexts[side])
                 except Unreadable:
                     continue
                 kept = [
                     e for entry in rest.history.get((link.nexudus_id, field.name), []) for e in (entry.old, entry.lost)
                 ]
-                if field.same(wrote, now) or say(wrote) in kept or any(_alike(field, wrote, one) for one in kept):
+                was_kept = any(say(one) in kept for one in (wrote, *elsewhere))
+                if field.same(wrote, now) or was_kept or any(_alike(field, wrote, one) for one in kept):
                     continue
                 if in_gap(world, side, record_id, index) or by_server(world, side, record_id, key, index):
                     exempt += 1
@@ -105,6 +106,12 @@ def no_lost_update(world: SimWorld, rest: Rest) -> tuple[list[Violation], int]:
                     )
                 )
     return found, exempt
+
+
+def _wherever(world: SimWorld, context: Context) -> list[Context]:
+    """Here, and in the zones of all places: what was kept of a day was the day where the card lay then."""
+    zones = [place.zone for place in world.places.values()] if context.time_zone is not None else []
+    return [context, *(replace(context, time_zone=zone) for zone in zones)]
 
 
 def _alike(field: Any, wrote: Any, kept: Any) -> bool:

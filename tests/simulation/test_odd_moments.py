@@ -432,3 +432,14 @@ def test_a_company_whose_opportunities_are_all_gone_is_an_empty_side(tmp_path: P
             world.crm.delete(deal, BEN)
     assert one(world, "london").brake == "empty-side"
     assert len(world.crm.records()) > 0
+
+
+@pytest.mark.parametrize("system", ["overplane", "erpnext"])
+def test_an_edit_of_an_opportunity_of_another_company_is_seen_by_a_sweep(system: str, tmp_path: Path) -> None:
+    world = at_rest(tmp_path, cities=("london", "madrid"), system=system)
+    card, deal = world.seeded.pairs[0]
+    world.crm.edit(deal, BEN, company=world.places["madrid"].company)
+    one(world, "london")
+    world.crm.edit(deal, BEN, opportunity_amount=777)
+    one(world, "london", reconcile=True)
+    assert world.nexudus.record(card)["Value"] == 777

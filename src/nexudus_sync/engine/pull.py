@@ -87,7 +87,7 @@ async def pull(
     if seen.complete:
         _note_absences(bridge, seen, known, ids)
         if seen.absent - replaced:
-            await _find_elsewhere(bridge, seen, known, priority)
+            await _find_elsewhere(bridge, seen, before, priority)
     return seen
 
 
@@ -95,18 +95,6 @@ def _is_ours(bridge: Bridge, side: Side, row: Row, known: Remembered | None) -> 
     """Is it in this connection's scope, or linked by it?"""
     linked = known is not None and known.link_id is not None and known.connection == bridge.name
     return linked or bridge.connector(side).in_scope(row.record, bridge.scope(side))
-
-
-async def _find_elsewhere(bridge: Bridge, seen: Seen, known: dict[str, Remembered], priority: Priority) -> None:
-    """A counterpart of another company is not listed with this one's, but it is there: no absence at all."""
-    connector, scope = bridge.connector(seen.side), bridge.scope(seen.side)
-    if seen.side is Side.NEXUDUS or scope.company is None or connector.traits.lists_everything:
-        return
-    async for page in connector.scan(replace(scope, company=None), None, priority):
-        for row in page.rows:
-            there = known.get(row.id)
-            if there is not None and there.identity in ("", bridge.facts(seen.side, row.record).identity):
-                seen.absent.discard(there.link_id or 0)
 
 
 def cursor_of(state: ConnectionState, side: Side) -> str | None:
@@ -127,6 +115,23 @@ class _Before:
     known: dict[str, Remembered]
     namesakes: dict[str, int]
     wanted: set[str]
+
+
+async def _find_elsewhere(bridge: Bridge, seen: Seen, before: _Before, priority: Priority) -> None:
+    """A counterpart of another company is not listed with this one's, but it is there: no absence, and perhaps news."""
+    connector, scope = bridge.connector(seen.side), bridge.scope(seen.side)
+    if seen.side is Side.NEXUDUS or scope.company is None or connector.traits.lists_everything:
+        return
+    at = bridge.clock.monotonic()
+    async for page in connector.scan(replace(scope, company=None), None, priority):
+        for row in page.rows:
+            there = before.known.get(row.id)
+            if there is None or there.link_id not in seen.absent:
+                continue
+            if there.identity in ("", bridge.facts(seen.side, row.record).identity):
+                seen.absent.discard(there.link_id)
+                _sort_linked(bridge, seen, Listed(row, at), there, there.link_id, before.wanted)
+        at = bridge.clock.monotonic()
 
 
 def _sort(bridge: Bridge, seen: Seen, listed: Listed, before: _Before) -> None:
