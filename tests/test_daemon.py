@@ -336,6 +336,7 @@ async def test_nothing_starts_any_more_once_it_is_told_to_stop(make: Make) -> No
         ({}, timedelta(hours=24)),
         ({"backfilled_at": NOW - timedelta(hours=4)}, timedelta(hours=20)),
         ({"last_reconcile": NOW - timedelta(hours=30)}, timedelta(0)),
+        ({"last_reconcile": NOW + timedelta(days=400)}, timedelta(hours=24)),
     ],
 )
 def test_the_full_sweep_is_due_by_the_last_one_whatever_restarts(make: Make, state: Any, due: timedelta) -> None:

@@ -136,11 +136,14 @@ class Daemon:
         return scheduler
 
     def _reconcile_due(self, connection: ConnectionSettings, now: datetime) -> datetime:
-        """When the full sweep is due: counted from the last one, so that restarts do not put it off for ever."""
+        """When the full sweep is due: counted from the last one, so that restarts do not put it off for ever.
+
+        One that is still to come was noted under a clock that was ahead: it tells nothing.
+        """
         with self._engine.store.read() as session:
             state = session.get(ConnectionState, connection.name)
         last = None if state is None else state.last_reconcile or state.backfilled_at
-        return max(now, (last or now) + connection.reconcile)
+        return max(now, min(last or now, now) + connection.reconcile)
 
     async def _job(self, bridge: Bridge, reconcile: bool) -> None:
         task = asyncio.current_task()

@@ -443,3 +443,17 @@ def test_an_edit_of_an_opportunity_of_another_company_is_seen_by_a_sweep(system:
     world.crm.edit(deal, BEN, opportunity_amount=777)
     one(world, "london", reconcile=True)
     assert world.nexudus.record(card)["Value"] == 777
+
+
+def test_what_is_restored_is_asked_about_no_more(tmp_path: Path) -> None:
+    world = at_rest(tmp_path, deletes="propagate")
+    card, deal = world.seeded.pairs[0]
+    kept = world.nexudus.cards.rows[card]
+    world.nexudus.delete(card, ANA)
+    world.crm.edit(deal, BEN, title="Edited meanwhile")
+    one(world, "london", reconcile=True)
+    assert [one.field for one in rows(world, Conflict, state="open", crm_id=deal)] == ["record"]
+    world.nexudus.cards.rows[card] = world.nexudus.cards.listed[card] = kept  # as a backup has it, its stamp included
+    one(world, "london", reconcile=True)
+    assert rows(world, Conflict, state="open", crm_id=deal) == []
+    assert world.nexudus.record(card)["Name"] == "Edited meanwhile"

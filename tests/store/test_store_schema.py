@@ -69,6 +69,14 @@ def test_a_newer_versions_store_is_refused(on_disk: Store, tmp_path: Path) -> No
         Store.open("sqlite:///state.db", base_dir=tmp_path)
 
 
+def test_a_store_that_lost_its_version_is_refused(on_disk: Store, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        connection.execute("DELETE FROM alembic_version")
+        connection.commit()
+    with pytest.raises(StoreError, match=r"^/.*/state\.db does not say which version wrote it; restore it"):
+        Store.open("sqlite:///state.db", base_dir=tmp_path)
+
+
 def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     upgrade = schema._upgrade
 

@@ -300,6 +300,7 @@ class Cycle:
             children = self._children(session)
             if self.options.reconcile:
                 both |= turn(session, bridge.name, bridge.rules.reconcile_days) | remap.parked(session, bridge)
+                both |= brakes.asked(session, bridge.name)  # what was gone may be back, under the stamp it had
                 remap.retake(session, bridge)
             mark(session, Side.NEXUDUS, both)
             mark(session, Side.CRM, both | children)

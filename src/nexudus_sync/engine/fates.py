@@ -3,7 +3,7 @@
 Closed, deleted under the rules, asked about, or moved to another connection.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from sqlalchemy import update
@@ -41,7 +41,8 @@ async def carry_out(bridge: Bridge, report: Report, link: Link, sights: Mapping[
     }
     plan = plan_link(presence, edited, bridge.rules.deletes)
     if plan.fate is Fate.ASK and plan.side is not None:
-        edits = _edits(bridge, link, plan.side, seen[plan.side])
+        names = contested | differing(bridge, link, plan.side, seen[plan.side], unsent=True)
+        edits = _edits(bridge, names, plan.side, seen[plan.side])
         plan = _answered(bridge, link, replace(plan, reason=f"{plan.reason}: {edits}"))
     if plan.fate is Fate.MOVE:
         move(bridge, report, link, seen[Side.NEXUDUS].record)
@@ -71,10 +72,10 @@ async def _left(bridge: Bridge, side: Side, link: Link, known: Sight) -> Sight:
     return await read(bridge, side, link)
 
 
-def _edits(bridge: Bridge, link: Link, side: Side, sight: Sight) -> str:
-    """What a record was edited to since both sides agreed, for a person."""
+def _edits(bridge: Bridge, names: Collection[str], side: Side, sight: Sight) -> str:
+    """What the fields of a record that were edited since both sides agreed say, for a person."""
     said = []
-    for name in sorted(_contested(bridge, link) | differing(bridge, link, side, sight, unsent=True)):
+    for name in sorted(names):
         field = bridge.mapping.find(name)
         assert field is not None
         try:

@@ -1,6 +1,6 @@
 """What a merge leaves for people: conflicts, failures and the history, kept beside the link they concern."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from collections.abc import Mapping as MappingABC
 from datetime import timedelta
 from typing import Any
@@ -49,11 +49,20 @@ def record_outcomes(
         elif outcome.kind and outcome.kind != REFUSED:  # a refusal is noted when it happens, with its next attempt
             _park(session, bridge, link, outcome, about)
     over = {o.field.name for o in found if o.verdict not in standing}
-    now = bridge.clock.now()
-    conflicts.close_conflicts(session, bridge.name, link.nexudus_id, link.crm_id, now=now, fields=over, explained=False)
+    asked = conflicts.unclosed(session, bridge.name, link.nexudus_id, link.crm_id)
+    conflicts.close([one for one in asked if _is_over(one, link, over)], bridge.clock.now())
     plain = {o.field.name for o in found if not o.kind and o.verdict not in standing}
     free = plain - ({o.field.name for o in found if o.verdict is Verdict.NOTHING} & _accepted(about))
     failures.solve(about, fields=free | {""} if settled else free)
+
+
+def _is_over(asked: Conflict, link: Link, fields: Collection[str]) -> bool:
+    """Is a question settled by a merge of both records that left these fields settled?
+
+    What was overwritten unseen is not: there the two sides agree. That a record of the link is gone is, for it is back.
+    """
+    restored = asked.field == RECORD and asked.link_id == link.id
+    return restored or (asked.field in fields and asked.reason is None)
 
 
 def _accepted(about: Iterable[Failure]) -> set[str]:

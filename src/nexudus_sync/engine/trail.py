@@ -33,8 +33,9 @@ async def find_overwritten(bridge: Bridge) -> int:
     with bridge.store.read() as session:
         state = session.get(ConnectionState, bridge.name)
         seen = session.get(Fact, (connector.name, f"trail {bridge.name}"))
-    last = state.last_reconcile if state is not None else None
-    since = (last or bridge.clock.now() - timedelta(days=1)) - MARGIN
+    last, now = state.last_reconcile if state is not None else None, bridge.clock.now()
+    # one that is still to come was noted under a clock that was ahead
+    since = (now - timedelta(days=1) if last is None or last > now else last) - MARGIN
     entries = await connector.trail(_their_time(bridge, since))
     if not entries:
         return 0

@@ -1,6 +1,6 @@
 """Conflicts: fields on which the two sides disagree and a person decides."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -58,16 +58,16 @@ def close_conflicts(
     *,
     now: datetime,
     fields: Collection[str] | None = None,
-    explained: bool = True,
 ) -> int:
-    """Close the conflicts about a pair, open or resolved, on these fields (None: all).
-
-    `explained` False leaves those with a reason of their own, which no agreement of the two sides settles. Returns
-    how many there were.
-    """
+    """Close the conflicts about a pair, open or resolved, on these fields (None: all). Returns how many there were."""
     about = unclosed(session, connection, nexudus_id, crm_id)
     named = [one for one in about if fields is None or one.field in fields]
-    closed = [one for one in named if explained or one.reason is None]
+    return close(named, now)
+
+
+def close(about: Iterable[Conflict], now: datetime) -> int:
+    """Close these conflicts; returns how many there were."""
+    closed = list(about)
     for conflict in closed:
         conflict.state, conflict.closed_at = "closed", now
     return len(closed)

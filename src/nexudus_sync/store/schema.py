@@ -30,6 +30,8 @@ def revision(connection: Connection, label: str) -> str | None:
     if "alembic_version" not in tables:
         raise StoreError(f"{label} is a database of something else, not a store; change [store] url")
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    if found is None and len(tables) > 1:
+        raise StoreError(f"{label} does not say which version wrote it; restore it from a backup")
     if found is not None and found not in REVISIONS:
         raise StoreError(f"{label} was written by a newer nexudus-sync (schema {found}); upgrade nexudus-sync")
     return found
