@@ -39,16 +39,16 @@ def take_mapping(session: Session, bridge: Bridge, state: ConnectionState) -> No
 
 def heard(mapping: Mapping) -> set[str]:
     """The places whose edits travel, each with its side."""
-    return {f"{side.value} {field.lens(side).path.text}" for field in mapping.fields for side in field.sources}
+    return {place for field in mapping.fields for place in _heard_of(field)}
+
+
+def _heard_of(field: Field) -> set[str]:
+    return {f"{side.value} {field.lens(side).path.text}" for side in field.sources}
 
 
 def newly_heard(mapping: Mapping, before: Collection[str]) -> list[Field]:
     """The fields of which edits on some side did not travel before."""
-    return [
-        field
-        for field in mapping.fields
-        if any(f"{side.value} {field.lens(side).path.text}" not in before for side in field.sources)
-    ]
+    return [field for field in mapping.fields if not _heard_of(field) <= set(before)]
 
 
 def forget(link: Link, fields: Iterable[Field]) -> None:
