@@ -14,7 +14,7 @@ from sqlmodel import select
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import BRAKED, Report
 from nexudus_sync.mapping import Side
-from nexudus_sync.store.tables import ConnectionState, History, Journal, Link
+from nexudus_sync.store.tables import ConnectionState, Decision, History, Journal, Link, Unlinked
 
 
 def one(world: SimWorld, city: str = "london", *, reconcile: bool = False, one_shot: bool = True) -> Report:
@@ -292,3 +292,43 @@ def test_a_card_that_moves_while_its_create_is_in_doubt_is_not_copied_again(tmp_
 
 def _of(world: SimWorld, card: int) -> list[Link]:
     return [link for link in links(world) if link.nexudus_id == str(card)]
+
+
+def test_a_late_copy_that_moves_to_another_location_is_not_copied_there(tmp_path: Path) -> None:
+    world = two_connections(tmp_path)
+    world.nexudus.options.keeps_system_id = False
+    deal = new_deal(world, "ben", opportunity_amount=5)
+    world.faults[Side.NEXUDUS].add("late_commit", "^POST .*/crmopportunities$", seconds=300.0)
+    for _ in range(3):
+        one(world, "london")
+    world.clock.seconds += 300
+    one(world, "london")
+    (linked,) = [link for link in links(world) if link.crm_id == deal]
+    cards = {str(card) for card, row in world.nexudus.records().items() if row["Name"] == "ben"}
+    (copy,) = map(int, cards - {linked.nexudus_id})
+    place_card(world, copy, "madrid")
+    for _ in range(2):
+        one(world, "madrid")
+        one(world, "london")
+    assert called(world, "ben") == (2, 1)
+    assert _of(world, copy) == []
+    world.close()
+
+
+def test_what_is_ignored_here_is_ignored_wherever_it_moves(tmp_path: Path) -> None:
+    world = two_connections(tmp_path)
+    card = new_card(world, "anna")
+    with world.store.session() as session:
+        args = {"side": "nexudus", "record_id": str(card)}
+        session.add(Decision(connection="london", kind="ignore", args=args, asked_at=world.clock.now()))
+    one(world, "london")
+    for city in ("madrid", "london", "madrid"):
+        place_card(world, card, city)
+        for _ in range(2):
+            one(world, "london", reconcile=True)
+            one(world, "madrid", reconcile=True)
+    assert called(world, "anna") == (1, 0)
+    with world.store.read() as session:
+        rows = session.exec(select(Unlinked).where(Unlinked.record_id == str(card)))
+        assert {(row.connection, row.state) for row in rows} == {("london", "away"), ("madrid", "ignored")}
+    world.close()

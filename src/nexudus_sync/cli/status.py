@@ -58,7 +58,8 @@ def _unfinished(session: Session, name: str) -> str:
 def _behind(session: Session, name: str) -> tuple[object, ...]:
     """What stands behind a connection's counts: when it was matched and swept, who is alone, what people asked for."""
     state = session.get(ConnectionState, name)
-    alone = Counter(session.exec(select(Unlinked.state).where(col(Unlinked.connection) == name)))
+    mine = (col(Unlinked.connection) == name, col(Unlinked.state) != "away")
+    alone = Counter(session.exec(select(Unlinked.state).where(*mine)))
     query = select(func.count()).where(col(Decision.connection) == name, col(Decision.done_at).is_(None))
     return (
         name,

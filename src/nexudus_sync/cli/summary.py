@@ -62,7 +62,8 @@ def _alone(session: Session, connection: str) -> list[Line]:
         col(Failure.connection) == connection, col(Failure.field) == "", col(Failure.state) != "solved"
     )
     kinds = {nexudus_id or crm_id: kind for nexudus_id, crm_id, kind in session.exec(refused)}
-    query = select(Unlinked.side, Unlinked.record_id, Unlinked.state).where(col(Unlinked.connection) == connection)
+    mine = (col(Unlinked.connection) == connection, col(Unlinked.state) != "away")
+    query = select(Unlinked.side, Unlinked.record_id, Unlinked.state).where(*mine)
     found: Counter[tuple[str, str]] = Counter()
     for side, record_id, state in session.exec(query):
         failed = record_id in kinds and state not in {"ignored", "old"}

@@ -98,7 +98,7 @@ def _left(bridge: Bridge, copy: Store) -> Counter[str]:
     """Records that stay alone, by why."""
     with copy.read() as session:
         query = select(Unlinked.state, Unlinked.reason).where(
-            col(Unlinked.connection) == bridge.name, col(Unlinked.state).not_in(("waiting", "limit"))
+            col(Unlinked.connection) == bridge.name, col(Unlinked.state).not_in(("waiting", "limit", "away"))
         )
         words = {"unmatched": "several candidates: a person decides", "ignored": "ignored by hand"}
         return Counter(words.get(state, reason or state) for state, reason in session.exec(query))

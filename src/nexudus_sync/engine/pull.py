@@ -19,7 +19,7 @@ from nexudus_sync.mapping import Side
 from nexudus_sync.store import conflicts, failures, records
 from nexudus_sync.store.records import Remembered
 from nexudus_sync.store.renames import overshadowed
-from nexudus_sync.store.tables import ConnectionState, Link, Unlinked
+from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Link, Unlinked
 
 _THESE = col(Link.id).in_(bindparam("ids", expanding=True))
 _MARK = {
@@ -216,7 +216,9 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
         session.merge(_unlinked(bridge, seen.side, row, session))
     for record_id in seen.gone_unlinked:
         lost = session.get(Unlinked, (bridge.name, seen.side.value, record_id))
-        if lost is not None:
+        if lost is not None and lost.state in SET_ASIDE:
+            lost.state = "away"  # a person's word about it stands, wherever it goes
+        elif lost is not None:
             session.delete(lost)
             ids = (record_id, "") if seen.side is Side.NEXUDUS else ("", record_id)
             now = bridge.clock.now()
@@ -240,8 +242,7 @@ def mark(session: Session, side: Side, link_ids: Iterable[int]) -> None:
 def _unlinked(bridge: Bridge, side: Side, row: Row, session: Session) -> Unlinked:
     """The store's row for a record without a counterpart; a person's word about it (ignored) stands."""
     candidate, facts = bridge.candidate(side, row.record), bridge.facts(side, row.record)
-    before = session.get(Unlinked, (bridge.name, side.value, row.id))
-    ignored = before is not None and before.state == "ignored" and before.identity == facts.identity
+    ignored = records.set_aside(session, bridge.crm, side, row.id, facts.identity)
     return Unlinked(
         connection=bridge.name,
         side=side.value,
@@ -255,6 +256,6 @@ def _unlinked(bridge: Bridge, side: Side, row: Row, session: Session) -> Unlinke
         is_open=candidate.is_open,
         external_key=candidate.external_key,
         created_at=candidate.created_at,
-        state="ignored" if ignored else "waiting",
-        reason=before.reason if ignored and before is not None else None,
+        state="waiting" if ignored is None else "ignored",
+        reason=None if ignored is None else ignored.reason,
     )

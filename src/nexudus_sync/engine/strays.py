@@ -46,7 +46,7 @@ def _made_by(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> lis
 
 def _dropped(bridge: Bridge, side: Side) -> SelectOfScalar[Journal]:
     return select(Journal).where(
-        col(Journal.connection) == bridge.name,
+        col(Journal.connection).in_(records.family(bridge.crm)),
         col(Journal.side) == side,
         col(Journal.kind) == "opportunity.create",
         col(Journal.state) == "dropped",

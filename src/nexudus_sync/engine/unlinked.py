@@ -16,8 +16,8 @@ from nexudus_sync.engine.strays import stray_of
 from nexudus_sync.errors import AuthenticationFailed, NotFound, OutcomeUnknown, RoleMissing, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import Candidate, Lot, UnlinkedPlan, plan_unlinked
-from nexudus_sync.store import conflicts, failures
-from nexudus_sync.store.tables import Conflict, ConnectionState, Failure, Journal, Link, Unlinked
+from nexudus_sync.store import conflicts, failures, records
+from nexudus_sync.store.tables import SET_ASIDE, Conflict, ConnectionState, Failure, Journal, Link, Unlinked
 
 TAKEN_UP = ("waiting", "unmatched", "limit")
 """States in which a cycle looks at an unlinked record."""
@@ -35,8 +35,8 @@ class Waiting:
     def load(cls, bridge: Bridge) -> "Waiting":
         """All but what a person said to ignore."""
         with bridge.store.read() as session:
-            query = select(Unlinked).where(col(Unlinked.connection) == bridge.name, col(Unlinked.state) != "ignored")
-            found = cls({(Side(row.side), row.record_id): row for row in session.exec(query)})
+            mine = (col(Unlinked.connection) == bridge.name, col(Unlinked.state).not_in(SET_ASIDE))
+            found = cls({(Side(row.side), row.record_id): row for row in session.exec(select(Unlinked).where(*mine))})
         for (side, _), row in found.rows.items():
             candidate = as_candidate(row)
             if candidate.email:
@@ -118,7 +118,7 @@ class Matcher:
     def _barred(self, session: Session) -> set[tuple[Side, str]]:
         """Records that wait: for the outcome of a write, their next attempt, or a link that was perhaps renamed."""
         sent = select(Journal.nexudus_id, Journal.crm_id).where(
-            col(Journal.state) == "sent", col(Journal.connection).in_(self._family())
+            col(Journal.state) == "sent", col(Journal.connection).in_(records.family(self.bridge.crm))
         )
         later = select(Failure.nexudus_id, Failure.crm_id).where(
             col(Failure.connection) == self.bridge.name,
@@ -133,10 +133,6 @@ class Matcher:
         perhaps = {(Side(side), record_id) for side, record_id in session.exec(renamed)}
         pairs = [*session.exec(sent), *([] if self.one_shot else session.exec(later))]
         return perhaps | {(side, pair[index]) for pair in pairs for index, side in enumerate(Side)}
-
-    def _family(self) -> list[str]:
-        """The connections to this CRM: a record may have come from another's scope while that was creating for it."""
-        return [self.bridge.name, *(other.name for other in self.bridge.siblings)]
 
     def _pair(self, session: Session, row: Unlinked, partner: Unlinked) -> int:
         nexudus, crm = (row, partner) if row.side == Side.NEXUDUS else (partner, row)
@@ -227,7 +223,7 @@ class Matcher:
             col(Unlinked.connection) == self.bridge.name,
             col(Unlinked.side) == Side(row.side).other,
             col(Unlinked.email) == row.email,
-            col(Unlinked.state) != "ignored",
+            col(Unlinked.state).not_in(SET_ASIDE),
         )
         with self.bridge.store.read() as session:
             return bool(row.email) and any(one not in self._matched for one in session.exec(query))
@@ -292,7 +288,7 @@ def forget_question(session: Session, bridge: Bridge, side: Side, record_id: str
 
 def forget_linked(bridge: Bridge) -> None:
     """A record that another connection to this CRM linked while it was in that one's scope waits here no more."""
-    here = (col(Unlinked.connection) == bridge.name, col(Unlinked.state) != "ignored", col(Link.crm) == bridge.crm)
+    here = (col(Unlinked.connection) == bridge.name, col(Unlinked.state).not_in(SET_ASIDE), col(Link.crm) == bridge.crm)
     crm = (col(Link.crm_id) == col(Unlinked.record_id), col(Link.crm_identity) == col(Unlinked.identity))
     same = {Side.NEXUDUS: (col(Link.nexudus_id) == col(Unlinked.record_id),), Side.CRM: crm}
     with bridge.store.session() as session:

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import sqlalchemy
 from sqlalchemy import ColumnElement, case
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from nexudus_sync.errors import StoreError
 from nexudus_sync.mapping.sides import Side
-from nexudus_sync.store.tables import ConnectionState, Link, Unlinked
+from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Link, Unlinked
 
 
 class Remembered(NamedTuple):
@@ -71,6 +72,23 @@ def link_by(
     query = select(Link).where(col(Link.crm) == crm, *terms)
     closed_last = case((col(Link.state) == "closed", 1), else_=0)
     return session.exec(query.order_by(closed_last, col(Link.id).desc())).first()
+
+
+def family(crm: str) -> SelectOfScalar[str]:
+    """The connections that were ever made to a CRM: records move from one's scope into another's."""
+    return select(ConnectionState.name).where(col(ConnectionState.crm) == crm)
+
+
+def set_aside(session: Session, crm: str, side: Side, record_id: str, identity: str) -> Unlinked | None:
+    """The record as a connection of this CRM was told to leave it alone; a later record of the same id is another."""
+    query = select(Unlinked).where(
+        col(Unlinked.connection).in_(family(crm)),
+        col(Unlinked.side) == side.value,
+        col(Unlinked.record_id) == record_id,
+        col(Unlinked.identity) == identity,
+        col(Unlinked.state).in_(SET_ASIDE),
+    )
+    return session.exec(query).first()
 
 
 def remembered(session: Session, crm: str, connection: str, side: Side) -> dict[str, Remembered]:

@@ -107,11 +107,16 @@ class Link(SQLModel, table=True):
     crm_snapshot: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
 
 
+SET_ASIDE = ("ignored", "away")
+"""The states of unlinked records that a person said to leave alone."""
+
+
 class Unlinked(SQLModel, table=True):
     """A record of one side that has no counterpart, with what matching needs of it and why it has none.
 
-    `state`: "waiting" (a later cycle takes it up), "ignored" (a person said so), "refused", "old" (before
-    `create_since`), "limit" (left by `backfill --limit`), "unmatched" (several candidates: a person decides).
+    `state`: "waiting" (a later cycle takes it up), "ignored" (a person said so), "away" (ignored, and not in the
+    connection's scope now), "refused", "old" (before `create_since`), "limit" (left by `backfill --limit`), "unmatched"
+    (several candidates: a person decides).
     """
 
     __table_args__ = (Index("ix_unlinked_email", "connection", "side", "email"),)
