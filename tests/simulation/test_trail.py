@@ -13,7 +13,7 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.seed.places import SYNC_USER
 from nexudus_sync.sandbox.wire import Request, Response
-from nexudus_sync.store.tables import Conflict, ConnectionState, History, Link
+from nexudus_sync.store.tables import Conflict, Fact, History, Link
 
 
 def cycle(world: SimWorld, *, reconcile: bool = False) -> Report:
@@ -118,8 +118,9 @@ def test_without_the_role_to_read_the_trail_a_reconcile_does_the_rest(tmp_path: 
 
 def test_a_reconcile_noted_under_a_clock_that_was_ahead_hides_nothing(tmp_path: Path) -> None:
     world, _ = world_with_a_lost_edit(tmp_path)
+    ahead = (world.clock.now() + timedelta(days=400)).isoformat()
     with world.store.session() as session:
-        session.get_one(ConnectionState, "london").last_reconcile = world.clock.now() + timedelta(days=400)
+        session.add(Fact(system="nexudus", key="trail london", value={"until": ahead, "number": 0, "unread": []}))
     cycle(world, reconcile=True)
     assert [conflict.field for conflict in shown(world)] == ["opportunity_amount"]
     world.close()

@@ -20,6 +20,8 @@ from nexudus_sync.store.tables import History, Link
 
 STILL_NOW = 2.0
 """Seconds for which a stamp may still hide a second change (stamps are whole seconds)."""
+FAR = 3600.0
+"""Seconds by which a stamp may be ahead of the server's clock as it is known."""
 BOUNCES = 2
 """So often may a field come back different from what was written before it is held as unstable."""
 
@@ -212,7 +214,8 @@ def still_now(bridge: Bridge, side: Side, sight: Sight) -> bool:
     clock = bridge.clock
     waited = 0.0 if sight.read_at is None else clock.monotonic() - sight.read_at
     stamped = bridge.our_time(side, sight.stamp.at)
-    return stamped is not None and (clock.now() - stamped).total_seconds() - waited < STILL_NOW
+    # one far in the future hides nothing that is done now, and would be read in every cycle
+    return stamped is not None and -FAR < (clock.now() - stamped).total_seconds() - waited < STILL_NOW
 
 
 def _digest(bridge: Bridge, side: Side, sight: Sight, listed: Listed | None) -> str:

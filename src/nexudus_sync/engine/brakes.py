@@ -101,7 +101,9 @@ def pull_brake(session: Session, bridge: Bridge, evidence: list[Evidence]) -> st
 
     A release is for what was shown: where it is more by now, a person is asked again.
     """
-    released = {brake.name: _size(brake.evidence) for brake in standing(session, bridge.name, "released")}
+    released = dict[str, int]()
+    for brake in standing(session, bridge.name, "released"):  # several of one name where both sides showed it
+        released[brake.name] = max(_size(brake.evidence), released.get(brake.name, 0))
     due = [one for one in evidence if one.name not in released or _size(one.text) > released[one.name]]
     for one in due:
         session.add(Brake(connection=bridge.name, name=one.name, evidence=one.text, set_at=bridge.clock.now()))

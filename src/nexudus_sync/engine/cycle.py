@@ -24,6 +24,7 @@ from nexudus_sync.engine.settle import Settler
 from nexudus_sync.engine.sight import Sight
 from nexudus_sync.engine.trail import find_overwritten
 from nexudus_sync.engine.unlinked import Matcher
+from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import failures, records
 from nexudus_sync.store.tables import Conflict, Failure, Link
@@ -60,18 +61,8 @@ class Cycle:
     async def run(self) -> Report:
         """Run it. Raises the errors that end a run (login, role, a system that cannot be listed, the store)."""
         bridge = self.bridge
-        with bridge.store.session() as session:
-            state = records.connection_state(session, bridge.name, bridge.crm)
-            self.backfill = state.backfilled_at is None
-            set_brakes = brakes.standing(session, bridge.name)
-            remap.take_mapping(session, bridge, state)
-            released = brakes.standing(session, bridge.name, "released")
-        if set_brakes:
-            return self._braked(set_brakes[0].name)
-        if released:  # for what a sweep had found, so this cycle is one as well
-            self.options = replace(self.options, reconcile=True)
-        if not bridge.dry:
-            await recover(bridge, self.report)
+        if not await self._begin():
+            return self.report
         forced, asked = await decisions.carry_out(bridge, self.report)
         self._mark_more()
         if not await self._pull():
@@ -82,39 +73,74 @@ class Cycle:
         await follow_idle_renames(bridge)
         await self._work(forced)
         if self.options.reconcile and not bridge.dry:
-            await find_overwritten(bridge)
+            await self._read_trail()
         decisions.conclude(bridge, asked, unsettled=forced)
         self._finish()
         return self.report
 
-    async def run_record(self, side: Side, record_id: str) -> Report:
-        """Settle one record only: its link, or its match."""
+    async def _begin(self, *, whole: bool = True) -> bool:
+        """See where the connection stands, and find out what became of writes. False when a brake stops the cycle.
+
+        A brake that was released is for what a sweep had found, so a `whole` cycle is one as well then.
+        """
         bridge = self.bridge
         with bridge.store.session() as session:
             state = records.connection_state(session, bridge.name, bridge.crm)
             self.backfill = state.backfilled_at is None
             set_brakes = brakes.standing(session, bridge.name)
+            remap.take_mapping(session, bridge, state)
+            released = brakes.standing(session, bridge.name, "released")
+        if set_brakes:
+            self._braked(set_brakes[0].name)
+            return False
+        if released and whole:
+            self.options = replace(self.options, reconcile=True)
+        if not bridge.dry:
+            await recover(bridge, self.report)
+        return True
+
+    async def _read_trail(self) -> None:
+        """What is overwritten unseen; where it cannot be read, the next sweep does, and this cycle has its end."""
+        try:
+            await find_overwritten(self.bridge)
+        except Unavailable as error:
+            self.report.errors.append(str(error))
+
+    async def run_record(self, side: Side, record_id: str) -> Report:
+        """Settle one record: its link, or what it is matched with or copied to.
+
+        For a record without a link both sides are listed first, and all that is new there is matched; nothing else is
+        copied.
+        """
+        if not await self._begin(whole=False):
+            return self.report
+        await self._settle_record(side, record_id)
+        for _ in range(ROUNDS):
+            if not self.report.unknown:
+                break
+            self.report.unknown.clear()
+            await recover(self.bridge, self.report)
+            await self._settle_record(side, record_id)
+        return self.report
+
+    async def _settle_record(self, side: Side, record_id: str) -> None:
+        bridge, settler = self.bridge, self._settler()
+        with bridge.store.session() as session:
             ids = {"nexudus_id" if side is Side.NEXUDUS else "crm_id": record_id}
             link = records.link_by(session, bridge.crm, **ids)
             if link is not None and link.id is not None:
                 mark(session, Side.NEXUDUS, [link.id])
                 mark(session, Side.CRM, [link.id])
-        if set_brakes:
-            return self._braked(set_brakes[0].name)
-        if not bridge.dry:
-            await recover(bridge, self.report)
-        settler = self._settler()
         self._count_marks()
         await follow_idle_renames(bridge)
         if link is not None and link.id is not None:
             await settler.settle([link.id])
-            return self.report
-        matcher = self._matcher()
-        await settler.settle(matcher.match())
-        wanted = [row for row in matcher.to_create if (row.side, row.record_id) == (side.value, record_id)]
-        await matcher.create_all(self._created(settler), wanted)
-        await self._settle_created(settler)
-        return self.report
+        elif await self._pull():
+            matcher = self._matcher()
+            await settler.settle(matcher.match())
+            wanted = [row for row in matcher.to_create if (row.side, row.record_id) == (side.value, record_id)]
+            await matcher.create_all(self._created(settler), wanted)
+            await self._settle_created(settler)
 
     # -- pull -------------------------------------------------------------------------------------------------------
 
@@ -249,8 +275,10 @@ class Cycle:
         with self.bridge.store.read() as session:
             marked = or_(col(Link.nexudus_recheck), col(Link.crm_recheck))
             found = set(session.exec(select(Link.id).where(*self._mine(), marked)))
-            waiting = {} if self.options.one_shot else self._waiting(session)
+            failing, resting = self._failing(session), failures.resting(self.bridge.clock.now())
+            waiting = {} if self.options.one_shot else self._failing(session, *resting)
         ids = sorted(one for one in found if one is not None and not self._rests(one, waiting))
+        ids.sort(key=failing.__contains__)  # else many that fail could keep the others from their turn for ever
         return [one for one in ids if one not in minor], [one for one in ids if one in minor]
 
     def _mine(self) -> tuple[ColumnElement[bool], ...]:
@@ -268,19 +296,17 @@ class Cycle:
         touched = [seen.news.get(link_id) for seen in self.seen.values()]
         return not any(moment is not None and moment > failed for moment in touched)
 
-    def _waiting(self, session: Session) -> dict[int | None, datetime]:
-        """Links with a failure as a whole whose next attempt is still to come, and when it failed last."""
+    def _failing(self, session: Session, *which: ColumnElement[bool]) -> dict[int | None, datetime]:
+        """Links with a failure as a whole, and when it failed last."""
         same = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
-        later = select(Link.id, Failure.last_at).join(Failure, same)
-        found = session.exec(
-            later.where(
-                col(Failure.connection) == self.bridge.name,
-                col(Failure.field) == "",
-                col(Failure.state).in_(("open", "dismissed")),
-                *failures.resting(self.bridge.clock.now()),
-            ).order_by(col(Failure.last_at))
+        query = select(Link.id, Failure.last_at).join(Failure, same)
+        about = query.where(
+            col(Failure.connection) == self.bridge.name,
+            col(Failure.field) == "",
+            col(Failure.state).in_(("open", "dismissed")),
+            *which,
         )
-        return dict(iter(found))
+        return dict(iter(session.exec(about.order_by(col(Failure.last_at)))))
 
     def _count_marks(self) -> None:
         """How many links have to be read, for the estimates of what that costs."""

@@ -213,7 +213,11 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
         column = f"{seen.side.value}_digest"
         session.execute(update(Link).where(col(Link.id) == link_id).values({column: digest}))
     for row in seen.fresh.values():
-        session.merge(_unlinked(bridge, seen.side, row, session))
+        before = session.get(Unlinked, (bridge.name, seen.side.value, row.id))
+        after = _unlinked(bridge, seen.side, row, session)
+        if before is not None and before.digest != after.digest:
+            _try_again(session, bridge, seen.side, row.id)
+        session.merge(after)
     for record_id in seen.gone_unlinked:
         lost = session.get(Unlinked, (bridge.name, seen.side.value, record_id))
         if lost is not None and lost.state in SET_ASIDE:
@@ -230,6 +234,14 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
         else:
             state.crm_cursor = seen.cursor
         session.add(state)
+
+
+def _try_again(session: Session, bridge: Bridge, side: Side, record_id: str) -> None:
+    """What failed of an unlinked record need not wait for its next attempt when somebody changed it."""
+    ids = (record_id, "") if side is Side.NEXUDUS else ("", record_id)
+    for failure in failures.unsolved(session, bridge.name, *ids):
+        if failure.state == "open":
+            failure.next_attempt = bridge.clock.now()
 
 
 def mark(session: Session, side: Side, link_ids: Iterable[int]) -> None:

@@ -113,13 +113,16 @@ class Settler:
                 self.rows[side].pop(sights.id_of(work.link, side), None)
 
     def _load(self, ids: list[int]) -> list[Link]:
-        """The links to settle, without those that wait for the outcome of a write."""
+        """The links to settle, in this order, without those that wait for the outcome of a write."""
         with self.bridge.store.read() as session:
             waiting = select(Journal.link_id).where(col(Journal.state) == "sent", col(Journal.link_id).is_not(None))
             query = select(Link).where(col(Link.id).in_(ids), col(Link.state) != "closed", col(Link.id).not_in(waiting))
-            return list(session.exec(query.order_by(col(Link.id))))
+            found = {link.id: link for link in session.exec(query)}
+        return [found[one] for one in ids if one in found]
 
     async def _see(self, link: Link, gate: asyncio.Semaphore) -> Work | None:
+        if link.state == "sleeping" or link.connection != self.bridge.name:
+            link.nexudus_recheck = link.crm_recheck = True  # nobody here looked at its edits meanwhile
         async with gate:
             found: dict[Side, Sight] = {}
 

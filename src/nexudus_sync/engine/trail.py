@@ -4,6 +4,7 @@ A value that a person wrote and our write replaced without having seen it is sho
 history, so it can be brought back.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,13 +17,35 @@ from nexudus_sync.errors import AuthenticationFailed, NotFound, RoleMissing, Syn
 from nexudus_sync.mapping import Field, Side, Unreadable
 from nexudus_sync.opportunity import say
 from nexudus_sync.store import conflicts, records
-from nexudus_sync.store.tables import ConnectionState, Fact, History, Journal, Link
+from nexudus_sync.store.tables import Fact, History, Journal, Link
 
 OVERWRITTEN = "overwritten"
 """How the reason of such a conflict begins."""
 MARGIN = timedelta(hours=1)
+FIRST, GIVEN_UP = timedelta(days=2), timedelta(days=30)
+"""How far back the trail is read at first, and for a change whose record cannot be read."""
 GAP = timedelta(minutes=2)
 """A person's change this close before ours may have fallen between our read and our write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How far the trail was read: up to the entry `number` at the moment `until`, but for the entries `unread`."""
+
+    until: datetime
+    number: int = 0
+    unread: tuple[int, ...] = ()
+
+    @classmethod
+    def kept(cls, fact: Fact | None, now: datetime) -> "Read":
+        """As the store has it. A moment that is still to come was noted under a clock that was ahead."""
+        kept = fact.value if fact is not None and isinstance(fact.value, dict) else {}
+        until = datetime.fromisoformat(kept["until"]) if kept else now - FIRST
+        return cls(min(until, now), kept.get("number", 0), tuple(kept.get("unread", ())))
+
+    def value(self) -> dict[str, Any]:
+        """As the store keeps it."""
+        return {"until": self.until.isoformat(), "number": self.number, "unread": list(self.unread)}
 
 
 async def find_overwritten(bridge: Bridge) -> int:
@@ -30,19 +53,15 @@ async def find_overwritten(bridge: Bridge) -> int:
     connector = bridge.connector(Side.NEXUDUS)
     if not isinstance(connector, KeepsTrail):
         return 0
+    now, key = bridge.clock.now(), f"trail {bridge.name}"
     with bridge.store.read() as session:
-        state = session.get(ConnectionState, bridge.name)
-        seen = session.get(Fact, (connector.name, f"trail {bridge.name}"))
-    last, now = state.last_reconcile if state is not None else None, bridge.clock.now()
-    # one that is still to come was noted under a clock that was ahead
-    since = (now - timedelta(days=1) if last is None or last > now else last) - MARGIN
-    entries = await connector.trail(_their_time(bridge, since))
-    if not entries:
+        read = Read.kept(session.get(Fact, (connector.name, key)), now)
+    entries = await connector.trail(_their_time(bridge, read.until - MARGIN))
+    if entries is None:
         return 0
-    after = 0 if seen is None else int(seen.value)
-    taken = [pair for pair in _taken_away(entries) if pair[1].number > after]
-    found = 0
-    for theirs, ours in taken:
+    new = (pair for pair in _taken_away(entries) if pair[1].number > read.number or pair[1].number in read.unread)
+    found, unread = 0, list[int]()
+    for theirs, ours in new:
         try:
             found += await _show(bridge, theirs, ours)
         except NotFound:
@@ -52,8 +71,12 @@ async def find_overwritten(bridge: Bridge) -> int:
         except SyncError as error:
             with bridge.store.session() as session:
                 note_failure(session, bridge, error, nexudus_id=ours.record_id)
+            unread.append(ours.number)
+    newest = max((read.number, *(entry.number for entry in entries)))
+    # those that are left are looked for again from the same moment on, as long as they may come right
+    until = max(read.until, now - GIVEN_UP) if unread else now
     with bridge.store.session() as session:
-        session.merge(Fact(system=connector.name, key=f"trail {bridge.name}", value=entries[-1].number))
+        session.merge(Fact(system=connector.name, key=key, value=Read(until, newest, tuple(unread)).value()))
     return found
 
 

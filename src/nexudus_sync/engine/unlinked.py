@@ -240,9 +240,12 @@ class Matcher:
         return made
 
     def _is_new(self, row: Unlinked) -> bool:
-        """Did it come after the backfill? What that left is created under the backfill's rules, whenever that is."""
-        created = self.bridge.our_time(Side(row.side), row.created_at)
-        return self._backfilled_at is not None and created is not None and created > self._backfilled_at
+        """Did it come after the backfill? What that left is created under the backfill's rules, whenever that is.
+
+        A backfill that is still to come was noted under a clock that was ahead: what comes now came after it.
+        """
+        created, done = self.bridge.our_time(Side(row.side), row.created_at), self._backfilled_at
+        return done is not None and created is not None and (created > done or done > self.bridge.clock.now())
 
     def _failed(self, row: Unlinked, error: SyncError) -> None:
         """Keep what went wrong, by its kind. Raises the error when a system does not answer at all any more."""
@@ -295,6 +298,7 @@ def forget_linked(bridge: Bridge) -> None:
         for side, alike in same.items():
             query = select(Unlinked).join(Link, and_(*alike)).where(*here, col(Unlinked.side) == side)
             for row in session.exec(query).all():
+                forget_question(session, bridge, side, row.record_id)
                 session.delete(row)
 
 
