@@ -4,6 +4,7 @@ What a create cannot say at once (a later stage, lost reasons) is marked `UNSENT
 merge that follows delivers it like any other change, now or after a crash.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -193,7 +194,8 @@ async def _create(bridge: Bridge, report: Report, creation: Creation, party: Par
             links.append(link_created(session, bridge, creation, step, written))
 
         try:
-            await perform(bridge, report, _intent(creation, _fields(bridge, creation, step)), step, confirm)
+            intent = replace(_intent(creation, _fields(bridge, creation, step)), accepted=_accepted(creation))
+            await perform(bridge, report, intent, step, confirm)
         except Refused as refused:
             _leave_out(bridge, creation, refused)
             continue
@@ -242,6 +244,19 @@ def _fields(bridge: Bridge, creation: Creation, step: Step) -> dict[str, Any]:
     return fields
 
 
+def _accepted(creation: Creation) -> dict[str, Any]:
+    """What the journal row says of the values that are left out and count as seen, as their source says them."""
+    return {
+        held.field.name: {
+            "raw": held.field.lens(creation.source).raw(creation.record),
+            "kind": held.kind,
+            "reason": held.reason,
+        }
+        for held in creation.parked
+        if held.accept
+    }
+
+
 def link_created(session: Session, bridge: Bridge, creation: Creation, step: Step, written: Written) -> Link:
     """The link of a record and the counterpart just created, in the confirming transaction."""
     now = bridge.clock.now()
@@ -271,7 +286,7 @@ def link_created(session: Session, bridge: Bridge, creation: Creation, step: Ste
     failures.solve_failures(session, bridge.name, ids[Side.NEXUDUS], ids[Side.CRM])
     conflicts.close_conflicts(session, bridge.name, ids[Side.NEXUDUS], ids[Side.CRM], now=now, fields={RECORD})
     session.flush()
-    _show_parked(session, bridge, creation, link)
+    show_parked(session, bridge, creation.parked, link)
     return link
 
 
@@ -310,8 +325,9 @@ def _snapshots(bridge: Bridge, creation: Creation, step: Step, written: Written)
     return {creation.source: with_zone(source, creation.context), creation.to: with_zone(target, creation.there)}
 
 
-def _show_parked(session: Session, bridge: Bridge, creation: Creation, link: Link) -> None:
-    for held in creation.parked:
+def show_parked(session: Session, bridge: Bridge, parked: Iterable[Parked], link: Link) -> None:
+    """Show what a create could not carry, where a rule or the other side held it back."""
+    for held in parked:
         if held.kind:
             failures.open_failure(
                 session,

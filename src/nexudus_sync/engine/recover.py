@@ -13,7 +13,7 @@ from nexudus_sync.connectors.base import Facts, FollowsRenames, Priority, Record
 from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import set_snapshot
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.create import forget
+from nexudus_sync.engine.create import Parked, forget, show_parked
 from nexudus_sync.engine.fates import close
 from nexudus_sync.engine.outcomes import note_failure
 from nexudus_sync.engine.pull import mark
@@ -166,6 +166,8 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
         forget(session, bridge, source, source_id)
         forget(session, bridge, to, made_id)
         solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields={""})
+        if record is not None:
+            show_parked(session, bridge, _accepted(bridge, row), link)
     report.created[to.value] += 1
     return True
 
@@ -207,13 +209,20 @@ def _link_for(bridge: Bridge, row: Journal, source_id: str, made: Record, record
 
 
 async def _first_snapshots(bridge: Bridge, row: Journal, link: Link, record: Record, made: Record) -> None:
-    """What both sides are taken to have agreed on: what the create carried; all else is still to be delivered."""
+    """What both sides are taken to have agreed on: what the create carried, and what it left out under the rules then.
+
+    All else is still to be delivered.
+    """
     to = Side(row.side)
     context = await bridge.context(to.other, record)
     source: dict[str, object] = {}
     target: dict[str, object] = {}
+    accepted = row.step.get("accepted", {})
     for mapped in bridge.mapping.fields:
         here, there = mapped.lens(to.other), mapped.lens(to)
+        if mapped.name in accepted:
+            source[here.path.text], target[there.path.text] = accepted[mapped.name]["raw"], there.raw(made)
+            continue
         carried = row.fields.get(mapped.name)
         if carried is not None:
             source[here.path.text], target[there.path.text] = carried["raw"], carried["sent"]
@@ -226,6 +235,16 @@ async def _first_snapshots(bridge: Bridge, row: Journal, link: Link, record: Rec
         target[there.path.text] = None if blank else there.raw(made)
     set_snapshot(link, to.other, source)
     set_snapshot(link, to, target)
+
+
+def _accepted(bridge: Bridge, row: Journal) -> list[Parked]:
+    """What the create left out and counted as seen; rows of earlier versions do not tell."""
+    kept = row.step.get("accepted", {})
+    return [
+        Parked(mapped, kept[mapped.name]["kind"], kept[mapped.name]["reason"], accept=True)
+        for mapped in bridge.mapping.fields
+        if mapped.name in kept
+    ]
 
 
 def _linked(bridge: Bridge, side: Side, facts: Facts) -> bool:

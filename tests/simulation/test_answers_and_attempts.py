@@ -1,0 +1,105 @@
+"""Stories of what people answered and of attempts that were in doubt: each once ended as nobody had asked for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sim_desks import BEN
+from sim_stories import cycle, links, new_deal, when
+from sim_world import SimWorld
+from sqlmodel import select
+
+from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.mapping import Side
+from nexudus_sync.sandbox.seed.places import WELCOME
+from nexudus_sync.store.tables import Failure, Journal, Link
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[SimWorld]:
+    """Four cards and their deals, before the first run."""
+    begun = SimWorld(11, tmp_path, nexudus=4, crm=4, shared=4)
+    yield begun
+    begun.close()
+
+
+def rows(world: SimWorld, table: Any, **values: Any) -> list[Any]:
+    """What the store has of a table under these values."""
+    with world.store.read() as session:
+        return list(session.exec(select(table).filter_by(**values)))
+
+
+# -- recovery ----------------------------------------------------------------------------------------------------------
+
+
+def left_by_the_first_run(world: SimWorld) -> str:
+    """A deal of Ben's, in a stage that messages customers, that `backfill --limit` left."""
+    world.clock.seconds += 60
+    deal = new_deal(world, "berta", sales_stage=WELCOME)
+
+    async def backfill() -> None:
+        await world.engine.start()
+        (bridge,) = world.engine.bridge("london")
+        await Cycle(bridge, Options(limit=0)).run()
+
+    world.clock.seconds += 60
+    world.clock.run(backfill())
+    return deal
+
+
+def ended_after_the_create(world: SimWorld) -> None:
+    """A cycle creates a card; its answer is lost, and the process ends before it looks for it."""
+
+    def end() -> None:
+        world.crash_at = world.commits + 1
+
+    world.faults[Side.NEXUDUS].add("drop_after", "^POST .*/crmopportunities$", times=1)
+    when(world, Side.NEXUDUS, "POST", "/crmopportunities", end)
+    cycle(world)
+    assert rows(world, Journal, state="sent", kind="opportunity.create")
+
+
+def link_of(world: SimWorld, deal: str) -> Link:
+    return next(link for link in links(world) if link.crm_id == deal)
+
+
+def stage_of(world: SimWorld, deal: str) -> Any:
+    """The name of the stage in which the card of a deal stands."""
+    stage = world.nexudus.record(int(link_of(world, deal).nexudus_id))["CrmBoardColumnId"]
+    board = world.seeded.places.london.board_id
+    names = ("New lead", WELCOME, "Negotiation")
+    return next(name for name in names if world.nexudus.directory.stage_named(board, name) == stage)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_recovered_create_ends_as_the_unbroken_one(lost: bool, world: SimWorld) -> None:
+    deal = left_by_the_first_run(world)
+    if lost:
+        ended_after_the_create(world)
+    for _ in range(3):
+        cycle(world)
+    assert stage_of(world, deal) == "New lead"
+    (failure,) = rows(world, Failure, state="open")
+    assert (failure.kind, failure.field, failure.crm_id) == ("stage-acts", "sales_stage", deal)
+    assert link_of(world, deal).crm_snapshot["sales_stage"] == WELCOME
+
+
+def test_a_move_after_a_create_in_doubt_is_carried(world: SimWorld) -> None:
+    deal = left_by_the_first_run(world)
+    ended_after_the_create(world)
+    world.crm.move(deal, "Negotiation", BEN)
+    for _ in range(3):
+        cycle(world)
+    assert stage_of(world, deal) == "Negotiation"
+    assert not rows(world, Failure, state="open")
+
+
+def test_a_create_in_doubt_of_an_earlier_version_is_recovered(world: SimWorld) -> None:
+    deal = left_by_the_first_run(world)
+    ended_after_the_create(world)
+    with world.store.session() as session:
+        (row,) = session.exec(select(Journal).where(Journal.state == "sent"))
+        row.step = {key: value for key, value in row.step.items() if key != "accepted"}
+    cycle(world)
+    assert link_of(world, deal).state == "active"
