@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 from sim_desks import BEN
-from sim_stories import cycle, links, new_deal, when
+from sim_people import ANA
+from sim_stories import born_in_nexudus, cycle, links, new_card, new_deal, when
 from sim_world import SimWorld
 from sqlmodel import select
 
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.seed.places import WELCOME
-from nexudus_sync.store.tables import Failure, Journal, Link
+from nexudus_sync.store.tables import Decision, Failure, Journal, Link, Unlinked
 
 
 @pytest.fixture
@@ -22,6 +23,14 @@ def world(tmp_path: Path) -> Iterator[SimWorld]:
     begun = SimWorld(11, tmp_path, nexudus=4, crm=4, shared=4)
     yield begun
     begun.close()
+
+
+@pytest.fixture
+def rested(world: SimWorld) -> SimWorld:
+    """The same after the first run, with nothing left to do."""
+    for _ in range(2):
+        cycle(world)
+    return world
 
 
 def rows(world: SimWorld, table: Any, **values: Any) -> list[Any]:
@@ -103,3 +112,33 @@ def test_a_create_in_doubt_of_an_earlier_version_is_recovered(world: SimWorld) -
         row.step = {key: value for key, value in row.step.items() if key != "accepted"}
     cycle(world)
     assert link_of(world, deal).state == "active"
+
+
+# -- answers -----------------------------------------------------------------------------------------------------------
+
+
+def ask(world: SimWorld, kind: str, **args: Any) -> None:
+    """A person asks for something at the command line."""
+    with world.store.session() as session:
+        session.add(Decision(connection="london", kind=kind, args=args, asked_at=world.clock.now()))
+
+
+def test_half_of_a_parted_pair_stays_alone_when_the_other_half_is_linked(rested: SimWorld) -> None:
+    """A person parts two pairs and links the card of one with the deal of the other."""
+    world = rested
+    card, deal = born_in_nexudus(world)
+    other = new_card(world, "carla")
+    for _ in range(2):
+        cycle(world)
+    for one in links(world):
+        if one.nexudus_id in {str(card), str(other)}:
+            ask(world, "unlink", link_id=one.id)
+    cycle(world)
+    before = set(world.crm.records())
+    ask(world, "link", nexudus_id=str(other), crm_id=deal)
+    cycle(world)
+    world.nexudus.edit(card, ANA, Name="Moved on")
+    for _ in range(2):
+        cycle(world)
+    assert set(world.crm.records()) == before
+    assert [row.state for row in rows(world, Unlinked, record_id=str(card))] == ["ignored"]

@@ -109,7 +109,7 @@ def _stay_alone(session: Session, bridge: Bridge, parted: Link, taken: Collectio
     """The other half of a parted pair is still not to be copied when the first is linked with another record."""
     for side, record_id in ((Side.NEXUDUS, parted.nexudus_id), (Side.CRM, parted.crm_id)):
         if record_id not in taken:
-            identity = parted.crm_identity if side is Side.CRM else record_id
+            identity = parted.crm_identity if side is Side.CRM else ""
             row = Unlinked(connection=bridge.name, side=side.value, record_id=record_id, identity=identity)
             row.state, row.reason = "ignored", "parted by hand"
             session.merge(row)
