@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import born_in_nexudus, cycle, links, new_card, new_deal, when
+from sim_stories import CREATE, born_in_nexudus, cycle, links, new_card, new_deal, when
 from sim_world import SimWorld
 from sqlmodel import select
 
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.seed.places import WELCOME
-from nexudus_sync.store.tables import Decision, Failure, Journal, Link, Unlinked
+from nexudus_sync.store.tables import Conflict, Decision, Failure, Journal, Link, Unlinked
 
 
 @pytest.fixture
@@ -142,3 +142,19 @@ def test_half_of_a_parted_pair_stays_alone_when_the_other_half_is_linked(rested:
         cycle(world)
     assert set(world.crm.records()) == before
     assert [row.state for row in rows(world, Unlinked, record_id=str(card))] == ["ignored"]
+
+
+def test_an_answer_is_over_when_the_copy_it_asked_for_is_found(rested: SimWorld) -> None:
+    """Of two cards that a deal could belong to, a person has one copied; the answer to its create is lost."""
+    world = rested
+    new_deal(world, "anna")
+    card = new_card(world, "anna")
+    new_card(world, "anna")
+    cycle(world)
+    with world.store.session() as session:
+        question = session.exec(select(Conflict).where(Conflict.nexudus_id == str(card))).one()
+        question.state, question.take = "resolved", Side.NEXUDUS.value
+    world.faults[Side.CRM].add("drop_after", CREATE, times=1)
+    cycle(world)
+    assert [link.state for link in links(world) if link.nexudus_id == str(card)] == ["active"]
+    assert [one.state for one in rows(world, Conflict, nexudus_id=str(card))] == ["closed"]

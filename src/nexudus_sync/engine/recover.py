@@ -15,7 +15,7 @@ from nexudus_sync.engine.agree import set_snapshot
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.create import Parked, forget, show_parked
 from nexudus_sync.engine.fates import close
-from nexudus_sync.engine.outcomes import note_failure
+from nexudus_sync.engine.outcomes import RECORD, note_failure
 from nexudus_sync.engine.pull import mark
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight
@@ -25,6 +25,7 @@ from nexudus_sync.mapping import Field, Side, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.plan import Presence
 from nexudus_sync.store import journal, records
+from nexudus_sync.store.conflicts import close_conflicts
 from nexudus_sync.store.failures import solve_failures
 from nexudus_sync.store.tables import History, Journal, Link
 
@@ -166,6 +167,7 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
         forget(session, bridge, source, source_id)
         forget(session, bridge, to, made_id)
         solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields={""})
+        close_conflicts(session, bridge.name, link.nexudus_id, link.crm_id, now=bridge.clock.now(), fields={RECORD})
         if record is not None:
             show_parked(session, bridge, _accepted(bridge, row), link)
     report.created[to.value] += 1
