@@ -158,3 +158,19 @@ def test_an_answer_is_over_when_the_copy_it_asked_for_is_found(rested: SimWorld)
     cycle(world)
     assert [link.state for link in links(world) if link.nexudus_id == str(card)] == ["active"]
     assert [one.state for one in rows(world, Conflict, nexudus_id=str(card))] == ["closed"]
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_what_was_linked_meanwhile_is_not_ignored(rested: SimWorld, side: Side) -> None:
+    """While a card is being copied a person says to leave it, or its copy, alone: the answer tells what holds."""
+    world = rested
+    card, deal = born_in_nexudus(world)
+    record = {Side.NEXUDUS: str(card), Side.CRM: deal}[side]
+    ask(world, "ignore", side=side.value, record_id=record)
+    cycle(world)
+    (decision,) = rows(world, Decision)
+    assert decision.outcome == f"refused: {card} is linked with {deal}; unlink parts them"
+    assert rows(world, Unlinked, record_id=record) == []
+    world.nexudus.edit(card, ANA, Name="Still synced")
+    cycle(world)
+    assert world.crm.record(deal)["title"] == "Still synced"

@@ -145,14 +145,19 @@ def _unlink(bridge: Bridge, report: Report, link_id: int) -> str:
 async def _ignore(bridge: Bridge, side: Side, record_id: str) -> str:
     key = (bridge.name, side.value, record_id)
     with bridge.store.read() as session:
-        known = session.get(Unlinked, key) is not None
-    identity = ""
-    if not known:
+        known = session.get(Unlinked, key)
+    if known is not None:
+        identity = known.identity
+    else:
         record = await _fetched(bridge, side, record_id)
         if record is None:
             return _no_record(bridge, side, record_id)
         identity = bridge.facts(side, record).identity
+    named = {"nexudus_id": record_id} if side is Side.NEXUDUS else {"crm_id": record_id, "crm_identity": identity}
     with bridge.store.session() as session:
+        link = records.link_by(session, bridge.crm, **named)
+        if link is not None and link.state != "closed":
+            return f"refused: {link.nexudus_id} is linked with {link.crm_id}; unlink parts them"
         row = session.get(Unlinked, key)
         row = row or Unlinked(connection=bridge.name, side=side.value, record_id=record_id, identity=identity)
         row.state, row.reason = "ignored", "by hand"
