@@ -57,14 +57,15 @@ def left_by_the_first_run(world: SimWorld) -> str:
     return deal
 
 
-def ended_after_the_create(world: SimWorld) -> None:
-    """A cycle creates a card; its answer is lost, and the process ends before it looks for it."""
+def ended_after_the_create(world: SimWorld, side: Side = Side.NEXUDUS) -> None:
+    """A cycle creates a record; its answer is lost, and the process ends before it looks for it."""
 
     def end() -> None:
         world.crash_at = world.commits + 1
 
-    world.faults[Side.NEXUDUS].add("drop_after", "^POST .*/crmopportunities$", times=1)
-    when(world, Side.NEXUDUS, "POST", "/crmopportunities", end)
+    path = "/crmopportunities" if side is Side.NEXUDUS else "/crm/opportunity"
+    world.faults[side].add("drop_after", f"^POST .*{path}$", times=1)
+    when(world, side, "POST", path, end)
     cycle(world)
     assert rows(world, Journal, state="sent", kind="opportunity.create")
 
@@ -112,6 +113,44 @@ def test_a_create_in_doubt_of_an_earlier_version_is_recovered(world: SimWorld) -
         row.step = {key: value for key, value in row.step.items() if key != "accepted"}
     cycle(world)
     assert link_of(world, deal).state == "active"
+
+
+@pytest.mark.parametrize(("fault", "customer"), [("connect", "zora"), ("connect", "anna"), ("drop", "zora")])
+def test_what_bears_the_title_of_an_attempt_is_not_its_late_copy(rested: SimWorld, fault: str, customer: str) -> None:
+    """A create never leaves, or is lost on its way, and is done again; later Ben enters a deal of that title.
+
+    What never left made nothing, and what was lost would name its own customer.
+    """
+    world = rested
+    card = new_card(world, "anna", Name="Hot desk")
+    world.faults[Side.CRM].add(fault, CREATE, times=99 if fault == "connect" else 1)
+    cycle(world)
+    world.faults[Side.CRM].clear()
+    cycle(world)
+    assert [link.state for link in links(world) if link.nexudus_id == str(card)] == ["active"]
+    deal = new_deal(world, customer, title="Hot desk")
+    for _ in range(2):
+        cycle(world, after=1800.0)
+    assert rows(world, Conflict) == []
+    assert link_of(world, deal).state == "active"
+
+
+def test_what_recovery_finds_too_late_is_shown_as_a_late_copy(rested: SimWorld) -> None:
+    """A create is in doubt; before anybody looks for it, its card is linked with another deal elsewhere."""
+    world = rested
+    card = new_card(world, "anna")
+    ended_after_the_create(world, Side.CRM)
+    deal = new_deal(world, "zora")
+    with world.store.session() as session:
+        ids = {"nexudus_id": str(card), "crm_id": deal}
+        session.add(Link(crm=world.bridge.crm, connection="london", created_at=world.clock.now(), **ids))
+    for _ in range(2):
+        cycle(world)
+    (question,) = rows(world, Conflict, field="record")
+    assert (question.state, question.reason.split(":")[0]) == (
+        "open",
+        f"it is a late copy of {card}, which has a counterpart already",
+    )
 
 
 # -- answers -----------------------------------------------------------------------------------------------------------

@@ -181,7 +181,10 @@ async def _party(bridge: Bridge, report: Report, creation: Creation) -> Party:
 def _intent(creation: Creation, fields: dict[str, Any] | None = None) -> Intent:
     nexudus_id = creation.facts.id if creation.source is Side.NEXUDUS else ""
     crm_id = creation.facts.id if creation.source is Side.CRM else ""
-    return Intent(creation.to, nexudus_id, crm_id, fields=fields or {}, identity=creation.facts.identity)
+    facts = creation.facts
+    return Intent(
+        creation.to, nexudus_id, crm_id, fields=fields or {}, identity=facts.identity, email=facts.email or ""
+    )
 
 
 async def _create(bridge: Bridge, report: Report, creation: Creation, party: Party) -> Link | None:

@@ -155,8 +155,7 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
     source_id, record = await _source(bridge, row, source)
     link = _link_for(bridge, row, source_id, made, record)
     if record is not None and _linked(bridge, source, bridge.facts(source, record)):
-        with bridge.store.session() as session:
-            journal.mark_dropped(session, row.id or 0, bridge.clock.now(), "its source has another counterpart by now")
+        _drop_late(bridge, row, connector.facts(made).id)
         return True
     if record is not None:
         await _first_snapshots(bridge, row, link, record, made)
@@ -172,6 +171,17 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
             show_parked(session, bridge, _accepted(bridge, row), link)
     report.created[to.value] += 1
     return True
+
+
+def _drop_late(bridge: Bridge, row: Journal, made_id: str) -> None:
+    """The record that came late is nobody's counterpart; the row names it, so that it is known as a stray."""
+    with bridge.store.session() as session:
+        outcome = "its source has another counterpart by now"
+        dropped = journal.mark_dropped(session, row.id or 0, bridge.clock.now(), outcome)
+        if row.side == Side.NEXUDUS:
+            dropped.nexudus_id = made_id
+        else:
+            dropped.crm_id = made_id
 
 
 async def _source(bridge: Bridge, row: Journal, side: Side) -> tuple[str, Record | None]:

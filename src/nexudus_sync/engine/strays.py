@@ -66,15 +66,25 @@ def _has_another(session: Session, bridge: Bridge, side: Side, record_id: str, t
 
 
 def _given_up(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> list[Journal]:
-    """Attempts to create on this side that recovery gave up, and that this record looks like."""
+    """Attempts to create on this side that recovery looked for and gave up, and that this record looks like.
+
+    One that recovery never looked for did not leave: it made nothing.
+    """
     created = bridge.our_time(side, row.created_at)
     if created is None:
         return []
     own = col(Journal.nexudus_id) if side is Side.NEXUDUS else col(Journal.crm_id)
+    at = col(Journal.sent_at)
     query = _dropped(bridge, side).where(
-        own == "", col(Journal.sent_at) >= created - AFTER, col(Journal.sent_at) <= created + BEFORE
+        own == "", col(Journal.looks) > 0, at >= created - AFTER, at <= created + BEFORE
     )
-    return [one for one in session.exec(query) if _title(one) == (row.title or "") or _keyed(one, row.external_key)]
+    return [one for one in session.exec(query) if _alike(one, row) or _keyed(one, row.external_key)]
+
+
+def _alike(attempt: Journal, row: Unlinked) -> bool:
+    """Did the attempt give its record this title and, as far as both are known, this customer?"""
+    email = attempt.step.get("email")
+    return _title(attempt) == (row.title or "") and (not email or row.email in (None, email))
 
 
 def _keyed(attempt: Journal, key: str | None) -> bool:

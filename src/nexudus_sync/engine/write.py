@@ -26,8 +26,8 @@ class Intent:
 
     `fields` is {field: {"old", "new", "lost", "raw", "over"}}: canonical values, the source's raw value at the
     time, and the raw value that was to be replaced. `identity` is what tells the record that a create copies from a
-    later one of the same id. `accepted` is {field: {"raw", "kind", "reason"}}: what a create leaves out and counts as
-    seen all the same.
+    later one of the same id, `email` its customer. `accepted` is {field: {"raw", "kind", "reason"}}: what a create
+    leaves out and counts as seen all the same.
     """
 
     side: Side
@@ -36,14 +36,15 @@ class Intent:
     link_id: int | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     identity: str = ""
+    email: str = ""
     accepted: Mapping[str, Any] = field(default_factory=dict)
 
 
-def step_json(step: Step, identity: str = "", accepted: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A step as the journal keeps it, with the identity of what it copies and what of that it leaves out for good."""
+def step_json(step: Step, intent: Intent | None = None) -> dict[str, Any]:
+    """A step as the journal keeps it, with what the intent says of the record that it copies."""
+    origin = {"identity": intent.identity, "email": intent.email, "accepted": dict(intent.accepted)} if intent else {}
     return {
-        "identity": identity,
-        "accepted": dict(accepted or {}),
+        **origin,
         "kind": step.kind,
         "payload": step.payload,
         "keys": sorted(step.keys),
@@ -129,7 +130,6 @@ def _mark_sent(bridge: Bridge, intent: Intent, step: Step, row_id: int | None) -
         if row_id is None:
             row_id = plan_row(session, bridge, intent, step.kind)
         row = journal.mark_sent(session, row_id, bridge.clock.now())
-        row.kind, row.fields = step.kind, dict(intent.fields)
-        row.step = step_json(step, intent.identity, intent.accepted)
+        row.kind, row.step, row.fields = step.kind, step_json(step, intent), dict(intent.fields)
         row.nexudus_id, row.crm_id, row.link_id = intent.nexudus_id, intent.crm_id, intent.link_id
     return row_id
