@@ -17,9 +17,10 @@ from nexudus_sync.store.tables import Conflict, Link
 pytestmark = overplane_only
 PAIRS = 36
 PAGE = 25
+STAGES = "/api/crm/crmboardcolumns"
 DIRECTORIES = (
     "/api/crm/crmboards",
-    "/api/crm/crmboardcolumns",
+    STAGES,
     "/api/sys/users",
     "/api/sys/businesses/{id}",
     "/api/core/user",
@@ -163,13 +164,16 @@ async def test_a_changed_crm_record_costs_one_get_and_one_put(office: Office, pa
 
 
 @pytest.mark.parametrize("key", ["status", "sales_stage"])
-async def test_a_stage_or_status_write_is_verified_by_one_get_more(office: Office, pair: Pair, key: str) -> None:
+async def test_a_stage_or_status_write_is_verified_by_one_get_more_and_a_stage_looked_at_before(
+    office: Office, pair: Pair, key: str
+) -> None:
     now = office.deals.record(pair[1])[key]
     later = {"status": "Converted", "sales_stage": "Negotiation" if now != "Negotiation" else "Tour booked"}
     async with running(office) as meter:
         office.deals.edit(pair[1], BEN, **{key: later[key]})
         cost = await meter.beyond_idle()
-        assert cost[Side.NEXUDUS] == {f"GET {CARDS}/{{id}}": 2, f"PUT {CARDS}": 1}
+        before = {f"GET {STAGES}/{{id}}": 1} if key == "sales_stage" else {}
+        assert cost[Side.NEXUDUS] == {f"GET {CARDS}/{{id}}": 2, f"PUT {CARDS}": 1, **before}
 
 
 async def test_ten_changed_records_cost_ten_times_one(office: Office) -> None:
@@ -196,6 +200,24 @@ async def test_directories_are_read_once_a_process_however_many_records_ask(offi
             await office.cycle(engine)
         read = counted.calls(Side.NEXUDUS) + counted.calls(Side.CRM)
     assert {path: read[f"GET {path}"] for path in DIRECTORIES} == dict.fromkeys(DIRECTORIES, 1)
+
+
+async def test_a_stage_that_many_cards_enter_is_looked_at_once(office: Office) -> None:
+    async with running(office) as meter:
+        for _, deal in sorted(office.links().items())[:6]:
+            office.deals.edit(deal, BEN, sales_stage="Proposal sent")
+        counted = Counted(office)
+        cost = await meter.beyond_idle()
+        looked_at = [entry.path for entry in counted.entries(Side.NEXUDUS) if entry.path.startswith(f"{STAGES}/")]
+        assert 0 < len(set(looked_at)) == len(looked_at) < cost[Side.NEXUDUS][f"PUT {CARDS}"]
+
+
+async def test_a_sweep_reads_the_boards_again(office: Office) -> None:
+    async with running(office) as meter:
+        counted = Counted(office)
+        await office.cycle(meter.engine, reconcile=True)
+        read = counted.calls(Side.NEXUDUS)
+        assert {path: read[f"GET {path}"] for path in DIRECTORIES[:2]} == dict.fromkeys(DIRECTORIES[:2], 1)
 
 
 async def test_directories_are_read_again_on_a_miss_and_then_know_the_new_name(office: Office, pair: Pair) -> None:

@@ -228,6 +228,15 @@ class FollowsRenames(Protocol):
         ...
 
 
+@runtime_checkable
+class ReviewsRules(Protocol):
+    """What a connector offers besides, when its `refusals` judge by what people can change at any time."""
+
+    async def review(self, before: Record | None, after: Record, scope: Scope) -> bool:
+        """Look again at what `refusals` judge this change by. Is it different now, so that they have to judge anew?"""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One line of `check`.

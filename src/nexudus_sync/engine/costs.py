@@ -47,7 +47,7 @@ def of_write(action: str, side: Side, traits: Traits) -> Calls:
     if action == "create" and side is Side.CRM:
         # a party is looked for among customers, contacts and leads; else the new record's child rows are read
         return Calls(4 if _looks_up_parties(side, traits) else 2, 1)
-    # a last look, the write, and a look at what a stage did
+    # a last look, the write, and a look at what a stage did; the one at the stage itself is too rare to count
     update = Calls(3 if traits.reads_before_write else 2, 1)
     # a card is created for a customer that was looked for, and then moved to the stage that it cannot begin in
     return Calls(2, 1) + update if action == "create" else update

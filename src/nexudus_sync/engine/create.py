@@ -17,7 +17,7 @@ from nexudus_sync.engine.outcomes import FIRST_RETRY, RECORD, REFUSED
 from nexudus_sync.engine.refused import blamed
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight, snapshot_of, with_zone
-from nexudus_sync.engine.write import Intent, perform
+from nexudus_sync.engine.write import Intent, perform, rules_moved
 from nexudus_sync.errors import NotFound, Refused
 from nexudus_sync.mapping import Context, Field, OnUnmapped, Side, Unmapped, Unreadable
 from nexudus_sync.merge import UNSENT
@@ -91,8 +91,11 @@ async def create(bridge: Bridge, report: Report, unlinked: Unlinked, *, live: bo
     facts = await _with_company(bridge, source, record)
     creation = Creation(source, record, facts, await bridge.context(source, record))
     await _prepare(bridge, creation)
+    await rules_moved(bridge, creation.to, None, creation.after)
     _refuse(bridge, creation, live=live)
     party = await _party(bridge, report, creation)
+    if await rules_moved(bridge, creation.to, None, creation.after):  # the customer may have waited long for its turn
+        _refuse(bridge, creation, live=live)
     link = await _create(bridge, report, creation, party)
     if link is None or link.id is None:
         return None

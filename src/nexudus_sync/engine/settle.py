@@ -22,7 +22,7 @@ from nexudus_sync.engine.refused import Held, blamed, held_for, hold, refusals
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Listed, Sight
 from nexudus_sync.engine.work import Work
-from nexudus_sync.engine.write import Intent, drop_row, perform, plan_row
+from nexudus_sync.engine.write import Intent, drop_row, perform, plan_row, rules_moved
 from nexudus_sync.engine.zones import follow_zone
 from nexudus_sync.errors import (
     AuthenticationFailed,
@@ -288,6 +288,8 @@ class Settler:
             if after is None:
                 drop_row(bridge, work.rows.pop(side, None))
                 return
+            if await rules_moved(bridge, side, before, after):  # ahead of the last look, so that no edit comes between
+                continue
             touched = frozenset(key for key in {*before, *after} if before.get(key) != after.get(key))
             await bridge.connector(side).reserve(self.priority)
             if not sights.fresh(bridge, side, work.sights[side], touched):

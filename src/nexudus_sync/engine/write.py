@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from nexudus_sync.connectors.base import Record, Step, Written
+from nexudus_sync.connectors.base import Record, ReviewsRules, Step, Written
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import AuthenticationFailed, OutcomeUnknown, RoleMissing, Stale, SyncError, Unavailable
@@ -76,6 +76,12 @@ def plan_row(session: Session, bridge: Bridge, intent: Intent, kind: str) -> int
     session.flush()
     assert row.id is not None
     return row.id
+
+
+async def rules_moved(bridge: Bridge, side: Side, before: Record | None, after: Record) -> bool:
+    """Right before a write: would the system's rules judge it by something else than they did? Then judge again."""
+    connector = bridge.connector(side)
+    return isinstance(connector, ReviewsRules) and await connector.review(before, after, bridge.scope(side))
 
 
 def drop_row(bridge: Bridge, row_id: int | None) -> None:

@@ -4,6 +4,7 @@ import pytest
 from nexudus_server import Server, answer, card, stage
 
 from nexudus_sync.connectors.base import Scope
+from nexudus_sync.errors import Unavailable
 
 LONDON = Scope(business_id=1001)
 
@@ -168,3 +169,103 @@ async def test_scope_is_told_by_the_record_else_by_its_stage(connector):
     assert not connector.in_scope({}, LONDON)
     assert connector.in_scope(card(7), Scope(board_id=1))
     assert not connector.in_scope(card(7), Scope(business_id=1002))
+
+
+# -- a stage that a card is about to enter -----------------------------------------------------------------------------
+
+
+def looks(server: Server) -> list[str]:
+    """What was read of boards: "crmboards" for all of them, or the id of a stage."""
+    paths = [request.url.path for request in server.requests]
+    return [path.rpartition("/")[2] for path in paths if path.endswith("/crmboards") or "/crmboardcolumns/" in path]
+
+
+def amend(server: Server, stage_id: int, **changes: object) -> None:
+    rows = server.lists["crmboardcolumns"]
+    rows[:] = [{**row, **changes} if row["Id"] == stage_id else row for row in rows]
+
+
+async def enter(connector, *stages: int) -> list[bool]:
+    return [await connector.review(card(7), card(7, CrmBoardColumnId=stage), LONDON) for stage in stages]
+
+
+async def test_a_stage_is_read_again_once_a_minute(connector, server: Server, clock):
+    await connector.context(card(7), LONDON)
+    assert await enter(connector, 12, 12) == [False, False]
+    assert looks(server) == ["crmboards"]
+    await clock.sleep(61)
+    assert await enter(connector, 12, 12, 13) == [False, False, False]
+    assert looks(server) == ["crmboards", "12", "13"]
+    await clock.sleep(61)
+    assert await enter(connector, 12) == [False]
+    assert looks(server)[3:] == ["12"]
+
+
+async def test_a_card_that_enters_no_stage_has_none_read(connector, server: Server, clock):
+    await connector.context(card(7), LONDON)
+    await clock.sleep(61)
+    assert not await connector.review(card(7), card(7, Name="x"), LONDON)
+    assert await enter(connector, 999) == [False]
+    assert looks(server) == ["crmboards"]
+
+
+async def test_a_new_card_has_the_first_stage_read_and_the_one_it_is_meant_for(connector, server: Server, clock):
+    await connector.context(card(7), LONDON)
+    await clock.sleep(61)
+    assert not await connector.review(None, {"CrmBoardColumnId": 13}, LONDON)
+    assert not await connector.review(None, {"CrmBoardColumnId": 11}, LONDON)
+    assert not await connector.review(None, {}, Scope(business_id=4711))
+    assert looks(server) == ["crmboards", "11", "13"]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+async def test_what_a_stage_does_now_is_judged_by_even_where_the_list_is_behind(
+    connector, server: Server, clock, listed
+):
+    await connector.context(card(7), LONDON)
+    await clock.sleep(61)
+    behind = [dict(row) for row in server.lists["crmboardcolumns"]]
+    amend(server, 12, DeleteAccount=True, Position=7)
+    if not listed:
+        server.on("GET", "/crm/crmboardcolumns", lambda request: server.listed(request, behind))
+    assert await enter(connector, 12, 12) == [True, False]
+    (refusal,) = connector.refusals(card(7), card(7, CrmBoardColumnId=12), LONDON, live=True)
+    assert refusal.kind == "stage-deletes-customer"
+    assert connector._directory.board(1).stages[-1].id == 12
+
+
+async def test_a_stage_that_is_gone_is_not_known_any_more(connector, server: Server, clock):
+    await connector.context(card(7), LONDON)
+    await clock.sleep(61)
+    server.lists["crmboardcolumns"] = [row for row in server.lists["crmboardcolumns"] if row["Id"] != 12]
+    assert await enter(connector, 12) == [True]
+    assert connector._directory.stage(12) is None
+
+
+async def test_a_stage_that_may_only_be_listed_is_judged_by_the_list(connector, server: Server, clock):
+    await connector.context(card(7), LONDON)
+    server.on("GET", "/crm/crmboardcolumns/12", answer("", 401))
+    await clock.sleep(61)
+    assert await enter(connector, 12) == [False]
+    amend(server, 12, DeleteAccount=True)
+    await clock.sleep(61)
+    assert await enter(connector, 12) == [True]
+
+
+async def test_boards_that_cannot_be_read_again_leave_nothing_to_judge_by(connector, server: Server, clock):
+    await connector.context(card(7), LONDON)
+    await clock.sleep(61)
+    amend(server, 12, DeleteAccount=True)
+    server.on("GET", "/crm/crmboards", answer("", 503))
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await enter(connector, 12)
+
+
+async def test_a_sweep_reads_the_boards_again_unless_they_just_were(connector, server: Server, clock):
+    for pause, reads in ((0, 1), (30, 1), (61, 2)):
+        await clock.sleep(pause)
+        async for _ in connector.scan(LONDON, None):
+            pass
+        await connector.context(card(7), LONDON)
+        assert looks(server) == ["crmboards"] * reads

@@ -102,6 +102,8 @@ class NexudusConnector:
     async def scan(self, scope: Scope, cursor: str | None, priority: Priority = Priority.LIVE) -> AsyncIterator[Page]:
         """List what changed since `cursor` (a server's moment, ISO 8601), or all cards of the scope if it is None."""
         began = self._clock.now()
+        if cursor is None:
+            self._directory.renew()  # a sweep looks at everything again
         where = records.scope_filter(scope) if cursor is None else records.since_filter(cursor, self._settings.overlap)
         read_at = self._server_now()
         async for batch in listing.read(self._api, self.name, where, priority):
@@ -171,6 +173,11 @@ class NexudusConnector:
     def refusals(self, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Refusal]:
         """Stages that delete, deactivate, message or create tasks; needs the directory that `context` has read."""
         return safety.refusals(self._directory, before, after, scope, live=live)
+
+    async def review(self, before: Record | None, after: Record, scope: Scope) -> bool:
+        """Look again at the stages that the card would enter: what they do may be something else by now."""
+        stages = safety.entered(self._directory, before, after, scope)
+        return any([await self._directory.look_again(stage) for stage in stages])
 
     async def find_party(self, email: str, scope: Scope) -> Party | None:
         """The customer with that e-mail: in the location first, then the oldest."""

@@ -1,8 +1,12 @@
-"""What Nexudus keeps beside opportunities: boards, stages, users, locations. Read once, and again on a miss."""
+"""What Nexudus keeps beside opportunities: boards, stages, users, locations. Read once, and again on a miss.
+
+What a stage does decides what is safe, and people change it: boards are read again by every sweep besides, and a stage
+before a card enters it.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from nexudus_sync.clock import Clock
@@ -13,6 +17,8 @@ from nexudus_sync.errors import NotFound, RoleMissing
 
 AGAIN = 60.0
 """Seconds before the same miss is looked up again."""
+FRESH = 60.0
+"""Seconds for which what was read of a stage is taken to be so."""
 
 _FLAGS = ("DeleteAccount", "DeactivateAccount", "ActivateAccount", "CannedResponseId", "TaskListId")
 _ZONE_KEYS = ("SimpleTimeZoneNameIana", "SimpleTimeZoneName", "SimpleTimeZone", "TimeZoneName", "TimeZone")
@@ -98,9 +104,12 @@ class Directory:
     """Boards with their stages, users and locations, as last read. Who asks beside a reading waits for it."""
 
     def __init__(self, api: NexudusApi, clock: Clock) -> None:
-        self._api = api
+        self._api, self._clock = api, clock
         self._boards: dict[int, Board] | None = None
+        self._read_at = 0.0
+        self._due = False
         self._stages: dict[int, Stage] = {}
+        self._looked_at: dict[int, float] = {}
         self._stage_names: dict[int, str] = {}
         self._users: dict[int, str] | None = None
         self._locations: dict[int, Record] = {}
@@ -117,12 +126,38 @@ class Directory:
     async def _refresh(self, stage_id: object, user_id: object) -> None:
         if stage_id is not None and self._boards is not None and self.stage(stage_id) is None:
             self._missing_stages.report(stage_id)
-        if self._missing_stages.take() or self._boards is None:
+        if self._missing_stages.take() or self._due or self._boards is None:
             await self._read_boards()
         if user_id is not None and self._users is not None and user_id not in self._users:
             self._missing_users.report(user_id)
         if self._missing_users.take() or self._users is None:
             self._users = await self._read_users()
+
+    def renew(self) -> None:
+        """Have the boards read again before the next record, unless they just were."""
+        self._due = self._clock.monotonic() - self._read_at >= FRESH
+
+    async def look_again(self, stage_id: object) -> bool:
+        """Read a known stage again unless that was within the minute. Is it another one than it was?
+
+        Then all boards are read again: somebody is at work on them.
+        """
+        async with self._reading["names"]:
+            known, at = self.stage(stage_id), self._clock.monotonic()
+            if known is None or at - self._looked_at[known.id] < FRESH:
+                return False
+            try:
+                now = _stage(await self._api.stage(known.id))
+            except NotFound:
+                now = None
+            except RoleMissing:  # what may be listed may not always be read
+                await self._read_boards()
+                return self.stage(known.id) != known
+            if now != known:
+                await self._read_boards()
+                self._put(known.id, now)
+            self._looked_at[known.id] = at
+        return now != known
 
     def boards(self) -> tuple[Board, ...]:
         """All boards, none before the first `refresh`."""
@@ -186,11 +221,22 @@ class Directory:
         return self._zones[business_id]
 
     async def _read_boards(self) -> None:
+        at = self._clock.monotonic()
         rows = await self._api.boards()
         stages = await self._complete(await self._api.stages())
-        found = [_board(row, [stage for stage in stages if stage.get("CrmBoardId") == row["Id"]]) for row in rows]
-        self._boards = {board.id: board for board in found}
-        self._stages = {stage.id: stage for board in found for stage in board.stages}
+        self._keep(_board(row, [stage for stage in stages if stage.get("CrmBoardId") == row["Id"]]) for row in rows)
+        self._looked_at = dict.fromkeys(self._stages, at)
+        self._read_at, self._due = at, False
+
+    def _put(self, stage_id: int, now: Stage | None) -> None:
+        """Have a stage as it was read by itself, None: not at all. A listing may be behind."""
+        others = [stage for stage in self._stages.values() if stage.id != stage_id]
+        stages = others if now is None else [*others, now]
+        self._keep([replace(board, stages=_ordered(stages, board.id)) for board in self.boards()])
+
+    def _keep(self, boards: Iterable[Board]) -> None:
+        self._boards = {board.id: board for board in boards}
+        self._stages = {stage.id: stage for board in self._boards.values() for stage in board.stages}
         self._stage_names = {stage.id: stage.name for stage in self._stages.values()}
 
     async def _complete(self, rows: Iterable[Record]) -> list[Record]:
@@ -216,15 +262,19 @@ class Directory:
 
 
 def _board(row: Record, stages: list[Record]) -> Board:
-    ordered = sorted((_stage(stage) for stage in stages), key=lambda stage: (stage.position, stage.id))
     return Board(
         id=row["Id"],
         name=str(row.get("Name") or row["Id"]),
         business_id=int(row.get("BusinessId") or 0),
         archived=bool(row.get("Archived")),
         currency=next((code for stage in stages if (code := stage.get("CrmBoardBusinessCurrencyCode"))), None),
-        stages=tuple(ordered),
+        stages=_ordered([_stage(stage) for stage in stages], row["Id"]),
     )
+
+
+def _ordered(stages: Iterable[Stage], board_id: int) -> tuple[Stage, ...]:
+    own = (stage for stage in stages if stage.board_id == board_id)
+    return tuple(sorted(own, key=lambda stage: (stage.position, stage.id)))
 
 
 def _stage(row: Record) -> Stage:

@@ -9,14 +9,22 @@ from nexudus_sync.connectors.nexudus.directory import Directory, Stage
 STAGE = "CrmBoardColumnId"
 
 
+def entered(directory: Directory, before: Record | None, after: Record, scope: Scope) -> list[object]:
+    """The ids of the stages that a card enters by a change from `before` (None: a create) to `after`, in turn."""
+    target = after.get(STAGE)
+    if before is not None:
+        return [] if target in (None, before.get(STAGE)) else [target]
+    home = directory.home(scope)
+    first = [home.stages[0].id] if home and home.stages else []
+    return [*first, *([] if target in (None, *first) else [target])]
+
+
 def refusals(directory: Directory, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Refusal]:
     """The stage changes that must not be written, from `before` (None: a create) to `after`."""
     if before is None:
         return _of_create(directory, after, scope, live=live)
-    target = after.get(STAGE)
-    if target == before.get(STAGE) or target is None:
-        return []
-    return _entering(directory, target, scope, live=live, create=False)
+    stages = entered(directory, before, after, scope)
+    return [one for stage in stages for one in _entering(directory, stage, scope, live=live, create=False)]
 
 
 def _of_create(directory: Directory, after: Record, scope: Scope, *, live: bool) -> list[Refusal]:
