@@ -262,6 +262,16 @@ def test_rests_double_up_to_a_quarter_of_an_hour_and_end_with_a_success() -> Non
     assert rests.failed("nexudus", 0.0).total_seconds() == 5
 
 
+async def test_a_sweep_that_could_not_be_made_is_made_by_the_next_poll(make: Make, clock: StillClock) -> None:
+    runner, cycles = make(Unavailable("nexudus", "down"), Report("london", finished=False))
+    await one(runner)
+    await one(runner, reconcile=True)  # while the system rests
+    for _ in range(3):
+        clock.passed += 60
+        await one(runner)
+    assert [options.reconcile for _, options in cycles.asked] == [False, True, True, False]
+
+
 async def test_connections_to_one_crm_take_turns(make: Make) -> None:
     runner, cycles = make(lambda: asyncio.sleep(0.01), lambda: asyncio.sleep(0), names=("london", "madrid"))
     await asyncio.gather(one(runner), one(runner, name="madrid"))

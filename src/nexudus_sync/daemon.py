@@ -70,6 +70,8 @@ class Daemon:
         self._running: set[asyncio.Task[None]] = set()
         self._worked: set[str] = set()
         self._braked: set[str] = set()
+        self._owed: set[str] = set()
+        """Connections whose sweep was due and has not been made: the next poll is one, not only tomorrow's."""
         self._fatal: SyncError | None = None
 
     def stop(self) -> None:
@@ -159,6 +161,9 @@ class Daemon:
     async def _cycle(self, bridge: Bridge, *, reconcile: bool) -> None:
         """One cycle; a wrong login or mapping ends the daemon if the connection never worked, no other error does."""
         systems = (*(bridge.connector(side).name for side in Side), _OTHER)
+        if reconcile:
+            self._owed.add(bridge.name)
+        reconcile = bridge.name in self._owed
         if self._stop.is_set() or self._rests.resting(systems, self._clock.monotonic()):
             return
         options = Options(reconcile=reconcile, one_shot=False, stopping=self._stop.is_set)
@@ -180,6 +185,7 @@ class Daemon:
         else:
             self._rests.worked(systems)
             self._worked.add(bridge.name)
+            self._owed -= {bridge.name} if report.finished else set()
             self._tell(bridge, report, reconcile=reconcile)
             self._tell_decisions(bridge, began)
 
