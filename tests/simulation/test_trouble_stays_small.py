@@ -11,10 +11,12 @@ from sim_desks import BEN
 from sim_people import ANA
 from sim_stories import born_in_crm, born_in_nexudus, cycle, links, new_card, new_deal
 from sim_world import SimWorld
+from test_more_stories import slow_poll
 from test_odd_moments import ask, at_rest, link_of, one, release, rows, skewed, to
 from test_trail import shown, world_with_a_lost_edit
 
 from nexudus_sync.engine import brakes, trail
+from nexudus_sync.engine import cycle as cycle_module
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import OutcomeUnknown, Unavailable
@@ -236,3 +238,20 @@ def test_a_stamp_of_the_future_is_read_once(tmp_path: Path) -> None:
     for _ in range(3):
         cycle(world, after=3600)
     assert [r.path for r in world.readings[Side.NEXUDUS][before:] if r.path.endswith(f"/{card}")] == []
+
+
+def test_a_poll_within_a_sweep_is_none_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = at_rest(tmp_path)
+    asked, pull = list[bool](), cycle_module.pull
+
+    async def noted(*args: Any, **options: Any) -> Any:
+        asked.append(options["full"])
+        return await pull(*args, **options)
+
+    monkeypatch.setattr(cycle_module, "pull", noted)
+    for number in range(6):
+        new_card(world, f"anna{number}")
+        world.clock.seconds += 2
+    slow_poll(world, 3, lambda: None, monkeypatch)
+    cycle(world, reconcile=True)
+    assert asked == [True, True, False, False]

@@ -65,7 +65,7 @@ class Cycle:
             return self.report
         forced, asked = await decisions.carry_out(bridge, self.report)
         self._mark_more()
-        if not await self._pull():
+        if not await self._pull(full=self.options.reconcile):
             return self.report
         for side, seen in self.seen.items():
             self.report.listed[side.value] = seen.listed
@@ -144,9 +144,9 @@ class Cycle:
 
     # -- pull -------------------------------------------------------------------------------------------------------
 
-    async def _pull(self) -> bool:
+    async def _pull(self, *, full: bool = False) -> bool:
         """List both sides, let the brakes judge, and remember. False when a brake stops the cycle."""
-        bridge, full = self.bridge, self.options.reconcile
+        bridge = self.bridge
         priority = Priority.RECONCILE if full else Priority.BACKFILL if self.backfill else Priority.LIVE
         nexudus = await pull(bridge, Side.NEXUDUS, full=full, priority=priority)
         crm = await pull(bridge, Side.CRM, full=full, keep=self._wanted_crm_ids(nexudus), priority=priority)
