@@ -14,7 +14,7 @@ from sqlmodel import select
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.seed.places import WELCOME
-from nexudus_sync.store.tables import Conflict, Decision, Failure, Journal, Link, Unlinked
+from nexudus_sync.store.tables import Conflict, ConnectionState, Decision, Failure, Journal, Link, Unlinked
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def rows(world: SimWorld, table: Any, **values: Any) -> list[Any]:
         return list(session.exec(select(table).filter_by(**values)))
 
 
-# -- recovery ----------------------------------------------------------------------------------------------------------
+# -- attempts ----------------------------------------------------------------------------------------------------------
 
 
 def left_by_the_first_run(world: SimWorld) -> str:
@@ -151,6 +151,40 @@ def test_what_recovery_finds_too_late_is_shown_as_a_late_copy(rested: SimWorld) 
         "open",
         f"it is a late copy of {card}, which has a counterpart already",
     )
+
+
+def since(world: SimWorld, day: str) -> None:
+    """What was created before that day is not copied."""
+    with world.store.session() as session:
+        session.exec(select(ConnectionState)).one().create_since = day
+
+
+def test_what_says_something_else_by_now_is_matched_before_it_is_copied(rested: SimWorld) -> None:
+    """A card is refused for want of an e-mail address; its customer is given one, which does not show in the card.
+
+    Ben has an older deal of that customer, which `--since` left alone. A person has the failure tried again.
+    """
+    world = rested
+    card = new_card(world, "anna")
+    customer = world.nexudus.cards.rows[card]["CoworkerId"]
+    world.nexudus.directory.coworkers[customer]["Email"] = ""
+    cycle(world)
+    assert [row.state for row in rows(world, Unlinked, record_id=str(card))] == ["refused"]
+    cycle(world, after=3600.0)
+    deal = new_deal(world, "anna")
+    since(world, "2030-01-01")
+    cycle(world)
+    since(world, "2026-01-01")
+    world.nexudus.directory.coworkers[customer]["Email"] = "anna@example.org"
+    for table in (world.nexudus.cards.rows, world.nexudus.cards.listed):
+        table[card] = {**table[card], "CoworkerEmail": "anna@example.org"}
+    with world.store.session() as session:
+        session.get_one(Unlinked, ("london", "nexudus", str(card))).state = "waiting"
+    for _ in range(2):
+        cycle(world, after=900.0)
+    assert [found for found, row in world.crm.records().items() if row.get("title") == "anna"] == [deal]
+    assert link_of(world, deal).nexudus_id == str(card)
+    assert rows(world, Failure, state="open") == []
 
 
 # -- answers -----------------------------------------------------------------------------------------------------------

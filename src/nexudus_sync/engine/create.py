@@ -77,7 +77,7 @@ class Created:
 
 
 async def create(bridge: Bridge, report: Report, unlinked: Unlinked, *, live: bool) -> Created | None:
-    """Create the counterpart of an unlinked record; None in a rehearsal.
+    """Create the counterpart of an unlinked record; None in a rehearsal, and when it has to be matched anew.
 
     Raises NotCreated for what the rules refuse, NotFound when the record is gone meanwhile, and what the connectors
     raise.
@@ -88,6 +88,8 @@ async def create(bridge: Bridge, report: Report, unlinked: Unlinked, *, live: bo
     record = await connector.fetch(unlinked.record_id)
     if not connector.in_scope(record, bridge.scope(source)):
         raise NotFound(connector.name, "it left this connection's scope", unlinked.record_id)
+    if _moved_on(bridge, unlinked, record):
+        return None
     facts = await _with_company(bridge, source, record)
     creation = Creation(source, record, facts, await bridge.context(source, record))
     await _prepare(bridge, creation)
@@ -102,6 +104,21 @@ async def create(bridge: Bridge, report: Report, unlinked: Unlinked, *, live: bo
     pending = UNSENT in snapshot_of(link, source).values()
     sight = Sight(record, creation.context, connector.stamp(record), began, whole=True)
     return Created(link.id, pending, source, sight)
+
+
+def _moved_on(bridge: Bridge, unlinked: Unlinked, record: Record) -> bool:
+    """Would the record be matched otherwise than it was? Then its row is told, for the next matching.
+
+    A customer's e-mail address can change without a trace in the record.
+    """
+    now = bridge.candidate(Side(unlinked.side), record)
+    if (now.email, now.title, now.external_key) == (unlinked.email, unlinked.title, unlinked.external_key):
+        return False
+    with bridge.store.session() as session:
+        row = session.get(Unlinked, (unlinked.connection, unlinked.side, unlinked.record_id))
+        if row is not None:  # a poll in between may have seen it leave
+            row.email, row.title, row.external_key, row.is_open = now.email, now.title, now.external_key, now.is_open
+    return True
 
 
 async def _with_company(bridge: Bridge, side: Side, record: Record) -> Facts:
