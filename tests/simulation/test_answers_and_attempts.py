@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import CREATE, born_in_nexudus, cycle, links, new_card, new_deal, when
+from sim_stories import CREATE, born_in_crm, born_in_nexudus, cycle, decide, links, new_card, new_deal, when
 from sim_world import SimWorld
 from sqlmodel import select
 
@@ -247,3 +247,27 @@ def test_what_was_linked_meanwhile_is_not_ignored(rested: SimWorld, side: Side) 
     world.nexudus.edit(card, ANA, Name="Still synced")
     cycle(world)
     assert world.crm.record(deal)["title"] == "Still synced"
+
+
+def test_an_answer_that_cannot_be_written_is_asked_for_anew(rested: SimWorld) -> None:
+    """A person takes a stage of the CRM that Nexudus does not have: they see why, and take the other one."""
+    world = rested
+    card, deal = born_in_crm(world)
+    board = world.seeded.places.london.board_id
+    world.nexudus.edit(card, ANA, CrmBoardColumnId=world.nexudus.directory.stage_named(board, "Tour booked"))
+    world.crm.move(deal, "Prospecting", BEN)
+    cycle(world)
+    decide(world, "sales_stage", Side.CRM)
+    for _ in range(2):
+        cycle(world, after=900.0)
+        (question,) = rows(world, Conflict)
+        assert (question.state, question.take, question.crm) == ("open", None, "Prospecting")
+        assert [(one.kind, one.field) for one in rows(world, Failure, state="open")] == [("unmapped", "sales_stage")]
+    before = len(world.readings[Side.NEXUDUS])
+    cycle(world, after=900.0)
+    assert not [seen for seen in world.readings[Side.NEXUDUS][before:] if seen.path.endswith(f"/{card}")]
+    decide(world, "sales_stage", Side.NEXUDUS)
+    cycle(world)
+    assert world.crm.record(deal)["sales_stage"] == "Tour booked"
+    assert [one.state for one in rows(world, Conflict)] == ["closed"]
+    assert rows(world, Failure, state="open") == []
