@@ -223,8 +223,11 @@ class KeepsTrail(Protocol):
 class FollowsRenames(Protocol):
     """What a connector offers besides, when a person can give a record another id."""
 
-    async def renamed(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> str | None:
-        """The id under which the record with that identity stands now; None when it stands under no other."""
+    async def renamed(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> list[str]:
+        """The ids under which the record with that identity may stand now; none when it was not given another.
+
+        More than one where records can share an identity: the engine knows which of them are others.
+        """
         ...
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session, col, or_, select
 
-from nexudus_sync.connectors.base import Facts, FollowsRenames, Priority, Record, Step
+from nexudus_sync.connectors.base import Facts, Priority, Record, Step
 from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import set_snapshot
 from nexudus_sync.engine.bridge import Bridge
@@ -195,8 +195,8 @@ async def _source(bridge: Bridge, row: Journal, side: Side) -> tuple[str, Record
             record = None
         if record is not None and identity in ("", bridge.facts(side, record).identity):
             return name, record
-        if len(names) == 1 and identity and isinstance(connector, FollowsRenames):
-            renamed = await connector.renamed(name, identity, Priority.LIVE)
+        if len(names) == 1 and identity and side is Side.CRM:
+            renamed = await sights.new_id(bridge, name, identity, Priority.LIVE)
             names += [] if renamed is None else [renamed]
     return names[0], None
 

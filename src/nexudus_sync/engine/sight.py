@@ -153,17 +153,26 @@ async def read(
     return Sight(record, context, connector.stamp(record), began, whole=whole, presence=presence)
 
 
-async def follow_rename(bridge: Bridge, link: Link, priority: Priority) -> bool:
-    """Was the CRM's record given another id, which no other link holds? Then the link follows it."""
+async def new_id(bridge: Bridge, record_id: str, identity: str, priority: Priority) -> str | None:
+    """The id that the CRM's record was given meanwhile; None where there is none, or several that can be it.
+
+    One that is known as another record's is not: records may share an identity.
+    """
     connector = bridge.connector(Side.CRM)
     if not isinstance(connector, FollowsRenames):
-        return False
-    name = await connector.renamed(link.crm_id, link.crm_identity, priority)
+        return None
+    names = await connector.renamed(record_id, identity, priority)
+    with bridge.store.read() as session:
+        free = [name for name in names if not records.is_another(session, bridge.crm, name, identity)]
+    return free[0] if len(free) == 1 else None
+
+
+async def follow_rename(bridge: Bridge, link: Link, priority: Priority) -> bool:
+    """Was the CRM's record given another id? Then the link follows it."""
+    name = await new_id(bridge, link.crm_id, link.crm_identity, priority)
     if name is None:
         return False
     with bridge.store.session() as session:
-        if records.link_by(session, bridge.crm, crm_id=name, crm_identity=link.crm_identity) is not None:
-            return False
         rename(session, link, name)
         left = session.get(Unlinked, (bridge.name, Side.CRM.value, name))
         if left is not None:

@@ -91,6 +91,23 @@ def set_aside(session: Session, crm: str, side: Side, record_id: str, identity: 
     return session.exec(query).first()
 
 
+def is_another(session: Session, crm: str, crm_id: str, identity: str) -> bool:
+    """Is a record of the CRM known beside those that are looked for: linked, or looked at for want of a counterpart?
+
+    One that may be a linked record under a new id is not looked at before that link's record was read.
+    """
+    if link_by(session, crm, crm_id=crm_id, crm_identity=identity) is not None:
+        return True
+    query = select(Unlinked.record_id).where(
+        col(Unlinked.connection).in_(family(crm)),
+        col(Unlinked.side) == Side.CRM.value,
+        col(Unlinked.record_id) == crm_id,
+        col(Unlinked.identity) == identity,
+        col(Unlinked.state) != "waiting",
+    )
+    return session.exec(query).first() is not None
+
+
 def remembered(session: Session, crm: str, connection: str, side: Side) -> dict[str, Remembered]:
     """By record id, what is remembered of one side: of every link of the CRM, and of the connection's unlinked records.
 

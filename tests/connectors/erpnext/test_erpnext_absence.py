@@ -43,12 +43,27 @@ async def test_a_renamed_one_is_found_again(either: Site) -> None:
     name = either.add()
     async with either.connect() as erp:
         identity = erp.facts(await erp.fetch(name)).identity
-        assert await erp.renamed(name, identity) is None
+        assert await erp.renamed(name, identity) == []
         either.double.rename(name, "Ana's desks", MARIA)
         assert not await erp.absent(name, identity)
-        assert await erp.renamed(name, identity) == "Ana's desks"
-        assert await erp.renamed(name, "") is None
+        assert await erp.renamed(name, identity) == ["Ana's desks"]
+        assert await erp.renamed(name, "") == []
         assert erp.facts(await erp.fetch("Ana's desks")).identity == identity
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_one_that_was_deleted_is_not_taken_for_another_of_its_moment(
+    site: Site, erp: ERPNextConnector, readable: bool
+) -> None:
+    name, other, third = site.add(), site.add(), site.add()
+    identity = erp.facts(await erp.fetch(name)).identity
+    for twin in (other, third):
+        site.double.site.tables["Opportunity"].rows[twin]["creation"] = identity
+    site.double.delete(name, MARIA)
+    if readable:
+        site.double.users[SYNC].roles |= {SYSTEM_MANAGER}
+    assert await erp.renamed(name, identity) == ([] if readable else [other, third])
+    assert await erp.absent(name, identity) is readable
 
 
 async def test_a_merged_one_is_gone(site: Site, erp: ERPNextConnector) -> None:

@@ -124,18 +124,20 @@ class ERPNextConnector:
             document = {}
         if document and (not identity or records.text(document, "creation") == identity):
             return False
-        return await self.renamed(record_id, identity, priority) is None
+        return not await self.renamed(record_id, identity, priority)
 
-    async def renamed(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> str | None:
-        """The name under which the document now stands; None when it does under no other.
+    async def renamed(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> list[str]:
+        """The names under which the document may now stand: of those created at its moment, for that stays.
 
-        A rename moves no stamp and the old name is answered 404, but the moment of its creation stays.
+        A rename moves no stamp, and the old name is answered 404. An import can give many documents one moment, so one
+        that is among the deleted has no other name.
         """
         if not identity:
-            return None
+            return []
         query = Query(("name",), (("creation", "=", identity),))
         names = [str(row["name"]) for row in await self.api.rows(OPPORTUNITY, query, priority)]
-        return next((name for name in names if name != record_id), None)
+        others = [name for name in names if name != record_id]
+        return [] if others and await self._buried(record_id, identity, priority) else others
 
     async def _buried(self, record_id: str, identity: str, priority: Priority) -> bool:
         """Is it among the deleted documents? False where those may not be read (only a System Manager may)."""
