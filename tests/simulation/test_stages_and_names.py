@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import born_in_crm, cycle, links, new_deal, when
+from sim_stories import born_in_crm, cycle, links, new_card, new_deal, when
 from sim_world import SimWorld
 from sqlmodel import select
 
+from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.seed.places import SYNC_USER
-from nexudus_sync.store.tables import Decision, Failure
+from nexudus_sync.store.tables import Brake, Decision, Failure, Journal
 
 
 @pytest.fixture(autouse=True)
@@ -218,3 +220,88 @@ def test_a_copy_whose_answer_was_lost_is_not_linked_with_another_deal_of_the_sam
     cycle(world), cycle(world)
     assert [link for link in links(world) if link.crm_id == twin] == []
     assert [link.state for link in links(world) if link.crm_id == made] == ["closed"]
+
+
+# -- a system that answers 500 for what is not there -------------------------------------------------------------------
+
+
+def mute(folder: Path, **settings: Any) -> SimWorld:
+    """A world of thirty pairs that agree, in which Nexudus answers 500 for a card that is gone."""
+    world = at_rest(folder, **{"nexudus": 30, "crm": 30, "shared": 28, **settings})
+    world.nexudus.options.missing_id_status = 500
+    return world
+
+
+def run(world: SimWorld, **options: Any) -> Report:
+    """A cycle a minute later, and what it did."""
+
+    async def work() -> Report:
+        await world.engine.start()
+        return await Cycle(world.bridge, Options(**options)).run()
+
+    world.clock.seconds += 60
+    return world.clock.run(work())
+
+
+def states(world: SimWorld) -> list[str]:
+    """The links' states, oldest first."""
+    return [link.state for link in links(world)]
+
+
+@pytest.mark.parametrize("deletes", ["ignore", "propagate"])
+def test_a_deleted_card_that_answers_500_is_believed_gone_by_the_sweep(deletes: str, tmp_path: Path) -> None:
+    world = mute(tmp_path, deletes=deletes)
+    link = links(world)[0]
+    world.nexudus.delete(int(link.nexudus_id), ANA)
+    assert run(world, reconcile=True).errors == []
+    assert states(world)[0] == "closed"
+    assert (link.crm_id in world.crm.records()) == (deletes == "ignore")
+
+
+def test_a_deletion_is_believed_though_the_card_failed_before_the_sweep(tmp_path: Path) -> None:
+    world = mute(tmp_path)
+    link = links(world)[0]
+    world.nexudus.delete(int(link.nexudus_id), ANA)
+    world.crm.edit(link.crm_id, BEN, title="Ben's")
+    for _ in range(3):
+        run(world, one_shot=False)
+    assert refused(world) == ["unavailable"]
+    run(world, one_shot=False, reconcile=True)
+    assert states(world)[0] == "closed"
+    assert refused(world) == []
+
+
+def test_many_deletions_that_answer_500_are_under_the_brake(tmp_path: Path) -> None:
+    world = mute(tmp_path)
+    for link in links(world)[:12]:
+        world.nexudus.delete(int(link.nexudus_id), ANA)
+    assert run(world, reconcile=True).brake == "mass-delete"
+    assert set(states(world)) == {"active"}
+    with world.store.session() as session:
+        for brake in session.exec(select(Brake)):
+            brake.state = "released"
+    assert run(world).brake is None
+    assert states(world).count("closed") == 12
+
+
+def test_about_a_card_that_is_listed_and_cannot_be_read_nothing_more_is_asked(tmp_path: Path) -> None:
+    world = mute(tmp_path)
+    card = int(links(world)[0].nexudus_id)
+    world.nexudus.edit(card, ANA, Name="Ana's")
+    world.faults[Side.NEXUDUS].add("error_500_before", f"^GET .*/{card}$", times=9999)
+    before = len(world.readings[Side.NEXUDUS])
+    assert len(run(world, reconcile=True).errors) == 1
+    reads = [one.path for one in world.readings[Side.NEXUDUS][before:]]
+    assert len([path for path in reads if path.endswith("/crmopportunities")]) == 1
+    assert states(world)[0] == "active"
+
+
+def test_a_copy_whose_answer_was_lost_ends_when_its_card_is_gone(tmp_path: Path) -> None:
+    world = at_rest(tmp_path)
+    world.nexudus.options.missing_id_status = 500
+    card = new_card(world, "anna")
+    world.faults[Side.CRM].add("drop_after", "^POST .*/crm/opportunity$")
+    when(world, Side.CRM, "POST", "/crm/opportunity", lambda: world.nexudus.delete(card, ANA))
+    cycle(world), cycle(world)
+    assert [link.state for link in links(world) if link.nexudus_id == str(card)] == ["closed"]
+    assert rows(world, Journal, state="sent") == []

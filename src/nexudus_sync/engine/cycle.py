@@ -221,10 +221,11 @@ class Cycle:
 
     def _settler(self, priority: Priority | None = None) -> Settler:
         rows = {side: seen.rows for side, seen in self.seen.items()}
+        absent = {side: seen.absent for side, seen in self.seen.items()}
         if priority is None:
             priority = Priority.BACKFILL if self.backfill else Priority.LIVE
         return Settler(
-            self.bridge, self.report, rows, live=not self.backfill, priority=priority, stopping=self._stopping
+            self.bridge, self.report, rows, absent, live=not self.backfill, priority=priority, stopping=self._stopping
         )
 
     def _matcher(self) -> Matcher:
@@ -289,9 +290,9 @@ class Cycle:
         return (or_(mine, col(Link.id).in_(claimed[:30000])), states)
 
     def _rests(self, link_id: int, waiting: dict[int | None, datetime]) -> bool:
-        """Does it wait for its next attempt, and has nobody touched it since the last one?"""
+        """Does it wait for its next attempt, and has nobody touched it since the last one, nor a sweep missed it?"""
         failed = waiting.get(link_id)
-        if failed is None:
+        if failed is None or (self.options.reconcile and any(link_id in seen.absent for seen in self.seen.values())):
             return False
         touched = [seen.news.get(link_id) for seen in self.seen.values()]
         return not any(moment is not None and moment > failed for moment in touched)

@@ -193,6 +193,10 @@ async def _source(bridge: Bridge, row: Journal, side: Side) -> tuple[str, Record
             record = await connector.fetch(name)
         except NotFound:
             record = None
+        except Unavailable:  # which Nexudus may answer for a record that is not there
+            if not await connector.absent(name, identity):
+                raise
+            record = None
         if record is not None and identity in ("", bridge.facts(side, record).identity):
             return name, record
         if len(names) == 1 and identity and side is Side.CRM:

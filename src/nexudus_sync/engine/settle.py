@@ -5,7 +5,7 @@ again from what both sides then say.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any
 
@@ -51,9 +51,9 @@ FATAL = (AuthenticationFailed, RoleMissing)
 class Settler:
     """Settles the links of one connection in one cycle.
 
-    `rows` are what this cycle's listings showed, by side and record id; `live` False is a backfill (stages that act
-    are not entered); `stopping` is asked between links. `known` holds sights that were had a moment ago (a record
-    just copied).
+    `rows` are what this cycle's listings showed, by side and record id, `absent` the links whose record they lacked;
+    `live` False is a backfill (stages that act are not entered); `stopping` is asked between links. `known` holds
+    sights that were had a moment ago (a record just copied).
     """
 
     def __init__(
@@ -61,13 +61,14 @@ class Settler:
         bridge: Bridge,
         report: Report,
         rows: Mapping[Side, dict[str, Listed]],
+        absent: Mapping[Side, Collection[int | None]],
         *,
         live: bool = True,
         priority: Priority = Priority.LIVE,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.known: dict[int, dict[Side, Sight]] = {}
-        self.bridge, self.report, self.rows = bridge, report, rows
+        self.bridge, self.report, self.rows, self.absent = bridge, report, rows, absent
         self.live, self.priority, self.stopping = live, priority, stopping
 
     async def settle(
@@ -130,8 +131,9 @@ class Settler:
                 for side, marked in ((Side.NEXUDUS, link.nexudus_recheck), (Side.CRM, link.crm_recheck)):
                     listed = self.rows[side].get(sights.id_of(link, side))
                     known = self.known.get(link.id or 0, {}).get(side)
+                    missed = link.id in self.absent[side]
                     found[side] = known or await sights.look(
-                        self.bridge, side, link, listed, must_read=marked, priority=self.priority
+                        self.bridge, side, link, listed, must_read=marked, missed=missed, priority=self.priority
                     )
 
             if not await self._guarded(link, both):

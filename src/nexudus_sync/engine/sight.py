@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from nexudus_sync.connectors.base import FollowsRenames, Priority, Record, Row, Stamp
 from nexudus_sync.engine.bridge import FRESH, Bridge
-from nexudus_sync.errors import NotFound
+from nexudus_sync.errors import NotFound, Unavailable
 from nexudus_sync.mapping import Context, Mapping, Side
 from nexudus_sync.merge import UNSENT, View
 from nexudus_sync.plan import Presence
@@ -90,9 +90,12 @@ async def look(
     listed: Listed | None,
     *,
     must_read: bool,
+    missed: bool = False,
     priority: Priority = Priority.LIVE,
 ) -> Sight:
     """See one side of a link: read it if it may have moved, else take the listed row or the snapshot for it.
+
+    `missed`: a complete listing of this cycle lacked it.
 
     Raises the `ConnectorError` tree; a record that the system does not know any more gives `Presence.GONE` once that
     is proven, else NotFound.
@@ -104,7 +107,7 @@ async def look(
             return Sight(record, as_read(await bridge.context(side, record), snapshot))
         record = _with_children(bridge, side, listed.row.record, rebuilt(bridge.mapping, side, snapshot))
         return Sight(record, await bridge.context(side, record), listed.row.stamp, listed.at)
-    return await read(bridge, side, link, listed, priority=priority)
+    return await read(bridge, side, link, listed, priority=priority, missed=missed)
 
 
 def _covered(mapping: Mapping, side: Side, snapshot: dict[str, object]) -> bool:
@@ -121,10 +124,11 @@ async def read(
     priority: Priority = Priority.LIVE,
     children: bool = True,
     like: Sight | None = None,
+    missed: bool = False,
 ) -> Sight:
     """Read one side of a link now.
 
-    A listed row may stand for the parent. Without `children` these are taken from `like`.
+    A listed row may stand for the parent. Without `children` these are taken from `like`. `missed`: see `look`.
     """
     connector = bridge.connector(side)
     whole_row = listed is not None and connector.traits.rows_are_whole
@@ -135,7 +139,13 @@ async def read(
     except NotFound:
         if side is Side.CRM and await follow_rename(bridge, link, priority):
             return await read(bridge, side, link, priority=priority)
-        if await connector.absent(id_of(link, side), link.crm_identity if side is Side.CRM else "", priority):
+        if await _absent(bridge, side, link, priority):
+            return Sight({}, Context(), read_at=began, presence=Presence.GONE)
+        raise
+    except Unavailable:
+        # Nexudus may answer 500 for a record that is not there. In an outage every record does, and to ask further adds
+        # but calls there; what a complete listing has just lacked is likely gone, though, and the proof is asked for.
+        if missed and await _absent(bridge, side, link, priority):
             return Sight({}, Context(), read_at=began, presence=Presence.GONE)
         raise
     if side is Side.CRM and connector.facts(record).identity != link.crm_identity:
@@ -151,6 +161,11 @@ async def read(
     context = await bridge.context(side, record)
     whole = children or not connector.traits.child_keys or (like is not None and like.whole)
     return Sight(record, context, connector.stamp(record), began, whole=whole, presence=presence)
+
+
+async def _absent(bridge: Bridge, side: Side, link: Link, priority: Priority) -> bool:
+    identity = link.crm_identity if side is Side.CRM else ""
+    return await bridge.connector(side).absent(id_of(link, side), identity, priority)
 
 
 async def new_id(bridge: Bridge, record_id: str, identity: str, priority: Priority) -> str | None:
