@@ -4,8 +4,9 @@ import os
 
 from hypothesis import Phase, settings
 
-settings.register_profile("quick", max_examples=300, derandomize=True)
-settings.register_profile("long", max_examples=5000)
-# A mutant is caught by the first failure: no time goes into shrinking it, and none is lost to a slow machine.
+# Without deadlines: how fast a machine is, is nothing a test may hang on.
+settings.register_profile("quick", max_examples=300, derandomize=True, deadline=None)
+settings.register_profile("long", max_examples=5000, deadline=None)
+# A mutant is caught by the first failure: no time goes into shrinking it.
 settings.register_profile("mutation", derandomize=True, deadline=None, phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
