@@ -15,9 +15,9 @@ def silence() -> Iterator[None]:
     structlog.configure(**before)
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(scope="module")
 def unmeasured() -> Iterator[None]:
-    """Coverage is of what the other tests reach: what chance runs through is not tested yet.
+    """Coverage is of what the other tests reach: what chance and planted bugs run through is not tested by that.
 
     It also costs half again the time, and the processes that the crash tests fork would count for nobody.
     """

@@ -11,6 +11,8 @@ import pytest
 from sim_forks import Plan, explore, in_turn
 from sim_scenario import INSTALLATIONS, Moment, Point, disturbed, whole
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 BATCHES = 4
 """Into how many tests the moments are dealt, so that they can run side by side."""
 EVERY = {"overplane": 1, "erpnext": 3}

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from sim_kill import kill_and_check
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_processes_killed_anywhere_leave_nothing_that_the_next_one_cannot_finish(seed: int, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from nexudus_sync.mapping import Side
 from nexudus_sync.opportunity import say
 from nexudus_sync.store.tables import History, Link
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 STAGES = ("New lead", "Tour booked", "Proposal sent")
 OWNERS = ("maria.nunez@example.com", "tom.oreilly@example.com")
 SPARE = ("title", "utm_source", "opportunity_amount", "utm_campaign", "expected_closing", "opportunity_owner")
