@@ -1,9 +1,11 @@
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
 from coverage import Coverage
+from sim_world import SimWorld
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -28,3 +30,18 @@ def unmeasured() -> Iterator[None]:
     measured.stop()
     yield
     measured.start()
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every world of a test is closed after it."""
+    worlds, begin = list[SimWorld](), SimWorld.__init__
+
+    def begun(world: SimWorld, *args: Any, **options: Any) -> None:
+        worlds.append(world)
+        begin(world, *args, **options)
+
+    monkeypatch.setattr(SimWorld, "__init__", begun)
+    yield
+    for world in worlds:
+        world.close()

@@ -111,6 +111,25 @@ def born_in_crm(world: SimWorld, **values: Any) -> tuple[int, str]:
     return int(_partner(world, crm_id=deal).nexudus_id), deal
 
 
+def rows(world: SimWorld, table: Any, **values: Any) -> list[Any]:
+    """What the store has of a table under these values."""
+    with world.store.read() as session:
+        return list(session.exec(select(table).filter_by(**values)))
+
+
+def edited_while_off(world: SimWorld) -> tuple[int, str]:
+    """A pair of which Ben edits a field while it does not travel; it does again when a new process begins."""
+    card, deal = born_in_crm(world, utm_medium="cpc")
+    world.rules["utm_medium"] = 'sync = "off"'
+    world.restart()
+    cycle(world)
+    world.crm.edit(deal, BEN, utm_medium="fair")
+    cycle(world)
+    world.rules.clear()
+    world.restart()
+    return card, deal
+
+
 def links(world: SimWorld) -> list[Link]:
     """All links, in the order in which they were made."""
     with world.store.read() as session:

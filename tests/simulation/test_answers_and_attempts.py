@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import CREATE, born_in_crm, born_in_nexudus, cycle, decide, links, new_card, new_deal, when
+from sim_stories import CREATE, born_in_crm, born_in_nexudus, cycle, decide, links, new_card, new_deal, rows, when
 from sim_world import SimWorld
 from sqlmodel import select
 
@@ -31,12 +31,6 @@ def rested(world: SimWorld) -> SimWorld:
     for _ in range(2):
         cycle(world)
     return world
-
-
-def rows(world: SimWorld, table: Any, **values: Any) -> list[Any]:
-    """What the store has of a table under these values."""
-    with world.store.read() as session:
-        return list(session.exec(select(table).filter_by(**values)))
 
 
 # -- attempts ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ import pytest
 from sim_checker import check
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import born_in_crm, born_in_nexudus, cycle, links, new_card, new_deal
+from sim_stories import born_in_crm, born_in_nexudus, cycle, links, new_card, new_deal, rows
 from sim_world import SimWorld
 from sqlmodel import select
 from test_trail import cycle as trail_cycle
@@ -18,20 +17,7 @@ from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, Journal, Link, Unlinked
 
-
-@pytest.fixture(autouse=True)
-def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every world of a test is closed after it."""
-    worlds, begin = list[SimWorld](), SimWorld.__init__
-
-    def begun(world: SimWorld, *args: Any, **options: Any) -> None:
-        worlds.append(world)
-        begin(world, *args, **options)
-
-    monkeypatch.setattr(SimWorld, "__init__", begun)
-    yield
-    for world in worlds:
-        world.close()
+pytestmark = pytest.mark.usefixtures("closed")
 
 
 def one(world: SimWorld, city: str, *, after: float = 60.0, **options: Any) -> Any:
@@ -49,11 +35,6 @@ def at_rest(folder: Path, **kw: Any) -> SimWorld:
         for bridge in world.engine.bridges:
             one(world, bridge.name)
     return world
-
-
-def rows(world: SimWorld, table: Any, **values: Any) -> list[Any]:
-    with world.store.read() as session:
-        return list(session.exec(select(table).filter_by(**values)))
 
 
 def ask(world: SimWorld, kind: str, **args: Any) -> None:

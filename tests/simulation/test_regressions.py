@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import born_in_crm, born_in_nexudus, cycle, links, new_card, play
+from sim_stories import born_in_crm, born_in_nexudus, cycle, edited_while_off, links, new_card, play
 from sim_world import SimWorld
 from sqlmodel import select
 
@@ -128,16 +128,9 @@ def name_given_to_the_next_and_changed(world: SimWorld) -> None:
     world.crm.edit("Renamed", BEN, title="The second")
 
 
-def edited_while_off(world: SimWorld) -> None:
+def asked_about_what_was_edited_while_off(world: SimWorld) -> None:
     """Ben edits a field that does not travel, of an opportunity that the sync copied; then it travels again."""
-    card, deal = born_in_crm(world, utm_medium="cpc")
-    world.rules["utm_medium"] = 'sync = "off"'
-    world.restart()
-    cycle(world)
-    world.crm.edit(deal, BEN, utm_medium="fair")
-    cycle(world)
-    world.rules.clear()
-    world.restart()
+    card, _ = edited_while_off(world)
     cycle(world)
     with world.store.read() as session:
         asked = session.exec(select(Conflict.field).where(Conflict.nexudus_id == str(card), Conflict.state == "open"))
@@ -155,7 +148,7 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (name_given_to_the_next, "erpnext"),
     (renamed_and_replaced, "erpnext"),
     (name_given_to_the_next_and_changed, "erpnext"),
-    (edited_while_off, "overplane"),
+    (asked_about_what_was_edited_while_off, "overplane"),
 ]
 
 

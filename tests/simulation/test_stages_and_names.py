@@ -1,13 +1,12 @@
 """What people change beside opportunities: what a stage does, and the ids that records go by."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import born_in_crm, cycle, links, new_card, new_deal, when
+from sim_stories import born_in_crm, cycle, links, new_card, new_deal, rows, when
 from sim_world import SimWorld
 from sqlmodel import select
 
@@ -17,20 +16,7 @@ from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.seed.places import SYNC_USER
 from nexudus_sync.store.tables import Brake, Decision, Failure, Journal
 
-
-@pytest.fixture(autouse=True)
-def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every world of a test is closed after it."""
-    worlds, begin = list[SimWorld](), SimWorld.__init__
-
-    def begun(world: SimWorld, *args: Any, **options: Any) -> None:
-        worlds.append(world)
-        begin(world, *args, **options)
-
-    monkeypatch.setattr(SimWorld, "__init__", begun)
-    yield
-    for world in worlds:
-        world.close()
+pytestmark = pytest.mark.usefixtures("closed")
 
 
 def at_rest(folder: Path, **settings: Any) -> SimWorld:
@@ -39,12 +25,6 @@ def at_rest(folder: Path, **settings: Any) -> SimWorld:
     for _ in range(2):
         cycle(world)
     return world
-
-
-def rows(world: SimWorld, table: Any, **values: Any) -> list[Any]:
-    """What the store holds of a table."""
-    with world.store.read() as session:
-        return list(session.exec(select(table).filter_by(**values)))
 
 
 # -- what a stage does -------------------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ import pytest
 import test_odd_moments as odd
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import born_in_crm, born_in_nexudus, cycle, links, new_card, new_deal
+from sim_stories import born_in_crm, born_in_nexudus, cycle, edited_while_off, links, new_card, new_deal, rows
 from sim_world import SimWorld
 from test_more_stories import slow_poll
-from test_odd_moments import ask, at_rest, link_of, one, release, rows, skewed, to
+from test_odd_moments import ask, at_rest, link_of, one, release, skewed, to
 from test_trail import shown, world_with_a_lost_edit
 
 from nexudus_sync.engine import brakes, trail
@@ -27,7 +27,7 @@ from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, Histor
 TRAIL = "^GET .*/sys/audittrailentries"
 CITIES = ("london", "madrid")
 
-closed = odd.closed
+pytestmark = pytest.mark.usefixtures("closed")
 
 
 def alone(world: SimWorld, side: Side, record_id: str) -> Report:
@@ -162,14 +162,7 @@ def test_a_record_that_is_synced_alone_is_matched_with_what_is_new(tmp_path: Pat
 
 def test_a_record_that_is_synced_alone_heeds_a_changed_mapping(tmp_path: Path) -> None:
     world = at_rest(tmp_path)
-    card, deal = born_in_crm(world, utm_medium="cpc")
-    world.rules["utm_medium"] = 'sync = "off"'
-    world.restart()
-    cycle(world)
-    world.crm.edit(deal, BEN, utm_medium="fair")
-    cycle(world)
-    world.rules.clear()
-    world.restart()
+    card, _ = edited_while_off(world)
     alone(world, Side.NEXUDUS, str(card))
     assert [(one.field, one.state) for one in rows(world, Conflict)] == [("utm_medium", "open")]
     assert world.nexudus.record(card)["UtmMedium"] == "cpc"

@@ -61,18 +61,21 @@ def assert_holds_one_row_a_table(session: Session) -> None:
     assert (conflict.base, conflict.nexudus, conflict.crm) == (None, Decimal("10.10"), 12)
 
 
-def test_a_newer_versions_store_is_refused(on_disk: Store, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+def change(folder: Path, statement: str) -> None:
+    """Somebody changes the store behind its back."""
+    with closing(sqlite3.connect(folder / "state.db")) as connection:
+        connection.execute(statement)
         connection.commit()
+
+
+def test_a_newer_versions_store_is_refused(on_disk: Store, tmp_path: Path) -> None:
+    change(tmp_path, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StoreError, match=r"^/.*/state\.db was written by a newer nexudus-sync \(schema 9999\);"):
         Store.open("sqlite:///state.db", base_dir=tmp_path)
 
 
 def test_a_store_that_lost_its_version_is_refused(on_disk: Store, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
-        connection.execute("DELETE FROM alembic_version")
-        connection.commit()
+    change(tmp_path, "DELETE FROM alembic_version")
     with pytest.raises(StoreError, match=r"^/.*/state\.db does not say which version wrote it; restore it"):
         Store.open("sqlite:///state.db", base_dir=tmp_path)
 

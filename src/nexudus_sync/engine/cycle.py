@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.connectors.base import Priority
@@ -276,8 +276,8 @@ class Cycle:
         with self.bridge.store.read() as session:
             marked = or_(col(Link.nexudus_recheck), col(Link.crm_recheck))
             found = set(session.exec(select(Link.id).where(*self._mine(), marked)))
-            failing, resting = self._failing(session), failures.resting(self.bridge.clock.now())
-            waiting = {} if self.options.one_shot else self._failing(session, *resting)
+            failing = self._failing(session)
+        waiting = {} if self.options.one_shot else {one: at for one, (at, rests) in failing.items() if rests}
         ids = sorted(one for one in found if one is not None and not self._rests(one, waiting))
         ids.sort(key=failing.__contains__)  # else many that fail could keep the others from their turn for ever
         return [one for one in ids if one not in minor], [one for one in ids if one in minor]
@@ -297,17 +297,19 @@ class Cycle:
         touched = [seen.news.get(link_id) for seen in self.seen.values()]
         return not any(moment is not None and moment > failed for moment in touched)
 
-    def _failing(self, session: Session, *which: ColumnElement[bool]) -> dict[int | None, datetime]:
-        """Links with a failure as a whole, and when it failed last."""
+    def _failing(self, session: Session) -> dict[int | None, tuple[datetime, bool]]:
+        """Links with a failure as a whole: when it failed last, and whether its next attempt is still to come."""
         same = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
-        query = select(Link.id, Failure.last_at).join(Failure, same)
+        resting = and_(*failures.resting(self.bridge.clock.now()))
+        query = select(Link.id, Failure.last_at, resting).join(Failure, same)
         about = query.where(
             col(Failure.connection) == self.bridge.name,
             col(Failure.field) == "",
             col(Failure.state).in_(("open", "dismissed")),
-            *which,
         )
-        return dict(iter(session.exec(about.order_by(col(Failure.last_at)))))
+        # one that rests comes last, so that it is the one that counts of several
+        found = session.exec(about.order_by(resting, col(Failure.last_at)))
+        return {link_id: (at, bool(rests)) for link_id, at, rests in found}
 
     def _count_marks(self) -> None:
         """How many links have to be read, for the estimates of what that costs."""

@@ -224,7 +224,7 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
             lost.state = "away"  # a person's word about it stands, wherever it goes
         elif lost is not None:
             session.delete(lost)
-            ids = (record_id, "") if seen.side is Side.NEXUDUS else ("", record_id)
+            ids = records.alone(seen.side, record_id)
             now = bridge.clock.now()
             conflicts.close_conflicts(session, bridge.name, *ids, now=now, fields={RECORD})
             failures.solve_failures(session, bridge.name, *ids)
@@ -238,8 +238,7 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
 
 def _try_again(session: Session, bridge: Bridge, side: Side, record_id: str) -> None:
     """What failed of an unlinked record need not wait for its next attempt when somebody changed it."""
-    ids = (record_id, "") if side is Side.NEXUDUS else ("", record_id)
-    for failure in failures.unsolved(session, bridge.name, *ids):
+    for failure in failures.unsolved(session, bridge.name, *records.alone(side, record_id)):
         if failure.state == "open":
             failure.next_attempt = bridge.clock.now()
 

@@ -285,7 +285,7 @@ class Matcher:
 
 def forget_question(session: Session, bridge: Bridge, side: Side, record_id: str) -> None:
     """What was asked about an unlinked record is settled."""
-    ids = (record_id, "") if side is Side.NEXUDUS else ("", record_id)
+    ids = records.alone(side, record_id)
     conflicts.close_conflicts(session, bridge.name, *ids, now=bridge.clock.now(), fields={RECORD})
 
 

@@ -74,6 +74,11 @@ def link_by(
     return session.exec(query.order_by(closed_last, col(Link.id).desc())).first()
 
 
+def alone(side: Side, record_id: str) -> tuple[str, str]:
+    """The Nexudus id and the CRM id that rows about a record without a counterpart bear."""
+    return (record_id, "") if side is Side.NEXUDUS else ("", record_id)
+
+
 def family(crm: str) -> SelectOfScalar[str]:
     """The connections that were ever made to a CRM: records move from one's scope into another's."""
     return select(ConnectionState.name).where(col(ConnectionState.crm) == crm)
