@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import born_in_crm, born_in_nexudus, cycle, edited_while_off, links, new_card, play
+from sim_stories import born_in_crm, born_in_nexudus, cycle, edited_while_off, links, new_card, play, rows
 from sim_world import SimWorld
 from sqlmodel import select
 
 from nexudus_sync.mapping import Side
-from nexudus_sync.store.tables import Conflict
+from nexudus_sync.store.tables import Conflict, Unlinked
 
 
 def renamed_after_its_end(world: SimWorld) -> None:
@@ -128,6 +128,36 @@ def name_given_to_the_next_and_changed(world: SimWorld) -> None:
     world.crm.edit("Renamed", BEN, title="The second")
 
 
+def name_given_to_the_next_before_it_was_copied(world: SimWorld) -> None:
+    """Ben deletes a deal that cannot be copied, and the sync gives its name to the counterpart of Ana's card."""
+    world.faults[Side.NEXUDUS].add("error_500_before", "^POST", times=9)
+    deal = world.desk.create("berta")
+    cycle(world)
+    world.crm.delete(deal, BEN)
+    new_card(world, "anna")
+    world.faults[Side.CRM].add("error_500_before", f"^GET .*/{deal}$", times=9)
+    cycle(world)
+    assert world.crm.records()[deal]["title"] == "anna"
+    for faults in world.faults.values():
+        faults.clear()
+    for _ in range(3):
+        cycle(world, after=900.0)
+    assert [link.state for link in links(world) if link.crm_id == deal] == ["active"]
+
+
+def name_given_to_the_next_and_still_waiting(world: SimWorld) -> None:
+    """An opportunity that was deleted still waits for its copy under a name that a linked one has by now."""
+    _, deal = born_in_nexudus(world)
+    with world.store.session() as session:
+        earlier = {"identity": "2026-01-02 03:04:05.000006", "email": "zora@example.org", "title": "zora"}
+        session.add(Unlinked(connection="london", side="crm", record_id=deal, **earlier))
+    cards = len(world.nexudus.records())
+    for _ in range(3):
+        cycle(world)
+    assert len(world.nexudus.records()) == cards
+    assert rows(world, Unlinked, record_id=deal) == []
+
+
 def asked_about_what_was_edited_while_off(world: SimWorld) -> None:
     """Ben edits a field that does not travel, of an opportunity that the sync copied; then it travels again."""
     card, _ = edited_while_off(world)
@@ -148,6 +178,8 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (name_given_to_the_next, "erpnext"),
     (renamed_and_replaced, "erpnext"),
     (name_given_to_the_next_and_changed, "erpnext"),
+    (name_given_to_the_next_before_it_was_copied, "erpnext"),
+    (name_given_to_the_next_and_still_waiting, "erpnext"),
     (asked_about_what_was_edited_while_off, "overplane"),
 ]
 

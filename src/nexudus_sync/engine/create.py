@@ -109,15 +109,18 @@ async def create(bridge: Bridge, report: Report, unlinked: Unlinked, *, live: bo
 def _moved_on(bridge: Bridge, unlinked: Unlinked, record: Record) -> bool:
     """Would the record be matched otherwise than it was? Then its row is told, for the next matching.
 
-    A customer's e-mail address can change without a trace in the record.
+    A customer's e-mail address can change without a trace in the record, and its id can be given to another record.
     """
-    now = bridge.candidate(Side(unlinked.side), record)
-    if (now.email, now.title, now.external_key) == (unlinked.email, unlinked.title, unlinked.external_key):
+    side = Side(unlinked.side)
+    now, identity = bridge.candidate(side, record), bridge.facts(side, record).identity
+    found = (now.email, now.title, now.external_key, identity)
+    if found == (unlinked.email, unlinked.title, unlinked.external_key, unlinked.identity):
         return False
     with bridge.store.session() as session:
         row = session.get(Unlinked, (unlinked.connection, unlinked.side, unlinked.record_id))
         if row is not None:  # a poll in between may have seen it leave
-            row.email, row.title, row.external_key, row.is_open = now.email, now.title, now.external_key, now.is_open
+            row.email, row.title, row.external_key, row.identity = found
+            row.is_open, row.created_at = now.is_open, now.created_at
     return True
 
 
@@ -306,6 +309,7 @@ def link_created(session: Session, bridge: Bridge, creation: Creation, step: Ste
     _mark(bridge, creation, link, written)
     session.add(link)
     forget(session, bridge, creation.source, creation.facts.id)
+    forget(session, bridge, creation.to, written.id)  # a record that had this id before
     failures.solve_failures(session, bridge.name, ids[Side.NEXUDUS], ids[Side.CRM])
     conflicts.close_conflicts(session, bridge.name, ids[Side.NEXUDUS], ids[Side.CRM], now=now, fields={RECORD})
     session.flush()
