@@ -186,7 +186,7 @@ def _cycle(
 ) -> bool | None:
     """A cycle of each connection, perhaps with people at work meanwhile; a crash or an error ends the process.
 
-    Was anything written? None when the process ended early.
+    Was anything written, or held back by a brake? None when the process ended early.
     """
     trace.cycles += 1
     try:
@@ -204,7 +204,7 @@ def _cycle(
         return None
     for report in reports:
         trace.note(world, f"cycle {report.connection} {dict(report.writes)} {report.errors or ''} {report.brake or ''}")
-    return any(report.written for report in reports)
+    return any(report.written or report.brake for report in reports)
 
 
 async def _work(
@@ -229,7 +229,10 @@ async def _work(
 
 
 def _heal(world: SimWorld, trace: Trace) -> None:
-    """No more faults, no more edits: the world comes to rest."""
+    """No more faults, no more edits: the world comes to rest.
+
+    Two reconciles, for a deletion is believed at the second; then cycles, if the second had still something to do.
+    """
     world.crash_at = None
     for faults in world.faults.values():
         faults.clear()
@@ -238,8 +241,8 @@ def _heal(world: SimWorld, trace: Trace) -> None:
     for round_number in range(QUIET):
         world.clock.seconds += 120
         _release(world)
-        written = _cycle(world, trace, people, random.Random(0), reconcile=round_number in (0, 2))
-        if round_number > 2 and written is False:
+        busy = _cycle(world, trace, people, random.Random(0), reconcile=round_number < 2)
+        if round_number > 0 and busy is False:
             break
 
 
