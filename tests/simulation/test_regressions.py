@@ -71,6 +71,22 @@ def late_copy_edited(world: SimWorld) -> None:
         cycle(world)
 
 
+def late_copy_renamed_unseen(world: SimWorld) -> None:
+    """Two creates in a row are done, their answers are lost, and the first one's card shows late.
+
+    So the first card is linked; Ana gives the second another name before the sync ever saw it.
+    """
+    world.nexudus.options.keeps_system_id = False
+    world.nexudus.options.late_visible = 20.0
+    world.faults[Side.NEXUDUS].add("drop_after", "^POST .*/crmopportunities$", times=2)
+    world.desk.create("berta")
+    for _ in range(2):
+        cycle(world, after=1.0)
+    copies = [int(i) for i, card in world.nexudus.records().items() if card["Name"] == "berta"]
+    assert len(copies) == 2
+    world.nexudus.edit(max(copies), ANA, Name="Ana's")
+
+
 def direction_widened(world: SimWorld) -> None:
     """While a field only travels from the CRM, Ana edits it in Nexudus; then it travels both ways again."""
     card, _ = born_in_crm(world, utm_source="fair")
@@ -174,6 +190,7 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (direction_widened, "overplane"),
     (born_under_one_direction, "overplane"),
     (late_copy_edited, "overplane"),
+    (late_copy_renamed_unseen, "overplane"),
     (late_copy_edited, "erpnext"),
     (name_given_to_the_next, "erpnext"),
     (renamed_and_replaced, "erpnext"),

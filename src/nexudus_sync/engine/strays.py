@@ -3,7 +3,7 @@
 Such a record is nobody's new opportunity. It is shown to a person instead of being copied back.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -15,6 +15,8 @@ from nexudus_sync.store.tables import Journal, Unlinked
 
 BEFORE, AFTER = timedelta(minutes=5), timedelta(days=1)
 """How long before and after an attempt a record may have been created that the attempt could have made."""
+SOON = timedelta(minutes=2)
+"""How long around an attempt its customer is not expected to get another record than the one it made."""
 
 
 def stray_of(session: Session, bridge: Bridge, row: Unlinked) -> str | None:
@@ -78,13 +80,18 @@ def _given_up(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> li
     query = _dropped(bridge, side).where(
         own == "", col(Journal.looks) > 0, at >= created - AFTER, at <= created + BEFORE
     )
-    return [one for one in session.exec(query) if _alike(one, row) or _keyed(one, row.external_key)]
+    return [one for one in session.exec(query) if _alike(one, row, created) or _keyed(one, row.external_key)]
 
 
-def _alike(attempt: Journal, row: Unlinked) -> bool:
-    """Did the attempt give its record this title and, as far as both are known, this customer?"""
+def _alike(attempt: Journal, row: Unlinked, created: datetime) -> bool:
+    """Did the attempt give its record this title and, as far as both are known, this customer?
+
+    The customer alone tells where it was created about then: somebody may have renamed it before it was ever seen.
+    """
     email = attempt.step.get("email")
-    return _title(attempt) == (row.title or "") and (not email or row.email in (None, email))
+    if _title(attempt) == (row.title or ""):
+        return not email or row.email in (None, email)
+    return bool(email) and row.email == email and abs(created - (attempt.sent_at or attempt.planned_at)) < SOON
 
 
 def _keyed(attempt: Journal, key: str | None) -> bool:
