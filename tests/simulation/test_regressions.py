@@ -87,6 +87,23 @@ def late_copy_renamed_unseen(world: SimWorld) -> None:
     world.nexudus.edit(max(copies), ANA, Name="Ana's")
 
 
+def lost_answer_of_what_the_server_turned(world: SimWorld) -> None:
+    """Ana won a card, Ben moves the deal to Lost and keeps its status; the answer to the sync's write is lost.
+
+    Nexudus takes the stage and sets the status by it, so that the card does not say all that was sent.
+    """
+    card, deal = born_in_crm(world)
+    world.nexudus.edit(
+        card, ANA, CrmBoardColumnId=world.nexudus.directory.stage_named(world.seeded.places.london.board_id, "Won")
+    )
+    cycle(world)
+    world.crm.edit(deal, BEN, status="Quotation")
+    world.crm.move(deal, "Lost", BEN)
+    world.faults[Side.NEXUDUS].add("drop_after", "^PUT .*/crmopportunities$")
+    cycle(world)
+    assert world.nexudus.record(card)["Status"] == 3
+
+
 def direction_widened(world: SimWorld) -> None:
     """While a field only travels from the CRM, Ana edits it in Nexudus; then it travels both ways again."""
     card, _ = born_in_crm(world, utm_source="fair")
@@ -187,6 +204,7 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (renamed_after_its_end, "erpnext"),
     (renamed_while_elsewhere, "erpnext"),
     (renamed_beside_a_late_copy, "erpnext"),
+    (lost_answer_of_what_the_server_turned, "erpnext"),
     (direction_widened, "overplane"),
     (born_under_one_direction, "overplane"),
     (late_copy_edited, "overplane"),

@@ -4,6 +4,7 @@ A write is absent only when two looks did not find it, the second at least `Rule
 attempt; until then everything about its records waits.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -82,6 +83,8 @@ async def _resolve(bridge: Bridge, report: Report, row: Journal) -> None:
             kept = session.get_one(Journal, row.id)
             kept.looks = looks
         await bridge.clock.sleep(max(0.0, bridge.rules.absence_wait - waited) + 0.1)
+    if row.link_id is not None and await _found_in_part(bridge, row):
+        return
     with bridge.store.session() as session:
         if _was_lost_before(session, row):
             name = bridge.connector(Side(row.side)).name
@@ -289,59 +292,78 @@ async def _found_delete(bridge: Bridge, report: Report, row: Journal) -> bool:
 
 async def _found_update(bridge: Bridge, row: Journal) -> bool:
     """Does the record say all that was sent?"""
+    link, record, said = await _said(bridge, row)
+    if link is None or record is None or not said or len(said) < len(row.fields):
+        return False
+    with bridge.store.session() as session:
+        _agree(session, bridge, row, link, record, said)
+        journal.mark_confirmed(session, row.id or 0, bridge.clock.now(), "found: it was written")
+    return True
+
+
+async def _found_in_part(bridge: Bridge, row: Journal) -> bool:
+    """Does the record say some of what was sent, at the last look? A server may turn one value by another.
+
+    What it says has arrived; the rest is planned anew, by what both sides say then.
+    """
+    link, record, said = await _said(bridge, row)
+    if link is None or record is None or not said:
+        return False
+    with bridge.store.session() as session:
+        _agree(session, bridge, row, link, record, said)
+        found = f"found in part: {', '.join(field.name for field in said)}; the rest is planned anew"
+        journal.mark_dropped(session, row.id or 0, bridge.clock.now(), found)
+    return True
+
+
+async def _said(bridge: Bridge, row: Journal) -> tuple[Link | None, Record | None, list[Field]]:
+    """The link that a write is of, the record as it is now, and the fields that say what was sent."""
     link, side = _link(bridge, row), Side(row.side)
     if link is None or not row.fields:
-        return False
+        return link, None, []
     sight = await sights.read(bridge, side, link)
     if sight.presence is Presence.GONE:
-        return False
-    for name, carried in row.fields.items():
-        mapped = bridge.mapping.find(name)
-        try:
-            if mapped is None or not _says(mapped, side, sight, carried):
-                return False
-        except Unreadable:
-            return False
-    _agree(bridge, row, link, side, sight.record)
-    return True
+        return link, None, []
+    named = [(bridge.mapping.find(name), carried) for name, carried in row.fields.items()]
+    return link, sight.record, [one for one, carried in named if one is not None and _says(one, side, sight, carried)]
 
 
 def _says(mapped: Field, side: Side, sight: Sight, carried: dict[str, Any]) -> bool:
     """Does the record hold what was sent, or something of its class?"""
     if mapped.lens(side).raw(sight.record) == carried["sent"]:
         return True
-    sent = mapped.read(side, carried["sent"], sight.context)
-    return mapped.same(mapped.get(side, sight.record, sight.context), sent)
+    try:
+        sent = mapped.read(side, carried["sent"], sight.context)
+        return mapped.same(mapped.get(side, sight.record, sight.context), sent)
+    except Unreadable:
+        return False
 
 
-def _agree(bridge: Bridge, row: Journal, link: Link, side: Side, record: Record) -> None:
+def _agree(session: Session, bridge: Bridge, row: Journal, link: Link, record: Record, fields: Iterable[Field]) -> None:
     """Both snapshots move for what turned out to be written; the record is read again, since more may have happened."""
+    side = Side(row.side)
     here, there = dict(sights.snapshot_of(link, side.other)), dict(sights.snapshot_of(link, side))
-    for name, carried in row.fields.items():
-        mapped = bridge.mapping.find(name)
-        if mapped is not None:
-            here[mapped.lens(side.other).path.text] = carried["raw"]
-            there[mapped.lens(side).path.text] = mapped.lens(side).raw(record)
+    for mapped in fields:
+        carried = row.fields[mapped.name]
+        here[mapped.lens(side.other).path.text] = carried["raw"]
+        there[mapped.lens(side).path.text] = mapped.lens(side).raw(record)
+        session.add(
+            History(
+                at=bridge.clock.now(),
+                connection=bridge.name,
+                field=mapped.name,
+                old=carried["old"],
+                new=carried["new"],
+                lost=carried["lost"],
+                from_side=side.other.value,
+                nexudus_id=link.nexudus_id,
+                crm_id=link.crm_id,
+            )
+        )
     set_snapshot(link, side.other, here)
     set_snapshot(link, side, there)
     link.nexudus_recheck = link.crm_recheck = True
-    with bridge.store.session() as session:
-        journal.mark_confirmed(session, row.id or 0, bridge.clock.now(), "found: it was written")
-        for name, carried in row.fields.items():
-            session.add(
-                History(
-                    at=bridge.clock.now(),
-                    connection=bridge.name,
-                    field=name,
-                    old=carried["old"],
-                    new=carried["new"],
-                    lost=carried["lost"],
-                    from_side=side.other.value,
-                    nexudus_id=link.nexudus_id,
-                    crm_id=link.crm_id,
-                )
-            )
-        session.add(link)
+    session.add(link)
 
 
 def _link(bridge: Bridge, row: Journal) -> Link | None:
