@@ -235,6 +235,27 @@ def test_what_was_entered_during_long_work_is_matched_before_it_is_copied(
     world.close()
 
 
+def test_what_became_its_counterpart_during_long_work_is_matched_before_it_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one card after the other is copied, Ben corrects an opportunity that nothing could be matched with."""
+    world = SimWorld(11, tmp_path, nexudus=4, crm=4, shared=2)
+    for _ in range(2):
+        cycle(world)
+    world.faults[Side.NEXUDUS].add("error_500_before", "^POST .*/crmopportunities$", times=99)
+    deal = new_deal(world, "wrong")
+    cycle(world)
+    for number in range(6):
+        new_card(world, f"anna{number}")
+        world.clock.seconds += 2
+    right = {"title": "anna5", "contact_email": "anna5@example.org"}
+    slow_poll(world, 5, lambda: world.crm.edit(deal, BEN, **right), monkeypatch)
+    for _ in range(3):
+        cycle(world)
+    assert called(world, "anna5") == (1, 1)
+    world.close()
+
+
 # -- two connections to one CRM ----------------------------------------------------------------------------------------
 
 

@@ -89,13 +89,13 @@ class Matcher:
         self.limit, self.stopping, self.one_shot = limit, stopping, one_shot
         self.to_create: list[Unlinked] = []
         self._backfilled_at: datetime | None = None
-        self._matched: set[str] = set()
+        self._matched: set[Candidate] = set()
 
     def match(self) -> list[int]:
         """Pair what matches, ask about what is not clear, and note what is to be created. Returns the new links."""
         forget_linked(self.bridge)
         waiting, paired = Waiting.load(self.bridge), list[int]()
-        self._matched = {record_id for _, record_id in waiting.rows}
+        self._matched = {as_candidate(row) for row in waiting.rows.values()}
         with self.bridge.store.session() as session:
             state = session.get(ConnectionState, self.bridge.name)
             since = state.create_since if state else None
@@ -218,15 +218,15 @@ class Matcher:
                 done(made)
 
     def _has_newcomer(self, row: Unlinked) -> bool:
-        """Did somebody enter what may be its counterpart since the matching?"""
-        query = select(Unlinked.record_id).where(
+        """Did somebody enter what may be its counterpart since the matching, or make it out of another record?"""
+        query = select(Unlinked).where(
             col(Unlinked.connection) == self.bridge.name,
             col(Unlinked.side) == Side(row.side).other,
             col(Unlinked.email) == row.email,
             col(Unlinked.state).not_in(SET_ASIDE),
         )
         with self.bridge.store.read() as session:
-            return bool(row.email) and any(one not in self._matched for one in session.exec(query))
+            return bool(row.email) and any(as_candidate(one) not in self._matched for one in session.exec(query))
 
     async def _create(self, row: Unlinked) -> Created | None:
         try:
