@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sim_checker import check
 from sim_desks import BEN
 from sim_people import ANA
 from sim_stories import born_in_crm, cycle, links, new_card, new_deal, rows, when
@@ -14,7 +15,7 @@ from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.seed.places import SYNC_USER
-from nexudus_sync.store.tables import Brake, Decision, Failure, Journal
+from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, History, Journal
 
 pytestmark = pytest.mark.usefixtures("closed")
 
@@ -200,6 +201,70 @@ def test_a_copy_whose_answer_was_lost_is_not_linked_with_another_deal_of_the_sam
     cycle(world), cycle(world)
     assert [link for link in links(world) if link.crm_id == twin] == []
     assert [link.state for link in links(world) if link.crm_id == made] == ["closed"]
+
+
+CITIES = ("london", "madrid")
+
+
+def to_madrid(world: SimWorld, card: int) -> None:
+    """Ana moves a card to Madrid's board, and its pair goes on there."""
+    board = world.seeded.places.madrid.board_id
+    world.nexudus.edit(card, ANA, CrmBoardColumnId=world.nexudus.directory.stage_named(board, "New lead"))
+    cycle(world), cycle(world)
+    assert [link.connection for link in links(world) if link.nexudus_id == str(card)] == ["madrid"]
+
+
+def test_what_was_written_before_a_move_and_a_rename_can_be_brought_back(tmp_path: Path) -> None:
+    world = at_rest(tmp_path, system="erpnext", cities=CITIES)
+    card, deal = born_in_crm(world)
+    world.nexudus.edit(card, ANA, Name="Ana's")
+    cycle(world)
+    to_madrid(world, card)
+    world.crm.rename(deal, "Renamed", BEN)
+    world.crm.edit("Renamed", BEN, opportunity_amount=5)
+    cycle(world)
+    (entry,) = rows(world, History, field="title", nexudus_id=str(card))
+    with world.store.session() as session:
+        args = {"history_id": entry.id}
+        session.add(Decision(connection="madrid", kind="undo", args=args, asked_at=world.clock.now()))
+    cycle(world)
+    assert world.nexudus.record(card)["Name"] == world.crm.record("Renamed")["title"] == "berta"
+
+
+def test_a_late_copy_is_known_though_what_it_copies_moved_and_was_renamed(tmp_path: Path) -> None:
+    world = at_rest(tmp_path, system="erpnext", cities=CITIES)
+    world.nexudus.options.keeps_system_id = False
+    world.faults[Side.NEXUDUS].add("late_commit", "^POST .*/crmopportunities$", seconds=400.0)
+    deal = new_deal(world, "berta")
+    for _ in range(3):
+        cycle(world)
+    to_madrid(world, card_of(world, deal))
+    world.crm.rename(deal, "Renamed", BEN)
+    world.crm.edit("Renamed", BEN, title="Berta's")
+    for _ in range(3):
+        cycle(world, after=200.0)
+    assert [card["Name"] for card in world.nexudus.records().values()].count("berta") == 1  # it landed
+    assert check(world)[0] == []
+
+
+def test_a_question_about_the_next_of_a_name_stays_with_it_when_the_first_is_found_again(tmp_path: Path) -> None:
+    """Ben gives an opportunity another name, and a new one its old name, which could belong to two cards."""
+    world = at_rest(tmp_path, system="erpnext")
+    _, deal = born_in_crm(world)
+    place = world.seeded.places.london
+    customer = world.nexudus.directory.add_coworker("carla@example.org", "carla", place.business_id)
+    for name in ("first", "second"):
+        new_card(world, name, CoworkerId=customer)
+    world.crm.rename(deal, "Renamed", BEN)
+    world.crm.rename(new_deal(world, "carla"), deal, BEN)
+    world.faults[Side.CRM].add("error_500_before", f"^GET .*/{deal}$", times=8)
+    cycle(world)
+    assert rows(world, Conflict, state="open", crm_id=deal) != []
+    world.faults[Side.CRM].clear()
+    cycle(world), cycle(world)
+    assert by_card(world, card_of(world, "Renamed")) == ("Renamed", "active")
+    assert len(rows(world, Conflict, state="open", crm_id=deal)) == 1
+    assert rows(world, Conflict, state="open", crm_id="Renamed") == []
 
 
 # -- a system that answers 500 for what is not there -------------------------------------------------------------------

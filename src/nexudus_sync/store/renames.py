@@ -7,9 +7,17 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from nexudus_sync.mapping import Side
+from nexudus_sync.store.records import family
 from nexudus_sync.store.tables import Conflict, Failure, History, Journal, Link
 
 SPEAKING_OF_PAIRS = (Conflict, Failure, History, Journal)
+_NOTED: dict[Any, Any] = {
+    Conflict: col(Conflict.opened_at),
+    Failure: col(Failure.first_at),
+    History: col(History.at),
+    Journal: col(Journal.planned_at),
+}
+"""When each of their rows was noted."""
 
 _YOUNGER = aliased(Link)
 _TAKEN = exists().where(
@@ -27,16 +35,18 @@ def rename(session: Session, link: Link, name: str) -> None:
     """Let the link, and all that was noted of its pair, go by the new id of the CRM's record.
 
     What was noted of the record before it had a counterpart goes along, and so do attempts to create one that were
-    given up: they name what came of them instead.
+    given up: they name what came of them instead. What was noted later is about another record, which has the old id
+    now. It may stand with any connection to the CRM, for a card can have moved from one to the other.
     """
     old, link.crm_id = link.crm_id, name
     session.add(link)
     tables: tuple[Any, ...] = SPEAKING_OF_PAIRS
     for table in tables:
-        own: ColumnElement[bool] = col(table.nexudus_id).in_((link.nexudus_id, ""))
+        alone: ColumnElement[bool] = col(table.nexudus_id) == ""
         if table is Journal:
-            own = or_(own, (col(Journal.state) == "dropped") & (col(Journal.side) == Side.NEXUDUS))
-        same = (col(table.connection) == link.connection, col(table.crm_id) == old, own)
+            alone = or_(alone, (col(Journal.state) == "dropped") & (col(Journal.side) == Side.NEXUDUS))
+        own = or_(col(table.nexudus_id) == link.nexudus_id, alone & (_NOTED[table] <= link.created_at))
+        same = (col(table.connection).in_(family(link.crm)), col(table.crm_id) == old, own)
         session.execute(update(table).where(*same).values(crm_id=name))
 
 
