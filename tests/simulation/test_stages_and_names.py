@@ -203,6 +203,70 @@ def test_a_copy_whose_answer_was_lost_is_not_linked_with_another_deal_of_the_sam
     assert [link.state for link in links(world) if link.crm_id == made] == ["closed"]
 
 
+DAYS = 200_000.0
+"""So long after its last save a poll lists an opportunity no more."""
+
+
+def sleep(world: SimWorld, card: int) -> None:
+    """Ana moves a card to a location that no connection has."""
+    board = world.seeded.places.madrid.board_id
+    world.nexudus.edit(card, ANA, CrmBoardColumnId=world.nexudus.directory.stage_named(board, "New lead"))
+    cycle(world)
+
+
+def end(world: SimWorld, card: int) -> None:
+    """Ana deletes a card, which a sweep finds."""
+    world.nexudus.delete(card, ANA)
+    cycle(world, reconcile=True)
+
+
+@pytest.mark.parametrize("idle", [sleep, end])
+def test_an_opportunity_is_known_again_though_another_has_its_name(idle: Any, tmp_path: Path) -> None:
+    """While its link is not at work it is renamed, another gets its name and is linked, and then it is edited."""
+    world = at_rest(tmp_path, system="erpnext")
+    card, deal = born_in_crm(world)
+    idle(world, card)
+    for _ in range(2):
+        cycle(world, after=DAYS)
+    world.crm.rename(deal, "Renamed", BEN)
+    world.crm.rename(new_deal(world, "carla"), deal, BEN)
+    cycle(world), cycle(world)
+    world.crm.edit("Renamed", BEN, title="Edited")
+    cycle(world), cycle(world)
+    assert [link.nexudus_id for link in links(world) if link.crm_id == "Renamed"] == [str(card)]
+    assert [card["Name"] for card in world.nexudus.records().values()].count("Edited") == 0
+
+
+def test_two_that_swap_their_names_are_known_again(tmp_path: Path) -> None:
+    world = at_rest(tmp_path, system="erpnext")
+    card, deal = born_in_crm(world)
+    end(world, card)
+    other = new_deal(world, "carla")
+    for after in (60.0, DAYS, DAYS):
+        cycle(world, after=after)
+    for old, new in ((deal, "Meanwhile"), (other, deal), ("Meanwhile", other)):
+        world.crm.rename(old, new, BEN)
+    world.crm.edit(other, BEN, title="Edited")
+    cycle(world), cycle(world, reconcile=True)
+    assert by_card(world, card) == (other, "closed")
+    assert by_card(world, card_of(world, deal)) == (deal, "active")
+
+
+def test_what_waited_under_the_name_of_a_sleeping_one_is_forgotten_when_it_is_deleted(tmp_path: Path) -> None:
+    world = at_rest(tmp_path, system="erpnext")
+    world.settings["deletes"] = 'ignore"\ncreate_parties = false\nparty = "Lead'
+    card, deal = born_in_crm(world)
+    sleep(world, card)
+    world.restart()
+    world.crm.delete(deal, BEN)
+    assert new_deal(world, "carla") == deal
+    cycle(world)
+    assert refused(world, crm_id=deal) == ["customer"]
+    world.crm.delete(deal, BEN)
+    cycle(world, reconcile=True)
+    assert refused(world) == []
+
+
 CITIES = ("london", "madrid")
 
 

@@ -68,12 +68,13 @@ async def pull(
     """
     with bridge.store.read() as session:
         known = records.remembered(session, bridge.crm, bridge.name, side)
+        alone = records.unlinked(session, bridge.name, side)
+        namesakes = records.namesakes(session, bridge.crm) if side is Side.CRM else {}
         state = session.get(ConnectionState, bridge.name)
         replaced = overshadowed(session, bridge.name) if side is Side.CRM else set()
     cursor = None if full or state is None else cursor_of(state, side)
     seen, ids = Seen(side, absent=set(replaced)), set[str]()
-    namesakes = {one.identity: one.link_id for one in known.values() if one.identity and one.link_id is not None}
-    before = _Before(known, namesakes, set(keep))
+    before = _Before(known, alone, namesakes, set(keep))
     lists_all = bridge.connector(side).traits.lists_everything
     at = bridge.clock.monotonic()
     async for page in bridge.connector(side).scan(bridge.scope(side), cursor, priority):
@@ -85,7 +86,7 @@ async def pull(
         _finish(seen, page, can_be_complete=lists_all or cursor is None)
     seen.listed = len(ids)
     if seen.complete:
-        _note_absences(bridge, seen, known, ids)
+        _note_absences(bridge, seen, before, ids)
         if seen.absent - replaced:
             await _find_elsewhere(bridge, seen, before, priority)
     return seen
@@ -110,10 +111,14 @@ def _finish(seen: Seen, page: Page, *, can_be_complete: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """What a listing is compared with: the remembered records, links by identity, and the ids whose rows are wanted."""
+    """What a listing is compared with: the remembered records, links by identity, and the ids whose rows are wanted.
+
+    `alone` are the unlinked records, also those whose id a link goes by whose own record lost it.
+    """
 
     known: dict[str, Remembered]
-    namesakes: dict[str, int]
+    alone: dict[str, Remembered]
+    namesakes: dict[str, list[int]]
     wanted: set[str]
 
 
@@ -144,18 +149,18 @@ def _sort(bridge: Bridge, seen: Seen, listed: Listed, before: _Before) -> None:
         return
     reused = bool(known.identity) and bridge.facts(seen.side, row.record).identity != known.identity
     if reused:
-        _sort_unlinked(bridge, seen, row, None)
+        _sort_unlinked(bridge, seen, row, before.alone.get(row.id))
+        _mark_namesake(bridge, seen, row, before.namesakes)
         if known.state == "active":
             seen.absent.add(known.link_id)
     if known.state != "closed" and not reused:
         _sort_linked(bridge, seen, listed, known, known.link_id, before.wanted)
 
 
-def _mark_namesake(bridge: Bridge, seen: Seen, row: Row, namesakes: dict[str, int]) -> None:
+def _mark_namesake(bridge: Bridge, seen: Seen, row: Row, namesakes: dict[str, list[int]]) -> None:
     """A record of the same identity under another id may be a linked one that was renamed: reading that will tell."""
-    link_id = namesakes.get(bridge.facts(seen.side, row.record).identity) if namesakes else None
-    if link_id is not None:
-        seen.moved.add(link_id)
+    if namesakes:
+        seen.moved.update(namesakes.get(bridge.facts(seen.side, row.record).identity, ()))
 
 
 def _sort_linked(bridge: Bridge, seen: Seen, listed: Listed, known: Remembered, link_id: int, wanted: set[str]) -> None:
@@ -193,13 +198,12 @@ def _sort_unlinked(bridge: Bridge, seen: Seen, row: Row, known: Remembered | Non
         seen.fresh[row.id] = row
 
 
-def _note_absences(bridge: Bridge, seen: Seen, known: dict[str, Remembered], ids: set[str]) -> None:
-    for record_id, remembered in known.items():
+def _note_absences(bridge: Bridge, seen: Seen, before: _Before, ids: set[str]) -> None:
+    seen.gone_unlinked.update(before.alone.keys() - ids)
+    for record_id, remembered in before.known.items():
         if record_id in ids or remembered.connection != bridge.name:
             continue
-        if remembered.link_id is None:
-            seen.gone_unlinked.add(record_id)
-        elif remembered.state == "active":
+        if remembered.link_id is not None and remembered.state == "active":
             seen.absent.add(remembered.link_id)
 
 

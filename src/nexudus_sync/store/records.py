@@ -122,7 +122,7 @@ def remembered(session: Session, crm: str, connection: str, side: Side) -> dict[
     """
     state = col(Link.state)
     found = _linked(session, crm, side, state == "closed")
-    found.update(_unlinked(session, connection, side))
+    found.update(unlinked(session, connection, side))
     found.update(_linked(session, crm, side, state != "closed"))
     return found
 
@@ -136,11 +136,22 @@ def _linked(session: Session, crm: str, side: Side, which: ColumnElement[bool]) 
     return _by_id(session, sqlalchemy.select(*columns).where(row.crm == crm, which).order_by(row.id))
 
 
-def _unlinked(session: Session, connection: str, side: Side) -> dict[str, Remembered]:
+def unlinked(session: Session, connection: str, side: Side) -> dict[str, Remembered]:
+    """By record id, what is remembered of a connection's unlinked records of one side."""
     row: Any = Unlinked
     no_link = sqlalchemy.null()
     columns = (row.record_id, no_link, row.stamp, row.digest, row.recheck, row.state, row.connection, row.identity)
     return _by_id(session, sqlalchemy.select(*columns).where(row.connection == connection, row.side == side.value))
+
+
+def namesakes(session: Session, crm: str) -> dict[str, list[int]]:
+    """By identity, the ids of all links of a CRM, also of those whose record's id another link goes by."""
+    query = select(Link.crm_identity, Link.id).where(col(Link.crm) == crm, col(Link.crm_identity) != "")
+    found: dict[str, list[int]] = {}
+    for identity, link_id in session.exec(query):
+        if link_id is not None:
+            found.setdefault(identity, []).append(link_id)
+    return found
 
 
 def _by_id(session: Session, query: sqlalchemy.Executable) -> dict[str, Remembered]:
