@@ -267,6 +267,35 @@ def test_what_waited_under_the_name_of_a_sleeping_one_is_forgotten_when_it_is_de
     assert refused(world) == []
 
 
+def late_copy(folder: Path) -> tuple[SimWorld, str]:
+    """On a site without the external key's field an opportunity was created twice; the second is asked about."""
+    world = at_rest(folder, system="erpnext", crm_settings='external_key_field = "custom_other"')
+    new_card(world, "anna")
+    world.faults[Side.CRM].add("late_commit", "^POST .*/Opportunity$", seconds=75.0)
+    for _ in range(4):
+        cycle(world)
+    (asked,) = rows(world, Conflict, state="open")
+    return world, asked.crm_id
+
+
+def test_the_next_of_the_name_of_a_late_copy_is_none(tmp_path: Path) -> None:
+    world, copy = late_copy(tmp_path)
+    world.crm.delete(copy, BEN)
+    assert new_deal(world, "berta") == copy
+    cycle(world), cycle(world)
+    assert world.nexudus.record(card_of(world, copy))["Name"] == "berta"
+    assert rows(world, Conflict, state="open") == []
+
+
+def test_a_late_copy_is_known_by_another_name_and_title(tmp_path: Path) -> None:
+    world, copy = late_copy(tmp_path)
+    world.crm.rename(copy, "Renamed", BEN)
+    world.crm.edit("Renamed", BEN, title="Anna the second")
+    cycle(world), cycle(world, reconcile=True)
+    assert [link for link in links(world) if link.crm_id == "Renamed"] == []
+    assert [asked.crm_id for asked in rows(world, Conflict, state="open")] == ["Renamed"]
+
+
 CITIES = ("london", "madrid")
 
 

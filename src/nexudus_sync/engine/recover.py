@@ -20,6 +20,7 @@ from nexudus_sync.engine.outcomes import RECORD, note_failure
 from nexudus_sync.engine.pull import mark
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight
+from nexudus_sync.engine.strays import note_made
 from nexudus_sync.engine.write import step_from
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, RoleMissing, Unavailable
 from nexudus_sync.mapping import Field, Side, Unreadable
@@ -158,7 +159,7 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
     source_id, record = await _source(bridge, row, source)
     link = _link_for(bridge, row, source_id, made, record)
     if record is not None and _linked(bridge, source, bridge.facts(source, record)):
-        _drop_late(bridge, row, connector.facts(made).id)
+        _drop_late(bridge, row, connector.facts(made))
         return True
     if record is not None:
         await _first_snapshots(bridge, row, link, record, made)
@@ -176,15 +177,12 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
     return True
 
 
-def _drop_late(bridge: Bridge, row: Journal, made_id: str) -> None:
+def _drop_late(bridge: Bridge, row: Journal, made: Facts) -> None:
     """The record that came late is nobody's counterpart; the row names it, so that it is known as a stray."""
     with bridge.store.session() as session:
         outcome = "its source has another counterpart by now"
         dropped = journal.mark_dropped(session, row.id or 0, bridge.clock.now(), outcome)
-        if row.side == Side.NEXUDUS:
-            dropped.nexudus_id = made_id
-        else:
-            dropped.crm_id = made_id
+        note_made(dropped, made.id, made.identity)
 
 
 async def _source(bridge: Bridge, row: Journal, side: Side) -> tuple[str, Record | None]:

@@ -5,6 +5,7 @@ Such a record is nobody's new opportunity. It is shown to a person instead of be
 
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -17,6 +18,8 @@ BEFORE, AFTER = timedelta(minutes=5), timedelta(days=1)
 """How long before and after an attempt a record may have been created that the attempt could have made."""
 SOON = timedelta(minutes=2)
 """How long around an attempt its customer is not expected to get another record than the one it made."""
+MADE = "made"
+"""Where the step of a create that was given up keeps the identity of the record that it made."""
 
 
 def stray_of(session: Session, bridge: Bridge, row: Unlinked) -> str | None:
@@ -31,19 +34,29 @@ def stray_of(session: Session, bridge: Bridge, row: Unlinked) -> str | None:
     for attempt in [*_made_by(session, bridge, row, side), *_given_up(session, bridge, row, side)]:
         source = attempt.crm_id if side is Side.NEXUDUS else attempt.nexudus_id
         if _has_another(session, bridge, side.other, source, row.record_id):
-            if side is Side.NEXUDUS:
-                attempt.nexudus_id = row.record_id
-            else:
-                attempt.crm_id = row.record_id
+            note_made(attempt, row.record_id, row.identity)
             session.add(attempt)
             return source
     return None
 
 
+def note_made(attempt: Journal, record_id: str, identity: str) -> None:
+    """Let a create that was given up tell which record it made after all; that can be renamed, or its name reused."""
+    if attempt.side == Side.NEXUDUS:
+        attempt.nexudus_id = record_id
+    else:
+        attempt.crm_id = record_id
+    attempt.step = {**attempt.step, MADE: identity}
+
+
 def _made_by(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> list[Journal]:
-    """The attempt that is known to have made this record."""
-    own = col(Journal.nexudus_id) if side is Side.NEXUDUS else col(Journal.crm_id)
-    return list(session.exec(_dropped(bridge, side).where(own == row.record_id)))
+    """The attempt that is known to have made this record; rows of earlier versions tell no identity."""
+    found = session.exec(_dropped(bridge, side).where(_own(side) == row.record_id))
+    return [one for one in found if one.step.get(MADE, row.identity) == row.identity]
+
+
+def _own(side: Side) -> Mapped[str]:
+    return col(Journal.nexudus_id) if side is Side.NEXUDUS else col(Journal.crm_id)
 
 
 def _dropped(bridge: Bridge, side: Side) -> SelectOfScalar[Journal]:
@@ -70,17 +83,17 @@ def _has_another(session: Session, bridge: Bridge, side: Side, record_id: str, t
 def _given_up(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> list[Journal]:
     """Attempts to create on this side that recovery looked for and gave up, and that this record looks like.
 
-    One that recovery never looked for did not leave: it made nothing.
+    One that recovery never looked for did not leave: it made nothing. One that is known to have made this record, under
+    another name, comes first.
     """
     created = bridge.our_time(side, row.created_at)
     if created is None:
         return []
-    own = col(Journal.nexudus_id) if side is Side.NEXUDUS else col(Journal.crm_id)
     at = col(Journal.sent_at)
-    query = _dropped(bridge, side).where(
-        own == "", col(Journal.looks) > 0, at >= created - AFTER, at <= created + BEFORE
-    )
-    return [one for one in session.exec(query) if _alike(one, row, created) or _keyed(one, row.external_key)]
+    found = list(session.exec(_dropped(bridge, side).where(at >= created - AFTER, at <= created + BEFORE)))
+    renamed = [one for one in found if row.identity and one.step.get(MADE) == row.identity]
+    left = [one for one in found if not (one.nexudus_id and one.crm_id) and one.looks > 0]
+    return [*renamed, *(one for one in left if _alike(one, row, created) or _keyed(one, row.external_key))]
 
 
 def _alike(attempt: Journal, row: Unlinked, created: datetime) -> bool:
