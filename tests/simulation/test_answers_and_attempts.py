@@ -129,8 +129,9 @@ def test_what_bears_the_title_of_an_attempt_is_not_its_late_copy(rested: SimWorl
     assert link_of(world, deal).state == "active"
 
 
-def test_what_recovery_finds_too_late_is_shown_as_a_late_copy(rested: SimWorld) -> None:
-    """A create is in doubt; before anybody looks for it, its card is linked with another deal elsewhere."""
+@pytest.mark.parametrize("deleted", [False, True])
+def test_what_recovery_finds_too_late_is_shown_as_a_late_copy(deleted: bool, rested: SimWorld) -> None:
+    """A create is in doubt; before anybody looks for it, its card is linked with another deal, and perhaps deleted."""
     world = rested
     card = new_card(world, "anna")
     ended_after_the_create(world, Side.CRM)
@@ -138,6 +139,8 @@ def test_what_recovery_finds_too_late_is_shown_as_a_late_copy(rested: SimWorld) 
     with world.store.session() as session:
         ids = {"nexudus_id": str(card), "crm_id": deal}
         session.add(Link(crm=world.bridge.crm, connection="london", created_at=world.clock.now(), **ids))
+    if deleted:
+        world.nexudus.delete(card, ANA)
     for _ in range(2):
         cycle(world)
     (question,) = rows(world, Conflict, field="record")
@@ -145,6 +148,19 @@ def test_what_recovery_finds_too_late_is_shown_as_a_late_copy(rested: SimWorld) 
         "open",
         f"it is a late copy of {card}, which has a counterpart already",
     )
+
+
+def test_a_create_in_doubt_is_found_though_its_connection_has_another_name(rested: SimWorld) -> None:
+    world = rested
+    deal = new_deal(world, "berta")
+    ended_after_the_create(world)
+    world.places = {"west end": world.places["london"]}
+    world.restart()
+    for _ in range(2):
+        cycle(world)
+    link = link_of(world, deal)
+    assert (link.connection, link.state) == ("west end", "active")
+    assert rows(world, Journal, state="sent") == []
 
 
 def since(world: SimWorld, day: str) -> None:

@@ -39,19 +39,25 @@ FAR_BACK = timedelta(days=1)
 
 
 async def recover(bridge: Bridge, report: Report) -> None:
-    """Resolve every write of this connection whose outcome is unknown.
+    """Resolve every write of this connection whose outcome is unknown, and those of connections that are no more.
 
     One that cannot be read becomes a failure and keeps its place. Raises AuthenticationFailed, RoleMissing, and
     Unavailable when a system does not answer at all any more.
     """
     with bridge.store.session() as session:
-        rows = journal.pending(session, bridge.name)
+        rows = [row for name in _names(session, bridge) for row in journal.pending(session, name)]
         for row in rows:
             if row.state == "planned" and row.id is not None:
                 journal.mark_dropped(session, row.id, bridge.clock.now(), "planned anew")
     for row in rows:
         if row.state == "sent":
             await _one(bridge, report, row)
+
+
+def _names(session: Session, bridge: Bridge) -> list[str]:
+    """This connection, and those to its CRM that the configuration does not have any more, or not by that name."""
+    known = {bridge.name, *(one.name for one in bridge.siblings)}
+    return [bridge.name, *sorted(set(session.exec(records.family(bridge.crm))) - known)]
 
 
 async def _one(bridge: Bridge, report: Report, row: Journal) -> None:
@@ -158,7 +164,8 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
     source = to.other
     source_id, record = await _source(bridge, row, source)
     link = _link_for(bridge, row, source_id, made, record)
-    if record is not None and _linked(bridge, source, bridge.facts(source, record)):
+    facts = Facts(source_id, row.step.get("identity", "")) if record is None else bridge.facts(source, record)
+    if _linked(bridge, source, facts):
         _drop_late(bridge, row, connector.facts(made))
         return True
     if record is not None:
