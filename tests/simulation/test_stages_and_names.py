@@ -7,7 +7,7 @@ import pytest
 from sim_checker import check
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import born_in_crm, cycle, links, new_card, new_deal, rows, when
+from sim_stories import CREATE, born_in_crm, cycle, links, new_card, new_deal, rows, when
 from sim_world import SimWorld
 from sqlmodel import select
 
@@ -264,6 +264,39 @@ def test_what_waited_under_the_name_of_a_sleeping_one_is_forgotten_when_it_is_de
     assert refused(world, crm_id=deal) == ["customer"]
     world.crm.delete(deal, BEN)
     cycle(world, reconcile=True)
+    assert refused(world) == []
+
+
+def test_an_answer_about_a_deal_is_none_about_the_next_of_its_name(tmp_path: Path) -> None:
+    """Two cards could belong to a deal; it is to be copied as a new one, but Ben deletes it and enters another."""
+    world = at_rest(tmp_path, system="erpnext")
+    customer = world.nexudus.directory.add_coworker("anna@example.org", "anna", world.seeded.places.london.business_id)
+    for name in ("first", "second"):
+        new_card(world, name, CoworkerId=customer)
+    deal = new_deal(world, "anna", title="third")
+    cycle(world)
+    with world.store.session() as session:
+        question = session.exec(select(Conflict).where(Conflict.crm_id == deal)).one()
+        question.state, question.take = "resolved", Side.CRM.value
+    world.crm.delete(deal, BEN)
+    assert new_deal(world, "zora", contact_email="anna@example.org", title="fourth") == deal
+    cards = len(world.nexudus.records())
+    cycle(world), cycle(world)
+    assert len(world.nexudus.records()) == cards
+    assert [asked.state for asked in rows(world, Conflict, crm_id=deal)] == ["closed", "open"]
+
+
+@pytest.mark.parametrize(("system", "side"), [("overplane", Side.NEXUDUS), ("erpnext", Side.CRM)])
+def test_what_failed_of_a_record_is_over_when_it_is_gone(system: str, side: Side, tmp_path: Path) -> None:
+    world = at_rest(tmp_path, system=system)
+    path = CREATE if side is Side.NEXUDUS else "^POST .*/crmopportunities$"
+    world.faults[side.other].add("error_500_before", path, times=9)
+    record = new_card(world, "anna") if side is Side.NEXUDUS else new_deal(world, "berta")
+    cycle(world)
+    assert refused(world) == ["unavailable"]
+    world.faults[side.other].clear()
+    world.double(side).delete(record, ANA)
+    cycle(world)
     assert refused(world) == []
 
 

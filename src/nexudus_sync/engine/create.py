@@ -13,7 +13,7 @@ from sqlmodel import Session
 from nexudus_sync.connectors.base import Draft, Facts, Party, Record, Step, Written
 from nexudus_sync.engine.agree import differing, set_digest, set_mark, still_now
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.outcomes import FIRST_RETRY, RECORD, REFUSED
+from nexudus_sync.engine.outcomes import FIRST_RETRY, RECORD, REFUSED, nothing_left
 from nexudus_sync.engine.refused import blamed
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight, snapshot_of, with_zone
@@ -119,6 +119,8 @@ def _moved_on(bridge: Bridge, unlinked: Unlinked, record: Record) -> bool:
     with bridge.store.session() as session:
         row = session.get(Unlinked, (unlinked.connection, unlinked.side, unlinked.record_id))
         if row is not None:  # a poll in between may have seen it leave
+            if row.identity != identity:
+                nothing_left(session, bridge, side, row.record_id)
             row.email, row.title, row.external_key, row.identity = found
             row.is_open, row.created_at = now.is_open, now.created_at
     return True

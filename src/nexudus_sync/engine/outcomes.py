@@ -13,7 +13,7 @@ from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome, Policy, Resolution, Verdict, View
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Standing
-from nexudus_sync.store import conflicts, failures
+from nexudus_sync.store import conflicts, failures, records
 from nexudus_sync.store.tables import Conflict, Failure, History, Link
 
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=6)
@@ -180,6 +180,16 @@ def keep_history(session: Session, bridge: Bridge, link: Link, to: Side, outcome
                 crm_id=link.crm_id,
             )
         )
+
+
+def nothing_left(session: Session, bridge: Bridge, side: Side, record_id: str) -> None:
+    """A record without a counterpart is gone: what was asked about it and what failed is over.
+
+    Its id may be another's by now, of which nothing of that is true, nor any answer meant for it.
+    """
+    ids = records.alone(side, record_id)
+    conflicts.close_conflicts(session, bridge.name, *ids, now=bridge.clock.now(), fields={RECORD})
+    failures.solve_failures(session, bridge.name, *ids)
 
 
 def note_failure(

@@ -13,10 +13,10 @@ from sqlmodel import Session, col
 
 from nexudus_sync.connectors.base import Page, Priority, Row
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.outcomes import RECORD
+from nexudus_sync.engine.outcomes import nothing_left
 from nexudus_sync.engine.sight import Listed
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import conflicts, failures, records
+from nexudus_sync.store import failures, records
 from nexudus_sync.store.records import Remembered
 from nexudus_sync.store.renames import overshadowed
 from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Link, Unlinked
@@ -219,7 +219,9 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
     for row in seen.fresh.values():
         before = session.get(Unlinked, (bridge.name, seen.side.value, row.id))
         after = _unlinked(bridge, seen.side, row, session)
-        if before is not None and before.digest != after.digest:
+        if before is not None and before.identity not in ("", after.identity):
+            nothing_left(session, bridge, seen.side, row.id)
+        elif before is not None and before.digest != after.digest:
             _try_again(session, bridge, seen.side, row.id)
         session.merge(after)
     for record_id in seen.gone_unlinked:
@@ -228,10 +230,7 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
             lost.state = "away"  # a person's word about it stands, wherever it goes
         elif lost is not None:
             session.delete(lost)
-            ids = records.alone(seen.side, record_id)
-            now = bridge.clock.now()
-            conflicts.close_conflicts(session, bridge.name, *ids, now=now, fields={RECORD})
-            failures.solve_failures(session, bridge.name, *ids)
+            nothing_left(session, bridge, seen.side, record_id)
     if seen.cursor is not None:
         if seen.side is Side.NEXUDUS:
             state.nexudus_cursor = seen.cursor

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from nexudus_sync.engine.bridge import Bridge, day
 from nexudus_sync.engine.create import Created, NotCreated, create, forget
-from nexudus_sync.engine.outcomes import RECORD, note_failure
+from nexudus_sync.engine.outcomes import RECORD, note_failure, nothing_left
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.strays import stray_of
 from nexudus_sync.errors import AuthenticationFailed, NotFound, OutcomeUnknown, RoleMissing, SyncError
@@ -254,6 +254,7 @@ class Matcher:
         elif isinstance(error, NotFound):
             with self.bridge.store.session() as session:
                 forget(session, self.bridge, Side(row.side), row.record_id)
+                nothing_left(session, self.bridge, Side(row.side), row.record_id)
         elif isinstance(error, OutcomeUnknown):
             self.report.unknown.append(str(error))
         else:
