@@ -248,3 +248,54 @@ def test_a_poll_within_a_sweep_is_none_itself(tmp_path: Path, monkeypatch: pytes
     slow_poll(world, 3, lambda: None, monkeypatch)
     cycle(world, reconcile=True)
     assert asked == [True, True, False, False]
+
+
+def test_a_question_is_closed_where_its_field_does_not_travel_any_more(tmp_path: Path) -> None:
+    """Both change an amount, and a person is asked; then the card moves to a connection that leaves amounts alone."""
+    world = SimWorld(11, tmp_path, nexudus=4, crm=4, shared=2, cities=CITIES)
+    world.rules["opportunity_amount"] = 'sync = "off"'
+    world.restart()
+    without_amounts = world.bridge_of("madrid").mapping
+    world.rules.clear()
+    world.restart()
+    world.bridge_of("madrid").mapping = without_amounts
+    in_turn(world, 2)
+    card, deal = born_in_crm(world)
+    world.nexudus.edit(card, ANA, Value=100)
+    world.crm.edit(deal, BEN, opportunity_amount=205)
+    in_turn(world, 1)
+    assert len(rows(world, Conflict, state="open")) == 1
+    to(world, card, "madrid")
+    in_turn(world, 2)
+    assert link_of(world, card).connection == "madrid"
+    assert rows(world, Conflict, state="open") == []
+
+
+def test_a_field_that_travels_since_is_compared_though_its_card_moved_before_anybody_looked(tmp_path: Path) -> None:
+    """In Madrid a source only travels from the CRM; it travels both ways when the card comes to London."""
+    world = SimWorld(11, tmp_path, nexudus=4, crm=4, shared=2, cities=CITIES)
+    world.rules["utm_source"] = 'sync = "from-crm"'
+    world.restart()
+    in_turn(world, 2)
+    card = new_card(world, "anna", UtmSource="radio")
+    to(world, card, "madrid")
+    in_turn(world, 2)
+    deal = link_of(world, card).crm_id
+    assert not world.crm.record(deal).get("utm_source")
+    world.rules.clear()
+    world.restart()
+    to(world, card, "london")
+    in_turn(world, 2)
+    assert link_of(world, card).connection == "london"
+    assert world.crm.record(deal)["utm_source"] == "radio"
+
+
+def test_what_the_backfill_left_stays_in_sight_under_another_name_of_the_connection(tmp_path: Path) -> None:
+    world = SimWorld(11, tmp_path, nexudus=4, crm=4, shared=2)
+    deal = new_deal(world, "berta", sales_stage=WELCOME)
+    cycle(world), cycle(world)
+    world.places = {"west end": world.places["london"]}
+    world.restart()
+    cycle(world), cycle(world, reconcile=True)
+    (left,) = rows(world, Failure, state="open", crm_id=deal)
+    assert (left.connection, left.kind, left.field) == ("west end", "stage-acts", "sales_stage")

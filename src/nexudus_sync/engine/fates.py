@@ -12,8 +12,8 @@ from sqlmodel import Session, col, select
 from nexudus_sync.connectors.base import Priority, Record, Written
 from nexudus_sync.engine.agree import differing
 from nexudus_sync.engine.bridge import FRESH, Bridge
-from nexudus_sync.engine.outcomes import RECORD
-from nexudus_sync.engine.remap import forget, heard, newly_heard
+from nexudus_sync.engine.outcomes import ACCEPTED, RECORD
+from nexudus_sync.engine.remap import forget, newly_heard
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight, id_of, read
 from nexudus_sync.engine.write import Intent, perform
@@ -21,7 +21,7 @@ from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Fate, LinkPlan, Presence, plan_link
 from nexudus_sync.store import conflicts, failures
-from nexudus_sync.store.tables import Conflict, Link
+from nexudus_sync.store.tables import Conflict, ConnectionState, Link
 
 EDITED, DELETED = "edited", "deleted"
 """What a question about a deletion shows for the side whose record is there, and for the other."""
@@ -152,17 +152,24 @@ def _answered(bridge: Bridge, link: Link, plan: LinkPlan) -> LinkPlan:
 def take_over(bridge: Bridge, link: Link) -> None:
     """Take a link from the connection that had it: its card is in this one's scope now.
 
-    The conflicts about it come along; what failed there shows itself anew. A field whose edits did not travel there is
-    a first match of its own here.
+    The conflicts about it come along, but for fields that do not travel here, and so does what a backfill left
+    undone; what else failed there shows itself anew. A field whose edits did not travel there is a first match of its
+    own here. What travelled is kept with the connection: its mapping may be another since, or it may be no more.
     """
-    left = next((one for one in bridge.siblings if one.name == link.connection), None)
+    names = {RECORD, *(field.name for field in bridge.mapping.fields)}
     with bridge.store.session() as session:
-        failures.solve_failures(session, link.connection, link.nexudus_id, link.crm_id)
+        failed = failures.unsolved(session, link.connection, link.nexudus_id, link.crm_id)
+        failures.solve(failed, kinds={one.kind for one in failed} - {ACCEPTED})
+        for one in (one for one in failed if one.kind == ACCEPTED):
+            one.connection = bridge.name
         about = (col(Conflict.connection) == link.connection, col(Conflict.link_id) == link.id)
         session.execute(update(Conflict).where(*about, col(Conflict.state) != "closed").values(connection=bridge.name))
+        asked = conflicts.unclosed(session, bridge.name, link.nexudus_id, link.crm_id)
+        conflicts.close((one for one in asked if one.field not in names), bridge.clock.now())
+        before = session.get(ConnectionState, link.connection)
         link.connection = bridge.name
-        if left is not None:
-            forget(link, newly_heard(bridge.mapping, heard(left.mapping)))
+        if before is not None:
+            forget(link, newly_heard(bridge.mapping, before.mapped_paths))
         session.add(link)
 
 

@@ -21,6 +21,8 @@ RECORD = "record"
 """The field name of a question about a record as a whole."""
 REFUSED = "refused"
 """The kind of what a system would not take and said so."""
+ACCEPTED = "stage-acts"
+"""The kind of what a backfill leaves undone, and what counts as seen: no merge shows it anew."""
 
 
 def record_outcomes(
@@ -78,7 +80,7 @@ def _ask_anew(asked: Iterable[Conflict], parked: Collection[str]) -> None:
 
 def _accepted(about: Iterable[Failure]) -> set[str]:
     """The fields whose refusal was accepted at the backfill: it stays visible though nothing changes any more."""
-    return {one.field for one in about if one.kind == "stage-acts" and one.state == "open"}
+    return {one.field for one in about if one.kind == ACCEPTED and one.state == "open"}
 
 
 def _open_conflict(session: Session, bridge: Bridge, link: Link, outcome: Outcome) -> None:
