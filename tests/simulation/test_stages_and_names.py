@@ -286,6 +286,22 @@ def test_an_answer_about_a_deal_is_none_about_the_next_of_its_name(tmp_path: Pat
     assert [asked.state for asked in rows(world, Conflict, crm_id=deal)] == ["closed", "open"]
 
 
+def test_a_card_is_not_linked_with_the_next_of_the_name_that_was_asked_for(tmp_path: Path) -> None:
+    world = at_rest(tmp_path, system="erpnext")
+    world.settings["deletes"] = 'ignore"\ncreate_parties = false\nparty = "Lead'
+    world.restart()
+    card, deal = new_card(world, "anna"), new_deal(world, "zora")
+    cycle(world)
+    with world.store.session() as session:
+        args = {"nexudus_id": str(card), "crm_id": deal}
+        session.add(Decision(connection="london", kind="link", args=args, asked_at=world.clock.now()))
+    world.crm.delete(deal, BEN)
+    assert new_deal(world, "berta") == deal
+    cycle(world)
+    assert [link for link in links(world) if link.nexudus_id == str(card)] == []
+    assert rows(world, Decision)[0].outcome.startswith(f"refused: {deal} is another record by now")
+
+
 @pytest.mark.parametrize(("system", "side"), [("overplane", Side.NEXUDUS), ("erpnext", Side.CRM)])
 def test_what_failed_of_a_record_is_over_when_it_is_gone(system: str, side: Side, tmp_path: Path) -> None:
     world = at_rest(tmp_path, system=system)

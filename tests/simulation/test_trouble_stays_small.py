@@ -160,6 +160,16 @@ def test_a_record_that_is_synced_alone_is_matched_with_what_is_new(tmp_path: Pat
     assert link_of(world, card).crm_id == deal
 
 
+def test_a_record_that_is_synced_alone_may_have_the_name_of_one_that_was_linked(tmp_path: Path) -> None:
+    world = at_rest(tmp_path, system="erpnext")
+    _, deal = born_in_crm(world)
+    world.crm.delete(deal, BEN)
+    cycle(world, reconcile=True)
+    assert new_deal(world, "carla") == deal
+    assert alone(world, Side.CRM, deal).created["nexudus"] == 1
+    assert [link.state for link in links(world) if link.crm_id == deal] == ["closed", "active"]
+
+
 def test_a_record_that_is_synced_alone_heeds_a_changed_mapping(tmp_path: Path) -> None:
     world = at_rest(tmp_path)
     card, _ = edited_while_off(world)

@@ -128,6 +128,8 @@ class Cycle:
         with bridge.store.session() as session:
             ids = {"nexudus_id" if side is Side.NEXUDUS else "crm_id": record_id}
             link = records.link_by(session, bridge.crm, **ids)
+            if link is not None and link.state == "closed":
+                link = None  # the id may be another record's by now
             if link is not None and link.id is not None:
                 mark(session, Side.NEXUDUS, [link.id])
                 mark(session, Side.CRM, [link.id])

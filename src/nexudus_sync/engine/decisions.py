@@ -92,6 +92,8 @@ async def _link(bridge: Bridge, nexudus_id: str, crm_id: str) -> str:
         if record is None:
             return _no_record(bridge, side, record_id)
         identities[side] = bridge.facts(side, record).identity
+        if _is_another(bridge, side, record_id, identities[side]):
+            return f"refused: {record_id} is another record by now; ask again if it is the one that you mean"
     with bridge.store.session() as session:
         for ids in ({"nexudus_id": nexudus_id}, {"crm_id": crm_id, "crm_identity": identities[Side.CRM]}):
             known = records.link_by(session, bridge.crm, **ids)
@@ -103,6 +105,13 @@ async def _link(bridge: Bridge, nexudus_id: str, crm_id: str) -> str:
                 session.flush()
         pair(session, bridge, nexudus_id, crm_id, identities[Side.CRM])
     return "linked"
+
+
+def _is_another(bridge: Bridge, side: Side, record_id: str, identity: str) -> bool:
+    """Was the id given to another record since a cycle last saw what people were shown?"""
+    with bridge.store.read() as session:
+        known = session.get(Unlinked, (bridge.name, side.value, record_id))
+    return known is not None and known.identity not in ("", identity)
 
 
 def _stay_alone(session: Session, bridge: Bridge, parted: Link, taken: Collection[str]) -> None:
