@@ -15,7 +15,7 @@ from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.seed.places import SYNC_USER
-from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, History, Journal
+from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, History, Journal, Unlinked
 
 pytestmark = pytest.mark.usefixtures("closed")
 
@@ -284,6 +284,24 @@ def test_an_answer_about_a_deal_is_none_about_the_next_of_its_name(tmp_path: Pat
     cycle(world), cycle(world)
     assert len(world.nexudus.records()) == cards
     assert [asked.state for asked in rows(world, Conflict, crm_id=deal)] == ["closed", "open"]
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_what_is_ignored_is_ignored_under_another_name(readable: bool, tmp_path: Path) -> None:
+    world = at_rest(tmp_path, system="erpnext")
+    deal = new_deal(world, "berta")
+    with world.store.session() as session:
+        args = {"side": "crm", "record_id": deal}
+        session.add(Decision(connection="london", kind="ignore", args=args, asked_at=world.clock.now()))
+    cycle(world)
+    cards = len(world.nexudus.records())
+    world.crm.rename(deal, "Renamed", BEN)
+    world.crm.edit("Renamed", BEN, title="Nobody's business")
+    if not readable:
+        world.faults[Side.CRM].add("error_500_before", f"^GET .*/{deal}$", times=4)
+    cycle(world), cycle(world, reconcile=True), cycle(world)
+    assert len(world.nexudus.records()) == cards
+    assert [(row.record_id, row.state) for row in rows(world, Unlinked)] == [("Renamed", "ignored")]
 
 
 def test_a_card_is_not_linked_with_the_next_of_the_name_that_was_asked_for(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.create import Created
 from nexudus_sync.engine.pull import Seen, mark, pull, remember
 from nexudus_sync.engine.recover import recover
-from nexudus_sync.engine.renames import follow_idle_renames
+from nexudus_sync.engine.renames import follow_idle_renames, follow_set_aside
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.rotation import turn
 from nexudus_sync.engine.settle import Settler
@@ -138,6 +138,7 @@ class Cycle:
         if link is not None and link.id is not None:
             await settler.settle([link.id])
         elif await self._pull():
+            await follow_set_aside(bridge)
             matcher = self._matcher()
             await settler.settle(matcher.match())
             wanted = [row for row in matcher.to_create if (row.side, row.record_id) == (side.value, record_id)]
@@ -198,6 +199,7 @@ class Cycle:
         live, minor = self._dirty()
         await settler.settle([*live, *sorted(forced.keys() - set(live) - set(minor))], forced)
         await self._settler(Priority.RECONCILE).settle(minor, tick=self._tick)
+        await follow_set_aside(self.bridge)
         await settler.settle(matcher.match(), tick=self._tick if self.backfill else None)
         await matcher.create_all(self._created(settler), tick=self._tick)
         await self._settle_created(settler)
@@ -216,6 +218,7 @@ class Cycle:
         await recover(self.bridge, self.report)
         live, minor = self._dirty()
         await settler.settle([*live, *minor], forced)
+        await follow_set_aside(self.bridge)
         matcher = self._matcher()
         await settler.settle(matcher.match())
         await matcher.create_all(self._created(settler), tick=self._tick)

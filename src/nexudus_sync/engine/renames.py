@@ -1,5 +1,6 @@
-"""Renames of records whose link is not at work: closed, or asleep while its card is elsewhere."""
+"""Renames of records that no merge reads: their link is closed, or asleep, or a person said to leave them alone."""
 
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from nexudus_sync.connectors.base import FollowsRenames, Priority
@@ -7,7 +8,8 @@ from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.sight import follow_rename
 from nexudus_sync.errors import AuthenticationFailed, NotFound, RoleMissing, SyncError
 from nexudus_sync.mapping import Side
-from nexudus_sync.store.tables import Link
+from nexudus_sync.store import records
+from nexudus_sync.store.tables import SET_ASIDE, Link, Unlinked
 
 
 async def follow_idle_renames(bridge: Bridge) -> None:
@@ -23,7 +25,7 @@ async def follow_idle_renames(bridge: Bridge) -> None:
         links = list(session.exec(select(Link).where(*idle)))
     for link in links:
         try:
-            if not await _stands(bridge, link):
+            if not await _stands(bridge, link.crm_id, link.crm_identity):
                 await follow_rename(bridge, link, Priority.LIVE)
         except (AuthenticationFailed, RoleMissing):
             raise
@@ -35,11 +37,50 @@ async def follow_idle_renames(bridge: Bridge) -> None:
             session.add(kept)
 
 
-async def _stands(bridge: Bridge, link: Link) -> bool:
-    """Is the link's record still found by the id that the link knows?"""
+async def follow_set_aside(bridge: Bridge) -> None:
+    """Let a person's word that a record be left alone follow it to its new id, before that is taken for a new record.
+
+    One that still stands under its old id is another's of the same moment. Where that cannot be read, the new one waits
+    for the next sweep.
+    """
+    if not isinstance(bridge.connector(Side.CRM), FollowsRenames):
+        return
+    new = aliased(Unlinked)
+    renamed = (
+        col(new.connection) == bridge.name,
+        col(new.side) == Side.CRM.value,
+        col(new.state) == "waiting",
+        col(new.identity) == col(Unlinked.identity),
+        col(new.record_id) != col(Unlinked.record_id),
+    )
+    aside = (
+        col(Unlinked.connection).in_(records.family(bridge.crm)),
+        col(Unlinked.side) == Side.CRM.value,
+        col(Unlinked.state).in_(SET_ASIDE),
+        col(Unlinked.identity) != "",
+    )
+    with bridge.store.read() as session:
+        found = list(session.exec(select(Unlinked, new).where(*aside, *renamed)))
+    for old, row in found:
+        try:
+            if await _stands(bridge, old.record_id, old.identity):
+                continue
+            row.state, row.reason = "ignored", old.reason
+        except (AuthenticationFailed, RoleMissing):
+            raise
+        except SyncError as error:
+            row.state, row.reason = "refused", f"it may be {old.record_id}, which is to be left alone: {error}"
+        with bridge.store.session() as session:
+            session.merge(row)
+            if row.state == "ignored":
+                session.delete(session.merge(old))
+
+
+async def _stands(bridge: Bridge, record_id: str, identity: str) -> bool:
+    """Is the record still found by the id under which it is known?"""
     connector = bridge.connector(Side.CRM)
     try:
-        record = await connector.fetch(link.crm_id)
+        record = await connector.fetch(record_id)
     except NotFound:
         return False
-    return connector.facts(record).identity == link.crm_identity
+    return connector.facts(record).identity == identity
