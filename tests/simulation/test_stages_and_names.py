@@ -178,6 +178,22 @@ def test_a_renamed_deal_is_followed_though_another_has_its_moment(twins: tuple[S
     assert world.nexudus.record(card)["Name"] == "Anna's"
 
 
+def test_a_deleted_deal_is_not_followed_to_one_that_could_not_be_copied_yet(tmp_path: Path) -> None:
+    """An import gave two deals one moment of creation; the second is refused by Nexudus again and again."""
+    world = at_rest(tmp_path, system="erpnext")
+    deal, twin = new_deal(world, "anna"), new_deal(world, "zora")
+    deals = world.crm.site.tables["Opportunity"].rows
+    deals[twin]["creation"] = deals[deal]["creation"]
+    of_zora = lambda request: request.method == "POST" and b"zora" in (request.body or b"")  # noqa: E731
+    world.faults[Side.NEXUDUS].add("error_500_before", of_zora, times=99)
+    cycle(world), cycle(world)
+    card = card_of(world, deal)
+    world.crm.delete(deal, BEN)
+    cycle(world, reconcile=True), cycle(world)
+    assert world.nexudus.record(card)["Name"] == "anna"
+    assert [link for link in links(world) if link.crm_id == twin] == []
+
+
 def test_of_two_that_can_be_the_renamed_one_none_is_followed(twins: tuple[SimWorld, str, str]) -> None:
     world, deal, _ = twins
     card, third = card_of(world, deal), new_deal(world, "carla")

@@ -10,7 +10,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from nexudus_sync.errors import StoreError
 from nexudus_sync.mapping.sides import Side
-from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Link, Unlinked
+from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Journal, Link, Unlinked
 
 
 class Remembered(NamedTuple):
@@ -99,7 +99,8 @@ def set_aside(session: Session, crm: str, side: Side, record_id: str, identity: 
 def is_another(session: Session, crm: str, crm_id: str, identity: str) -> bool:
     """Is a record of the CRM known beside those that are looked for: linked, or looked at for want of a counterpart?
 
-    One that may be a linked record under a new id is not looked at before that link's record was read.
+    One that may be a linked record under a new id is not looked at before that link's record was read: neither does it
+    wait for anything but that, nor was it tried to copy it.
     """
     if link_by(session, crm, crm_id=crm_id, crm_identity=identity) is not None:
         return True
@@ -110,7 +111,15 @@ def is_another(session: Session, crm: str, crm_id: str, identity: str) -> bool:
         col(Unlinked.identity) == identity,
         col(Unlinked.state) != "waiting",
     )
-    return session.exec(query).first() is not None
+    if session.exec(query).first() is not None:
+        return True
+    tried = select(Journal).where(
+        col(Journal.connection).in_(family(crm)),
+        col(Journal.side) == Side.NEXUDUS.value,
+        col(Journal.crm_id) == crm_id,
+        col(Journal.nexudus_id) == "",
+    )
+    return any(one.step.get("identity") == identity for one in session.exec(tried))
 
 
 def remembered(session: Session, crm: str, connection: str, side: Side) -> dict[str, Remembered]:
