@@ -443,6 +443,20 @@ def test_a_question_about_the_next_of_a_name_stays_with_it_when_the_first_is_fou
     assert rows(world, Conflict, state="open", crm_id="Renamed") == []
 
 
+def test_an_opportunity_is_copied_for_the_customer_that_its_lead_is_now(tmp_path: Path) -> None:
+    """Ben corrects the address of a lead, and enters another opportunity of it, which does not say one itself."""
+    world = at_rest(tmp_path, system="erpnext")
+    lead = world.crm.add("Lead", BEN, lead_name="berta", email_id="wrong@example.org")
+    deal = {"opportunity_from": "Lead", "party_name": lead, "company": "Example Corp", "currency": "GBP"}
+    deal |= {"transaction_date": "2026-03-02", "sales_stage": "New lead"}
+    world.crm.create(BEN, **deal, title="first")
+    cycle(world)
+    world.crm.change("Lead", lead, BEN, email_id="right@example.org")
+    second = world.crm.create(BEN, **deal, title="second")
+    cycle(world), cycle(world)
+    assert world.nexudus.record(card_of(world, second))["CoworkerEmail"] == "right@example.org"
+
+
 # -- a system that answers 500 for what is not there -------------------------------------------------------------------
 
 

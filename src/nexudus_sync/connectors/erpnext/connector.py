@@ -111,7 +111,7 @@ class ERPNextConnector:
         """The document, child tables included: one call, with or without them. What is listed has its party known."""
         record = records.seen(await self.api.one(OPPORTUNITY, record_id, priority), self.site)
         if row is None:
-            await self._parties.learn([record], priority)
+            await self._parties.learn([record], priority, anew=True)
         return record
 
     async def absent(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> bool:

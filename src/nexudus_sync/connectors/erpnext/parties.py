@@ -70,12 +70,15 @@ class Parties:
             found |= {party.id: party for party in await self._named(kind, names)} if names else {}
         return [Party(wanted.lower(), one.name, one.company_name, kind, one.id) for one in found.values()]
 
-    async def learn(self, records: list[Record], priority: Priority = Priority.LIVE) -> None:
-        """Make sure that `known` can answer for the opportunities that do not say an e-mail themselves."""
+    async def learn(self, records: list[Record], priority: Priority = Priority.LIVE, *, anew: bool = False) -> None:
+        """Make sure that `known` can answer for the opportunities that do not say an e-mail themselves.
+
+        `anew`: as their parties are now. An e-mail is corrected, and the name of a deleted lead is given to the next.
+        """
         for kind in ("Lead", "Customer"):
             silent = [r for r in records if text(r, "opportunity_from") == kind and not text(r, "contact_email")]
             names = dict.fromkeys(text(record, "party_name") for record in silent)
-            for batch in _batches([name for name in names if name and not self._recent(kind, name)]):
+            for batch in _batches([name for name in names if name and (anew or not self._recent(kind, name))]):
                 for party in await self._named(kind, batch, priority):
                     self.add(party)
 
