@@ -309,3 +309,19 @@ def test_what_the_backfill_left_stays_in_sight_under_another_name_of_the_connect
     cycle(world), cycle(world, reconcile=True)
     (left,) = rows(world, Failure, state="open", crm_id=deal)
     assert (left.connection, left.kind, left.field) == ("west end", "stage-acts", "sales_stage")
+
+
+def test_what_failed_of_a_pair_is_out_of_sight_while_its_card_is_elsewhere(tmp_path: Path) -> None:
+    world = at_rest(tmp_path)
+    card, deal = born_in_crm(world)
+    world.crm.move(deal, "Prospecting", BEN)
+    cycle(world)
+    assert [one.kind for one in rows(world, Failure, state="open")] == ["unmapped"]
+    to(world, card, "madrid")
+    cycle(world)
+    assert link_of(world, card).state == "sleeping"
+    assert rows(world, Failure, state="open") == []
+    to(world, card, "london", "Tour booked")
+    world.crm.move(deal, "Prospecting", BEN)
+    cycle(world)
+    assert rows(world, Failure, state="open") != [] or rows(world, Conflict, state="open") != []

@@ -174,7 +174,10 @@ def take_over(bridge: Bridge, link: Link) -> None:
 
 
 def move(bridge: Bridge, report: Report, link: Link, card: Record) -> None:
-    """Give a link to the connection whose scope holds the card now, or let it sleep."""
+    """Give a link to the connection whose scope holds the card now, or let it sleep.
+
+    What failed of one that sleeps is no matter of this connection, and shows itself anew when the card comes back.
+    """
     home = next((b for b in bridge.siblings if b.connector(Side.NEXUDUS).in_scope(card, b.scope(Side.NEXUDUS))), None)
     if home is not None:
         link.nexudus_recheck = link.crm_recheck = True  # kept with the rest when it is taken over
@@ -182,5 +185,7 @@ def move(bridge: Bridge, report: Report, link: Link, card: Record) -> None:
     else:
         link.state = "sleeping"
         with bridge.store.session() as session:
+            failed = failures.unsolved(session, link.connection, link.nexudus_id, link.crm_id)
+            failures.solve(one for one in failed if one.state == "open" and one.kind != ACCEPTED)
             session.add(link)
     report.moved += 1
