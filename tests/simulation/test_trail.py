@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from sim_desks import BEN
 from sim_people import ANA
@@ -25,9 +26,9 @@ def cycle(world: SimWorld, *, reconcile: bool = False) -> Report:
     return world.clock.run(work())
 
 
-def world_with_a_lost_edit(folder: Path) -> tuple[SimWorld, Link]:
+def world_with_a_lost_edit(folder: Path, **settings: Any) -> tuple[SimWorld, Link]:
     """The sync carries a title to Nexudus; between its GET and its PUT Ana sets the value, which the PUT takes away."""
-    world = SimWorld(5, folder, nexudus=4, crm=3, shared=2)
+    world = SimWorld(5, folder, nexudus=4, crm=3, shared=2, **settings)
     cycle(world)
     cycle(world)
     with world.store.read() as session:

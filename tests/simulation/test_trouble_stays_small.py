@@ -11,6 +11,7 @@ from sim_desks import BEN
 from sim_people import ANA
 from sim_stories import born_in_crm, born_in_nexudus, cycle, edited_while_off, links, new_card, new_deal, rows
 from sim_world import SimWorld
+from sqlmodel import select
 from test_more_stories import slow_poll
 from test_odd_moments import ask, at_rest, link_of, one, release, skewed, to
 from test_trail import shown, world_with_a_lost_edit
@@ -96,6 +97,29 @@ def test_a_value_lost_in_the_gap_is_shown_when_its_card_can_be_read_again(
     assert shown(world) == []
     cycle(world, reconcile=True, after=86400.0)
     assert [conflict.field for conflict in shown(world)] == ["opportunity_amount"]
+
+
+def test_a_value_lost_in_the_gap_is_shown_though_its_card_moved_since(tmp_path: Path) -> None:
+    """Madrid has read the trail when the card comes to it, and it is gone from London when London reads it."""
+    world, link = world_with_a_lost_edit(tmp_path, cities=CITIES)
+    one(world, "madrid", reconcile=True)
+    to(world, int(link.nexudus_id), "madrid")
+    one(world, "madrid")
+    in_turn(world, 2, reconcile=True)
+    assert [(asked.connection, asked.nexudus) for asked in shown(world)] == [("madrid", "4321.00")]
+
+
+def test_what_was_decided_is_not_asked_again_under_another_name_of_the_connection(tmp_path: Path) -> None:
+    world, _ = world_with_a_lost_edit(tmp_path)
+    cycle(world, reconcile=True)
+    with world.store.session() as session:
+        asked = session.exec(select(Conflict)).one()
+        asked.state, asked.take = "resolved", Side.CRM.value
+    cycle(world)
+    world.places = {"west end": world.places["london"]}
+    world.restart()
+    cycle(world), cycle(world, reconcile=True)
+    assert shown(world) == []
 
 
 def test_one_release_is_for_all_that_one_brake_showed(tmp_path: Path) -> None:

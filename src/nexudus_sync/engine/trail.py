@@ -49,28 +49,32 @@ class Read:
 
 
 async def find_overwritten(bridge: Bridge) -> int:
-    """Show what this connection's writes took away unseen since the trail was last read; returns how many values."""
+    """Show what the sync's writes took away unseen since the trail was last read; returns how many values.
+
+    For all connections to the CRM: a card may be in another's scope by the time it is found.
+    """
     connector = bridge.connector(Side.NEXUDUS)
     if not isinstance(connector, KeepsTrail):
         return 0
-    now, key = bridge.clock.now(), f"trail {bridge.name}"
+    now, key = bridge.clock.now(), f"trail {bridge.crm}"
     with bridge.store.read() as session:
-        read = Read.kept(session.get(Fact, (connector.name, key)), now)
+        read = _read(session, bridge, connector.name, now)
     entries = await connector.trail(_their_time(bridge, read.until - MARGIN))
     if entries is None:
         return 0
     new = (pair for pair in _taken_away(entries) if pair[1].number > read.number or pair[1].number in read.unread)
     found, unread = 0, list[int]()
     for theirs, ours in new:
+        home, link = _home(bridge, ours.record_id)
         try:
-            found += await _show(bridge, theirs, ours)
+            found += 0 if link is None else await _show(home, link, theirs, ours)
         except NotFound:
             continue  # deleted since
         except (AuthenticationFailed, RoleMissing):
             raise
         except SyncError as error:
             with bridge.store.session() as session:
-                note_failure(session, bridge, error, nexudus_id=ours.record_id)
+                note_failure(session, home, error, nexudus_id=ours.record_id)
             unread.append(ours.number)
     newest = max((read.number, *(entry.number for entry in entries)))
     # those that are left are looked for again from the same moment on, as long as they may come right
@@ -78,6 +82,23 @@ async def find_overwritten(bridge: Bridge) -> int:
     with bridge.store.session() as session:
         session.merge(Fact(system=connector.name, key=key, value=Read(until, newest, tuple(unread)).value()))
     return found
+
+
+def _read(session: Session, bridge: Bridge, system: str, now: datetime) -> Read:
+    """How far the trail was read; earlier versions kept that for each connection."""
+    names = (bridge.crm, *sorted(one.name for one in (bridge, *bridge.siblings)))
+    first, *earlier = (session.get(Fact, (system, f"trail {name}")) for name in names)
+    found = [first] if first is not None else [one for one in earlier if one is not None]
+    return min((Read.kept(one, now) for one in found), key=lambda one: one.until, default=Read.kept(None, now))
+
+
+def _home(bridge: Bridge, record_id: str) -> tuple[Bridge, Link | None]:
+    """The link of a card, and the connection that has it."""
+    with bridge.store.read() as session:
+        link = records.link_by(session, bridge.crm, nexudus_id=record_id)
+    known = (one for one in (bridge, *bridge.siblings) if link is not None and one.name == link.connection)
+    home = next(known, None)
+    return (bridge, None) if home is None else (home, link)
 
 
 def _their_time(bridge: Bridge, moment: datetime) -> datetime:
@@ -97,16 +118,10 @@ def _taken_away(entries: list[Audited]) -> list[tuple[Audited, Audited]]:
     return pairs
 
 
-async def _show(bridge: Bridge, theirs: Audited, ours: Audited) -> int:
+async def _show(bridge: Bridge, link: Link, theirs: Audited, ours: Audited) -> int:
+    field = next((f for f in bridge.mapping.fields if f.nexudus.path.root == ours.key), None)
     with bridge.store.read() as session:
-        link = records.link_by(session, bridge.crm, nexudus_id=ours.record_id)
-        field = next((f for f in bridge.mapping.fields if f.nexudus.path.root == ours.key), None)
-        if (
-            link is None
-            or field is None
-            or link.connection != bridge.name
-            or _meant(session, bridge, link, field, ours)
-        ):
+        if field is None or _meant(session, bridge, link, field, ours):
             return 0
     values = await _said(bridge, link, field, theirs, ours)
     if values is None or values[0] == values[1]:
