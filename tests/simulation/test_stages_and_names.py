@@ -443,6 +443,26 @@ def test_a_question_about_the_next_of_a_name_stays_with_it_when_the_first_is_fou
     assert rows(world, Conflict, state="open", crm_id="Renamed") == []
 
 
+OWN_NAMES = 'external_key_field = "custom_other"\nown_names = true'
+"""A site without the external key's field, where opportunities are named after their cards."""
+
+
+def test_the_name_of_a_copy_that_another_pair_has_ends_no_cycle(tmp_path: Path) -> None:
+    """Ben gives an opportunity, which is linked, the name that the copy of Ana's new card is to have."""
+    world = at_rest(tmp_path, system="erpnext", crm_settings=OWN_NAMES)
+    _, deal = born_in_crm(world)
+    card = new_card(world, "anna")
+    world.crm.rename(deal, f"NX-{card}", BEN)
+    other = new_card(world, "zora")
+    cycle(world), cycle(world)
+    assert [link.crm_id for link in links(world) if link.nexudus_id == str(other)] == [f"NX-{other}"]
+    assert refused(world, nexudus_id=str(card)) == ["taken"]
+    world.crm.rename(f"NX-{card}", "Renamed", BEN)
+    cycle(world, reconcile=True), cycle(world, reconcile=True)
+    assert by_card(world, card) == (f"NX-{card}", "active")
+    assert refused(world) == []
+
+
 def test_an_opportunity_is_copied_for_the_customer_that_its_lead_is_now(tmp_path: Path) -> None:
     """Ben corrects the address of a lead, and enters another opportunity of it, which does not say one itself."""
     world = at_rest(tmp_path, system="erpnext")

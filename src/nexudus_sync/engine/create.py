@@ -23,7 +23,7 @@ from nexudus_sync.mapping import Context, Field, OnUnmapped, Side, Unmapped, Unr
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Refusal
-from nexudus_sync.store import conflicts, failures
+from nexudus_sync.store import conflicts, failures, records
 from nexudus_sync.store.tables import Link, Unlinked
 
 
@@ -286,9 +286,13 @@ def _accepted(creation: Creation) -> dict[str, Any]:
 
 
 def link_created(session: Session, bridge: Bridge, creation: Creation, step: Step, written: Written) -> Link:
-    """The link of a record and the counterpart just created, in the confirming transaction."""
+    """The link of a record and the counterpart just created, in the confirming transaction.
+
+    Raises NotCreated where the system had one under the key or name that was sent, and that is linked with another.
+    """
     now = bridge.clock.now()
     ids = {creation.source: creation.facts.id, creation.to: written.id}
+    _refuse_taken(session, bridge, creation, written)
     stamps = {
         creation.source: bridge.connector(creation.source).stamp(creation.record).token,
         creation.to: written.stamp.token if written.stamp else "",
@@ -317,6 +321,17 @@ def link_created(session: Session, bridge: Bridge, creation: Creation, step: Ste
     session.flush()
     show_parked(session, bridge, creation.parked, link)
     return link
+
+
+def _refuse_taken(session: Session, bridge: Bridge, creation: Creation, written: Written) -> None:
+    if creation.to is Side.NEXUDUS:
+        known = records.link_by(session, bridge.crm, nexudus_id=written.id)
+    else:
+        identity = bridge.facts(Side.CRM, written.record).identity
+        known = records.link_by(session, bridge.crm, crm_id=written.id, crm_identity=identity)
+    if known is not None:
+        pair = f"{known.nexudus_id} is linked with {known.crm_id}"
+        _no(bridge, creation, "taken", f"its copy would be known by the key or name of {written.id}, and {pair}")
 
 
 def _mark(bridge: Bridge, creation: Creation, link: Link, written: Written) -> None:

@@ -12,7 +12,15 @@ from sqlmodel import Session
 from nexudus_sync.connectors.base import Record, ReviewsRules, Step, Written
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.report import Report
-from nexudus_sync.errors import AuthenticationFailed, OutcomeUnknown, RoleMissing, Stale, SyncError, Unavailable
+from nexudus_sync.errors import (
+    AuthenticationFailed,
+    OutcomeUnknown,
+    Refused,
+    RoleMissing,
+    Stale,
+    SyncError,
+    Unavailable,
+)
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import journal
 
@@ -103,6 +111,8 @@ async def perform(
 ) -> Written:
     """Send one step and keep what came of it; `confirm` runs in the transaction that confirms it.
 
+    It raises Refused where what came of it is not what was meant: the write counts as refused then.
+
     In a rehearsal nothing is sent or confirmed: the journal row stays planned, for `plan` to show.
 
     Raises what the connector raises. After OutcomeUnknown the row stays `sent`, for recovery to resolve by reading.
@@ -121,12 +131,17 @@ async def perform(
         with bridge.store.session() as session:
             settle(session, row_id, bridge.clock.now(), str(error))
         raise
-    with bridge.store.session() as session:
-        if step.kind == "opportunity.create":
-            journal.mark_created(session, row_id, bridge.clock.now(), written.id, written.id)
-        else:
-            journal.mark_confirmed(session, row_id, bridge.clock.now(), written.id)
-        confirm(session, written)
+    try:
+        with bridge.store.session() as session:
+            if step.kind == "opportunity.create":
+                journal.mark_created(session, row_id, bridge.clock.now(), written.id, written.id)
+            else:
+                journal.mark_confirmed(session, row_id, bridge.clock.now(), written.id)
+            confirm(session, written)
+    except Refused as error:
+        with bridge.store.session() as session:
+            journal.mark_failed(session, row_id, bridge.clock.now(), str(error))
+        raise
     report.writes[f"{intent.side.value} {step.kind}"] += 1
     return written
 
