@@ -12,6 +12,7 @@ from sim_world import SimWorld
 from sqlmodel import select
 
 from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.seed.places import WELCOME
 from nexudus_sync.store.tables import Conflict, ConnectionState, Decision, Failure, Journal, Link, Unlinked
@@ -160,6 +161,54 @@ def test_a_create_in_doubt_is_found_though_its_connection_has_another_name(reste
         cycle(world)
     link = link_of(world, deal)
     assert (link.connection, link.state) == ("west end", "active")
+    assert rows(world, Journal, state="sent") == []
+
+
+def silent(world: SimWorld, path: str) -> None:
+    """The CRM's answer to a write is lost, and from then on it is not there."""
+    world.faults[Side.CRM].add("drop_after", f"{path}$", times=1)
+    end = lambda: world.faults[Side.CRM].add("connect", "", times=999)  # noqa: E731
+    method, _, rest = path.removeprefix("^").partition(" ")
+    when(world, Side.CRM, method, rest.removeprefix(".*"), end)
+    cycle(world)
+    world.faults[Side.CRM].clear()
+    assert len(rows(world, Journal, state="sent")) == 1
+
+
+def test_a_card_is_not_linked_while_its_create_is_in_doubt(rested: SimWorld) -> None:
+    """A person links a card whose copy may be there; the list that would tell cannot be read now."""
+    world = rested
+    card, other = new_card(world, "anna"), new_deal(world, "zora")
+    ask(world, "ignore", side="crm", record_id=other)
+    silent(world, "^POST .*/crm/opportunity")
+    world.faults[Side.CRM].add("error_500_before", "^GET .*/crm/opportunity$", times=999)
+    ask(world, "link", nexudus_id=str(card), crm_id=other)
+    with pytest.raises(Unavailable):
+        cycle(world)
+    world.faults[Side.CRM].clear()
+    cycle(world), cycle(world)
+    assert rows(world, Conflict) == []
+    assert rows(world, Decision, kind="link")[0].outcome.startswith(f"refused: {card} is linked with ")
+
+
+def test_a_lost_update_of_a_parted_pair_is_over(rested: SimWorld) -> None:
+    """It cannot be looked for at first; meanwhile the pair is parted, and the card linked with another deal."""
+    world = rested
+    card, deal = born_in_crm(world)
+    other = new_deal(world, "zora")
+    ask(world, "ignore", side="crm", record_id=other)
+    cycle(world)
+    world.nexudus.edit(card, ANA, Name="Renamed")
+    silent(world, f"^PATCH .*/{deal}")
+    world.faults[Side.CRM].add("error_500_before", f"^GET .*/{deal}$", times=999)
+    ask(world, "unlink", link_id=link_of(world, deal).id)
+    cycle(world)
+    ask(world, "link", nexudus_id=str(card), crm_id=other)
+    cycle(world)
+    assert link_of(world, other).state == "active"
+    world.faults[Side.CRM].clear()
+    cycle(world), cycle(world)
+    assert rows(world, Failure, state="open") == []
     assert rows(world, Journal, state="sent") == []
 
 

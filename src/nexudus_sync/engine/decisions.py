@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine import regained, undo
@@ -17,7 +17,7 @@ from nexudus_sync.engine.unlinked import pair
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, OutcomeUnknown, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import conflicts, failures, records
-from nexudus_sync.store.tables import Conflict, Decision, Link, Unlinked
+from nexudus_sync.store.tables import Conflict, Decision, Journal, Link, Unlinked
 
 __all__ = ["Forced", "carried_out", "carry_out", "conclude", "resolved_links"]
 
@@ -86,6 +86,8 @@ async def _do(bridge: Bridge, report: Report, decision: Decision, forced: Forced
 
 
 async def _link(bridge: Bridge, nexudus_id: str, crm_id: str) -> str:
+    if _in_doubt(bridge, nexudus_id, crm_id):
+        raise Unavailable(bridge.crm, "whether it was copied already is not known yet", f"{nexudus_id} and {crm_id}")
     identities = {}
     for side, record_id in ((Side.NEXUDUS, nexudus_id), (Side.CRM, crm_id)):
         record = await _fetched(bridge, side, record_id)
@@ -105,6 +107,18 @@ async def _link(bridge: Bridge, nexudus_id: str, crm_id: str) -> str:
                 session.flush()
         pair(session, bridge, nexudus_id, crm_id, identities[Side.CRM])
     return "linked"
+
+
+def _in_doubt(bridge: Bridge, nexudus_id: str, crm_id: str) -> bool:
+    """Was one of the two perhaps copied? Linked now, it would have that copy as well."""
+    query = select(Journal.id).where(
+        col(Journal.state) == "sent",
+        col(Journal.kind) == "opportunity.create",
+        col(Journal.connection).in_(records.family(bridge.crm)),
+        or_(col(Journal.nexudus_id) == nexudus_id, col(Journal.crm_id) == crm_id),
+    )
+    with bridge.store.read() as session:
+        return session.exec(query).first() is not None
 
 
 def _is_another(bridge: Bridge, side: Side, record_id: str, identity: str) -> bool:

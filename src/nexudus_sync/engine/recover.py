@@ -64,6 +64,7 @@ async def _one(bridge: Bridge, report: Report, row: Journal) -> None:
     """Resolve one; what cannot be looked for now stays as it is and keeps only its own records waiting."""
     try:
         await _resolve(bridge, report, row)
+        _settle_ended(bridge, row)
     except (AuthenticationFailed, RoleMissing):
         raise
     except ConnectorError as error:
@@ -71,6 +72,14 @@ async def _one(bridge: Bridge, report: Report, row: Journal) -> None:
             note_failure(session, bridge, error, nexudus_id=row.nexudus_id, crm_id=row.crm_id)
         report.errors.append(str(error))
         report.circuit.failed(error)
+
+
+def _settle_ended(bridge: Bridge, row: Journal) -> None:
+    """Of a pair that was parted meanwhile nothing is tried again: that its write could not be looked for is over."""
+    link = _link(bridge, row)
+    if row.link_id is not None and (link is None or link.state == "closed"):
+        with bridge.store.session() as session:
+            solve_failures(session, bridge.name, row.nexudus_id, row.crm_id, fields={""})
 
 
 async def _resolve(bridge: Bridge, report: Report, row: Journal) -> None:
@@ -372,5 +381,9 @@ def _agree(session: Session, bridge: Bridge, row: Journal, link: Link, record: R
 
 
 def _link(bridge: Bridge, row: Journal) -> Link | None:
+    """The link that a write was for. One of a parted pair is gone when a person links anew, and its id given again."""
     with bridge.store.read() as session:
-        return None if row.link_id is None else session.get(Link, row.link_id)
+        link = None if row.link_id is None else session.get(Link, row.link_id)
+        kept = session.get_one(Journal, row.id)  # which a look may have given the record's new id
+    same = link is not None and (link.nexudus_id, link.crm_id) == (kept.nexudus_id, kept.crm_id)
+    return link if same else None
