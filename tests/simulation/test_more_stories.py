@@ -14,7 +14,7 @@ from sqlmodel import select
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import BRAKED, Report
 from nexudus_sync.mapping import Side
-from nexudus_sync.store.tables import ConnectionState, Decision, History, Journal, Link, Unlinked
+from nexudus_sync.store.tables import ConnectionState, Decision, Failure, History, Journal, Link, Unlinked
 
 
 def one(world: SimWorld, city: str = "london", *, reconcile: bool = False, one_shot: bool = True) -> Report:
@@ -290,6 +290,22 @@ def test_a_card_that_waited_here_and_was_linked_there_is_not_copied_when_it_retu
         one(world, "london", reconcile=True)
     assert called(world, "anna") == (1, 1)
     assert [(link.connection, link.state) for link in _of(world, card)] == [("madrid", "active")]
+    world.close()
+
+
+def test_what_failed_of_a_card_here_is_over_when_it_was_linked_there(tmp_path: Path) -> None:
+    """Without an e-mail address it waits in London; in Madrid it is given one and copied before London looks again."""
+    world = two_connections(tmp_path)
+    directory, places = world.nexudus.directory, world.seeded.places
+    card = new_card(world, "anna", CoworkerId=directory.add_coworker("", "anna", places.london.business_id))
+    one(world, "london")
+    place_card(world, card, "madrid", directory.add_coworker("a@example.org", "anna", places.madrid.business_id))
+    for _ in range(2):
+        one(world, "madrid")
+        one(world, "london")
+    assert [(link.connection, link.state) for link in _of(world, card)] == [("madrid", "active")]
+    with world.store.read() as session:
+        assert session.exec(select(Failure).where(Failure.state == "open")).all() == []
     world.close()
 
 

@@ -463,6 +463,17 @@ def test_the_name_of_a_copy_that_another_pair_has_ends_no_cycle(tmp_path: Path) 
     assert refused(world) == []
 
 
+def test_what_became_a_counterpart_in_a_cycle_is_not_copied_in_it(tmp_path: Path) -> None:
+    """Ben gives an opportunity that nobody has copied the name that the copy of Ana's new card is to have."""
+    world = at_rest(tmp_path, system="erpnext", crm_settings=OWN_NAMES)
+    card = new_card(world, "anna")
+    world.crm.rename(new_deal(world, "carla"), f"NX-{card}", BEN)
+    cards = len(world.nexudus.records())
+    cycle(world), cycle(world)
+    assert by_card(world, card) == (f"NX-{card}", "active")
+    assert len(world.nexudus.records()) == cards
+
+
 def test_an_opportunity_is_copied_for_the_customer_that_its_lead_is_now(tmp_path: Path) -> None:
     """Ben corrects the address of a lead, and enters another opportunity of it, which does not say one itself."""
     world = at_rest(tmp_path, system="erpnext")

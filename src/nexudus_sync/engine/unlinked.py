@@ -211,7 +211,7 @@ class Matcher:
             if self.limit is not None and sum(self.report.created.values()) >= self.limit:
                 self._leave(row, "limit", "left by --limit")
                 continue
-            if self._has_newcomer(row):
+            if self._has_newcomer(row) or not self._waits(row):
                 continue  # the next cycle matches them
             made = await self._create(row)
             if made is not None:
@@ -227,6 +227,11 @@ class Matcher:
         )
         with self.bridge.store.read() as session:
             return bool(row.email) and any(as_candidate(one) not in self._matched for one in session.exec(query))
+
+    def _waits(self, row: Unlinked) -> bool:
+        """Is it still without a counterpart? It may have left, or become one, since the matching."""
+        with self.bridge.store.read() as session:
+            return session.get(Unlinked, (row.connection, row.side, row.record_id)) is not None
 
     async def _create(self, row: Unlinked) -> Created | None:
         try:
@@ -299,7 +304,7 @@ def forget_linked(bridge: Bridge) -> None:
         for side, alike in same.items():
             query = select(Unlinked).join(Link, and_(*alike)).where(*here, col(Unlinked.side) == side)
             for row in session.exec(query).all():
-                forget_question(session, bridge, side, row.record_id)
+                nothing_left(session, bridge, side, row.record_id)
                 session.delete(row)
 
 
