@@ -125,3 +125,16 @@ def test_a_reconcile_noted_under_a_clock_that_was_ahead_hides_nothing(tmp_path: 
     cycle(world, reconcile=True)
     assert [conflict.field for conflict in shown(world)] == ["opportunity_amount"]
     world.close()
+
+
+def test_it_takes_no_place_from_a_question_about_newer_values(tmp_path: Path) -> None:
+    world, link = world_with_a_lost_edit(tmp_path)
+    world.nexudus.edit(int(link.nexudus_id), ANA, Value=300)
+    world.crm.edit(link.crm_id, BEN, opportunity_amount=400)
+    cycle(world)
+    cycle(world, reconcile=True)
+    with world.store.read() as session:
+        (asked,) = session.exec(select(Conflict).where(Conflict.state == "open"))
+        assert (asked.nexudus, asked.crm, asked.reason) == ("300.00", "400.00", None)
+        assert any(entry.lost == "4321.00" for entry in session.exec(select(History)))
+    world.close()

@@ -130,19 +130,20 @@ async def _show(bridge: Bridge, link: Link, theirs: Audited, ours: Audited) -> i
     reason = f"{OVERWRITTEN} between our read and our write at {ours.at:%Y-%m-%d %H:%M:%S} UTC; Nexudus has no lock"
     now = bridge.clock.now()
     with bridge.store.session() as session:
-        conflicts.open_conflict(
-            session,
-            connection=bridge.name,
-            nexudus_id=link.nexudus_id,
-            crm_id=link.crm_id,
-            field=field.name,
-            base=None,
-            nexudus=lost,
-            crm=kept,
-            now=now,
-            link_id=link.id,
-            reason=reason,
-        )
+        if not _disputed(session, bridge, link, field):
+            conflicts.open_conflict(
+                session,
+                connection=bridge.name,
+                nexudus_id=link.nexudus_id,
+                crm_id=link.crm_id,
+                field=field.name,
+                base=None,
+                nexudus=lost,
+                crm=kept,
+                now=now,
+                link_id=link.id,
+                reason=reason,
+            )
         session.add(
             History(
                 at=now,
@@ -157,6 +158,12 @@ async def _show(bridge: Bridge, link: Link, theirs: Audited, ours: Audited) -> i
             )
         )
     return 1
+
+
+def _disputed(session: Session, bridge: Bridge, link: Link, field: Field) -> bool:
+    """Is a person asked about two newer values of the field? Then the history alone keeps the one before them."""
+    about = conflicts.unclosed(session, bridge.name, link.nexudus_id, link.crm_id)
+    return any(one.field == field.name and one.reason is None for one in about)
 
 
 def _meant(session: Session, bridge: Bridge, link: Link, field: Field, ours: Audited) -> bool:
