@@ -9,7 +9,7 @@ import pytest
 import test_odd_moments as odd
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import born_in_crm, born_in_nexudus, cycle, edited_while_off, links, new_card, new_deal, rows
+from sim_stories import born_in_crm, born_in_nexudus, cycle, edited_while_off, links, new_card, new_deal, rows, when
 from sim_world import SimWorld
 from sqlmodel import select
 from test_more_stories import slow_poll
@@ -239,6 +239,22 @@ def test_a_record_that_was_refused_is_tried_again_when_somebody_mends_it(tmp_pat
     world.nexudus.edit(card, ANA, Name="Mended")
     one(world, "london", one_shot=False)
     assert link_of(world, card).state == "active"
+
+
+def test_an_edit_that_a_failed_attempt_came_upon_travels_though_the_attempt_is_not_repeated(tmp_path: Path) -> None:
+    world = at_rest(tmp_path)
+    card, deal = born_in_crm(world)
+    cycle(world)
+    world.crm.edit(deal, BEN, title="Ben's")
+    when(world, Side.CRM, "GET", "/crm/opportunity", lambda: world.nexudus.edit(card, ANA, Value=777))
+    world.faults[Side.NEXUDUS].add("connect", "^PUT .*/crmopportunities$", times=99)
+    one(world, "london", one_shot=False)
+    world.faults[Side.NEXUDUS].clear()
+    world.clock.seconds += 20
+    world.crm.edit(deal, BEN, title="berta")  # so that nothing is to be written to the card any more
+    for after in (20, 60, 60):
+        one(world, "london", after=after, one_shot=False)
+    assert world.crm.record(deal)["opportunity_amount"] == 777
 
 
 def test_what_is_new_is_new_though_the_backfill_was_noted_under_a_clock_that_was_ahead(tmp_path: Path) -> None:

@@ -179,10 +179,13 @@ def finish(
 def note_stamps(session: Session, link: Link, sights: Mapping[Side, Sight]) -> None:
     """Under which stamps the link's records were read.
 
-    A later stamp is news even while the link waits for its next attempt.
+    A later stamp is news even while the link waits for its next attempt. One that is new is no news to a listing any
+    more: its record stays marked until it is settled.
     """
     for side, sight in sights.items():
         if sight.real and sight.stamp is not None:
+            if sight.stamp.token != stamp_of(link, side):
+                set_mark(link, side, True)
             _set_stamp(link, side, sight.stamp.token)
     session.add(link)
 
