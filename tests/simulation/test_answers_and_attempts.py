@@ -330,3 +330,33 @@ def test_an_answer_that_cannot_be_written_is_asked_for_anew(rested: SimWorld) ->
     assert world.crm.record(deal)["sales_stage"] == "Tour booked"
     assert [one.state for one in rows(world, Conflict)] == ["closed"]
     assert rows(world, Failure, state="open") == []
+
+
+def test_an_answer_that_was_refused_is_asked_for_anew_when_the_failure_is_dismissed(rested: SimWorld) -> None:
+    """Else it would wait as answered for ever, and both records be read in each cycle."""
+    world = rested
+    card, deal = born_in_crm(world)
+    world.rules["lost_reasons"] = 'on_conflict = "manual"'
+    world.restart()
+    world.nexudus.edit(card, ANA, LossReason=10)
+    world.crm.set_lost_reasons(deal, ["Price"], BEN)
+    world.crm.edit(deal, BEN, phone="+44 20 1")
+    cycle(world)
+    world.crm.options.refuse_unknown_lost_reasons = True
+    world.crm.objects.rows["opportunity-lost-reason"].clear()
+    decide(world, "lost_reasons", Side.NEXUDUS)
+    cycle(world)
+    (failure,) = rows(world, Failure, state="open")
+    assert (failure.kind, failure.field) == ("refused", "lost_reasons")
+    with world.store.session() as session:
+        failure.state, failure.next_attempt = "dismissed", None
+        session.add(failure)
+    cycle(world)
+    assert [(one.field, one.state) for one in rows(world, Conflict)] == [("lost_reasons", "open")]
+    before = len(world.readings[Side.NEXUDUS])
+    cycle(world)
+    assert not [seen for seen in world.readings[Side.NEXUDUS][before:] if seen.path.endswith(f"/{card}")]
+    decide(world, "lost_reasons", Side.CRM)
+    cycle(world)
+    assert world.nexudus.record(card)["LossReason"] == 4
+    assert [one.state for one in rows(world, Conflict)] == ["closed"]

@@ -53,7 +53,9 @@ def record_outcomes(
     over = {o.field.name for o in found if o.verdict not in standing}
     asked = conflicts.unclosed(session, bridge.name, link.nexudus_id, link.crm_id)
     conflicts.close([one for one in asked if _is_over(one, link, over)], bridge.clock.now())
-    _ask_anew(asked, {o.field.name for o in found if o.verdict is Verdict.PARKED and o.kind != REFUSED})
+    dismissed = {one.field for one in about if one.kind == REFUSED and one.state == "dismissed"}
+    parked = (o for o in found if o.verdict is Verdict.PARKED)
+    _ask_anew(asked, {o.field.name for o in parked if o.kind != REFUSED or o.field.name in dismissed})
     plain = {o.field.name for o in found if not o.kind and o.verdict not in standing}
     free = plain - ({o.field.name for o in found if o.verdict is Verdict.NOTHING} & _accepted(about))
     failures.solve(about, fields=free | {""} if settled else free)
@@ -71,7 +73,8 @@ def _is_over(asked: Conflict, link: Link, fields: Collection[str]) -> bool:
 def _ask_anew(asked: Iterable[Conflict], parked: Collection[str]) -> None:
     """An answer whose value cannot be written is no answer yet: the question opens again, beside the failure.
 
-    What a system refused is sent again by itself, and an answer about what was overwritten is closed elsewhere.
+    What a system refused is sent again by itself, unless a person dismissed that, and an answer about what was
+    overwritten is closed elsewhere.
     """
     for one in asked:
         if one.state == "resolved" and one.field in parked and one.reason is None:
