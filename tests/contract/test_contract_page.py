@@ -19,6 +19,7 @@ from nexudus_sync.connectors.base import (
     Draft,
     Facts,
     FollowsRenames,
+    GivesIdsAgain,
     KeepsTrail,
     Page,
     Party,
@@ -43,7 +44,7 @@ def public(protocol: type[Any]) -> list[str]:
     return [name for name, value in vars(protocol).items() if not name.startswith("_") and callable(value)]
 
 
-@pytest.mark.parametrize("protocol", [Connector, KeepsTrail, FollowsRenames, ReviewsRules, Dialect])
+@pytest.mark.parametrize("protocol", [Connector, KeepsTrail, FollowsRenames, GivesIdsAgain, ReviewsRules, Dialect])
 def test_every_method_of_the_protocols_is_on_the_page(protocol: type[Any]) -> None:
     assert [name for name in public(protocol) if not re.search(rf"(`|def ){name}\b", PAGE_TEXT)] == []
 

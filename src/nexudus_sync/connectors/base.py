@@ -232,6 +232,15 @@ class FollowsRenames(Protocol):
 
 
 @runtime_checkable
+class GivesIdsAgain(Protocol):
+    """What a connector offers besides, when a system without identities gives an id again once a backup restored it."""
+
+    def came_later(self, record: Record, token: str) -> bool:
+        """Was the record (whole or listed) created after another one bore the stamp `token`? False when in doubt."""
+        ...
+
+
+@runtime_checkable
 class ReviewsRules(Protocol):
     """What a connector offers besides, when its `refusals` judge by what people can change at any time."""
 

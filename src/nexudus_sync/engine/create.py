@@ -16,6 +16,7 @@ from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.outcomes import FIRST_RETRY, RECORD, REFUSED, nothing_left
 from nexudus_sync.engine.refused import blamed
 from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.reused import make_way
 from nexudus_sync.engine.sight import Sight, snapshot_of, with_zone
 from nexudus_sync.engine.write import Intent, perform, rules_moved
 from nexudus_sync.errors import NotFound, Refused
@@ -292,7 +293,10 @@ def link_created(session: Session, bridge: Bridge, creation: Creation, step: Ste
     """
     now = bridge.clock.now()
     ids = {creation.source: creation.facts.id, creation.to: written.id}
-    _refuse_taken(session, bridge, creation, written)
+    if creation.to is Side.NEXUDUS:
+        make_way(session, bridge, written.id)
+    else:
+        _refuse_taken(session, bridge, creation, written)
     stamps = {
         creation.source: bridge.connector(creation.source).stamp(creation.record).token,
         creation.to: written.stamp.token if written.stamp else "",
@@ -324,11 +328,8 @@ def link_created(session: Session, bridge: Bridge, creation: Creation, step: Ste
 
 
 def _refuse_taken(session: Session, bridge: Bridge, creation: Creation, written: Written) -> None:
-    if creation.to is Side.NEXUDUS:
-        known = records.link_by(session, bridge.crm, nexudus_id=written.id)
-    else:
-        identity = bridge.facts(Side.CRM, written.record).identity
-        known = records.link_by(session, bridge.crm, crm_id=written.id, crm_identity=identity)
+    identity = bridge.facts(Side.CRM, written.record).identity
+    known = records.link_by(session, bridge.crm, crm_id=written.id, crm_identity=identity)
     if known is not None:
         pair = f"{known.nexudus_id} is linked with {known.crm_id}"
         _no(bridge, creation, "taken", f"its copy would be known by the key or name of {written.id}, and {pair}")

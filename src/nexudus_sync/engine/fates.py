@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from nexudus_sync.connectors.base import Priority, Record, Written
 from nexudus_sync.engine.agree import differing
 from nexudus_sync.engine.bridge import FRESH, Bridge
-from nexudus_sync.engine.outcomes import ACCEPTED, RECORD
+from nexudus_sync.engine.outcomes import ACCEPTED, RECORD, end
 from nexudus_sync.engine.remap import forget, newly_heard
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight, id_of, read
@@ -88,11 +88,7 @@ def _edits(bridge: Bridge, names: Collection[str], side: Side, sight: Sight) -> 
 
 def close(session: Session, bridge: Bridge, report: Report, link: Link, reason: str) -> None:
     """End a link: neither record is created again by itself."""
-    link.state, link.closed_reason = "closed", reason
-    link.nexudus_recheck = link.crm_recheck = False
-    session.add(link)
-    conflicts.close_conflicts(session, link.connection, link.nexudus_id, link.crm_id, now=bridge.clock.now())
-    failures.solve_failures(session, link.connection, link.nexudus_id, link.crm_id)
+    end(session, link, reason, bridge.clock.now())
     report.closed += 1
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from collections.abc import Mapping as MappingABC
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -120,6 +120,15 @@ def supersede(about: Iterable[Failure], field: str, kind: str) -> None:
     for failure in about:
         if failure.field == field and failure.kind != kind and failure.state == "open":
             failure.state, failure.next_attempt = "solved", None
+
+
+def end(session: Session, link: Link, reason: str, now: datetime) -> None:
+    """Close a link, with what is asked and what failed about it: neither record is created again by itself."""
+    link.state, link.closed_reason = "closed", reason
+    link.nexudus_recheck = link.crm_recheck = False
+    session.add(link)
+    conflicts.close_conflicts(session, link.connection, link.nexudus_id, link.crm_id, now=now)
+    failures.solve_failures(session, link.connection, link.nexudus_id, link.crm_id)
 
 
 def policy_for(session: Session, bridge: Bridge, link: Link) -> Policy:

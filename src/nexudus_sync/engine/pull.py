@@ -11,9 +11,10 @@ from datetime import datetime
 from sqlalchemy import bindparam, update
 from sqlmodel import Session, col
 
-from nexudus_sync.connectors.base import Page, Priority, Row
+from nexudus_sync.connectors.base import GivesIdsAgain, Page, Priority, Row
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.outcomes import nothing_left
+from nexudus_sync.engine.reused import is_another, make_way
 from nexudus_sync.engine.sight import Listed
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import failures, records
@@ -35,8 +36,8 @@ class Seen:
     `rows` are those kept for this cycle, by record id; `moved` the links whose record moved or is marked, `news`
     those of them that moved since they were last read, `learnt` row fingerprints that were missing, `minor` those
     that only the system itself moved; `fresh` the rows of records without a link that are new or changed; `absent`
-    the active links whose record a complete listing lacked. `listed` counts records, `inside` the rows of this
-    connection's own.
+    the active links whose record a complete listing lacked; `reused` the ids of linked cards that other cards bear now.
+    `listed` counts records, `inside` the rows of this connection's own.
     """
 
     side: Side
@@ -48,6 +49,7 @@ class Seen:
     fresh: dict[str, Row] = field(default_factory=dict)
     gone_unlinked: set[str] = field(default_factory=set)
     absent: set[int] = field(default_factory=set)
+    reused: set[str] = field(default_factory=set)
     listed: int = 0
     inside: int = 0
     cursor: str | None = None
@@ -148,6 +150,9 @@ def _sort(bridge: Bridge, seen: Seen, listed: Listed, before: _Before) -> None:
         _mark_namesake(bridge, seen, row, before.namesakes)
         return
     reused = bool(known.identity) and bridge.facts(seen.side, row.record).identity != known.identity
+    if seen.side is Side.NEXUDUS and _is_later(bridge, row, known):
+        reused = True
+        seen.reused.add(row.id)
     if reused:
         _sort_unlinked(bridge, seen, row, before.alone.get(row.id))
         _mark_namesake(bridge, seen, row, before.namesakes)
@@ -155,6 +160,16 @@ def _sort(bridge: Bridge, seen: Seen, listed: Listed, before: _Before) -> None:
             seen.absent.add(known.link_id)
     if known.state != "closed" and not reused:
         _sort_linked(bridge, seen, listed, known, known.link_id, before.wanted)
+
+
+def _is_later(bridge: Bridge, row: Row, known: Remembered) -> bool:
+    """Is this another card than the linked one that had its id?"""
+    connector = bridge.connector(Side.NEXUDUS)
+    if not isinstance(connector, GivesIdsAgain) or not connector.came_later(row.record, known.stamp):
+        return False
+    with bridge.store.read() as session:
+        link = session.get(Link, known.link_id)
+    return link is not None and is_another(bridge, link, row.record)
 
 
 def _mark_namesake(bridge: Bridge, seen: Seen, row: Row, namesakes: dict[str, list[int]]) -> None:
@@ -216,14 +231,10 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
     for link_id, digest in seen.learnt.items():
         column = f"{seen.side.value}_digest"
         session.execute(update(Link).where(col(Link.id) == link_id).values({column: digest}))
+    for record_id in seen.reused:
+        make_way(session, bridge, record_id)
     for row in seen.fresh.values():
-        before = session.get(Unlinked, (bridge.name, seen.side.value, row.id))
-        after = _unlinked(bridge, seen.side, row, session)
-        if before is not None and before.identity not in ("", after.identity):
-            nothing_left(session, bridge, seen.side, row.id)
-        elif before is not None and before.digest != after.digest:
-            _try_again(session, bridge, seen.side, row.id)
-        session.merge(after)
+        _note(session, bridge, seen.side, row)
     for record_id in seen.gone_unlinked:
         lost = session.get(Unlinked, (bridge.name, seen.side.value, record_id))
         if lost is not None and lost.state in SET_ASIDE:
@@ -237,6 +248,16 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
         else:
             state.crm_cursor = seen.cursor
         session.add(state)
+
+
+def _note(session: Session, bridge: Bridge, side: Side, row: Row) -> None:
+    """Keep an unlinked record that is new or changed, or another one under the same id."""
+    before, after = session.get(Unlinked, (bridge.name, side.value, row.id)), _unlinked(bridge, side, row, session)
+    if before is not None and before.identity not in ("", after.identity):
+        nothing_left(session, bridge, side, row.id)
+    elif before is not None and before.digest != after.digest:
+        _try_again(session, bridge, side, row.id)
+    session.merge(after)
 
 
 def _try_again(session: Session, bridge: Bridge, side: Side, record_id: str) -> None:

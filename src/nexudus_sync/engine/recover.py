@@ -19,6 +19,7 @@ from nexudus_sync.engine.fates import close
 from nexudus_sync.engine.outcomes import RECORD, note_failure
 from nexudus_sync.engine.pull import mark
 from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.reused import is_another, make_way
 from nexudus_sync.engine.sight import Sight
 from nexudus_sync.engine.strays import note_made
 from nexudus_sync.engine.write import step_from
@@ -166,7 +167,7 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
     to = Side(row.side)
     connector = bridge.connector(to)
     found = await connector.find_created(step, _sent_at(bridge, row))
-    free = [record for record in found if not _linked(bridge, to, connector.facts(record))]
+    free = [record for record in found if not _linked(bridge, to, connector.facts(record), record)]
     if not free:
         return False
     made = free[0]
@@ -174,7 +175,7 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
     source_id, record = await _source(bridge, row, source)
     link = _link_for(bridge, row, source_id, made, record)
     facts = Facts(source_id, row.step.get("identity", "")) if record is None else bridge.facts(source, record)
-    if _linked(bridge, source, facts):
+    if _linked(bridge, source, facts, record):
         _drop_late(bridge, row, connector.facts(made))
         return True
     if record is not None:
@@ -182,6 +183,8 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
     with bridge.store.session() as session:
         made_id = connector.facts(made).id
         journal.mark_created(session, row.id or 0, bridge.clock.now(), made_id, f"found: {made_id}")
+        if record is not None or to is Side.NEXUDUS:
+            make_way(session, bridge, link.nexudus_id)
         session.add(link)
         forget(session, bridge, source, source_id)
         forget(session, bridge, to, made_id)
@@ -280,11 +283,12 @@ def _accepted(bridge: Bridge, row: Journal) -> list[Parked]:
     ]
 
 
-def _linked(bridge: Bridge, side: Side, facts: Facts) -> bool:
-    """Has this very record a counterpart? An id may have been another's before."""
+def _linked(bridge: Bridge, side: Side, facts: Facts, record: Record | None) -> bool:
+    """Has this very record a counterpart? An id may have been another's before; `record` is None where it is gone."""
     with bridge.store.read() as session:
         if side is Side.NEXUDUS:
-            return records.link_by(session, bridge.crm, nexudus_id=facts.id) is not None
+            link = records.link_by(session, bridge.crm, nexudus_id=facts.id)
+            return link is not None and (record is None or not is_another(bridge, link, record))
         return records.link_by(session, bridge.crm, crm_id=facts.id, crm_identity=facts.identity) is not None
 
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from nexudus_sync.connectors.base import FollowsRenames, Priority, Record, Row, Stamp
 from nexudus_sync.engine.bridge import FRESH, Bridge
+from nexudus_sync.engine.reused import is_another
 from nexudus_sync.errors import NotFound, Unavailable
 from nexudus_sync.mapping import Context, Mapping, Side
 from nexudus_sync.merge import UNSENT, View
@@ -152,6 +153,7 @@ async def read(
         if await follow_rename(bridge, link, priority):
             return await read(bridge, side, link, priority=priority)
         return Sight({}, Context(), read_at=began, presence=Presence.GONE)  # its id was given to another record
+    _refuse_another(bridge, side, link, record)
     if not children:
         known = like.record if like is not None else rebuilt(bridge.mapping, side, snapshot_of(link, side))
         record = _with_children(bridge, side, record, known)
@@ -161,6 +163,13 @@ async def read(
     context = await bridge.context(side, record)
     whole = children or not connector.traits.child_keys or (like is not None and like.whole)
     return Sight(record, context, connector.stamp(record), began, whole=whole, presence=presence)
+
+
+def _refuse_another(bridge: Bridge, side: Side, link: Link, record: Record) -> None:
+    """Raises NotFound for a card that is not the linked one: the link ends when a listing shows that card."""
+    if side is Side.NEXUDUS and is_another(bridge, link, record):
+        name = bridge.connector(side).name
+        raise NotFound(name, "its id was given to another card, which a listing shows", link.nexudus_id)
 
 
 async def _absent(bridge: Bridge, side: Side, link: Link, priority: Priority) -> bool:

@@ -128,7 +128,7 @@ class NexudusConnector:
         return record
 
     async def absent(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> bool:
-        """Is it proven that the record is gone? Ids are never used twice, so `identity` says nothing here."""
+        """Is it proven that the record is gone? There are no identities, so `identity` says nothing here."""
         return await self._absence.proven(record_id, priority)
 
     async def context(self, record: Record, scope: Scope) -> Context:
@@ -153,6 +153,10 @@ class NexudusConnector:
     def stamp(self, record: Record) -> Stamp:
         """`UpdatedOn` with `UpdatedBy`."""
         return records.stamp(record, self._settings.username)
+
+    def came_later(self, record: Record, token: str) -> bool:
+        """By its creation and the moment in the stamp, which are both the server's own."""
+        return records.came_later(record, token)
 
     def facts(self, record: Record) -> Facts:
         """What matching needs to know of a record."""
