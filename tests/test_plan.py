@@ -723,6 +723,35 @@ def test_an_external_key_that_names_something_else_is_no_match_and_no_obstacle()
     assert match([here("1", external_key="crm:B")], [foreign]) == paired(foreign, "e-mail and title")
 
 
+@pytest.mark.parametrize(
+    ("after", "email", "named"),
+    [
+        (timedelta(hours=1, seconds=1), "sam@example.org", False),
+        (timedelta(hours=1), "sam@example.org", True),
+        (-timedelta(days=1), "sam@example.org", True),
+        (timedelta(days=1), EMAIL, True),
+        (timedelta(days=1), None, True),
+        (None, "sam@example.org", True),
+    ],
+)
+def test_an_external_key_names_no_later_record_of_another_customer(
+    after: timedelta | None, email: str | None, named: bool
+) -> None:
+    """The record that was copied is gone then, and its id was given again."""
+    later = here("1", email=email, created_at=None if after is None else NOON + after)
+    copy = there("A", external_key="nexudus:1", created_at=NOON)
+    assert match([later], [copy]) == (paired(copy, "external key") if named else CREATED)
+    assert match([copy], [later]) == (paired(later, "external key") if named else CREATED)
+    if not named:
+        other = here("2", "Office")
+        assert plan_unlinked(other, [other], [copy], key_of) == paired(copy, "e-mail")
+        assert plan_unlinked(copy, [copy], [other, later], key_of) == paired(other, "e-mail")
+    unknown = there("A", external_key="nexudus:1", email=None, created_at=NOON)
+    assert match([later], [unknown]) == paired(unknown, "external key")
+    undated = there("A", external_key="nexudus:1")
+    assert match([later], [undated]) == paired(undated, "external key")
+
+
 def test_several_records_that_carry_one_external_key_are_asked_about() -> None:
     twins = [there("A", external_key="nexudus:1"), there("B", "Other", external_key="nexudus:1")]
     assert match([here("1")], [*twins, there("C")]) == asked(*twins, share="external key")

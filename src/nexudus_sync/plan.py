@@ -25,7 +25,7 @@ A record without a counterpart, by the first line that fits (`plan_unlinked`):
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -35,6 +35,8 @@ from nexudus_sync.merge import Outcome, Policy, Verdict, View, merge
 from nexudus_sync.opportunity import Value, hear, say
 
 AMOUNT = "opportunity_amount"
+APART = timedelta(hours=1)
+"""By so much a record comes after another one's copy before it is taken for a later one of the same id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,18 +320,33 @@ def plan_unlinked(
     is created.
     """
 
+    def names(one: Candidate, two: Candidate) -> bool:
+        return one.external_key == key_of(two) and not _is_later_stranger(two, one)
+
     def named(one: Candidate, two: Candidate) -> bool:
-        return one.external_key == key_of(two) or two.external_key == key_of(one)
+        return names(one, two) or names(two, one)
 
     def free(candidates: list[Candidate], others: list[Candidate]) -> list[Candidate]:
         """Those that no external key connects with any of the others."""
         keys, theirs = {key_of(o) for o in others}, {o.external_key for o in others}
-        return [c for c in candidates if c.external_key not in keys and key_of(c) not in theirs]
+        alone = [c.external_key not in keys and key_of(c) not in theirs for c in candidates]
+        return [c for c, sure in zip(candidates, alone, strict=True) if sure or not any(named(c, o) for o in others)]
 
     partners = [o for o in others if named(record, o)]
     if partners:
         return _one_of(partners, [c for c in own if named(c, partners[0])], "external key")
     return _by_email(record, free(own, others), free(others, own)) or _create(record, since)
+
+
+def _is_later_stranger(named: Candidate, copy: Candidate) -> bool:
+    """Does a copy's external key name another record than the one that was copied?
+
+    That one is gone, and its id was given again: this one is another customer's and came after the copy, by more than
+    two servers' clocks can differ.
+    """
+    if not (named.email and copy.email and named.created_at and copy.created_at):
+        return False
+    return named.email != copy.email and named.created_at - copy.created_at > APART
 
 
 def _by_email(record: Candidate, own: list[Candidate], others: list[Candidate]) -> UnlinkedPlan | None:

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import born_in_crm, cycle, links, new_card, new_deal
+from sim_stories import born_in_crm, born_in_nexudus, cycle, links, new_card, new_deal, rows
 from sim_world import SimWorld
 from test_odd_moments import at_rest
 from test_trouble_stays_small import alone
 
 from nexudus_sync.mapping import Side
+from nexudus_sync.store.tables import Failure
 
 
 @pytest.fixture(params=["ignore", "propagate"])
@@ -23,14 +25,26 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SimWorld]:
     begun.close()
 
 
-def backup(world: SimWorld) -> Callable[[], None]:
-    """Nexudus's cards as they are now; calling it an hour later restores them."""
+def backup(world: SimWorld, hours: int = 5) -> Callable[[], None]:
+    """Nexudus's cards as they are now; calling it some hours later restores them."""
     cards = world.nexudus.cards
     kept = deepcopy((cards.rows, cards.listed, cards._slots, cards.next_id))
 
     def restore() -> None:
-        world.clock.seconds += 3600
+        world.clock.seconds += hours * 3600
         cards.rows, cards.listed, cards._slots, cards.next_id = deepcopy(kept)
+
+    return restore
+
+
+def store_backup(world: SimWorld) -> Callable[[], None]:
+    """The store as it is now; calling it restores it, as a new process finds it."""
+    connection: Any = world.store._engine.raw_connection().driver_connection
+    kept = connection.serialize()
+
+    def restore() -> None:
+        connection.deserialize(kept)
+        world.restart()
 
     return restore
 
@@ -83,3 +97,26 @@ def test_a_card_that_the_sync_creates_may_be_given_the_id_of_a_lost_one(lost: bo
     active = [(link.nexudus_id, link.crm_id) for link in links(world) if link.state == "active"]
     assert (str(card), other) in active
     assert deal not in [crm_id for _, crm_id in active]
+
+
+@pytest.mark.parametrize(("hours", "kind"), [(5, "refused"), (1, "taken")])
+def test_the_key_of_a_lost_card_does_not_stand_for_the_new_one_of_its_id(hours: int, kind: str, tmp_path: Path) -> None:
+    """Nexudus and the store are restored: anna's deal is copied again, and zoe's card is not taken for what it was."""
+    world = at_rest(tmp_path, system="erpnext")
+    restores = backup(world, hours), store_backup(world)
+    card, deal = born_in_nexudus(world)
+    for restore in restores:
+        restore()
+    assert new_card(world, "zoe", UtmContent="Zoe's") == card
+    for reconcile in (False, False, True):
+        cycle(world, reconcile=reconcile)
+    assert world.crm.record(deal)["utm_content"] is None
+    partner = next(link.nexudus_id for link in links(world) if link.crm_id == deal)
+    assert (partner != str(card), world.nexudus.record(int(partner))["Name"]) == (True, "anna")
+    (failure,) = rows(world, Failure, state="open")
+    assert (failure.nexudus_id, failure.kind) == (str(card), kind)
+    world.crm.edit(deal, BEN, custom_nexudus_id=None)
+    cycle(world, reconcile=True)
+    assert called(world)[1] == ["anna", "zoe"]
+    assert rows(world, Failure, state="open") == []
+    world.close()

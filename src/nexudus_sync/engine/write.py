@@ -109,7 +109,7 @@ async def perform(
     record: Record | None = None,
     row_id: int | None = None,
 ) -> Written:
-    """Send one step and keep what came of it; `confirm` runs in the transaction that confirms it.
+    """Send one step and keep what came of it; `confirm` runs in the transaction that confirms it, or raises Refused.
 
     It raises Refused where what came of it is not what was meant: the write counts as refused then.
 
@@ -138,7 +138,7 @@ async def perform(
             else:
                 journal.mark_confirmed(session, row_id, bridge.clock.now(), written.id)
             confirm(session, written)
-    except Refused as error:
+    except Refused as error:  # what the answer names is not what was asked for
         with bridge.store.session() as session:
             journal.mark_failed(session, row_id, bridge.clock.now(), str(error))
         raise

@@ -21,7 +21,7 @@ _UNSAVED = "__unsaved"
 def create(draft: Draft, site: Site, company: str | None, day: date, *, own_names: bool) -> Step:
     """The step that creates an opportunity, lost reasons included: nothing of it has to wait.
 
-    `name` in the payload asks for that name ("" leaves it to the site).
+    `name` in the payload asks for that name ("" leaves it to the site); `since` is when what it copies came to be.
     """
     party = draft.party
     always: Record = {
@@ -37,7 +37,10 @@ def create(draft: Draft, site: Site, company: str | None, day: date, *, own_name
     if site.key_field:
         body[site.key_field] = draft.key
     name = own_name(draft.key) if own_names and not site.key_field else ""
-    return Step(CREATE, {"name": name, "body": body}, frozenset(always | mapped))
+    payload: Record = {"name": name, "body": body}
+    if draft.created_at is not None:
+        payload["since"] = draft.created_at.isoformat()
+    return Step(CREATE, payload, frozenset(always | mapped))
 
 
 def update(before: Record, after: Record, site: Site) -> list[Step]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from nexudus_sync.clock import Clock
@@ -23,6 +23,8 @@ from nexudus_sync.errors import NotFound, Refused
 T = TypeVar("T")
 TRIES = 8
 """How often a write is sent that another save got in the way of."""
+_APART = timedelta(hours=2)
+"""More than two servers' clocks can differ; and the hour that comes twice."""
 _SHORTEST, _LONGEST = 0.05, 0.4
 """Seconds between two such tries, times their number."""
 _LABELS = {
@@ -69,7 +71,8 @@ class Writer:
         body, name = step.payload["body"], step.payload["name"]
         if name:
             with suppress(NotFound):
-                return [records.seen(await self.api.one(OPPORTUNITY, name), site)]
+                found = [records.seen(await self.api.one(OPPORTUNITY, name), site)]
+                return [record for record in found if _may_be_a_copy(record, step, site)]
             return []
         filters: tuple[Filter, ...]
         if site.key_field:
@@ -79,7 +82,8 @@ class Writer:
             filters = (("creation", ">=", low), ("owner", "=", site.user), ("party_name", "=", body["party_name"]))
         listed = await self.api.rows(OPPORTUNITY, Query(("name", "title", "contact_email"), filters))
         names = [str(row["name"]) for row in listed if site.key_field or _says(row, body)]
-        return [records.seen(await self.api.one(OPPORTUNITY, name), site) for name in names]
+        found = [records.seen(await self.api.one(OPPORTUNITY, name), site) for name in names]
+        return [record for record in found if _may_be_a_copy(record, step, site)]
 
     async def _save(self, step: Step, site: Site) -> Written:
         """Create or update; the answer shows what the site made of it, refilled fields and all."""
@@ -162,6 +166,12 @@ class Writer:
             except Collision:
                 await self.clock.sleep(self.rng.uniform(_SHORTEST, _LONGEST) * attempt)
         return await send()
+
+
+def _may_be_a_copy(record: Record, step: Step, site: Site) -> bool:
+    """Was it not there before what the step copies? The key of a card that is gone can be a new card's as well."""
+    since, made = step.payload.get("since"), stamps.earliest(record.get("creation"), site.zone)
+    return since is None or made is None or made > datetime.fromisoformat(since) - _APART
 
 
 def _blamed(message: str, step: Step) -> frozenset[str]:
