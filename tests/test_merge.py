@@ -385,6 +385,23 @@ def test_newest_compares_moments_and_not_clock_faces() -> None:
     assert told(decide(field_of(rules=NEWEST), *BOTH, (elsewhere, NOON))) == CONFLICT
 
 
+@pytest.mark.parametrize(
+    ("rule", "asked", "expected"),
+    [
+        ("newest", ("b", "c"), CONFLICT),
+        ("newest", ("b", "other"), to_crm(lost="c")),
+        ("newest", ("other", "c"), to_crm(lost="c")),
+        ("nexudus", ("b", "c"), to_crm(lost="c")),
+    ],
+)
+def test_what_is_asked_is_not_decided_by_what_else_changes(rule: str, asked: tuple[str, str], expected: Told) -> None:
+    field, at = field_of(rules=f'on_conflict = "{rule}"'), (NOON + 3 * SECOND, NOON)
+    assert told(decide(field, *BOTH, at, Policy(asked={"x": asked}))) == expected
+    assert told(decide(field, *BOTH, at, Policy(asked={"y": ("b", "c")}))) == to_crm(lost="c")
+    answer = {"x": Resolution(Side.CRM, "b", "c")}
+    assert told(decide(field, *BOTH, at, Policy(resolutions=answer, asked={"x": asked}))) == to_nexudus(lost="b")
+
+
 # --- what a person decided ------------------------------------------------------------------------------------------
 
 

@@ -98,10 +98,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a connection says about conflicts: `first_match` stands in for `newest` where there is no base."""
+    """What a connection says about conflicts: `first_match` stands in for `newest` where there is no base.
+
+    `asked` are the values that open questions show, Nexudus's first: a person was asked since it was not known which of
+    them is the newest, and what else changes of the records does not tell.
+    """
 
     first_match: str = "manual"
     resolutions: MappingABC[str, Resolution] = field(default_factory=dict)
+    asked: MappingABC[str, tuple[Any, Any]] = field(default_factory=dict)
 
 
 class _Change(Enum):
@@ -189,7 +194,8 @@ def _later_match(seen: Outcome, moved: list[Side], views: _Views, policy: Policy
 
 def _by_rule(seen: Outcome, rule: OnConflict, views: _Views, policy: Policy) -> Outcome:
     """Value against value: a person's choice for exactly these two, else the rule."""
-    winner = _resolved(seen, policy) or _winner(rule, views)
+    stands = rule is OnConflict.NEWEST and policy.asked.get(seen.field.name) == (say(seen.nexudus), say(seen.crm))
+    winner = _resolved(seen, policy) or (None if stands else _winner(rule, views))
     return replace(seen, verdict=Verdict.CONFLICT) if winner is None else _travels(seen, winner, overrules=True)
 
 

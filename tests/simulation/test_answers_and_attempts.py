@@ -332,6 +332,27 @@ def test_an_answer_that_cannot_be_written_is_asked_for_anew(rested: SimWorld) ->
     assert rows(world, Failure, state="open") == []
 
 
+def test_a_question_is_not_answered_by_what_else_changes(rested: SimWorld) -> None:
+    """Both rename it within a second: a person is asked, and neither Ana's note nor a neighbour's move decides."""
+    world = rested
+    card, deal = born_in_crm(world)
+    cycle(world)
+    world.nexudus.edit(card, ANA, Name="Ana's")
+    world.crm.edit(deal, BEN, title="Ben's")
+    cycle(world)
+    at = {key: world.nexudus.record(card)[key] for key in ("CrmBoardColumnId", "Position")}
+    for change in (lambda: world.nexudus.edit(card, ANA, Notes="Called"), lambda: new_card(world, "carla", **at)):
+        change()
+        for _ in range(2):
+            cycle(world, after=600.0)
+        assert (world.nexudus.record(card)["Name"], world.crm.record(deal)["title"]) == ("Ana's", "Ben's")
+        assert [(one.field, one.state) for one in rows(world, Conflict)] == [("title", "open")]
+    world.crm.edit(deal, BEN, title="Ben's later")
+    cycle(world)
+    assert world.nexudus.record(card)["Name"] == "Ben's later"
+    assert [one.state for one in rows(world, Conflict)] == ["closed"]
+
+
 def test_an_answer_that_was_refused_is_asked_for_anew_when_the_failure_is_dismissed(rested: SimWorld) -> None:
     """Else it would wait as answered for ever, and both records be read in each cycle."""
     world = rested

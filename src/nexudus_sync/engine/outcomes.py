@@ -133,8 +133,10 @@ def end(session: Session, link: Link, reason: str, now: datetime) -> None:
 
 def policy_for(session: Session, bridge: Bridge, link: Link) -> Policy:
     """What people decided about this link's conflicts, and what the connection says about first matches."""
-    resolved = {c.field: _resolution(c) for c in _asked(session, bridge, link) if c.state == "resolved"}
-    return Policy(bridge.rules.first_match, resolved)
+    about = _asked(session, bridge, link)
+    resolved = {c.field: _resolution(c) for c in about if c.state == "resolved"}
+    shown = {c.field: (c.nexudus, c.crm) for c in about if c.state == "open" and c.reason is None}
+    return Policy(bridge.rules.first_match, resolved, shown)
 
 
 def standing_for(session: Session, bridge: Bridge, link: Link, unread: Side) -> dict[str, Standing]:
