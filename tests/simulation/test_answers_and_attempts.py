@@ -347,10 +347,26 @@ def test_a_question_is_not_answered_by_what_else_changes(rested: SimWorld) -> No
             cycle(world, after=600.0)
         assert (world.nexudus.record(card)["Name"], world.crm.record(deal)["title"]) == ("Ana's", "Ben's")
         assert [(one.field, one.state) for one in rows(world, Conflict)] == [("title", "open")]
-    world.crm.edit(deal, BEN, title="Ben's later")
+    world.nexudus.edit(card, ANA, Name="Ana's later")
     cycle(world)
-    assert world.nexudus.record(card)["Name"] == "Ben's later"
+    assert world.crm.record(deal)["title"] == "Ana's later"
     assert [one.state for one in rows(world, Conflict)] == ["closed"]
+
+
+def test_what_the_server_itself_moved_last_is_not_the_newest(rested: SimWorld) -> None:
+    """Both rename it, Ben later; then a neighbour takes the card's place, which moves the card's stamp as well."""
+    world = rested
+    card, deal = born_in_crm(world)
+    cycle(world)
+    world.nexudus.edit(card, ANA, Name="Ana's")
+    world.clock.seconds += 30
+    world.crm.edit(deal, BEN, title="Ben's")
+    world.clock.seconds += 10
+    at = {key: world.nexudus.record(card)[key] for key in ("CrmBoardColumnId", "Position")}
+    new_card(world, "carla", **at)
+    cycle(world)
+    assert (world.nexudus.record(card)["Name"], world.crm.record(deal)["title"]) == ("Ana's", "Ben's")
+    assert [(one.field, one.state) for one in rows(world, Conflict)] == [("title", "open")]
 
 
 def test_an_answer_that_was_refused_is_asked_for_anew_when_the_failure_is_dismissed(rested: SimWorld) -> None:

@@ -70,12 +70,14 @@ class Stamp:
     """What tells two states of a record apart.
 
     `token` holds all the system offers (equal tokens: no change is known); `at` is the time in it, by the server's
-    clock; `own` says that it names the sync's own user.
+    clock; `own` says that it names the sync's own user, `minor` that it names the system itself: when a person last
+    changed the record is not known then.
     """
 
     token: str
     at: datetime | None
     own: bool = False
+    minor: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,8 +226,10 @@ def view(bridge: Bridge, side: Side, link: Link, sight: Sight) -> View:
 
 
 def _changed_at(bridge: Bridge, side: Side, link: Link, sight: Sight) -> datetime | None:
-    """When somebody else last changed the record, on our clock."""
+    """When somebody else last changed the record, on our clock. None where only the system's own change tells."""
     remembered = link.nexudus_changed_at if side is Side.NEXUDUS else link.crm_changed_at
     if sight.stamp is None or sight.stamp.own or sight.stamp.token == stamp_of(link, side):
         return remembered
+    if sight.stamp.minor:
+        return None
     return bridge.our_time(side, sight.stamp.at) or remembered

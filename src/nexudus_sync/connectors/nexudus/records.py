@@ -23,10 +23,10 @@ _APART = timedelta(minutes=1)
 
 
 def stamp(record: Record, login: str) -> Stamp:
-    """`UpdatedOn` with `UpdatedBy`; own when the latter is the login the sync works under."""
+    """`UpdatedOn` with `UpdatedBy`; own when the latter is the login the sync works under, minor when it is nobody."""
     at, author = moments.parse(record.get("UpdatedOn")), str(record.get("UpdatedBy") or "")
     told = at.isoformat() if at else str(record.get("UpdatedOn") or "")
-    return Stamp(f"{told}|{author}", at, own=is_login(author, login))
+    return Stamp(f"{told}|{author}", at, own=is_login(author, login), minor=author == _SYSTEM)
 
 
 def is_login(author: object, login: str) -> bool:
@@ -38,7 +38,7 @@ def row(record: Record, login: str, read_at: datetime) -> Row:
     """One line of a scan. `read_at`: when it was asked for, by the server's clock, whose stamps have whole seconds."""
     mark = stamp(record, login)
     hot = not mark.own and mark.at is not None and mark.at >= read_at - _STILL_NOW
-    return Row(str(record["Id"]), mark, record, hot=hot, minor=record.get("UpdatedBy") == _SYSTEM)
+    return Row(str(record["Id"]), mark, record, hot=hot, minor=mark.minor)
 
 
 def came_later(record: Record, token: str) -> bool:
