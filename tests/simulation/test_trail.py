@@ -127,6 +127,18 @@ def test_a_reconcile_noted_under_a_clock_that_was_ahead_hides_nothing(tmp_path: 
     world.close()
 
 
+def test_a_server_that_begins_lower_with_its_numbers_hides_nothing(tmp_path: Path) -> None:
+    world, _ = world_with_a_lost_edit(tmp_path)
+    read = (world.clock.now() - timedelta(hours=2)).isoformat()
+    with world.store.session() as session:
+        session.add(Fact(system="nexudus", key="trail london", value={"until": read, "number": 10**9, "unread": []}))
+    cycle(world, reconcile=True)
+    assert [conflict.field for conflict in shown(world)] == ["opportunity_amount"]
+    cycle(world, reconcile=True)
+    assert len(shown(world)) == 1
+    world.close()
+
+
 def test_it_takes_no_place_from_a_question_about_newer_values(tmp_path: Path) -> None:
     world, link = world_with_a_lost_edit(tmp_path)
     world.nexudus.edit(int(link.nexudus_id), ANA, Value=300)

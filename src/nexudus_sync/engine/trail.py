@@ -43,6 +43,11 @@ class Read:
         until = datetime.fromisoformat(kept["until"]) if kept else now - FIRST
         return cls(min(until, now), kept.get("number", 0), tuple(kept.get("unread", ())))
 
+    def is_new(self, entry: Audited, since: datetime) -> bool:
+        """Was it not read yet? `since`: `until` by the server's clock; restored, a server begins lower with numbers."""
+        late = not self.unread and entry.at > since + MARGIN  # within it, the last reading may have had it
+        return late or entry.number > self.number or entry.number in self.unread
+
     def value(self) -> dict[str, Any]:
         """As the store keeps it."""
         return {"until": self.until.isoformat(), "number": self.number, "unread": list(self.unread)}
@@ -62,7 +67,8 @@ async def find_overwritten(bridge: Bridge) -> int:
     entries = await connector.trail(_their_time(bridge, read.until - MARGIN))
     if entries is None:
         return 0
-    new = (pair for pair in _taken_away(entries) if pair[1].number > read.number or pair[1].number in read.unread)
+    since = _their_time(bridge, read.until)
+    new = (pair for pair in _taken_away(entries) if read.is_new(pair[1], since))
     found, unread = 0, list[int]()
     for theirs, ours in new:
         home, link = _home(bridge, ours.record_id)
