@@ -110,6 +110,28 @@ def test_a_create_in_doubt_of_an_earlier_version_is_recovered(world: SimWorld) -
     assert link_of(world, deal).state == "active"
 
 
+def test_a_value_that_takes_several_writes_is_delivered_by_the_last_of_them(rested: SimWorld) -> None:
+    """Ana clears the reason why a deal was lost; the process ends when one of the CRM's two rows is deleted."""
+    world, armed = rested, [True]
+    card, deal = born_in_crm(world, status="Lost")
+    world.crm.set_lost_reasons(deal, ["Price", "Timing"], BEN)
+    world.crm.edit(deal, BEN, phone="+44 20 1")
+    cycle(world)
+    assert world.nexudus.record(card)["LossReason"] == 4
+
+    def end(request: Any, _: Any) -> None:
+        if armed and request.method == "DELETE":
+            armed.clear()
+            world.crash_at = world.commits + 1
+
+    world.crm.watchers.append(end)
+    world.nexudus.edit(card, ANA, LossReason=None)
+    cycle(world)
+    assert world.restarts == 1
+    cycle(world)
+    assert (world.nexudus.record(card)["LossReason"], world.crm.lost_reasons(deal)) == (None, [])
+
+
 @pytest.mark.parametrize(("fault", "customer"), [("connect", "zora"), ("connect", "anna"), ("drop", "zora")])
 def test_what_bears_the_title_of_an_attempt_is_not_its_late_copy(rested: SimWorld, fault: str, customer: str) -> None:
     """A create never leaves, or is lost on its way, and is done again; later Ben enters a deal of that title.

@@ -65,6 +65,16 @@ def confirm_write(
     session.add(link)
 
 
+def note_begun(link: Link, to: Side, begun: Iterable[Outcome], written: Written) -> None:
+    """What a write left that others have yet to complete is no change of the side it was written to.
+
+    The other side's value is still to be delivered, by them or after a crash.
+    """
+    lenses = [outcome.field.lens(to) for outcome in begun]
+    left = {lens.path.text: lens.raw(written.record) for lens in lenses}
+    set_snapshot(link, to, {**snapshot_of(link, to), **left})
+
+
 def _read(field: Field, side: Side, raw: Raw, context: Context) -> Value:
     try:
         return field.read(side, raw, context)

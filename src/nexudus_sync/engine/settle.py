@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from nexudus_sync.connectors.base import Priority, Step, Written
 from nexudus_sync.engine import sight as sights
-from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_fields, note_effects, note_stamps
+from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_fields, note_begun, note_effects, note_stamps
 from nexudus_sync.engine.brakes import may_go
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.fates import carry_out, take_over
@@ -21,7 +21,7 @@ from nexudus_sync.engine.outcomes import intent_fields, note_failure, policy_for
 from nexudus_sync.engine.refused import Held, blamed, held_for, hold, refusals
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Listed, Sight
-from nexudus_sync.engine.work import Work
+from nexudus_sync.engine.work import Share, Work, shared_out
 from nexudus_sync.engine.write import Intent, drop_row, perform, plan_row, rules_moved
 from nexudus_sync.engine.zones import follow_zone
 from nexudus_sync.errors import (
@@ -333,13 +333,13 @@ class Settler:
         )
 
     async def _steps(self, work: Work, side: Side, steps: list[Step]) -> None:
-        outcomes, bridge = work.plan.writes(side), self.bridge
-        for step in steps:
-            delivered = tuple(o for o in outcomes if o.field.lens(side).path.root in step.keys)
+        bridge = self.bridge
+        for step, begun, delivered in shared_out(steps, work.plan.writes(side), side):
             intent = self._intent(work, side)
-            intent = replace(intent, fields={o.field.name: intent.fields[o.field.name] for o in delivered})
+            intent = replace(intent, fields={o.field.name: intent.fields[o.field.name] for o in (*begun, *delivered)})
 
-            def confirm(session: Session, written: Written, delivered: tuple[Outcome, ...] = delivered) -> None:
+            def confirm(session: Session, written: Written, begun: Share = begun, delivered: Share = delivered) -> None:
+                note_begun(work.link, side, begun, written)
                 confirm_write(session, bridge, work.link, side, delivered, work.plan.after[side], work.sights, written)
 
             written = await perform(

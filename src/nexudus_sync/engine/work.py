@@ -1,12 +1,13 @@
 """What is known of one link while it is being settled."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from nexudus_sync.connectors.base import Step
 from nexudus_sync.engine.refused import Held
 from nexudus_sync.engine.sight import Sight
 from nexudus_sync.mapping import Side
-from nexudus_sync.merge import Policy
+from nexudus_sync.merge import Outcome, Policy
 from nexudus_sync.opportunity import Value
 from nexudus_sync.plan import FieldPlan, Presence, Standing
 from nexudus_sync.store.tables import Link
@@ -33,3 +34,16 @@ class Work:
     def lacks_a_record(self) -> bool:
         """Is one of the two records gone?"""
         return any(sight.presence is Presence.GONE for sight in self.sights.values())
+
+
+Share = tuple[Outcome, ...]
+"""What of a merge one step carries."""
+
+
+def shared_out(steps: list[Step], outcomes: Share, side: Side) -> Iterator[tuple[Step, Share, Share]]:
+    """Each step with the outcomes that it carries and later ones complete, and those that it delivers."""
+    for number, step in enumerate(steps, 1):
+        to_come = frozenset[str]().union(*(one.keys for one in steps[number:]))
+        carried = [(o, o.field.lens(side).path.root) for o in outcomes if o.field.lens(side).path.root in step.keys]
+        begun = tuple(o for o, root in carried if root in to_come)
+        yield step, begun, tuple(o for o, root in carried if root not in to_come)
