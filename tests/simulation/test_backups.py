@@ -10,11 +10,11 @@ from sim_desks import BEN
 from sim_people import ANA
 from sim_stories import born_in_crm, born_in_nexudus, cycle, links, new_card, new_deal, rows
 from sim_world import SimWorld
-from test_odd_moments import at_rest
+from test_odd_moments import ask, at_rest
 from test_trouble_stays_small import alone
 
 from nexudus_sync.mapping import Side
-from nexudus_sync.store.tables import Failure
+from nexudus_sync.store.tables import Failure, Unlinked
 
 
 @pytest.fixture(params=["ignore", "propagate"])
@@ -97,6 +97,23 @@ def test_a_card_that_the_sync_creates_may_be_given_the_id_of_a_lost_one(lost: bo
     active = [(link.nexudus_id, link.crm_id) for link in links(world) if link.state == "active"]
     assert (str(card), other) in active
     assert deal not in [crm_id for _, crm_id in active]
+
+
+def test_a_new_card_that_bears_the_id_of_an_ignored_one_is_not_ignored(world: SimWorld) -> None:
+    restore = backup(world)
+    card = new_card(world, "berta")
+    cycle(world, after=0.0)
+    ask(world, "unlink", link_id=links(world)[-1].id)
+    lone = new_card(world, "carla")
+    ask(world, "ignore", side="nexudus", record_id=str(lone))
+    for _ in range(2):
+        cycle(world)
+    assert [row.state for row in rows(world, Unlinked, record_id=str(lone))] == ["ignored"]
+    restore()
+    assert [new_card(world, name) for name in ("zoe", "yves")] == [card, lone]
+    for _ in range(2):
+        cycle(world)
+    assert sorted(called(world)[1]) == ["yves", "zoe"]
 
 
 @pytest.mark.parametrize(("hours", "kind"), [(5, "refused"), (1, "taken")])

@@ -172,6 +172,17 @@ def _is_later(bridge: Bridge, row: Row, known: Remembered) -> bool:
     return link is not None and is_another(bridge, link, row.record)
 
 
+def _was_another(bridge: Bridge, before: Unlinked, row: Row) -> bool:
+    """Was it another record that had this id? A card has no identity to tell it by."""
+    connector, facts = bridge.connector(Side(before.side)), bridge.facts(Side(before.side), row.record)
+    if before.identity not in ("", facts.identity):
+        return True
+    created = facts.created_at
+    if not isinstance(connector, GivesIdsAgain) or created == before.created_at:
+        return False
+    return connector.came_later(row.record, before.stamp)
+
+
 def _mark_namesake(bridge: Bridge, seen: Seen, row: Row, namesakes: dict[str, list[int]]) -> None:
     """A record of the same identity under another id may be a linked one that was renamed: reading that will tell."""
     if namesakes:
@@ -234,7 +245,7 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
     for record_id in seen.reused:
         make_way(session, bridge, record_id)
     for row in seen.fresh.values():
-        _note(session, bridge, seen.side, row)
+        _take_up(session, bridge, seen.side, row)
     for record_id in seen.gone_unlinked:
         lost = session.get(Unlinked, (bridge.name, seen.side.value, record_id))
         if lost is not None and lost.state in SET_ASIDE:
@@ -250,12 +261,16 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
         session.add(state)
 
 
-def _note(session: Session, bridge: Bridge, side: Side, row: Row) -> None:
-    """Keep an unlinked record that is new or changed, or another one under the same id."""
-    before, after = session.get(Unlinked, (bridge.name, side.value, row.id)), _unlinked(bridge, side, row, session)
-    if before is not None and before.identity not in ("", after.identity):
+def _take_up(session: Session, bridge: Bridge, side: Side, row: Row) -> None:
+    """Remember a record without a counterpart as it is now; nothing of what was said of another one of its id."""
+    before = session.get(Unlinked, (bridge.name, side.value, row.id))
+    if before is not None and _was_another(bridge, before, row):
         nothing_left(session, bridge, side, row.id)
-    elif before is not None and before.digest != after.digest:
+        session.delete(before)
+        session.flush()
+        before = None
+    after = _unlinked(bridge, side, row, session)
+    if before is not None and before.digest != after.digest:
         _try_again(session, bridge, side, row.id)
     session.merge(after)
 
