@@ -132,6 +132,22 @@ def test_a_value_that_takes_several_writes_is_delivered_by_the_last_of_them(rest
     assert (world.nexudus.record(card)["LossReason"], world.crm.lost_reasons(deal)) == (None, [])
 
 
+def test_a_value_that_takes_several_writes_is_to_be_delivered_while_one_is_in_doubt(rested: SimWorld) -> None:
+    """The answer to the first deletion is lost, and it moved the opportunity's stamp."""
+    world = rested
+    world.crm.options.children_move_parent = True
+    card, deal = born_in_crm(world, status="Lost")
+    world.crm.set_lost_reasons(deal, ["Price", "Timing"], BEN)
+    world.crm.edit(deal, BEN, phone="+44 20 1")
+    cycle(world)
+    world.nexudus.edit(card, ANA, LossReason=None)
+    world.clock.seconds += 20
+    world.faults[Side.CRM].add("drop_after", "^DELETE")
+    for _ in range(2):
+        cycle(world)
+    assert (world.nexudus.record(card)["LossReason"], world.crm.lost_reasons(deal)) == (None, [])
+
+
 @pytest.mark.parametrize(("fault", "customer"), [("connect", "zora"), ("connect", "anna"), ("drop", "zora")])
 def test_what_bears_the_title_of_an_attempt_is_not_its_late_copy(rested: SimWorld, fault: str, customer: str) -> None:
     """A create never leaves, or is lost on its way, and is done again; later Ben enters a deal of that title.

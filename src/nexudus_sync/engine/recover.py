@@ -4,15 +4,14 @@ A write is absent only when two looks did not find it, the second at least `Rule
 attempt; until then everything about its records waits.
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlmodel import Session, col, or_, select
 
 from nexudus_sync.connectors.base import Facts, Priority, Record, Step
 from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import set_snapshot
+from nexudus_sync.engine.arrived import found_in_part, found_update, link_of
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.create import Parked, forget, show_parked
 from nexudus_sync.engine.fates import close
@@ -20,17 +19,15 @@ from nexudus_sync.engine.outcomes import RECORD, note_failure
 from nexudus_sync.engine.pull import mark
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.reused import is_another, make_way
-from nexudus_sync.engine.sight import Sight
 from nexudus_sync.engine.strays import note_made
 from nexudus_sync.engine.write import step_from
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, RoleMissing, Unavailable
-from nexudus_sync.mapping import Field, Side, Unreadable
+from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.merge import UNSENT
-from nexudus_sync.plan import Presence
 from nexudus_sync.store import journal, records
 from nexudus_sync.store.conflicts import close_conflicts
 from nexudus_sync.store.failures import solve_failures
-from nexudus_sync.store.tables import History, Journal, Link
+from nexudus_sync.store.tables import Journal, Link
 
 LOOKS = 2
 NOT_FOUND = "not found"
@@ -77,7 +74,7 @@ async def _one(bridge: Bridge, report: Report, row: Journal) -> None:
 
 def _settle_ended(bridge: Bridge, row: Journal) -> None:
     """Of a pair that was parted meanwhile nothing is tried again: that its write could not be looked for is over."""
-    link = _link(bridge, row)
+    link = link_of(bridge, row)
     if row.link_id is not None and (link is None or link.state == "closed"):
         with bridge.store.session() as session:
             solve_failures(session, bridge.name, row.nexudus_id, row.crm_id, fields={""})
@@ -100,7 +97,7 @@ async def _resolve(bridge: Bridge, report: Report, row: Journal) -> None:
             kept = session.get_one(Journal, row.id)
             kept.looks = looks
         await bridge.clock.sleep(max(0.0, bridge.rules.absence_wait - waited) + 0.1)
-    if row.link_id is not None and await _found_in_part(bridge, row):
+    if row.link_id is not None and await found_in_part(bridge, row):
         return
     with bridge.store.session() as session:
         if _was_lost_before(session, row):
@@ -143,7 +140,7 @@ async def _found(bridge: Bridge, report: Report, row: Journal) -> bool:
         return await _found_create(bridge, report, row, step)
     if step.kind == "opportunity.delete":
         return await _found_delete(bridge, report, row)
-    return await _found_update(bridge, row)
+    return await found_update(bridge, row)
 
 
 def _sent_at(bridge: Bridge, row: Journal) -> datetime:
@@ -293,7 +290,7 @@ def _linked(bridge: Bridge, side: Side, facts: Facts, record: Record | None) -> 
 
 
 async def _found_delete(bridge: Bridge, report: Report, row: Journal) -> bool:
-    link = _link(bridge, row)
+    link = link_of(bridge, row)
     if link is None:
         with bridge.store.session() as session:
             journal.mark_dropped(session, row.id or 0, bridge.clock.now(), "its link is gone")
@@ -306,88 +303,3 @@ async def _found_delete(bridge: Bridge, report: Report, row: Journal) -> bool:
         journal.mark_confirmed(session, row.id or 0, bridge.clock.now(), "found: it is gone")
         close(session, bridge, report, link, "deleted with its counterpart")
     return True
-
-
-async def _found_update(bridge: Bridge, row: Journal) -> bool:
-    """Does the record say all that was sent?"""
-    link, record, said = await _said(bridge, row)
-    if link is None or record is None or not said or len(said) < len(row.fields):
-        return False
-    with bridge.store.session() as session:
-        _agree(session, bridge, row, link, record, said)
-        journal.mark_confirmed(session, row.id or 0, bridge.clock.now(), "found: it was written")
-    return True
-
-
-async def _found_in_part(bridge: Bridge, row: Journal) -> bool:
-    """Does the record say some of what was sent, at the last look? A server may turn one value by another.
-
-    What it says has arrived; the rest is planned anew, by what both sides say then.
-    """
-    link, record, said = await _said(bridge, row)
-    if link is None or record is None or not said:
-        return False
-    with bridge.store.session() as session:
-        _agree(session, bridge, row, link, record, said)
-        found = f"found in part: {', '.join(field.name for field in said)}; the rest is planned anew"
-        journal.mark_dropped(session, row.id or 0, bridge.clock.now(), found)
-    return True
-
-
-async def _said(bridge: Bridge, row: Journal) -> tuple[Link | None, Record | None, list[Field]]:
-    """The link that a write is of, the record as it is now, and the fields that say what was sent."""
-    link, side = _link(bridge, row), Side(row.side)
-    if link is None or not row.fields:
-        return link, None, []
-    sight = await sights.read(bridge, side, link)
-    if sight.presence is Presence.GONE:
-        return link, None, []
-    named = [(bridge.mapping.find(name), carried) for name, carried in row.fields.items()]
-    return link, sight.record, [one for one, carried in named if one is not None and _says(one, side, sight, carried)]
-
-
-def _says(mapped: Field, side: Side, sight: Sight, carried: dict[str, Any]) -> bool:
-    """Does the record hold what was sent, or something of its class?"""
-    if mapped.lens(side).raw(sight.record) == carried["sent"]:
-        return True
-    try:
-        sent = mapped.read(side, carried["sent"], sight.context)
-        return mapped.same(mapped.get(side, sight.record, sight.context), sent)
-    except Unreadable:
-        return False
-
-
-def _agree(session: Session, bridge: Bridge, row: Journal, link: Link, record: Record, fields: Iterable[Field]) -> None:
-    """Both snapshots move for what turned out to be written; the record is read again, since more may have happened."""
-    side = Side(row.side)
-    here, there = dict(sights.snapshot_of(link, side.other)), dict(sights.snapshot_of(link, side))
-    for mapped in fields:
-        carried = row.fields[mapped.name]
-        here[mapped.lens(side.other).path.text] = carried["raw"]
-        there[mapped.lens(side).path.text] = mapped.lens(side).raw(record)
-        session.add(
-            History(
-                at=bridge.clock.now(),
-                connection=bridge.name,
-                field=mapped.name,
-                old=carried["old"],
-                new=carried["new"],
-                lost=carried["lost"],
-                from_side=side.other.value,
-                nexudus_id=link.nexudus_id,
-                crm_id=link.crm_id,
-            )
-        )
-    set_snapshot(link, side.other, here)
-    set_snapshot(link, side, there)
-    link.nexudus_recheck = link.crm_recheck = True
-    session.add(link)
-
-
-def _link(bridge: Bridge, row: Journal) -> Link | None:
-    """The link that a write was for. One of a parted pair is gone when a person links anew, and its id given again."""
-    with bridge.store.read() as session:
-        link = None if row.link_id is None else session.get(Link, row.link_id)
-        kept = session.get_one(Journal, row.id)  # which a look may have given the record's new id
-    same = link is not None and (link.nexudus_id, link.crm_id) == (kept.nexudus_id, kept.crm_id)
-    return link if same else None

@@ -1,0 +1,121 @@
+"""What became of a lost update: what the record says of it has arrived, all of it or a part."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlmodel import Session
+
+from nexudus_sync.connectors.base import Record
+from nexudus_sync.engine import sight as sights
+from nexudus_sync.engine.agree import set_snapshot
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.sight import Sight
+from nexudus_sync.mapping import Field, Side, Unreadable
+from nexudus_sync.plan import Presence
+from nexudus_sync.store import journal
+from nexudus_sync.store.tables import History, Journal, Link
+
+
+async def found_update(bridge: Bridge, row: Journal) -> bool:
+    """Does the record say all that was sent?"""
+    link, record, said, _ = await _said(bridge, row)
+    if link is None or record is None or not said or len(said) < len(row.fields):
+        return False
+    with bridge.store.session() as session:
+        _agree(session, bridge, row, link, record, said)
+        journal.mark_confirmed(session, row.id or 0, bridge.clock.now(), "found: it was written")
+    return True
+
+
+async def found_in_part(bridge: Bridge, row: Journal) -> bool:
+    """Does the record say some of what was sent, at the last look? A server may turn one value by another.
+
+    What it says has arrived; the rest is planned anew, by what both sides say then. What the write only began is still
+    to be delivered, and no change of the side it was written to.
+    """
+    link, record, said, begun = await _said(bridge, row)
+    if link is None or record is None or not (said or begun):
+        return False
+    with bridge.store.session() as session:
+        _agree(session, bridge, row, link, record, said, begun)
+        found = f"found in part: {', '.join(field.name for field in (*said, *begun))}; the rest is planned anew"
+        journal.mark_dropped(session, row.id or 0, bridge.clock.now(), found)
+    return True
+
+
+async def _said(bridge: Bridge, row: Journal) -> tuple[Link | None, Record | None, list[Field], list[Field]]:
+    """The link that a write is of, the record as it is now, and its fields: what says that, and what was only begun."""
+    link, side = link_of(bridge, row), Side(row.side)
+    if link is None or not row.fields:
+        return link, None, [], []
+    sight = await sights.read(bridge, side, link)
+    if sight.presence is Presence.GONE:
+        return link, None, [], []
+    found = [(bridge.mapping.find(name), carried) for name, carried in row.fields.items()]
+    known = [(field, carried) for field, carried in found if field is not None]
+    said = [field for field, carried in known if _says(field, side, sight, carried)]
+    rest = [(field, carried) for field, carried in known if field not in said]
+    return link, sight.record, said, [one for one, carried in rest if _is_begun(one, side, sight.record, carried)]
+
+
+def _is_begun(mapped: Field, side: Side, record: Record, carried: dict[str, Any]) -> bool:
+    """Are some of the rows gone that the value had, and all others as they were? Rows are deleted one by one."""
+    now, over = mapped.lens(side).raw(record), carried.get("over")
+    return isinstance(now, list) and isinstance(over, list) and len(now) < len(over) and all(one in over for one in now)
+
+
+def _says(mapped: Field, side: Side, sight: Sight, carried: dict[str, Any]) -> bool:
+    """Does the record hold what was sent, or something of its class?"""
+    if mapped.lens(side).raw(sight.record) == carried["sent"]:
+        return True
+    try:
+        sent = mapped.read(side, carried["sent"], sight.context)
+        return mapped.same(mapped.get(side, sight.record, sight.context), sent)
+    except Unreadable:
+        return False
+
+
+def _agree(
+    session: Session,
+    bridge: Bridge,
+    row: Journal,
+    link: Link,
+    record: Record,
+    fields: Iterable[Field],
+    begun: Iterable[Field] = (),
+) -> None:
+    """Both snapshots move for what turned out to be written; the record is read again, since more may have happened."""
+    side = Side(row.side)
+    here, there = dict(sights.snapshot_of(link, side.other)), dict(sights.snapshot_of(link, side))
+    there |= {mapped.lens(side).path.text: mapped.lens(side).raw(record) for mapped in begun}
+    for mapped in fields:
+        carried = row.fields[mapped.name]
+        here[mapped.lens(side.other).path.text] = carried["raw"]
+        there[mapped.lens(side).path.text] = mapped.lens(side).raw(record)
+        session.add(
+            History(
+                at=bridge.clock.now(),
+                connection=bridge.name,
+                field=mapped.name,
+                old=carried["old"],
+                new=carried["new"],
+                lost=carried["lost"],
+                from_side=side.other.value,
+                nexudus_id=link.nexudus_id,
+                crm_id=link.crm_id,
+            )
+        )
+    set_snapshot(link, side.other, here)
+    set_snapshot(link, side, there)
+    link.nexudus_recheck = link.crm_recheck = True
+    session.add(link)
+
+
+def link_of(bridge: Bridge, row: Journal) -> Link | None:
+    """The link whose record a write was to change."""
+    """The link that a write was for. One of a parted pair is gone when a person links anew, and its id given again."""
+    with bridge.store.read() as session:
+        link = None if row.link_id is None else session.get(Link, row.link_id)
+        kept = session.get_one(Journal, row.id)  # which a look may have given the record's new id
+    same = link is not None and (link.nexudus_id, link.crm_id) == (kept.nexudus_id, kept.crm_id)
+    return link if same else None
