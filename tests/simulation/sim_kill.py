@@ -25,7 +25,7 @@ from nexudus_sync.sandbox.world import World
 from nexudus_sync.store import Store
 
 COMMAND = (sys.executable, "-c", "from nexudus_sync.cli import main; main()", "--config")
-BACKFILL, SYNC = ("backfill", "--yes"), ("sync",)
+BACKFILL, SYNC, SWEEP = ("backfill", "--yes"), ("sync",), ("sync", "--reconcile")
 CALLS = {BACKFILL: 90, SYNC: 30}
 """About how many calls a run makes: it is killed at one of them."""
 START_UP = 1.5
@@ -108,11 +108,14 @@ def _people_work(world: World, folder: Path, rng: random.Random, number: int) ->
 
 
 def _come_to_rest(world: World, folder: Path, outcome: Killed) -> None:
-    """Sync until nothing is written; then the next sync writes nothing either."""
+    """Sync until nothing is written; then the next sync writes nothing either.
+
+    The first one sweeps: people rename, which leaves no trace that a poll could see.
+    """
     written = []
-    for _ in range(LAST_SYNCS):
+    for number in range(LAST_SYNCS):
         before = _writes(world)
-        _finished(world, folder, SYNC, outcome)
+        _finished(world, folder, SYNC if number else SWEEP, outcome)
         written.append(_writes(world) - before)
         if written[-2:] == [0, 0]:
             return
