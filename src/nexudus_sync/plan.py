@@ -329,8 +329,11 @@ def plan_unlinked(
     def free(candidates: list[Candidate], others: list[Candidate]) -> list[Candidate]:
         """Those that no external key connects with any of the others."""
         keys, theirs = {key_of(o) for o in others}, {o.external_key for o in others}
-        alone = [c.external_key not in keys and key_of(c) not in theirs for c in candidates]
-        return [c for c, sure in zip(candidates, alone, strict=True) if sure or not any(named(c, o) for o in others)]
+
+        def unnamed(one: Candidate) -> bool:
+            return one.external_key not in keys and key_of(one) not in theirs
+
+        return [c for c in candidates if unnamed(c) or not any(named(c, o) for o in others)]
 
     partners = [o for o in others if named(record, o)]
     if partners:
