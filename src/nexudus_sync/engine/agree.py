@@ -9,14 +9,14 @@ from sqlmodel import Session
 
 from nexudus_sync.connectors.base import Record, Written
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.outcomes import keep_history
+from nexudus_sync.engine.outcomes import history_entry, keep_history
 from nexudus_sync.engine.sight import Listed, Sight, id_of, snapshot_of, stamp_of
 from nexudus_sync.mapping import Context, Field, Raw, Side, Unreadable
 from nexudus_sync.merge import UNSENT, Outcome
 from nexudus_sync.opportunity import Value, say
 from nexudus_sync.plan import sent_snapshot
 from nexudus_sync.store import failures
-from nexudus_sync.store.tables import History, Link
+from nexudus_sync.store.tables import Link
 
 STILL_NOW = 2.0
 """Seconds for which a stamp may still hide a second change (stamps are whole seconds)."""
@@ -65,13 +65,13 @@ def confirm_write(
     session.add(link)
 
 
-def note_begun(link: Link, to: Side, begun: Iterable[Outcome], written: Written) -> None:
+def note_begun(link: Link, to: Side, begun: Iterable[Field], record: Record) -> None:
     """What a write left that others have yet to complete is no change of the side it was written to.
 
     The other side's value is still to be delivered, by them or after a crash.
     """
-    lenses = [outcome.field.lens(to) for outcome in begun]
-    left = {lens.path.text: lens.raw(written.record) for lens in lenses}
+    lenses = [field.lens(to) for field in begun]
+    left = {lens.path.text: lens.raw(record) for lens in lenses}
     set_snapshot(link, to, {**snapshot_of(link, to), **left})
 
 
@@ -111,19 +111,7 @@ def note_effects(bridge: Bridge, link: Link, side: Side, sent: Record, sight: Si
     for field in bridge.mapping.fields:
         was, now = (_read(field, side, field.lens(side).raw(one), sight.context) for one in (sent, sight.record))
         if not field.same(was, now):
-            entries.append(
-                History(
-                    at=bridge.clock.now(),
-                    connection=bridge.name,
-                    field=field.name,
-                    old=say(was),
-                    new=say(now),
-                    lost=say(was),
-                    from_side=side.value,
-                    nexudus_id=link.nexudus_id,
-                    crm_id=link.crm_id,
-                )
-            )
+            entries.append(history_entry(bridge, link, field, side, old=say(was), new=say(now), lost=say(was)))
     if entries:
         with bridge.store.session() as session:
             session.add_all(entries)

@@ -7,13 +7,14 @@ from sqlmodel import Session
 
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine import sight as sights
-from nexudus_sync.engine.agree import set_snapshot
+from nexudus_sync.engine.agree import note_begun, set_snapshot
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.outcomes import history_entry
 from nexudus_sync.engine.sight import Sight
 from nexudus_sync.mapping import Field, Side, Unreadable
 from nexudus_sync.plan import Presence
 from nexudus_sync.store import journal
-from nexudus_sync.store.tables import History, Journal, Link
+from nexudus_sync.store.tables import Journal, Link
 
 
 async def found_update(bridge: Bridge, row: Journal) -> bool:
@@ -37,7 +38,8 @@ async def found_in_part(bridge: Bridge, row: Journal) -> bool:
     if link is None or record is None or not (said or begun):
         return False
     with bridge.store.session() as session:
-        _agree(session, bridge, row, link, record, said, begun)
+        note_begun(link, Side(row.side), begun, record)
+        _agree(session, bridge, row, link, record, said)
         found = f"found in part: {', '.join(field.name for field in (*said, *begun))}; the rest is planned anew"
         journal.mark_dropped(session, row.id or 0, bridge.clock.now(), found)
     return True
@@ -75,36 +77,16 @@ def _says(mapped: Field, side: Side, sight: Sight, carried: dict[str, Any]) -> b
         return False
 
 
-def _agree(
-    session: Session,
-    bridge: Bridge,
-    row: Journal,
-    link: Link,
-    record: Record,
-    fields: Iterable[Field],
-    begun: Iterable[Field] = (),
-) -> None:
+def _agree(session: Session, bridge: Bridge, row: Journal, link: Link, record: Record, fields: Iterable[Field]) -> None:
     """Both snapshots move for what turned out to be written; the record is read again, since more may have happened."""
     side = Side(row.side)
     here, there = dict(sights.snapshot_of(link, side.other)), dict(sights.snapshot_of(link, side))
-    there |= {mapped.lens(side).path.text: mapped.lens(side).raw(record) for mapped in begun}
     for mapped in fields:
         carried = row.fields[mapped.name]
         here[mapped.lens(side.other).path.text] = carried["raw"]
         there[mapped.lens(side).path.text] = mapped.lens(side).raw(record)
-        session.add(
-            History(
-                at=bridge.clock.now(),
-                connection=bridge.name,
-                field=mapped.name,
-                old=carried["old"],
-                new=carried["new"],
-                lost=carried["lost"],
-                from_side=side.other.value,
-                nexudus_id=link.nexudus_id,
-                crm_id=link.crm_id,
-            )
-        )
+        values = {name: carried[name] for name in ("old", "new", "lost")}
+        session.add(history_entry(bridge, link, mapped, side.other, **values))
     set_snapshot(link, side.other, here)
     set_snapshot(link, side, there)
     link.nexudus_recheck = link.crm_recheck = True
@@ -112,7 +94,6 @@ def _agree(
 
 
 def link_of(bridge: Bridge, row: Journal) -> Link | None:
-    """The link whose record a write was to change."""
     """The link that a write was for. One of a parted pair is gone when a person links anew, and its id given again."""
     with bridge.store.read() as session:
         link = None if row.link_id is None else session.get(Link, row.link_id)

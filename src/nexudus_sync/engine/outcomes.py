@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.errors import ConnectorError, LimitReached, NotFound, Refused, SyncError
-from nexudus_sync.mapping import Side
+from nexudus_sync.mapping import Field, Side
 from nexudus_sync.merge import Outcome, Policy, Resolution, Verdict, View
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Standing
@@ -183,19 +183,30 @@ def intent_fields(
 def keep_history(session: Session, bridge: Bridge, link: Link, to: Side, outcomes: Iterable[Outcome]) -> None:
     """Keep what was written over, so that it can be brought back."""
     for outcome in outcomes:
-        session.add(
-            History(
-                at=bridge.clock.now(),
-                connection=bridge.name,
-                field=outcome.field.name,
-                old=say(outcome.nexudus if to is Side.NEXUDUS else outcome.crm),
-                new=say(outcome.value),
-                lost=say(outcome.lost),
-                from_side=to.other.value,
-                nexudus_id=link.nexudus_id,
-                crm_id=link.crm_id,
-            )
-        )
+        old = say(outcome.nexudus if to is Side.NEXUDUS else outcome.crm)
+        values = {"old": old, "new": say(outcome.value), "lost": say(outcome.lost)}
+        session.add(history_entry(bridge, link, outcome.field, to.other, **values))
+
+
+def history_entry(bridge: Bridge, link: Link, field: Field, source: Side, *, old: Any, new: Any, lost: Any) -> History:
+    """A line of the history: a field's value, as `say` writes it, was written over by what came from `source`."""
+    return History(
+        at=bridge.clock.now(),
+        connection=bridge.name,
+        field=field.name,
+        old=old,
+        new=new,
+        lost=lost,
+        from_side=source.value,
+        nexudus_id=link.nexudus_id,
+        crm_id=link.crm_id,
+    )
+
+
+def forget_question(session: Session, bridge: Bridge, side: Side, record_id: str) -> None:
+    """What was asked about an unlinked record is settled."""
+    ids = records.alone(side, record_id)
+    conflicts.close_conflicts(session, bridge.name, *ids, now=bridge.clock.now(), fields={RECORD})
 
 
 def nothing_left(session: Session, bridge: Bridge, side: Side, record_id: str) -> None:
@@ -203,9 +214,8 @@ def nothing_left(session: Session, bridge: Bridge, side: Side, record_id: str) -
 
     Its id may be another's by now, of which nothing of that is true, nor any answer meant for it.
     """
-    ids = records.alone(side, record_id)
-    conflicts.close_conflicts(session, bridge.name, *ids, now=bridge.clock.now(), fields={RECORD})
-    failures.solve_failures(session, bridge.name, *ids)
+    forget_question(session, bridge, side, record_id)
+    failures.solve_failures(session, bridge.name, *records.alone(side, record_id))
 
 
 def note_failure(

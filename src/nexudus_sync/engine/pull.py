@@ -69,8 +69,8 @@ async def pull(
     `full`: everything there is, not only what moved since the cursor; `keep`: ids whose rows are wanted anyway.
     """
     with bridge.store.read() as session:
-        known = records.remembered(session, bridge.crm, bridge.name, side)
         alone = records.unlinked(session, bridge.name, side)
+        known = records.remembered(session, bridge.crm, bridge.name, side, alone)
         namesakes = records.namesakes(session, bridge.crm) if side is Side.CRM else {}
         state = session.get(ConnectionState, bridge.name)
         replaced = overshadowed(session, bridge.name) if side is Side.CRM else set()

@@ -339,7 +339,7 @@ class Settler:
             intent = replace(intent, fields={o.field.name: intent.fields[o.field.name] for o in (*begun, *delivered)})
 
             def confirm(session: Session, written: Written, begun: Share = begun, delivered: Share = delivered) -> None:
-                note_begun(work.link, side, begun, written)
+                note_begun(work.link, side, (outcome.field for outcome in begun), written.record)
                 confirm_write(session, bridge, work.link, side, delivered, work.plan.after[side], work.sights, written)
 
             written = await perform(

@@ -5,13 +5,12 @@ Such a record is nobody's new opportunity. It is shown to a person instead of be
 
 from datetime import datetime, timedelta
 
-from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import records
+from nexudus_sync.store import journal, records
 from nexudus_sync.store.tables import Journal, Unlinked
 
 BEFORE, AFTER = timedelta(minutes=5), timedelta(days=1)
@@ -42,21 +41,15 @@ def stray_of(session: Session, bridge: Bridge, row: Unlinked) -> str | None:
 
 def note_made(attempt: Journal, record_id: str, identity: str) -> None:
     """Let a create that was given up tell which record it made after all; that can be renamed, or its name reused."""
-    if attempt.side == Side.NEXUDUS:
-        attempt.nexudus_id = record_id
-    else:
-        attempt.crm_id = record_id
+    journal.name_made(attempt, record_id)
     attempt.step = {**attempt.step, MADE: identity}
 
 
 def _made_by(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> list[Journal]:
     """The attempt that is known to have made this record; rows of earlier versions tell no identity."""
-    found = session.exec(_dropped(bridge, side).where(_own(side) == row.record_id))
+    own = col(Journal.nexudus_id) if side is Side.NEXUDUS else col(Journal.crm_id)
+    found = session.exec(_dropped(bridge, side).where(own == row.record_id))
     return [one for one in found if one.step.get(MADE, row.identity) == row.identity]
-
-
-def _own(side: Side) -> Mapped[str]:
-    return col(Journal.nexudus_id) if side is Side.NEXUDUS else col(Journal.crm_id)
 
 
 def _dropped(bridge: Bridge, side: Side) -> SelectOfScalar[Journal]:

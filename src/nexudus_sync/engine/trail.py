@@ -12,12 +12,12 @@ from sqlmodel import Session, col, select
 
 from nexudus_sync.connectors.base import Audited, KeepsTrail, Record
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.outcomes import note_failure
+from nexudus_sync.engine.outcomes import history_entry, note_failure
 from nexudus_sync.errors import AuthenticationFailed, NotFound, RoleMissing, SyncError
 from nexudus_sync.mapping import Field, Side, Unreadable
 from nexudus_sync.opportunity import say
 from nexudus_sync.store import conflicts, records
-from nexudus_sync.store.tables import Fact, History, Journal, Link
+from nexudus_sync.store.tables import Fact, Journal, Link
 
 OVERWRITTEN = "overwritten"
 """How the reason of such a conflict begins."""
@@ -150,19 +150,7 @@ async def _show(bridge: Bridge, link: Link, theirs: Audited, ours: Audited) -> i
                 link_id=link.id,
                 reason=reason,
             )
-        session.add(
-            History(
-                at=now,
-                connection=bridge.name,
-                field=field.name,
-                old=lost,
-                new=kept,
-                lost=lost,
-                from_side=Side.CRM.value,
-                nexudus_id=link.nexudus_id,
-                crm_id=link.crm_id,
-            )
-        )
+        session.add(history_entry(bridge, link, field, Side.CRM, old=lost, new=kept, lost=lost))
     return 1
 
 

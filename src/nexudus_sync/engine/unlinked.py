@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from nexudus_sync.engine.bridge import Bridge, day
 from nexudus_sync.engine.create import Created, NotCreated, create, forget
-from nexudus_sync.engine.outcomes import RECORD, note_failure, nothing_left
+from nexudus_sync.engine.outcomes import RECORD, forget_question, note_failure, nothing_left
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.strays import stray_of
 from nexudus_sync.errors import AuthenticationFailed, NotFound, OutcomeUnknown, RoleMissing, SyncError
@@ -287,12 +287,6 @@ class Matcher:
             if known is not None:  # a poll in between may have seen it leave
                 known.state, known.reason = state, reason
         row.state, row.reason = state, reason
-
-
-def forget_question(session: Session, bridge: Bridge, side: Side, record_id: str) -> None:
-    """What was asked about an unlinked record is settled."""
-    ids = records.alone(side, record_id)
-    conflicts.close_conflicts(session, bridge.name, *ids, now=bridge.clock.now(), fields={RECORD})
 
 
 def forget_linked(bridge: Bridge) -> None:

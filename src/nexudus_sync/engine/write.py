@@ -109,7 +109,7 @@ async def perform(
     record: Record | None = None,
     row_id: int | None = None,
 ) -> Written:
-    """Send one step and keep what came of it; `confirm` runs in the transaction that confirms it, or raises Refused.
+    """Send one step and keep what came of it; `confirm` runs in the transaction that confirms it.
 
     It raises Refused where what came of it is not what was meant: the write counts as refused then.
 

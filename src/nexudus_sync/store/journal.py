@@ -72,11 +72,16 @@ def mark_created(session: Session, journal_id: int, now: datetime, made: str, ou
     Raises ValueError as `mark_confirmed` does.
     """
     write = mark_confirmed(session, journal_id, now, outcome)
+    name_made(write, made)
+    return write
+
+
+def name_made(write: Journal, made: str) -> None:
+    """Let a create name the record `made` as its own."""
     if write.side == Side.NEXUDUS.value:
         write.nexudus_id = made
     else:
         write.crm_id = made
-    return write
 
 
 def mark_failed(session: Session, journal_id: int, now: datetime, outcome: str | None = None) -> Journal:

@@ -1,6 +1,6 @@
 """Links, and what the store remembers of every record's last seen state."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy
@@ -122,16 +122,18 @@ def is_another(session: Session, crm: str, crm_id: str, identity: str) -> bool:
     return any(one.step.get("identity") == identity for one in session.exec(tried))
 
 
-def remembered(session: Session, crm: str, connection: str, side: Side) -> dict[str, Remembered]:
+def remembered(
+    session: Session, crm: str, connection: str, side: Side, alone: Mapping[str, Remembered] | None = None
+) -> dict[str, Remembered]:
     """By record id, what is remembered of one side: of every link of the CRM, and of the connection's unlinked records.
 
     The links of the CRM's other connections are among them, for a record may have moved from their scope into this one.
     Where an id was borne by several records in turn, the link in force wins over the unlinked record, and that over
-    closed links.
+    closed links. `alone`: what `unlinked` said just now, where that is wanted by itself as well.
     """
     state = col(Link.state)
     found = _linked(session, crm, side, state == "closed")
-    found.update(unlinked(session, connection, side))
+    found.update(unlinked(session, connection, side) if alone is None else alone)
     found.update(_linked(session, crm, side, state != "closed"))
     return found
 

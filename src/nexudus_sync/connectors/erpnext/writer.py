@@ -68,11 +68,14 @@ class Writer:
 
     async def created(self, step: Step, site: Site, since: datetime) -> list[Record]:
         """Opportunities that could be what a create made since then (by the site's clock)."""
+        found = [records.seen(record, site) for record in await self._alike(step, site, since)]
+        return [record for record in found if _may_be_a_copy(record, step, site)]
+
+    async def _alike(self, step: Step, site: Site, since: datetime) -> list[Record]:
         body, name = step.payload["body"], step.payload["name"]
         if name:
             with suppress(NotFound):
-                found = [records.seen(await self.api.one(OPPORTUNITY, name), site)]
-                return [record for record in found if _may_be_a_copy(record, step, site)]
+                return [await self.api.one(OPPORTUNITY, name)]
             return []
         filters: tuple[Filter, ...]
         if site.key_field:
@@ -82,8 +85,7 @@ class Writer:
             filters = (("creation", ">=", low), ("owner", "=", site.user), ("party_name", "=", body["party_name"]))
         listed = await self.api.rows(OPPORTUNITY, Query(("name", "title", "contact_email"), filters))
         names = [str(row["name"]) for row in listed if site.key_field or _says(row, body)]
-        found = [records.seen(await self.api.one(OPPORTUNITY, name), site) for name in names]
-        return [record for record in found if _may_be_a_copy(record, step, site)]
+        return [await self.api.one(OPPORTUNITY, name) for name in names]
 
     async def _save(self, step: Step, site: Site) -> Written:
         """Create or update; the answer shows what the site made of it, refilled fields and all."""
