@@ -218,6 +218,13 @@ def test_a_poll_in_between_makes_the_origin_of_a_copy_old(tmp_path: Path, monkey
     world.close()
 
 
+def six_cards(world: SimWorld) -> None:
+    """Ana's new cards, anna0 to anna5, which are copied one after the other."""
+    for number in range(6):
+        new_card(world, f"anna{number}")
+        world.clock.seconds += 2
+
+
 def test_what_was_entered_during_long_work_is_matched_before_it_is_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,9 +232,7 @@ def test_what_was_entered_during_long_work_is_matched_before_it_is_copied(
     world = SimWorld(11, tmp_path, nexudus=4, crm=4, shared=2)
     for _ in range(2):
         cycle(world)
-    for number in range(6):
-        new_card(world, f"anna{number}")
-        world.clock.seconds += 2
+    six_cards(world)
     slow_poll(world, 3, lambda: new_deal(world, "anna5"), monkeypatch)
     for _ in range(3):
         cycle(world)
@@ -245,9 +250,7 @@ def test_what_became_its_counterpart_during_long_work_is_matched_before_it_is_co
     world.faults[Side.NEXUDUS].add("error_500_before", "^POST .*/crmopportunities$", times=99)
     deal = new_deal(world, "wrong")
     cycle(world)
-    for number in range(6):
-        new_card(world, f"anna{number}")
-        world.clock.seconds += 2
+    six_cards(world)
     right = {"title": "anna5", "contact_email": "anna5@example.org"}
     slow_poll(world, 5, lambda: world.crm.edit(deal, BEN, **right), monkeypatch)
     for _ in range(3):
