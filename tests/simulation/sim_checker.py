@@ -9,14 +9,16 @@ from sim_gap import by_server, in_any_gap, in_gap
 from sim_rest import (
     Rest,
     at_rest,
+    covered,
+    given_up,
     key_held,
     kinds,
-    landed_late,
     made_by_sync,
     pairs,
     people_touched,
     present,
     times_given,
+    turned_up_late,
 )
 from sim_world import SimWorld
 from sqlmodel import col, select
@@ -131,14 +133,20 @@ def _last_edit(
 
 
 def no_duplicates(world: SimWorld, rest: Rest) -> list[Violation]:
-    """Invariant 3: every record the sync created is the counterpart of exactly one, or is shown as a stray."""
+    """Invariant 3: every record the sync created is the counterpart of exactly one, or is shown as a stray.
+
+    Where no connection keeps anything in step a stray is left alone: people may have moved it there.
+    """
     found = []
     for side in Side:
         held, made = Counter(key_held(side, link) for link in rest.links), made_by_sync(world, side)
+        shown = {one for one, field in rest.waiting if field == "record"}
+        if turned_up_late(world, side):
+            shown |= set(present(rest, side).values()) - covered(world, rest, side)
         found += [
             Violation("3 duplicate", f"{side} {one} was created by the sync and is linked {held[key]} times")
             for key, one in present(rest, side).items()
-            if key in made and held[key] != 1 and (one, "record") not in rest.waiting
+            if key in made and held[key] != 1 and one not in shown
         ]
     return found
 
@@ -161,12 +169,11 @@ def created_once(world: SimWorld, rest: Rest) -> list[Violation]:
         if n > max(1, times_given(world, Side(side).other, one))
     ]
     for side in Side:
-        unseen = side is Side.NEXUDUS and world.nexudus.options.late_visible > 0
         linked, there = {key_held(side, link) for link in rest.links}, present(rest, side)
         strays = sorted(
             there[key] for key in (made[side] - linked) & there.keys() if (there[key], "record") in rest.waiting
         )
-        if strays and not unseen and not landed_late(world, side):
+        if strays and not turned_up_late(world, side):
             found.append(Violation("3 duplicate", f"strays in {side} though nothing landed late: {strays}"))
     return found
 
@@ -174,7 +181,8 @@ def created_once(world: SimWorld, rest: Rest) -> list[Violation]:
 def no_phantoms(world: SimWorld, rest: Rest) -> list[Violation]:
     """Invariant 4: what only the sync wrote on a side is no second opinion, so it is never one half of a conflict.
 
-    Unless the field began to travel since: then its two values were never compared, and whose they are is not known.
+    Unless the field began to travel since, or its record was given up as not created and matched when it turned up:
+    then its two values were never compared, and whose they are is not known.
     """
     with world.store.read() as session:
         query = select(Conflict).where(col(Conflict.link_id).is_not(None), col(Conflict.reason).is_(None))
@@ -187,7 +195,9 @@ def no_phantoms(world: SimWorld, rest: Rest) -> list[Violation]:
         for side, record_id in ((Side.NEXUDUS, conflict.nexudus_id), (Side.CRM, conflict.crm_id)):
             keys = {one: key for key, one in present(rest, side).items()}
             key = keys.get(record_id, "")
-            untouched = key in made_by_sync(world, side) and not landed_late(world, side)
+            source = conflict.crm_id if side is Side.NEXUDUS else conflict.nexudus_id
+            late = turned_up_late(world, side) and source in given_up(world, rest, side)
+            untouched = key in made_by_sync(world, side) and not late
             if untouched and not people_touched(world, side, key, field.lens(side).path.root):
                 text = f"{side} {record_id} {conflict.field}: {conflict.nexudus!r} against {conflict.crm!r}"
                 found.append(Violation("4 echo", f"a conflict with what only the sync wrote: {text}"))
@@ -273,10 +283,8 @@ def accounted(world: SimWorld, rest: Rest) -> list[Violation]:
         }
         pending = list(session.exec(select(Journal).where(col(Journal.state).in_(("planned", "sent")))))
     found = [Violation("7 pending", f"{row.kind} {row.state} {row.nexudus_id} {row.crm_id}") for row in pending]
-    businesses, companies = zip(*((place.business_id, place.company) for place in world.places.values()), strict=True)
-    cards = {i for i, row in rest.cards.items() if row.get("CrmBoardColumnCrmBoardBusinessId") in businesses}
-    deals = {i for i, row in rest.deals.items() if row.get("company") in companies}
-    for side, ids in ((Side.NEXUDUS, cards), (Side.CRM, deals)):
+    for side in Side:
+        ids = covered(world, rest, side)
         known = {link.nexudus_id if side is Side.NEXUDUS else link.crm_id for link in rest.links}
         missing = {i for i in ids - known if (side.value, i) not in listed and (i, "") not in rest.waiting}
         found += [

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from nexudus_sync.mapping import Context, Side
 from nexudus_sync.sandbox.double import Change
 from nexudus_sync.sandbox.seed.places import SYNC_USER
-from nexudus_sync.store.tables import Conflict, Failure, History, Link
+from nexudus_sync.store.tables import Conflict, Failure, History, Journal, Link
 
 
 @dataclass(slots=True)
@@ -105,8 +105,31 @@ def made_by_sync(world: SimWorld, side: Side) -> set[str]:
     }
 
 
-def landed_late(world: SimWorld, side: Side) -> bool:
-    return any(kind == "late_commit" for kind, _ in world.faults[side].injected)
+def turned_up_late(world: SimWorld, side: Side) -> bool:
+    """Could a create have been given up that was done all the same: later than recovery waits, or shown later?"""
+    shown_late = side is Side.NEXUDUS and world.nexudus.options.late_visible > 0
+    return shown_late or any(kind == "late_commit" for kind, _ in world.faults[side].injected)
+
+
+def given_up(world: SimWorld, rest: Rest, side: Side) -> set[str]:
+    """The ids of the records of which recovery gave up a copy on this side as not created; a CRM's as they are now."""
+    with world.store.read() as session:
+        query = select(Journal).where(Journal.side == side, Journal.kind == "opportunity.create")
+        rows = list(session.exec(query.where(Journal.state == "dropped")))
+    if side is Side.CRM:
+        return {row.nexudus_id for row in rows}
+    now = present(rest, Side.CRM)
+    return {now.get(row.step.get("identity", ""), row.crm_id) for row in rows}
+
+
+def covered(world: SimWorld, rest: Rest, side: Side) -> set[str]:
+    """The ids of the records that lie where some connection keeps them in step."""
+    places = world.places.values()
+    if side is Side.NEXUDUS:
+        businesses = {place.business_id for place in places}
+        return {i for i, row in rest.cards.items() if row.get("CrmBoardColumnCrmBoardBusinessId") in businesses}
+    companies = {place.company for place in places}
+    return {i for i, row in rest.deals.items() if row.get("company") in companies}
 
 
 def people_touched(world: SimWorld, side: Side, record_key: str, field: str) -> bool:

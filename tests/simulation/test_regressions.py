@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import born_in_crm, born_in_nexudus, cycle, edited_while_off, links, new_card, play, rows
+from sim_stories import born_in_crm, born_in_nexudus, cycle, edited_while_off, links, new_card, new_deal, play, rows
 from sim_world import SimWorld
 from sqlmodel import select
 
@@ -85,6 +85,25 @@ def late_copy_renamed_unseen(world: SimWorld) -> None:
     copies = [int(i) for i, card in world.nexudus.records().items() if card["Name"] == "berta"]
     assert len(copies) == 2
     world.nexudus.edit(max(copies), ANA, Name="Ana's")
+
+
+def late_copy_matched(world: SimWorld) -> None:
+    """A create is done and its answer lost; Nexudus shows the card after it was given up, but before it is repeated.
+
+    So the two are matched, and asked about: the create left the stage to a write of its own, which never came.
+    """
+    world.nexudus.options.late_visible = 20.0
+    faults = world.faults[Side.NEXUDUS]
+    faults.add("drop_after", "^POST .*/coworkers$")  # so that the other one is created first
+    faults.add("drop_after", "^POST .*/crmopportunities$")
+    faults.add("timeout_before", "^POST .*/crmopportunities$")
+    deal = new_deal(world, "anna", sales_stage="Tour booked")
+    new_deal(world, "berta", sales_stage="Tour booked")
+    cycle(world)
+    (link,) = [link for link in links(world) if link.crm_id == deal]
+    shown = [(one.nexudus_id, one.field) for one in rows(world, Conflict, state="open")]
+    assert shown == [(link.nexudus_id, "sales_stage")]
+    assert [card["Name"] for card in world.nexudus.records().values()].count("anna") == 1
 
 
 def lost_answer_of_what_the_server_turned(world: SimWorld) -> None:
@@ -210,6 +229,7 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (late_copy_edited, "overplane"),
     (late_copy_renamed_unseen, "overplane"),
     (late_copy_edited, "erpnext"),
+    (late_copy_matched, "overplane"),
     (name_given_to_the_next, "erpnext"),
     (renamed_and_replaced, "erpnext"),
     (name_given_to_the_next_and_changed, "erpnext"),
