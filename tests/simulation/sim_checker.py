@@ -1,6 +1,7 @@
 """The invariants of the design, read off the doubles' logs and the store after a history has come to rest."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from sim_rest import (
     key_held,
     kinds,
     made_by_sync,
+    moved_away,
     pairs,
     people_touched,
     present,
@@ -48,8 +50,9 @@ def check(world: SimWorld) -> tuple[list[Violation], int]:
     """All invariants; also how many edits fell into the stated gap between our read and our write."""
     rest = at_rest(world)
     lost, exempt = no_lost_update(world, rest)
-    found = [*converged(world, rest), *lost, *no_duplicates(world, rest), *no_clobber(world), *proven_deletes(world)]
-    found += [*no_phantoms(world, rest), *no_overruling(world), *created_once(world, rest)]
+    found = [*converged(world, rest), *lost, *no_duplicates(world, rest, left_alone=moved_away(world, rest))]
+    found += [*no_clobber(world), *proven_deletes(world), *no_phantoms(world, rest), *no_overruling(world)]
+    found += created_once(world, rest)
     return [*found, *within_budget(world), *accounted(world, rest)], exempt
 
 
@@ -132,17 +135,15 @@ def _last_edit(
     return (index, change.new) if at > after.timestamp() + 1 else None
 
 
-def no_duplicates(world: SimWorld, rest: Rest) -> list[Violation]:
+def no_duplicates(world: SimWorld, rest: Rest, *, left_alone: Collection[str] = ()) -> list[Violation]:
     """Invariant 3: every record the sync created is the counterpart of exactly one, or is shown as a stray.
 
-    Where no connection keeps anything in step a stray is left alone: people may have moved it there.
+    Except for the strays that are left alone.
     """
     found = []
+    shown = {one for one, field in rest.waiting if field == "record"} | set(left_alone)
     for side in Side:
         held, made = Counter(key_held(side, link) for link in rest.links), made_by_sync(world, side)
-        shown = {one for one, field in rest.waiting if field == "record"}
-        if turned_up_late(world, side):
-            shown |= set(present(rest, side).values()) - covered(world, rest, side)
         found += [
             Violation("3 duplicate", f"{side} {one} was created by the sync and is linked {held[key]} times")
             for key, one in present(rest, side).items()

@@ -147,3 +147,12 @@ def people_touched(world: SimWorld, side: Side, record_key: str, field: str) -> 
         if (change.record_id in names and change.field == field) or (parent in names and field == "lost_reasons"):
             return True
     return False
+
+
+def moved_away(world: SimWorld, rest: Rest) -> set[str]:
+    """The ids of what lies where no connection keeps anything in step, on sides where a create may turn up late.
+
+    A late copy that people moved there is not asked about.
+    """
+    late = [side for side in Side if turned_up_late(world, side)]
+    return {one for side in late for one in set(present(rest, side).values()) - covered(world, rest, side)}
