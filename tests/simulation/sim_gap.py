@@ -9,7 +9,10 @@ from nexudus_sync.sandbox.double import Change
 from nexudus_sync.sandbox.seed.places import SYNC_USER
 
 GAP = 2.0
-"""Seconds between our last read of a record and our write that are the stated gap; what is older is a stale read."""
+"""Seconds between our last read of a record and our write that are the stated gap; what is older is a stale read.
+
+Unless the write was on the way for longer, which nobody can help.
+"""
 
 
 def in_gap(world: SimWorld, side: Side, record_id: str, index: int) -> bool:
@@ -32,7 +35,7 @@ def in_gap(world: SimWorld, side: Side, record_id: str, index: int) -> bool:
         changes_then, at = max(
             ((count, at) for count, at in reads if count <= reading.changes - len(touched)), default=(index + 1, 0.0)
         )
-        return changes_then <= index and reading.at - at <= GAP
+        return changes_then <= index and (reading.lingered or reading.at - at <= GAP)
     return False
 
 

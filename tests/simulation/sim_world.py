@@ -58,7 +58,8 @@ class Crash(BaseException):
 class Reading:
     """One request the double answered, at `at` virtual seconds: `changes` is how many changes it had logged by then.
 
-    `body` is kept of a CRM's answers, to tell which page of a list showed a record.
+    `body` is kept of a CRM's answers, to tell which page of a list showed a record. `lingered`: it was on the way for
+    longer than its sender waited.
     """
 
     method: str
@@ -66,6 +67,7 @@ class Reading:
     changes: int
     at: float
     body: bytes = b""
+    lingered: bool = False
 
 
 class SimWorld:
@@ -184,10 +186,12 @@ class SimWorld:
         return text
 
     def _watcher(self, side: Side) -> Callable[[Request, Response], None]:
-        double, readings = self.double(side), self.readings[side]
+        double, readings, injected = self.double(side), self.readings[side], self.faults[side].injected
 
         def note(request: Request, response: Response) -> None:
             body = response.body if side is Side.CRM else b""
-            readings.append(Reading(request.method, request.path, len(double.changes), self.clock.seconds, body))
+            lingered = any(kind == "late_commit" and one is request for kind, one in injected)
+            now = self.clock.seconds
+            readings.append(Reading(request.method, request.path, len(double.changes), now, body, lingered))
 
         return note

@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import born_in_crm, born_in_nexudus, cycle, edited_while_off, links, new_card, new_deal, play, rows
+from sim_stories import (
+    born_in_crm,
+    born_in_nexudus,
+    cycle,
+    edited_while_off,
+    links,
+    new_card,
+    new_deal,
+    play,
+    rows,
+    when,
+)
 from sim_world import SimWorld
 from sqlmodel import select
 
@@ -104,6 +115,20 @@ def late_copy_matched(world: SimWorld) -> None:
     shown = [(one.nexudus_id, one.field) for one in rows(world, Conflict, state="open")]
     assert shown == [(link.nexudus_id, "sales_stage")]
     assert [card["Name"] for card in world.nexudus.records().values()].count("anna") == 1
+
+
+def edited_while_our_write_lingers(world: SimWorld) -> None:
+    """The sync's PUT is on the way for a minute; Ana writes a note meanwhile, which the PUT has as it was before.
+
+    That is the stated gap, however long it lasts.
+    """
+    card, deal = born_in_crm(world)
+    world.crm.edit(deal, BEN, title="Ben's")
+    world.faults[Side.NEXUDUS].add("late_commit", "^PUT .*/crmopportunities$", seconds=60.0)
+    noted = lambda: world.nexudus.edit(card, ANA, Notes="Call on Monday")  # noqa: E731
+    when(world, Side.NEXUDUS, "GET", f"/crmopportunities/{card}", noted, later=5.0)
+    cycle(world)
+    assert (world.nexudus.record(card)["Name"], world.nexudus.record(card)["Notes"]) == ("Ben's", None)
 
 
 def lost_answer_of_what_the_server_turned(world: SimWorld) -> None:
@@ -230,6 +255,7 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (late_copy_renamed_unseen, "overplane"),
     (late_copy_edited, "erpnext"),
     (late_copy_matched, "overplane"),
+    (edited_while_our_write_lingers, "overplane"),
     (name_given_to_the_next, "erpnext"),
     (renamed_and_replaced, "erpnext"),
     (name_given_to_the_next_and_changed, "erpnext"),
