@@ -188,6 +188,7 @@ def no_phantoms(world: SimWorld, rest: Rest) -> list[Violation]:
     with world.store.read() as session:
         query = select(Conflict).where(col(Conflict.link_id).is_not(None), col(Conflict.reason).is_(None))
         shown = [one for one in session.exec(query) if one.field not in {"record", "status"}]
+    late = {side: given_up(world, rest, side) if turned_up_late(world, side) else set() for side in Side}
     found = []
     for conflict in shown:
         field = world.bridge.mapping.find(conflict.field)
@@ -197,8 +198,7 @@ def no_phantoms(world: SimWorld, rest: Rest) -> list[Violation]:
             keys = {one: key for key, one in present(rest, side).items()}
             key = keys.get(record_id, "")
             source = conflict.crm_id if side is Side.NEXUDUS else conflict.nexudus_id
-            late = turned_up_late(world, side) and source in given_up(world, rest, side)
-            untouched = key in made_by_sync(world, side) and not late
+            untouched = key in made_by_sync(world, side) and source not in late[side]
             if untouched and not people_touched(world, side, key, field.lens(side).path.root):
                 text = f"{side} {record_id} {conflict.field}: {conflict.nexudus!r} against {conflict.crm!r}"
                 found.append(Violation("4 echo", f"a conflict with what only the sync wrote: {text}"))
@@ -270,8 +270,7 @@ def within_budget(world: SimWorld) -> list[Violation]:
     cost one answer.
     """
     throttled = [entry for entry in world.nexudus.log if entry.status in {409, 429}]
-    lingered = sum(kind == "late_commit" for kind, _ in world.faults[Side.NEXUDUS].injected)
-    if len(throttled) <= lingered:
+    if len(throttled) <= len(world.landed_late(Side.NEXUDUS)):
         return []
     return [Violation("8 budget", f"{len(throttled)} calls were throttled, first {throttled[0]}")]
 

@@ -108,7 +108,7 @@ def made_by_sync(world: SimWorld, side: Side) -> set[str]:
 def turned_up_late(world: SimWorld, side: Side) -> bool:
     """Could a create have been given up that was done all the same: later than recovery waits, or shown later?"""
     shown_late = side is Side.NEXUDUS and world.nexudus.options.late_visible > 0
-    return shown_late or any(kind == "late_commit" for kind, _ in world.faults[side].injected)
+    return shown_late or bool(world.landed_late(side))
 
 
 def given_up(world: SimWorld, rest: Rest, side: Side) -> set[str]:

@@ -185,12 +185,16 @@ class SimWorld:
             text = re.sub(rf"(?m)^\[fields\.{name}\]$", f"[fields.{name}]\n{line}", text)
         return text
 
+    def landed_late(self, side: Side) -> list[Request]:
+        """The requests that were applied after their sender had stopped waiting, or still will be."""
+        return [request for kind, request in self.faults[side].injected if kind == "late_commit"]
+
     def _watcher(self, side: Side) -> Callable[[Request, Response], None]:
-        double, readings, injected = self.double(side), self.readings[side], self.faults[side].injected
+        double, readings = self.double(side), self.readings[side]
 
         def note(request: Request, response: Response) -> None:
             body = response.body if side is Side.CRM else b""
-            lingered = any(kind == "late_commit" and one is request for kind, one in injected)
+            lingered = any(one is request for one in self.landed_late(side))
             now = self.clock.seconds
             readings.append(Reading(request.method, request.path, len(double.changes), now, body, lingered))
 
