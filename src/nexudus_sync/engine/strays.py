@@ -1,8 +1,9 @@
-"""Strays: a create that was given up as lost and landed after all, when its source already had another counterpart.
+"""Strays: records made by a create that was given up as lost: it landed later, or was not known under its new name.
 
 Such a record is nobody's new opportunity. It is shown to a person instead of being copied back.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
@@ -11,7 +12,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import journal, records
-from nexudus_sync.store.tables import Journal, Unlinked
+from nexudus_sync.store.tables import Journal, Link, Unlinked
 
 BEFORE, AFTER = timedelta(minutes=5), timedelta(days=1)
 """How long before and after an attempt a record may have been created that the attempt could have made."""
@@ -21,22 +22,34 @@ MADE = "made"
 """Where the step of a create that was given up keeps the identity of the record that it made."""
 
 
-def stray_of(session: Session, bridge: Bridge, row: Unlinked) -> str | None:
-    """The id of the record of the other side that this one is a late copy of; None when it is none.
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """`source` is the id of the record of the other side that one is a late copy of; `linked`: it has a counterpart."""
+
+    source: str
+    linked: bool
+
+
+def stray_of(session: Session, bridge: Bridge, row: Unlinked) -> Stray | None:
+    """What this record is a late copy of; None when it is none.
 
     The attempt that made it is told so in the journal: what a person then does to the record changes nothing of that.
+    While its source has no counterpart that is not certain enough.
     """
     side = Side(row.side)
     named = _named(bridge, row, side)
     if named is not None and _has_another(session, bridge, side.other, named, row.record_id):
-        return named
+        return Stray(named, linked=True)
+    sources = dict[str, None]()
     for attempt in [*_made_by(session, bridge, row, side), *_given_up(session, bridge, row, side)]:
         source = attempt.crm_id if side is Side.NEXUDUS else attempt.nexudus_id
         if _has_another(session, bridge, side.other, source, row.record_id):
             note_made(attempt, row.record_id, row.identity)
             session.add(attempt)
-            return source
-    return None
+            return Stray(source, linked=True)
+        if _link(session, bridge, side.other, source) is None:
+            sources[source] = None
+    return next((Stray(source, linked=False) for source in sources), None)
 
 
 def note_made(attempt: Journal, record_id: str, identity: str) -> None:
@@ -67,9 +80,13 @@ def _named(bridge: Bridge, row: Unlinked, side: Side) -> str | None:
     return record_id if record_id and system == bridge.connector(side.other).name else None
 
 
-def _has_another(session: Session, bridge: Bridge, side: Side, record_id: str, than: str) -> bool:
+def _link(session: Session, bridge: Bridge, side: Side, record_id: str) -> Link | None:
     ids = {"nexudus_id" if side is Side.NEXUDUS else "crm_id": record_id}
-    link = records.link_by(session, bridge.crm, **ids)
+    return records.link_by(session, bridge.crm, **ids)
+
+
+def _has_another(session: Session, bridge: Bridge, side: Side, record_id: str, than: str) -> bool:
+    link = _link(session, bridge, side, record_id)
     return link is not None and than not in (link.nexudus_id, link.crm_id)
 
 

@@ -1,7 +1,7 @@
 """The records without a counterpart: matched first, created on the other side only when nothing fits."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from nexudus_sync.engine.bridge import Bridge, day
 from nexudus_sync.engine.create import Created, NotCreated, create, forget
 from nexudus_sync.engine.outcomes import RECORD, forget_question, note_failure, nothing_left
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.strays import stray_of
+from nexudus_sync.engine.strays import Stray, stray_of
 from nexudus_sync.errors import AuthenticationFailed, NotFound, OutcomeUnknown, RoleMissing, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import Candidate, Lot, UnlinkedPlan, plan_unlinked
@@ -94,7 +94,7 @@ class Matcher:
     def match(self) -> list[int]:
         """Pair what matches, ask about what is not clear, and note what is to be created. Returns the new links."""
         forget_linked(self.bridge)
-        waiting, paired = Waiting.load(self.bridge), list[int]()
+        waiting, paired, left = Waiting.load(self.bridge), list[int](), list[tuple[Unlinked, UnlinkedPlan]]()
         self._matched = {as_candidate(row) for row in waiting.rows.values()}
         with self.bridge.store.session() as session:
             state = session.get(ConnectionState, self.bridge.name)
@@ -106,12 +106,14 @@ class Matcher:
                     continue
                 plan = waiting.plan(self.bridge, row, since)
                 if plan.lot is not Lot.PAIR or plan.partner is None:
-                    self._sort(session, row, plan)
+                    left.append((row, plan))
                     continue
                 other = (plan.partner.side, plan.partner.id)
                 if other not in done:
                     paired.append(self._pair(session, row, waiting.rows[other]))
                     done |= {key, other}
+            for row, plan in self._with_late_copies(session, left):
+                self._sort(session, row, plan)
         self.report.pairs += len(paired)
         return paired
 
@@ -140,10 +142,40 @@ class Matcher:
         assert link.id is not None
         return link.id
 
+    def _with_late_copies(
+        self, session: Session, left: list[tuple[Unlinked, UnlinkedPlan]]
+    ) -> Iterator[tuple[Unlinked, UnlinkedPlan]]:
+        """Ask about late copies, and about what waits and has perhaps been copied: it is not copied again meanwhile."""
+        rest = [(row, plan) for row, plan in left if plan.lot is not Lot.ASK]
+        strays = {(Side(row.side), row.record_id): stray_of(session, self.bridge, row) for row, _ in rest}
+        copies = defaultdict[tuple[Side, str], list[Unlinked]](list)
+        for row, _ in rest:
+            stray = strays[Side(row.side), row.record_id]
+            if stray is not None and not stray.linked:
+                copies[Side(row.side).other, stray.source].append(row)
+        for row, plan in left:
+            key = (Side(row.side), row.record_id)
+            stray, made = strays.get(key), copies.get(key)
+            if stray is not None:
+                yield row, self._late_copy(session, row, stray)
+            elif made is not None and plan.lot is not Lot.ASK:
+                reason = f"an attempt to copy it has perhaps made {', '.join(one.record_id for one in made)}"
+                yield row, UnlinkedPlan(Lot.ASK, candidates=tuple(map(as_candidate, made)), reason=reason)
+            else:
+                yield row, plan
+
+    def _late_copy(self, session: Session, row: Unlinked, stray: Stray) -> UnlinkedPlan:
+        if stray.linked:
+            reason = f"it is a late copy of {stray.source}, which has a counterpart already"
+            return UnlinkedPlan(Lot.ASK, reason=reason)
+        source = session.get(Unlinked, (row.connection, Side(row.side).other, stray.source))
+        if source is None:
+            reason = f"it is a late copy of {stray.source}, which was deleted or moved away since"
+            return UnlinkedPlan(Lot.ASK, reason=reason)
+        reason = f"it is perhaps a late copy of {stray.source}"
+        return UnlinkedPlan(Lot.ASK, candidates=(as_candidate(source),), reason=reason)
+
     def _sort(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
-        stray = stray_of(session, self.bridge, row) if plan.lot is not Lot.ASK else None
-        if stray is not None:
-            plan = UnlinkedPlan(Lot.ASK, reason=f"it is a late copy of {stray}, which has a counterpart already")
         if plan.lot is Lot.ASK:
             self._ask_or_create(session, row, plan)
             return
