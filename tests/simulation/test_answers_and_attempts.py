@@ -271,6 +271,23 @@ def test_a_copy_that_a_person_calls_another_one_is_no_reason_to_wait_any_longer(
     assert rows(world, Conflict, field="record", state="open") == []
 
 
+def test_nothing_is_copied_back_while_a_create_that_may_have_made_it_cannot_be_looked_for(rested: SimWorld) -> None:
+    world = rested
+    source, card = lost_from_sight(world, Side.NEXUDUS)
+    asks = "from_CrmOpportunity_CreatedOn"
+    world.faults[Side.NEXUDUS].add("error_500_before", lambda request: asks in request.query, times=999)
+    before = {side: records_of(world, side) for side in Side}
+    for _ in range(2):
+        cycle(world)
+        assert rows(world, Journal, state="sent", crm_id=source)
+        assert {side: records_of(world, side) for side in Side} == before
+        assert rows(world, Conflict, field="record") == []
+    world.faults[Side.NEXUDUS].clear()
+    cycle(world, after=600.0)
+    asked = {one.nexudus_id or one.crm_id for one in rows(world, Conflict, field="record", state="open")}
+    assert asked == {source, card}
+
+
 def test_a_create_in_doubt_is_found_though_its_connection_has_another_name(rested: SimWorld) -> None:
     world = rested
     deal = new_deal(world, "berta")

@@ -24,10 +24,14 @@ MADE = "made"
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """`source` is the id of the record of the other side that one is a late copy of; `linked`: it has a counterpart."""
+    """`source` is the id of the record of the other side that one is a late copy of.
+
+    `linked`: it has a counterpart. `in_doubt`: what became of the attempt is still to be found out.
+    """
 
     source: str
-    linked: bool
+    linked: bool = False
+    in_doubt: bool = False
 
 
 def stray_of(session: Session, bridge: Bridge, row: Unlinked) -> Stray | None:
@@ -40,16 +44,18 @@ def stray_of(session: Session, bridge: Bridge, row: Unlinked) -> Stray | None:
     named = _named(bridge, row, side)
     if named is not None and _has_another(session, bridge, side.other, named, row.record_id):
         return Stray(named, linked=True)
-    sources = dict[str, None]()
-    for attempt in [*_made_by(session, bridge, row, side), *_given_up(session, bridge, row, side)]:
+    alone = list[Stray]()
+    for attempt in [*_made_by(session, bridge, row, side), *_lost(session, bridge, row, side)]:
         source = attempt.crm_id if side is Side.NEXUDUS else attempt.nexudus_id
+        if attempt.state == "sent":
+            return Stray(source, in_doubt=True)
         if _has_another(session, bridge, side.other, source, row.record_id):
             note_made(attempt, row.record_id, row.identity)
             session.add(attempt)
             return Stray(source, linked=True)
         if _link(session, bridge, side.other, source) is None:
-            sources[source] = None
-    return next((Stray(source, linked=False) for source in sources), None)
+            alone.append(Stray(source))
+    return next(iter(alone), None)
 
 
 def note_made(attempt: Journal, record_id: str, identity: str) -> None:
@@ -61,16 +67,16 @@ def note_made(attempt: Journal, record_id: str, identity: str) -> None:
 def _made_by(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> list[Journal]:
     """The attempt that is known to have made this record; rows of earlier versions tell no identity."""
     own = col(Journal.nexudus_id) if side is Side.NEXUDUS else col(Journal.crm_id)
-    found = session.exec(_dropped(bridge, side).where(own == row.record_id))
+    found = session.exec(_unconfirmed(bridge, side).where(own == row.record_id))
     return [one for one in found if one.step.get(MADE, row.identity) == row.identity]
 
 
-def _dropped(bridge: Bridge, side: Side) -> SelectOfScalar[Journal]:
+def _unconfirmed(bridge: Bridge, side: Side) -> SelectOfScalar[Journal]:
     return select(Journal).where(
         col(Journal.connection).in_(records.family(bridge.crm)),
         col(Journal.side) == side,
         col(Journal.kind) == "opportunity.create",
-        col(Journal.state) == "dropped",
+        col(Journal.state).in_(("dropped", "sent")),
     )
 
 
@@ -90,19 +96,20 @@ def _has_another(session: Session, bridge: Bridge, side: Side, record_id: str, t
     return link is not None and than not in (link.nexudus_id, link.crm_id)
 
 
-def _given_up(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> list[Journal]:
-    """Attempts to create on this side that recovery looked for and gave up, and that this record looks like.
+def _lost(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> list[Journal]:
+    """Attempts to create on this side that this record looks like: recovery gave them up, or has still to look.
 
-    One that recovery never looked for did not leave: it made nothing. One that is known to have made this record, under
-    another name, comes first.
+    One that was dropped without a look did not leave: it made nothing. One that is known to have made this record,
+    under another name, comes first.
     """
     created = bridge.our_time(side, row.created_at)
     if created is None:
         return []
     at = col(Journal.sent_at)
-    found = list(session.exec(_dropped(bridge, side).where(at >= created - AFTER, at <= created + BEFORE)))
+    found = list(session.exec(_unconfirmed(bridge, side).where(at >= created - AFTER, at <= created + BEFORE)))
     renamed = [one for one in found if row.identity and one.step.get(MADE) == row.identity]
-    left = [one for one in found if not (one.nexudus_id and one.crm_id) and one.looks > 0]
+    unmade = [one for one in found if not (one.nexudus_id and one.crm_id)]
+    left = [one for one in unmade if one.looks > 0 or one.state == "sent"]
     return [*renamed, *(one for one in left if _alike(one, row, created) or _keyed(one, row.external_key))]
 
 

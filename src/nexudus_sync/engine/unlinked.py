@@ -156,6 +156,8 @@ class Matcher:
         for row, plan in left:
             key = (Side(row.side), row.record_id)
             stray, made = strays.get(key), copies.get(key)
+            if stray is not None and stray.in_doubt:
+                continue  # a later cycle takes it up
             if stray is not None:
                 yield row, self._late_copy(session, row, stray)
             elif made is not None and plan.lot is not Lot.ASK:
