@@ -282,10 +282,12 @@ def test_nothing_is_copied_back_while_a_create_that_may_have_made_it_cannot_be_l
         assert rows(world, Journal, state="sent", crm_id=source)
         assert {side: records_of(world, side) for side in Side} == before
         assert rows(world, Conflict, field="record") == []
+        assert [failure.kind for failure in rows(world, Failure, state="open")] == ["unavailable"]
     world.faults[Side.NEXUDUS].clear()
     cycle(world, after=600.0)
     asked = {one.nexudus_id or one.crm_id for one in rows(world, Conflict, field="record", state="open")}
     assert asked == {source, card}
+    assert rows(world, Failure, state="open") == []  # that it could not be looked for is over
 
 
 def test_a_create_in_doubt_is_found_though_its_connection_has_another_name(rested: SimWorld) -> None:

@@ -210,14 +210,16 @@ class Matcher:
         return session.exec(query).first() is not None
 
     def _ask(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
+        ids = records.alone(Side(row.side), row.record_id)
+        failures.solve_failures(session, self.bridge.name, *ids, kinds={"unavailable"})  # nothing is tried any more
         here = [f"{row.title or 'no title'} ({row.record_id})"]
         there = [f"{candidate.title or 'no title'} ({candidate.id})" for candidate in plan.candidates]
         nexudus, crm = (here, there) if row.side == Side.NEXUDUS else (there, here)
         conflicts.open_conflict(
             session,
             connection=self.bridge.name,
-            nexudus_id=row.record_id if row.side == Side.NEXUDUS else "",
-            crm_id=row.record_id if row.side == Side.CRM else "",
+            nexudus_id=ids[0],
+            crm_id=ids[1],
             field=RECORD,
             base=None,
             nexudus=nexudus,
