@@ -296,6 +296,10 @@ class Lot(Enum):
     LEAVE = "leave"
 
 
+BY_EMAIL = "e-mail"
+"""The reason of a pair that has nothing but its e-mail in common."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnlinkedPlan:
     """`partner` is the record to PAIR with; `candidates` those a person has to choose from."""
@@ -362,7 +366,7 @@ def _by_email(record: Candidate, own: list[Candidate], others: list[Candidate]) 
     if not record.is_open:
         return None
     if len(own) == 1 and len(others) == 1 and others[0].is_open:
-        return UnlinkedPlan(Lot.PAIR, others[0], reason="e-mail")
+        return UnlinkedPlan(Lot.PAIR, others[0], reason=BY_EMAIL)
     titles = {_title(c) for c in own} - {""}
     rivals = tuple(o for o in others if o.is_open and _title(o) not in titles)
     return UnlinkedPlan(Lot.ASK, candidates=rivals, reason=f"several records share {record.email}") if rivals else None

@@ -16,7 +16,7 @@ from sqlmodel import col, select
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.wire import Request, Response
-from nexudus_sync.store.tables import Conflict, Link
+from nexudus_sync.store.tables import Conflict, Journal, Link
 
 Story = Callable[[SimWorld], None]
 REST = 4
@@ -115,6 +115,19 @@ def rows(world: SimWorld, table: Any, **values: Any) -> list[Any]:
     """What the store has of a table under these values."""
     with world.store.read() as session:
         return list(session.exec(select(table).filter_by(**values)))
+
+
+def ended_after_the_create(world: SimWorld, side: Side = Side.NEXUDUS) -> None:
+    """A cycle creates a record; its answer is lost, and the process ends before it looks for it."""
+
+    def end() -> None:
+        world.crash_at = world.commits + 1
+
+    path = "/crmopportunities" if side is Side.NEXUDUS else "/crm/opportunity"
+    world.faults[side].add("drop_after", f"^POST .*{path}$", times=1)
+    when(world, side, "POST", path, end)
+    cycle(world)
+    assert rows(world, Journal, state="sent", kind="opportunity.create")
 
 
 def edited_while_off(world: SimWorld) -> tuple[int, str]:

@@ -5,10 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sim_checker import check
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import CREATE, born_in_crm, born_in_nexudus, cycle, decide, links, new_card, new_deal, rows, when
+from sim_stories import (
+    CREATE,
+    born_in_crm,
+    born_in_nexudus,
+    cycle,
+    decide,
+    ended_after_the_create,
+    links,
+    new_card,
+    new_deal,
+    rows,
+    when,
+)
 from sim_world import SimWorld
 from sqlmodel import select
 
@@ -51,19 +62,6 @@ def left_by_the_first_run(world: SimWorld) -> str:
     world.clock.seconds += 60
     world.clock.run(backfill())
     return deal
-
-
-def ended_after_the_create(world: SimWorld, side: Side = Side.NEXUDUS) -> None:
-    """A cycle creates a record; its answer is lost, and the process ends before it looks for it."""
-
-    def end() -> None:
-        world.crash_at = world.commits + 1
-
-    path = "/crmopportunities" if side is Side.NEXUDUS else "/crm/opportunity"
-    world.faults[side].add("drop_after", f"^POST .*{path}$", times=1)
-    when(world, side, "POST", path, end)
-    cycle(world)
-    assert rows(world, Journal, state="sent", kind="opportunity.create")
 
 
 def link_of(world: SimWorld, deal: str) -> Link:
@@ -188,106 +186,6 @@ def test_what_recovery_finds_too_late_is_shown_as_a_late_copy(deleted: bool, res
         "open",
         f"it is a late copy of {card}, which has a counterpart already",
     )
-
-
-def lost_from_sight(world: SimWorld, made_in: Side) -> tuple[str, str]:
-    """A record of a customer that was lost is copied; the answer is lost, and the copy renamed before it is looked for.
-
-    Nothing else tells that they belong together. Returns the source and the copy.
-    """
-    if made_in is Side.CRM:
-        source: int | str = new_card(world, "anna", Status=3, LossReason=4)
-        ended_after_the_create(world, made_in)
-        (copy,) = [deal for deal, row in world.crm.records().items() if row["title"] == "anna"]
-        world.crm.edit(copy, BEN, title="Ben's")
-        return str(source), copy
-    world.nexudus.options.keeps_system_id = False
-    source = new_deal(world, "berta", status="Lost")
-    ended_after_the_create(world, made_in)
-    (card,) = [int(card) for card, row in world.nexudus.records().items() if row["Name"] == "berta"]
-    world.nexudus.edit(card, ANA, Name="Ana's")
-    return source, str(card)
-
-
-def records_of(world: SimWorld, side: Side) -> set[str]:
-    return {str(one) for one in world.double(side).records()}
-
-
-@pytest.mark.parametrize("made_in", Side)
-def test_a_copy_renamed_before_it_was_looked_for_is_not_copied_back_when_its_source_is_gone(
-    made_in: Side, rested: SimWorld
-) -> None:
-    world = rested
-    source, copy = lost_from_sight(world, made_in)
-    if made_in is Side.CRM:
-        world.nexudus.delete(int(source), ANA)
-    else:
-        world.crm.delete(source, BEN)
-    before = records_of(world, made_in.other)
-    for _ in range(3):
-        cycle(world, reconcile=True)
-    assert records_of(world, made_in.other) == before
-    (question,) = rows(world, Conflict, field="record", state="open")
-    assert copy in (question.nexudus_id, question.crm_id)
-    assert question.reason.split(":")[0] == f"it is a late copy of {source}, which was deleted or moved away since"
-    assert check(world)[0] == []
-
-
-@pytest.mark.parametrize("made_in", Side)
-def test_a_copy_renamed_before_it_was_looked_for_is_asked_about_and_not_made_again(
-    made_in: Side, rested: SimWorld
-) -> None:
-    world = rested
-    source, copy = lost_from_sight(world, made_in)
-    before = {side: records_of(world, side) for side in Side}
-    for _ in range(3):
-        cycle(world)
-    assert {side: records_of(world, side) for side in Side} == before
-    asked = {one.nexudus_id or one.crm_id: one for one in rows(world, Conflict, field="record", state="open")}
-    assert asked.keys() == {source, copy}
-    assert asked[source].reason.split(":")[0] == f"an attempt to copy it has perhaps made {copy}"
-    assert asked[copy].reason.split(":")[0] == f"it is perhaps a late copy of {source}"
-    assert check(world)[0] == []
-
-
-@pytest.mark.parametrize("made_in", Side)
-def test_a_copy_that_a_person_calls_another_one_is_no_reason_to_wait_any_longer(
-    made_in: Side, rested: SimWorld
-) -> None:
-    world = rested
-    source, copy = lost_from_sight(world, made_in)
-    cycle(world)
-    asked = {one.nexudus_id or one.crm_id: one for one in rows(world, Conflict, field="record", state="open")}
-    with world.store.session() as session:
-        for one in asked.values():
-            one.state, one.take = "resolved", "nexudus" if one.nexudus_id else "crm"
-            session.add(one)
-    for _ in range(2):
-        cycle(world)
-    there = {link.nexudus_id if made_in is Side.CRM else link.crm_id for link in links(world)}
-    here = {link.crm_id if made_in is Side.CRM else link.nexudus_id for link in links(world)}
-    assert source in there
-    assert copy in here
-    assert rows(world, Conflict, field="record", state="open") == []
-
-
-def test_nothing_is_copied_back_while_a_create_that_may_have_made_it_cannot_be_looked_for(rested: SimWorld) -> None:
-    world = rested
-    source, card = lost_from_sight(world, Side.NEXUDUS)
-    asks = "from_CrmOpportunity_CreatedOn"
-    world.faults[Side.NEXUDUS].add("error_500_before", lambda request: asks in request.query, times=999)
-    before = {side: records_of(world, side) for side in Side}
-    for _ in range(2):
-        cycle(world)
-        assert rows(world, Journal, state="sent", crm_id=source)
-        assert {side: records_of(world, side) for side in Side} == before
-        assert rows(world, Conflict, field="record") == []
-        assert [failure.kind for failure in rows(world, Failure, state="open")] == ["unavailable"]
-    world.faults[Side.NEXUDUS].clear()
-    cycle(world, after=600.0)
-    asked = {one.nexudus_id or one.crm_id for one in rows(world, Conflict, field="record", state="open")}
-    assert asked == {source, card}
-    assert rows(world, Failure, state="open") == []  # that it could not be looked for is over
 
 
 def test_a_create_in_doubt_is_found_though_its_connection_has_another_name(rested: SimWorld) -> None:

@@ -16,7 +16,7 @@ from nexudus_sync import merge, plan
 from nexudus_sync.connectors.nexudus import connector as nexudus_connector
 from nexudus_sync.connectors.nexudus import records
 from nexudus_sync.connectors.nexudus.api import NexudusApi
-from nexudus_sync.engine import agree, cycle, fates, recover, settle, sight, unlinked
+from nexudus_sync.engine import agree, cycle, fates, recover, settle, sight, strays
 from nexudus_sync.engine.agree import set_snapshot
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.settle import Settler, Work
@@ -131,7 +131,7 @@ def one_look_is_enough(patch: Patch) -> None:
 
 def late_copy_copied_back(patch: Patch) -> None:
     """A create that landed after it was given up is taken for somebody's new record."""
-    patch.setattr(unlinked, "stray_of", lambda session, bridge, row: None)
+    patch.setattr(strays.Lost, "stray", lambda lost, row: None)
 
 
 def delete_on_one_absence(patch: Patch) -> None:

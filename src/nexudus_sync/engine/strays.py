@@ -1,13 +1,17 @@
 """Strays: records made by a create that was given up as lost: it landed later, or was not known under its new name.
 
-Such a record is nobody's new opportunity. It is shown to a person instead of being copied back.
+Such a record is nobody's new opportunity. It is shown to a person instead of being copied back, and so is what it was
+perhaps made from, instead of being copied again.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
+from functools import cached_property
 
-from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, and_, col, or_, select
 
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.mapping import Side
@@ -18,44 +22,30 @@ BEFORE, AFTER = timedelta(minutes=5), timedelta(days=1)
 """How long before and after an attempt a record may have been created that the attempt could have made."""
 SOON = timedelta(minutes=2)
 """How long around an attempt its customer is not expected to get another record than the one it made."""
+APART = timedelta(hours=1)
+"""A record that came so long after an attempt is not what it copied, whatever its id."""
 MADE = "made"
 """Where the step of a create that was given up keeps the identity of the record that it made."""
 
 
+class Origin(Enum):
+    """What is known of the record that a stray was made from."""
+
+    IN_DOUBT = "in doubt"
+    """Whether the attempt made anything is still to be found out."""
+    WAITING = "waiting"
+    """It has no counterpart, so that the stray may be it."""
+    LINKED = "linked"
+    GONE = "gone"
+
+
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """`source` is the id of the record of the other side that one is a late copy of.
+    """`source` is the id of the record of the other side; `waiting`: all that may be it, when they wait."""
 
-    `linked`: it has a counterpart. `in_doubt`: what became of the attempt is still to be found out.
-    """
-
+    origin: Origin
     source: str
-    linked: bool = False
-    in_doubt: bool = False
-
-
-def stray_of(session: Session, bridge: Bridge, row: Unlinked) -> Stray | None:
-    """What this record is a late copy of; None when it is none.
-
-    The attempt that made it is told so in the journal: what a person then does to the record changes nothing of that.
-    While its source has no counterpart that is not certain enough.
-    """
-    side = Side(row.side)
-    named = _named(bridge, row, side)
-    if named is not None and _has_another(session, bridge, side.other, named, row.record_id):
-        return Stray(named, linked=True)
-    alone = list[Stray]()
-    for attempt in [*_made_by(session, bridge, row, side), *_lost(session, bridge, row, side)]:
-        source = attempt.crm_id if side is Side.NEXUDUS else attempt.nexudus_id
-        if attempt.state == "sent":
-            return Stray(source, in_doubt=True)
-        if _has_another(session, bridge, side.other, source, row.record_id):
-            note_made(attempt, row.record_id, row.identity)
-            session.add(attempt)
-            return Stray(source, linked=True)
-        if _link(session, bridge, side.other, source) is None:
-            alone.append(Stray(source))
-    return next(iter(alone), None)
+    waiting: tuple[Unlinked, ...] = ()
 
 
 def note_made(attempt: Journal, record_id: str, identity: str) -> None:
@@ -64,56 +54,152 @@ def note_made(attempt: Journal, record_id: str, identity: str) -> None:
     attempt.step = {**attempt.step, MADE: identity}
 
 
-def _made_by(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> list[Journal]:
-    """The attempt that is known to have made this record; rows of earlier versions tell no identity."""
-    own = col(Journal.nexudus_id) if side is Side.NEXUDUS else col(Journal.crm_id)
-    found = session.exec(_unconfirmed(bridge, side).where(own == row.record_id))
-    return [one for one in found if one.step.get(MADE, row.identity) == row.identity]
+class Lost:
+    """The creates of a CRM's connections whose answers were lost, and what they may have made.
 
-
-def _unconfirmed(bridge: Bridge, side: Side) -> SelectOfScalar[Journal]:
-    return select(Journal).where(
-        col(Journal.connection).in_(records.family(bridge.crm)),
-        col(Journal.side) == side,
-        col(Journal.kind) == "opportunity.create",
-        col(Journal.state).in_(("dropped", "sent")),
-    )
-
-
-def _named(bridge: Bridge, row: Unlinked, side: Side) -> str | None:
-    """The record that the external key names, if it is one of ours."""
-    system, _, record_id = (row.external_key or "").rpartition(":")
-    return record_id if record_id and system == bridge.connector(side.other).name else None
-
-
-def _link(session: Session, bridge: Bridge, side: Side, record_id: str) -> Link | None:
-    ids = {"nexudus_id" if side is Side.NEXUDUS else "crm_id": record_id}
-    return records.link_by(session, bridge.crm, **ids)
-
-
-def _has_another(session: Session, bridge: Bridge, side: Side, record_id: str, than: str) -> bool:
-    link = _link(session, bridge, side, record_id)
-    return link is not None and than not in (link.nexudus_id, link.crm_id)
-
-
-def _lost(session: Session, bridge: Bridge, row: Unlinked, side: Side) -> list[Journal]:
-    """Attempts to create on this side that this record looks like: recovery gave them up, or has still to look.
-
-    One that was dropped without a look did not leave: it made nothing. One that is known to have made this record,
-    under another name, comes first.
+    Recovery gave them up, or has still to look. One that was dropped without a look did not leave: it made nothing.
     """
-    created = bridge.our_time(side, row.created_at)
-    if created is None:
-        return []
-    at = col(Journal.sent_at)
-    found = list(session.exec(_unconfirmed(bridge, side).where(at >= created - AFTER, at <= created + BEFORE)))
-    renamed = [one for one in found if row.identity and one.step.get(MADE) == row.identity]
-    unmade = [one for one in found if not (one.nexudus_id and one.crm_id)]
-    left = [one for one in unmade if one.looks > 0 or one.state == "sent"]
-    return [*renamed, *(one for one in left if _alike(one, row, created) or _keyed(one, row.external_key))]
+
+    def __init__(self, session: Session, bridge: Bridge) -> None:
+        self._session, self._bridge = session, bridge
+        self._family = records.family(bridge.crm)
+
+    @cached_property
+    def _attempts(self) -> Sequence[Journal]:
+        told = and_(col(Journal.nexudus_id) != "", col(Journal.crm_id) != "")
+        given_up = and_(col(Journal.state) == "dropped", or_(col(Journal.looks) > 0, told))
+        query = select(Journal).where(
+            col(Journal.connection).in_(self._family),
+            col(Journal.kind) == "opportunity.create",
+            or_(col(Journal.state) == "sent", given_up),
+        )
+        return self._session.exec(query.order_by(col(Journal.id))).all()
+
+    def stray(self, row: Unlinked) -> Stray | None:
+        """What this record is a late copy of; None when it is none.
+
+        The attempt that made it is told so in the journal where that is certain: what a person then does to the record
+        changes nothing of that.
+        """
+        named = self._named(row)
+        if named is not None:
+            return Stray(Origin.LINKED, named)
+        waiting, linked, gone = dict[str, Unlinked](), list[Journal](), list[Journal]()
+        for attempt in self._that_may_have_made(row):
+            if attempt.state == "sent":
+                return Stray(Origin.IN_DOUBT, _source(attempt))
+            link, sources = self._link(attempt), self._sources(attempt)
+            if link is None:
+                waiting |= {source.record_id: source for source in sources}
+                gone += [attempt] if not sources and self._surely(attempt, row) else []
+            elif row.record_id not in (link.nexudus_id, link.crm_id):
+                linked.append(attempt)
+        if waiting:
+            return Stray(Origin.WAITING, ", ".join(waiting), tuple(waiting.values()))
+        if linked:
+            note_made(linked[0], row.record_id, row.identity)
+            return Stray(Origin.LINKED, _source(linked[0]))
+        return Stray(Origin.GONE, _source(gone[0])) if gone else None
+
+    def copies(self, row: Unlinked) -> list[Unlinked]:
+        """The records without a counterpart, of all connections, that attempts to copy this one have perhaps made.
+
+        Those that a person said to leave alone are among them: they are there all the same.
+        """
+        found = dict[str, Unlinked]()
+        for attempt in self._attempts:
+            if attempt.side != row.side and self._copied(attempt, row):
+                title, email = _title(attempt), attempt.step.get("email")
+                like = (col(Unlinked.title) == title, col(Unlinked.email) == email)
+                keyed = col(Unlinked.external_key).in_(_texts(attempt))
+                near = self._unlinked(Side(attempt.side), *like, keyed)
+                found |= {one.record_id: one for one in near if self._fits(attempt, one)}
+        return list(found.values())
+
+    def _named(self, row: Unlinked) -> str | None:
+        """The record of ours that the external key names, when that one has another counterpart."""
+        side = Side(row.side).other
+        system, _, record_id = (row.external_key or "").rpartition(":")
+        if not record_id or system != self._bridge.connector(side).name:
+            return None
+        ids = {"nexudus_id" if side is Side.NEXUDUS else "crm_id": record_id}
+        link = records.link_by(self._session, self._bridge.crm, **ids)
+        other = link is not None and row.record_id not in (link.nexudus_id, link.crm_id)
+        return record_id if other else None
+
+    def _that_may_have_made(self, row: Unlinked) -> Iterator[Journal]:
+        """The attempts that this record looks like; one that is known to have made it comes first."""
+        mine = [one for one in self._attempts if one.side == row.side]
+        yield from (one for one in mine if _made(one, row))
+        yield from (one for one in mine if not _made(one, row) and self._fits(one, row))
+
+    def _fits(self, attempt: Journal, row: Unlinked) -> bool:
+        """May the attempt have made this record?"""
+        if _is_told(attempt):
+            return _made(attempt, row)
+        away = self._away(attempt, row)
+        return away is not None and -BEFORE <= away <= AFTER and (_alike(attempt, row, away) or _keyed(attempt, row))
+
+    def _surely(self, attempt: Journal, row: Unlinked) -> bool:
+        """Is it nothing that somebody may have entered anew, where its source is gone?"""
+        away = self._away(attempt, row)
+        return _made(attempt, row) or _keyed(attempt, row) or (away is not None and abs(away) < SOON)
+
+    def _away(self, attempt: Journal, row: Unlinked) -> timedelta | None:
+        """How long after the attempt the record was created."""
+        created = self._created(row)
+        return None if created is None else created - (attempt.sent_at or attempt.planned_at)
+
+    def _created(self, row: Unlinked) -> datetime | None:
+        return self._bridge.our_time(Side(row.side), row.created_at)
+
+    def _link(self, attempt: Journal) -> Link | None:
+        """The link of what an attempt copied."""
+        source, identity = _source(attempt), attempt.step.get("identity", "")
+        if attempt.side == Side.CRM:
+            return records.link_by(self._session, self._bridge.crm, nexudus_id=source)
+        if not identity:
+            return records.link_by(self._session, self._bridge.crm, crm_id=source)
+        query = select(Link).where(col(Link.crm) == self._bridge.crm, col(Link.crm_identity) == identity)
+        return self._session.exec(query).first()
+
+    def _sources(self, attempt: Journal) -> list[Unlinked]:
+        """What an attempt copied, where it has no counterpart, in each connection that knows it."""
+        known = attempt.step.get("identity") or None
+        same = (col(Unlinked.record_id) == _source(attempt), col(Unlinked.identity) == known)
+        return [one for one in self._unlinked(Side(attempt.side).other, *same) if self._copied(attempt, one)]
+
+    def _copied(self, attempt: Journal, row: Unlinked) -> bool:
+        """Is this what the attempt copied? An id can be another's by now."""
+        identity = attempt.step.get("identity", "")
+        if identity and row.identity:
+            return bool(identity == row.identity)
+        away = self._away(attempt, row)
+        return row.record_id == _source(attempt) and (away is None or away < APART)
+
+    def _unlinked(self, side: Side, *near: ColumnElement[bool]) -> Sequence[Unlinked]:
+        """The records of a side without a counterpart of which one of these things is true."""
+        mine = (col(Unlinked.connection).in_(self._family), col(Unlinked.side) == side)
+        return self._session.exec(select(Unlinked).where(*mine, or_(*near))).all()
 
 
-def _alike(attempt: Journal, row: Unlinked, created: datetime) -> bool:
+def _source(attempt: Journal) -> str:
+    """The id that what an attempt copied had then."""
+    return attempt.crm_id if attempt.side == Side.NEXUDUS else attempt.nexudus_id
+
+
+def _is_told(attempt: Journal) -> bool:
+    """Is it known what it made?"""
+    return bool(attempt.nexudus_id and attempt.crm_id)
+
+
+def _made(attempt: Journal, row: Unlinked) -> bool:
+    """Is it known to have made this record, under whatever name? Rows of earlier versions tell no identity."""
+    own, made = attempt.nexudus_id if attempt.side == Side.NEXUDUS else attempt.crm_id, attempt.step.get(MADE)
+    return _is_told(attempt) and bool(made == row.identity if made else own == row.record_id)
+
+
+def _alike(attempt: Journal, row: Unlinked, away: timedelta) -> bool:
     """Did the attempt give its record this title and, as far as both are known, this customer?
 
     The customer alone tells where it was created about then: somebody may have renamed it before it was ever seen.
@@ -121,15 +207,19 @@ def _alike(attempt: Journal, row: Unlinked, created: datetime) -> bool:
     email = attempt.step.get("email")
     if _title(attempt) == (row.title or ""):
         return not email or row.email in (None, email)
-    return bool(email) and row.email == email and abs(created - (attempt.sent_at or attempt.planned_at)) < SOON
-
-
-def _keyed(attempt: Journal, key: str | None) -> bool:
-    """Did the attempt send this external key? It names the source by the id it had then."""
-    body = attempt.step.get("payload", {}).get("body", {})
-    return key is not None and key in body.values()
+    return bool(email) and row.email == email and abs(away) < SOON
 
 
 def _title(attempt: Journal) -> str:
     said = attempt.fields.get("title") or {}
     return str(said.get("new") or "")
+
+
+def _keyed(attempt: Journal, row: Unlinked) -> bool:
+    """Did the attempt send this external key? It names the source by the id it had then."""
+    return row.external_key is not None and row.external_key in _texts(attempt)
+
+
+def _texts(attempt: Journal) -> list[str]:
+    body = attempt.step.get("payload", {}).get("body", {})
+    return [value for value in body.values() if isinstance(value, str)]

@@ -1,7 +1,7 @@
 """The records without a counterpart: matched first, created on the other side only when nothing fits."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,10 +12,10 @@ from nexudus_sync.engine.bridge import Bridge, day
 from nexudus_sync.engine.create import Created, NotCreated, create, forget
 from nexudus_sync.engine.outcomes import RECORD, forget_question, note_failure, nothing_left
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.strays import Stray, stray_of
+from nexudus_sync.engine.strays import Lost, Origin, Stray
 from nexudus_sync.errors import AuthenticationFailed, NotFound, OutcomeUnknown, RoleMissing, SyncError
 from nexudus_sync.mapping import Side
-from nexudus_sync.plan import Candidate, Lot, UnlinkedPlan, plan_unlinked
+from nexudus_sync.plan import BY_EMAIL, Candidate, Lot, UnlinkedPlan, plan_unlinked
 from nexudus_sync.store import conflicts, failures, records
 from nexudus_sync.store.tables import SET_ASIDE, Conflict, ConnectionState, Failure, Journal, Link, Unlinked
 
@@ -100,11 +100,11 @@ class Matcher:
             state = session.get(ConnectionState, self.bridge.name)
             since = state.create_since if state else None
             self._backfilled_at = state.backfilled_at if state else None
-            done = self._barred(session)
+            done, lost = self._barred(session), Lost(session, self.bridge)
             for key, row in waiting.rows.items():
                 if key in done or row.state not in TAKEN_UP:
                     continue
-                plan = waiting.plan(self.bridge, row, since)
+                plan = self._checked(lost, waiting, row, waiting.plan(self.bridge, row, since))
                 if plan.lot is not Lot.PAIR or plan.partner is None:
                     left.append((row, plan))
                     continue
@@ -112,10 +112,22 @@ class Matcher:
                 if other not in done:
                     paired.append(self._pair(session, row, waiting.rows[other]))
                     done |= {key, other}
-            for row, plan in self._with_late_copies(session, left):
-                self._sort(session, row, plan)
+            for row, plan in left:
+                if (Side(row.side), row.record_id) not in done:
+                    self._sort(session, row, plan, lost)
         self.report.pairs += len(paired)
         return paired
+
+    def _checked(self, lost: Lost, waiting: Waiting, row: Unlinked, plan: UnlinkedPlan) -> UnlinkedPlan:
+        """Two with nothing but their e-mail in common are no pair if one of them was perhaps made from a third."""
+        if plan.partner is None or plan.reason != BY_EMAIL:
+            return plan
+        partner = waiting.rows[plan.partner.side, plan.partner.id]
+        for one, other in ((row, partner), (partner, row)):
+            stray = lost.stray(one)
+            if stray is not None and other.record_id not in {source.record_id for source in stray.waiting}:
+                return UnlinkedPlan(Lot.ASK, candidates=(plan.partner,), reason=f"several records share {row.email}")
+        return plan
 
     def _barred(self, session: Session) -> set[tuple[Side, str]]:
         """Records that wait: for the outcome of a write, their next attempt, or a link that was perhaps renamed."""
@@ -142,42 +154,13 @@ class Matcher:
         assert link.id is not None
         return link.id
 
-    def _with_late_copies(
-        self, session: Session, left: list[tuple[Unlinked, UnlinkedPlan]]
-    ) -> Iterator[tuple[Unlinked, UnlinkedPlan]]:
-        """Ask about late copies, and about what waits and has perhaps been copied: it is not copied again meanwhile."""
-        rest = [(row, plan) for row, plan in left if plan.lot is not Lot.ASK]
-        strays = {(Side(row.side), row.record_id): stray_of(session, self.bridge, row) for row, _ in rest}
-        copies = defaultdict[tuple[Side, str], list[Unlinked]](list)
-        for row, _ in rest:
-            stray = strays[Side(row.side), row.record_id]
-            if stray is not None and not stray.linked:
-                copies[Side(row.side).other, stray.source].append(row)
-        for row, plan in left:
-            key = (Side(row.side), row.record_id)
-            stray, made = strays.get(key), copies.get(key)
-            if stray is not None and stray.in_doubt:
-                continue  # a later cycle takes it up
-            if stray is not None:
-                yield row, self._late_copy(session, row, stray)
-            elif made is not None and plan.lot is not Lot.ASK:
-                reason = f"an attempt to copy it has perhaps made {', '.join(one.record_id for one in made)}"
-                yield row, UnlinkedPlan(Lot.ASK, candidates=tuple(map(as_candidate, made)), reason=reason)
-            else:
-                yield row, plan
-
-    def _late_copy(self, session: Session, row: Unlinked, stray: Stray) -> UnlinkedPlan:
-        if stray.linked:
-            reason = f"it is a late copy of {stray.source}, which has a counterpart already"
-            return UnlinkedPlan(Lot.ASK, reason=reason)
-        source = session.get(Unlinked, (row.connection, Side(row.side).other, stray.source))
-        if source is None:
-            reason = f"it is a late copy of {stray.source}, which was deleted or moved away since"
-            return UnlinkedPlan(Lot.ASK, reason=reason)
-        reason = f"it is perhaps a late copy of {stray.source}"
-        return UnlinkedPlan(Lot.ASK, candidates=(as_candidate(source),), reason=reason)
-
-    def _sort(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
+    def _sort(self, session: Session, row: Unlinked, plan: UnlinkedPlan, lost: Lost) -> None:
+        stray = lost.stray(row)
+        if stray is not None and stray.origin is Origin.IN_DOUBT:
+            row.reason = f"whether it is a copy of {stray.source} is not known yet"
+            session.add(row)
+            return
+        plan = _with_origin(plan, stray, lost.copies(row))
         if plan.lot is Lot.ASK:
             self._ask_or_create(session, row, plan)
             return
@@ -211,7 +194,7 @@ class Matcher:
 
     def _ask(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
         ids = records.alone(Side(row.side), row.record_id)
-        failures.solve_failures(session, self.bridge.name, *ids, kinds={"unavailable"})  # nothing is tried any more
+        failures.solve_failures(session, self.bridge.name, *ids, fields={""})  # nothing is tried any more
         here = [f"{row.title or 'no title'} ({row.record_id})"]
         there = [f"{candidate.title or 'no title'} ({candidate.id})" for candidate in plan.candidates]
         nexudus, crm = (here, there) if row.side == Side.NEXUDUS else (there, here)
@@ -357,6 +340,24 @@ def pair(session: Session, bridge: Bridge, nexudus_id: str, crm_id: str, crm_ide
     failures.solve_failures(session, bridge.name, nexudus_id, crm_id)
     session.flush()
     return link
+
+
+def _with_origin(plan: UnlinkedPlan, stray: Stray | None, copies: list[Unlinked]) -> UnlinkedPlan:
+    """Late copies are asked about, and so is what has perhaps been copied: it is not copied again meanwhile."""
+    if stray is not None and stray.origin is Origin.WAITING:
+        candidates = dict.fromkeys([*plan.candidates, *map(as_candidate, stray.waiting)])
+        return UnlinkedPlan(Lot.ASK, None, tuple(candidates), f"it is perhaps a late copy of {stray.source}")
+    if plan.lot is Lot.ASK:
+        return plan
+    if stray is not None and stray.origin is Origin.LINKED:
+        return UnlinkedPlan(Lot.ASK, reason=f"it is a late copy of {stray.source}, which has a counterpart already")
+    if stray is not None:
+        reason = f"it is perhaps a late copy of {stray.source}, which was deleted or moved away since"
+        return UnlinkedPlan(Lot.ASK, reason=reason)
+    if copies:
+        reason = f"an attempt to copy it has perhaps made {', '.join(one.record_id for one in copies)}"
+        return UnlinkedPlan(Lot.ASK, None, tuple(map(as_candidate, copies)), reason)
+    return plan
 
 
 def oldest_first(row: Unlinked) -> tuple[str, str]:
