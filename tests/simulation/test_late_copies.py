@@ -8,7 +8,7 @@ import pytest
 from sim_checker import check
 from sim_desks import BEN
 from sim_people import ANA
-from sim_stories import born_in_crm, cycle, ended_after_the_create, links, new_card, new_deal, rows
+from sim_stories import CREATE, born_in_crm, cycle, ended_after_the_create, links, new_card, new_deal, rows
 from sim_world import SimWorld
 
 from nexudus_sync.errors import Refused
@@ -370,3 +370,21 @@ def test_when_the_copy_is_deleted_the_record_is_copied_anew(rested: SimWorld) ->
     (again,) = records_of(world, Side.CRM) - before
     assert [link.nexudus_id for link in links(world) if link.crm_id == again] == [source]
     assert questions(world) == {}
+
+
+def test_a_late_copy_of_one_record_is_not_taken_for_that_of_another(rested: SimWorld) -> None:
+    """A create lands late; right after its copy is known, the next one for that customer is lost on its way."""
+    world = rested
+    before = records_of(world, Side.CRM)
+    one = new_card(world, "anna")
+    world.faults[Side.CRM].add("late_commit", CREATE, seconds=75.0)
+    for _ in range(3):
+        cycle(world)
+    (late,) = questions(world)
+    two = another_card(world, one, "anna again", Status=3, LossReason=4)
+    world.faults[Side.CRM].add("drop", CREATE, times=1)
+    for _ in range(2):
+        cycle(world, after=1.0)
+    assert [link.state for link in links(world) if link.nexudus_id == str(two)] == ["active"]
+    assert questions(world).keys() == {late}
+    assert len(records_of(world, Side.CRM) - before) == 3

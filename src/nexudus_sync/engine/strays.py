@@ -4,7 +4,7 @@ Such a record is nobody's new opportunity. It is shown to a person instead of be
 perhaps made from, instead of being copied again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -113,7 +113,7 @@ class Lost:
                 like = (col(Unlinked.title) == title, col(Unlinked.email) == email)
                 keyed = col(Unlinked.external_key).in_(_texts(attempt))
                 near = self._unlinked(Side(attempt.side), *like, keyed)
-                found |= {one.record_id: one for one in near if self._fits(attempt, one)}
+                found |= {one.record_id: one for one in near if attempt in self._that_may_have_made(one)}
         return list(found.values())
 
     def _named(self, row: Unlinked) -> str | None:
@@ -127,16 +127,15 @@ class Lost:
         other = link is not None and row.record_id not in (link.nexudus_id, link.crm_id)
         return record_id if other else None
 
-    def _that_may_have_made(self, row: Unlinked) -> Iterator[Journal]:
-        """The attempts that this record looks like; one that is known to have made it comes first."""
+    def _that_may_have_made(self, row: Unlinked) -> list[Journal]:
+        """The attempts that this record looks like; when one is known to have made it, that one alone."""
         mine = [one for one in self._attempts if one.side == row.side]
-        yield from (one for one in mine if _made(one, row))
-        yield from (one for one in mine if not _made(one, row) and self._fits(one, row))
+        return [one for one in mine if _made(one, row)] or [one for one in mine if self._fits(one, row)]
 
     def _fits(self, attempt: Journal, row: Unlinked) -> bool:
-        """May the attempt have made this record?"""
+        """May the attempt, of which nothing more is known, have made this record?"""
         if _is_told(attempt):
-            return _made(attempt, row)
+            return False
         away = self._away(attempt, row)
         return away is not None and -BEFORE <= away <= AFTER and (_alike(attempt, row, away) or _keyed(attempt, row))
 
