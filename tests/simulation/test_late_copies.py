@@ -56,6 +56,12 @@ def records_of(world: SimWorld, side: Side) -> set[str]:
     return {str(one) for one in world.double(side).records()}
 
 
+def questions(world: SimWorld) -> dict[str, Conflict]:
+    """What is asked about records without a counterpart."""
+    asked: list[Conflict] = rows(world, Conflict, field="record", state="open")
+    return {one.nexudus_id or one.crm_id: one for one in asked}
+
+
 @pytest.mark.parametrize("made_in", Side)
 def test_a_copy_renamed_before_it_was_looked_for_is_not_copied_back_when_its_source_is_gone(
     made_in: Side, rested: SimWorld
@@ -70,11 +76,10 @@ def test_a_copy_renamed_before_it_was_looked_for_is_not_copied_back_when_its_sou
     for _ in range(3):
         cycle(world, reconcile=True)
     assert records_of(world, made_in.other) == before
-    (question,) = rows(world, Conflict, field="record", state="open")
-    assert copy in (question.nexudus_id, question.crm_id)
-    assert (
-        question.reason.split(":")[0] == f"it is perhaps a late copy of {source}, which was deleted or moved away since"
-    )
+    asked = questions(world)
+    assert asked.keys() == {copy}
+    why = f"it is perhaps a late copy of {source}, which was deleted or moved away since"
+    assert asked[copy].reason.split(":")[0] == why
     assert check(world)[0] == []
 
 
@@ -88,7 +93,7 @@ def test_a_copy_renamed_before_it_was_looked_for_is_asked_about_and_not_made_aga
     for _ in range(3):
         cycle(world)
     assert {side: records_of(world, side) for side in Side} == before
-    asked = {one.nexudus_id or one.crm_id: one for one in rows(world, Conflict, field="record", state="open")}
+    asked = questions(world)
     assert asked.keys() == {source, copy}
     assert asked[source].reason.split(":")[0] == f"an attempt to copy it has perhaps made {copy}"
     assert asked[copy].reason.split(":")[0] == f"it is perhaps a late copy of {source}"
@@ -102,7 +107,7 @@ def test_a_copy_that_a_person_calls_another_one_is_no_reason_to_wait_any_longer(
     world = rested
     source, copy = lost_from_sight(world, made_in)
     cycle(world)
-    asked = {one.nexudus_id or one.crm_id: one for one in rows(world, Conflict, field="record", state="open")}
+    asked = questions(world)
     with world.store.session() as session:
         for one in asked.values():
             one.state, one.take = "resolved", "nexudus" if one.nexudus_id else "crm"
@@ -113,7 +118,7 @@ def test_a_copy_that_a_person_calls_another_one_is_no_reason_to_wait_any_longer(
     here = {link.crm_id if made_in is Side.CRM else link.nexudus_id for link in links(world)}
     assert source in there
     assert copy in here
-    assert rows(world, Conflict, field="record", state="open") == []
+    assert questions(world) == {}
 
 
 def test_nothing_is_copied_back_while_a_create_that_may_have_made_it_cannot_be_looked_for(rested: SimWorld) -> None:
@@ -130,8 +135,7 @@ def test_nothing_is_copied_back_while_a_create_that_may_have_made_it_cannot_be_l
         assert [failure.kind for failure in rows(world, Failure, state="open")] == ["unavailable"]
     world.faults[Side.NEXUDUS].clear()
     cycle(world, after=600.0)
-    asked = {one.nexudus_id or one.crm_id for one in rows(world, Conflict, field="record", state="open")}
-    assert asked == {source, card}
+    assert questions(world).keys() == {source, card}
     assert rows(world, Failure, state="open") == []  # that it could not be looked for is over
 
 
@@ -147,12 +151,6 @@ def another_deal(world: SimWorld, like: str, title: str) -> str:
     row = world.crm.record(like)
     keys = ("opportunity_from", "party_name", "company", "contact_email", "currency", "customer_name", "sales_stage")
     return str(world.crm.create(BEN, **{key: row[key] for key in keys}, transaction_date="2026-03-02", title=title))
-
-
-def questions(world: SimWorld) -> dict[str, Conflict]:
-    """What is asked about records without a counterpart."""
-    asked: list[Conflict] = rows(world, Conflict, field="record", state="open")
-    return {one.nexudus_id or one.crm_id: one for one in asked}
 
 
 def test_two_copies_of_one_customer_are_made_once_each(rested: SimWorld) -> None:

@@ -6,7 +6,7 @@ perhaps made from, instead of being copied again.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from functools import cached_property
 
@@ -41,7 +41,7 @@ class Origin(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """`source` is the id of the record of the other side; `waiting`: all that may be it, when they wait."""
+    """`source` is the id of the record of the other side, or of several; `waiting`: those of them that wait."""
 
     origin: Origin
     source: str
@@ -122,8 +122,7 @@ class Lost:
         system, _, record_id = (row.external_key or "").rpartition(":")
         if not record_id or system != self._bridge.connector(side).name:
             return None
-        ids = {"nexudus_id" if side is Side.NEXUDUS else "crm_id": record_id}
-        link = records.link_by(self._session, self._bridge.crm, **ids)
+        link = self._link_of(side, record_id)
         other = link is not None and row.record_id not in (link.nexudus_id, link.crm_id)
         return record_id if other else None
 
@@ -146,21 +145,20 @@ class Lost:
 
     def _away(self, attempt: Journal, row: Unlinked) -> timedelta | None:
         """How long after the attempt the record was created."""
-        created = self._created(row)
+        created = self._bridge.our_time(Side(row.side), row.created_at)
         return None if created is None else created - (attempt.sent_at or attempt.planned_at)
 
-    def _created(self, row: Unlinked) -> datetime | None:
-        return self._bridge.our_time(Side(row.side), row.created_at)
-
     def _link(self, attempt: Journal) -> Link | None:
-        """The link of what an attempt copied."""
-        source, identity = _source(attempt), attempt.step.get("identity", "")
-        if attempt.side == Side.CRM:
-            return records.link_by(self._session, self._bridge.crm, nexudus_id=source)
+        """The link of what an attempt copied; only what is of the CRM has an identity."""
+        identity = attempt.step.get("identity", "")
         if not identity:
-            return records.link_by(self._session, self._bridge.crm, crm_id=source)
+            return self._link_of(Side(attempt.side).other, _source(attempt))
         query = select(Link).where(col(Link.crm) == self._bridge.crm, col(Link.crm_identity) == identity)
         return self._session.exec(query).first()
+
+    def _link_of(self, side: Side, record_id: str) -> Link | None:
+        ids = {"nexudus_id" if side is Side.NEXUDUS else "crm_id": record_id}
+        return records.link_by(self._session, self._bridge.crm, **ids)
 
     def _sources(self, attempt: Journal) -> list[Unlinked]:
         """What an attempt copied, where it has no counterpart, in each connection that knows it."""

@@ -94,7 +94,7 @@ class Matcher:
     def match(self) -> list[int]:
         """Pair what matches, ask about what is not clear, and note what is to be created. Returns the new links."""
         forget_linked(self.bridge)
-        waiting, paired, left = Waiting.load(self.bridge), list[int](), list[tuple[Unlinked, UnlinkedPlan]]()
+        waiting, paired, left = Waiting.load(self.bridge), list[int](), dict[tuple[Side, str], UnlinkedPlan]()
         self._matched = {as_candidate(row) for row in waiting.rows.values()}
         with self.bridge.store.session() as session:
             state = session.get(ConnectionState, self.bridge.name)
@@ -106,15 +106,15 @@ class Matcher:
                     continue
                 plan = self._checked(lost, waiting, row, waiting.plan(self.bridge, row, since))
                 if plan.lot is not Lot.PAIR or plan.partner is None:
-                    left.append((row, plan))
+                    left[key] = plan
                     continue
                 other = (plan.partner.side, plan.partner.id)
                 if other not in done:
                     paired.append(self._pair(session, row, waiting.rows[other]))
                     done |= {key, other}
-            for row, plan in left:
-                if (Side(row.side), row.record_id) not in done:
-                    self._sort(session, row, plan, lost)
+            for key, plan in left.items():
+                if key not in done:
+                    self._sort(session, waiting.rows[key], plan, lost)
         self.report.pairs += len(paired)
         return paired
 
@@ -193,16 +193,16 @@ class Matcher:
         return session.exec(query).first() is not None
 
     def _ask(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
-        ids = records.alone(Side(row.side), row.record_id)
-        failures.solve_failures(session, self.bridge.name, *ids, fields={""})  # nothing is tried any more
+        nexudus_id, crm_id = records.alone(Side(row.side), row.record_id)
+        failures.solve_failures(session, self.bridge.name, nexudus_id, crm_id, fields={""})  # nothing is tried any more
         here = [f"{row.title or 'no title'} ({row.record_id})"]
         there = [f"{candidate.title or 'no title'} ({candidate.id})" for candidate in plan.candidates]
         nexudus, crm = (here, there) if row.side == Side.NEXUDUS else (there, here)
         conflicts.open_conflict(
             session,
             connection=self.bridge.name,
-            nexudus_id=ids[0],
-            crm_id=ids[1],
+            nexudus_id=nexudus_id,
+            crm_id=crm_id,
             field=RECORD,
             base=None,
             nexudus=nexudus,
