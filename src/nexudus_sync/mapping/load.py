@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingABC
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -28,6 +29,7 @@ _KINDS: dict[str, type[Kind]] = {
 _FIELD = re.compile(r"[a-z][a-z0-9_]*")
 
 
+@lru_cache(maxsize=32)  # each connection and each check of the laws asks for the same few texts
 def parse(text: str, source: str, side: Side) -> SideMapping:
     """Read one mapping file; `source` is the name that errors give it. Raises MappingError, one line."""
     try:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from nexudus_sync.mapping.context import Context
@@ -61,6 +62,7 @@ class Day(Kind):
         return _on(day, at, context.time_zone)
 
 
+@lru_cache(maxsize=4096)
 def _tidy(raw: str) -> str:
     return _STRAY.sub(r"\1", raw.strip().upper())
 

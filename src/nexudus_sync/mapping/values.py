@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from nexudus_sync import codec
 from nexudus_sync.mapping.sides import Unmapped, Unreadable
@@ -16,6 +17,7 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").strip())
 
 
+@lru_cache(maxsize=4096)  # names of tables, compared again and again
 def fold(text: str) -> str:
     """What two names have in common when only case and spelling of accents tell them apart."""
     return unicodedata.normalize("NFC", clean(text).casefold())
