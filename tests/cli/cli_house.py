@@ -1,15 +1,22 @@
 """A configured folder with a store, the commands run on it, and rows for the store."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from sqlmodel import SQLModel, select
 from typer.testing import CliRunner
 
 from nexudus_sync import codec
+from nexudus_sync.cli import desk
 from nexudus_sync.cli.app import app
+from nexudus_sync.clock import SystemClock
+from nexudus_sync.engine.assemble import assemble
+from nexudus_sync.sandbox.world import Sandbox, World
 from nexudus_sync.store import Store
 from nexudus_sync.store.tables import Conflict, Failure, Link
 
@@ -58,6 +65,13 @@ class House:
 
     folder: Path
     environment: dict[str, str]
+    sandbox: Sandbox | None = None
+    """What answers in place of the network, if anything does."""
+
+    @classmethod
+    def of(cls, folder: Path, sandbox: Sandbox) -> "House":
+        """A house that is connected to a sandbox called in process, or to one on sockets."""
+        return cls(folder, sandbox.environment(), None if isinstance(sandbox, World) else sandbox)
 
     @property
     def config(self) -> Path:
@@ -68,10 +82,17 @@ class House:
 
     def run(self, *args: str, answers: str | None = None, before: tuple[str, ...] = ()) -> Ended:
         words = ["--config", str(self.config), *before, *args]
-        ended = CliRunner().invoke(app, words, input=answers, env=self.environment)
+        with self._connected():
+            ended = CliRunner().invoke(app, words, input=answers, env=self.environment)
         if ended.exception is not None and not isinstance(ended.exception, SystemExit):
             raise ended.exception
         return Ended(ended.exit_code, ended.stdout, ended.stderr)
+
+    def _connected(self) -> AbstractContextManager[object]:
+        if self.sandbox is None:
+            return nullcontext()
+        transports = self.sandbox.transports(SystemClock())
+        return patch.object(desk, "assemble", partial(assemble, transports=transports))
 
     def keep(self, *rows: SQLModel) -> None:
         store = Store.open("sqlite:///state.db", base_dir=self.folder)

@@ -21,6 +21,7 @@ def test_every_verb_explains_itself(house: House, verb: str) -> None:
     assert "Usage:" in ended.out
 
 
+@pytest.mark.processes
 def test_the_help_names_every_verb_and_needs_no_heavy_import() -> None:
     code = (
         "import sys\nfrom nexudus_sync.cli import main\nsys.argv = ['nexudus-sync', '--help']\n"

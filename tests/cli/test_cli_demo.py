@@ -12,6 +12,8 @@ from cli_house import House
 from nexudus_sync.cli import demo, sandbox
 from nexudus_sync.sandbox.world import World
 
+pytestmark = pytest.mark.sockets
+
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The verbs that run something, against both systems behind real sockets."""
+"""The verbs that run something. What is about processes and signals has the systems behind real sockets."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ import pytest
 from cli_house import AT, House
 
 from nexudus_sync.cli import backfill as backfill_module
-from nexudus_sync.sandbox.world import World
+from nexudus_sync.sandbox.world import Sandbox, World
 from nexudus_sync.store import Store
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Journal, Link, Unlinked
 
@@ -23,28 +23,44 @@ PEOPLE = "maria.nunez@example.com"
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
+def world() -> Sandbox:
     """This module's own, because its people edit."""
-    with World(nexudus=16, crm=12, shared=8) as made:
-        yield made
+    return Sandbox(nexudus=16, crm=12, shared=8)
 
 
 @pytest.fixture(scope="module")
-def lived_in(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lived_in(world: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder after its backfill; copied for each test."""
-    made = House(tmp_path_factory.mktemp("lived"), world.environment())
+    return after_its_backfill(tmp_path_factory.mktemp("lived"), world)
+
+
+def after_its_backfill(folder: Path, world: Sandbox) -> Path:
+    made = House.of(folder, world)
     made.write(world.config_toml())
     assert made.run("backfill", "--yes").code == 0
     return made.folder
 
 
 @pytest.fixture
-def home(lived_in: Path, tmp_path: Path, world: World) -> House:
+def home(lived_in: Path, tmp_path: Path, world: Sandbox) -> House:
     shutil.copytree(lived_in, tmp_path, dirs_exist_ok=True)
-    return House(tmp_path, world.environment())
+    return House.of(tmp_path, world)
 
 
-def test_plan_shows_what_a_first_sync_would_do_and_writes_nothing(sandboxed: House, world: World) -> None:
+@pytest.fixture(scope="module")
+def served() -> Iterator[World]:
+    """Systems that another process can reach."""
+    with World(nexudus=8, crm=8, shared=8) as made:
+        yield made
+
+
+@pytest.fixture
+def apart(tmp_path: Path, served: World) -> House:
+    """A house whose commands are run as processes of their own."""
+    return House.of(after_its_backfill(tmp_path, served), served)
+
+
+def test_plan_shows_what_a_first_sync_would_do_and_writes_nothing(sandboxed: House, world: Sandbox) -> None:
     before = len(world.nexudus.changes), len(world.overplane.changes)
     ended = sandboxed.run("plan", "--json")
     assert (ended.code, ended.err) == (0, "")
@@ -65,7 +81,7 @@ def test_plan_for_people_counts_writes_calls_and_time(sandboxed: House) -> None:
     assert "less than two minutes" in out
 
 
-def test_a_backfill_sums_up_so_that_it_adds_up(sandboxed: House, world: World) -> None:
+def test_a_backfill_sums_up_so_that_it_adds_up(sandboxed: House, world: Sandbox) -> None:
     ended = sandboxed.run("backfill", "--yes", "--limit", "0")
     assert ended.code == 0
     assert "16 opportunities in nexudus and 12 opportunities in overplane (and 24 that belong elsewhere)" in ended.out
@@ -129,7 +145,7 @@ def test_strict_is_1_when_conflicts_wait(home: House) -> None:
     assert home.run("plan").code == 0
 
 
-def test_a_conflict_is_settled_and_the_history_tells(home: House, world: World) -> None:
+def test_a_conflict_is_settled_and_the_history_tells(home: House, world: Sandbox) -> None:
     (first, *_) = home.run("conflicts", "list", "--json").json
     home.run("conflicts", "resolve", first["id"], "--take", "nexudus")
     assert home.run("sync").code == 0
@@ -138,7 +154,7 @@ def test_a_conflict_is_settled_and_the_history_tells(home: House, world: World) 
     assert (last["field"], last["new"], last["lost"]) == (first["field"], first["nexudus"], first["crm"])
 
 
-def test_one_record_is_synced_alone(home: House, world: World) -> None:
+def test_one_record_is_synced_alone(home: House, world: Sandbox) -> None:
     card, row = world.seeded.equal[0]
     world.nexudus.edit(card, PEOPLE, Name="A new name")
     planned = home.run("plan", "--record", str(card), "--json").json
@@ -156,7 +172,7 @@ def test_a_record_nobody_knows_cannot_be_synced_alone(home: House) -> None:
         assert "record 4711: no connection knows it" in ended.err
 
 
-def test_a_brake_stops_a_sync_with_3_until_it_is_released(home: House, world: World) -> None:
+def test_a_brake_stops_a_sync_with_3_until_it_is_released(home: House, world: Sandbox) -> None:
     home.keep(Brake(connection="london", name="mass-delete", evidence="the records of 30 are missing", set_at=AT))
     before = len(world.overplane.changes)
     ended = home.run("sync")
@@ -169,12 +185,10 @@ def test_a_brake_stops_a_sync_with_3_until_it_is_released(home: House, world: Wo
     assert home.run("sync").code == 0
 
 
-def test_one_connections_failure_does_not_stop_the_others(home: House, world: World) -> None:
+def test_one_connections_failure_does_not_stop_the_others(home: House, world: Sandbox) -> None:
     # the second CRM is not there
     text = home.config.read_text(encoding="utf-8")
-    dead = (
-        text.split("[crm.overplane]")[1].split("[[connection]]")[0].replace(world.overplane_url, "http://127.0.0.1:9")
-    )
+    dead = text.split("[crm.overplane]")[1].split("[[connection]]")[0].replace(world.crm_url, "http://127.0.0.1:9")
     london = text[text.index("[[connection]]") :]
     other = london.replace('"london"', '"madrid"').replace('"overplane"', '"dead"').replace("1001", "1002")
     home.write(text.replace(london, f"[crm.dead]{dead}\n{other}\n{london}"))
@@ -202,7 +216,7 @@ def test_a_second_run_on_the_store_says_so_and_ends_with_1(home: House) -> None:
     assert "another nexudus-sync" in ended.err
 
 
-def test_an_edit_is_undone_on_both_sides(home: House, world: World) -> None:
+def test_an_edit_is_undone_on_both_sides(home: House, world: Sandbox) -> None:
     card, row = world.seeded.equal[1]
     old = world.overplane.record(row)["title"]
     world.overplane.edit(row, PEOPLE, title="Mistaken", opportunity_amount=Decimal("77.00"))
@@ -235,7 +249,7 @@ def test_check_names_a_stage_that_does_not_exist_and_the_nearest(home: House) ->
 
 @pytest.mark.parametrize("verb", [("sync",), ("plan",), ("backfill", "--yes"), ("run",)])
 def test_a_stage_that_does_not_exist_is_one_line_and_2_before_anything_is_written(
-    verb: tuple[str, ...], home: House, world: World
+    verb: tuple[str, ...], home: House, world: Sandbox
 ) -> None:
     (home.folder / "mappings").mkdir()
     shipped = (Path(__file__).parents[2] / "mappings" / "overplane.toml").read_text(encoding="utf-8")
@@ -252,48 +266,52 @@ def test_a_stage_that_does_not_exist_is_one_line_and_2_before_anything_is_writte
     assert (len(world.nexudus.changes), len(world.crm.double.changes)) == before
 
 
-def test_check_of_an_unreachable_host_is_1(sandboxed: House, world: World) -> None:
-    text = sandboxed.config.read_text(encoding="utf-8")
-    sandboxed.write(text.replace(world.overplane_url, "http://127.0.0.1:9"))
+def test_check_of_an_unreachable_host_is_1(sandboxed: House, world: Sandbox) -> None:
+    world.crm_faults.add("connect", times=99)
     ended = sandboxed.run("check")
+    world.crm_faults.clear()
     assert ended.code == 1
     assert "✗" in ended.out
     assert "cannot be reached" in ended.err
 
 
-def test_the_daemon_syncs_at_once_and_ends_cleanly_on_sigterm(home: House, world: World) -> None:
-    card, row = world.seeded.equal[2]
-    world.nexudus.edit(card, PEOPLE, Name="Seen by the daemon")
-    environment = {**os.environ, **home.environment}
-    with subprocess.Popen(command(home, "run"), env=environment, stderr=subprocess.PIPE, text=True) as process:
+@pytest.mark.processes
+@pytest.mark.sockets
+def test_the_daemon_syncs_at_once_and_ends_cleanly_on_sigterm(apart: House, served: World) -> None:
+    card, row = served.seeded.equal[2]
+    served.nexudus.edit(card, PEOPLE, Name="Seen by the daemon")
+    environment = {**os.environ, **apart.environment}
+    with subprocess.Popen(command(apart, "run"), env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         lines = iter(process.stderr.readline, "")
         told = [next(line for line in lines if event in line) for event in ("daemon.started", "cycle.done")]
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     assert "written=1" in told[1]
-    assert world.overplane.record(row)["title"] == "Seen by the daemon"
+    assert served.overplane.record(row)["title"] == "Seen by the daemon"
 
 
+@pytest.mark.processes
+@pytest.mark.sockets
 @pytest.mark.parametrize("verb", [("sync",), ("backfill", "--yes")])
 def test_sigterm_in_a_write_is_130_and_the_next_run_finds_out_what_became_of_it(
-    home: House, world: World, verb: tuple[str, ...]
+    apart: House, served: World, verb: tuple[str, ...]
 ) -> None:
-    card, row = world.seeded.equal[3]
-    world.nexudus.edit(card, PEOPLE, Name=f"Stopped in a {verb[0]}")
-    world.crm_faults.add("slow", "^PATCH", seconds=3.0)
-    asked = len(world.crm_faults.injected)
-    environment = {**os.environ, **home.environment}
-    with subprocess.Popen(command(home, *verb), env=environment, stderr=subprocess.PIPE, text=True) as process:
-        while len(world.crm_faults.injected) == asked and process.poll() is None:
+    card, row = served.seeded.equal[3]
+    served.nexudus.edit(card, PEOPLE, Name=f"Stopped in a {verb[0]}")
+    served.crm_faults.add("slow", "^PATCH", seconds=3.0)
+    asked = len(served.crm_faults.injected)
+    environment = {**os.environ, **apart.environment}
+    with subprocess.Popen(command(apart, *verb), env=environment, stderr=subprocess.PIPE, text=True) as process:
+        while len(served.crm_faults.injected) == asked and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
         told = process.communicate(timeout=10)[1]
     assert (process.returncode, told) == (130, "nexudus-sync: interrupted; run the same command again to go on\n")
-    assert home.run("sync").code == 0
-    assert world.overplane.record(row)["title"] == f"Stopped in a {verb[0]}"
-    assert [one.state for one in home.rows(Journal) if one.state in ("planned", "sent")] == []
-    assert sum(one.record_id == row and one.new == f"Stopped in a {verb[0]}" for one in world.overplane.changes) == 1
+    assert apart.run("sync").code == 0
+    assert served.overplane.record(row)["title"] == f"Stopped in a {verb[0]}"
+    assert [one.state for one in apart.rows(Journal) if one.state in ("planned", "sent")] == []
+    assert sum(one.record_id == row and one.new == f"Stopped in a {verb[0]}" for one in served.overplane.changes) == 1
 
 
 def command(house: House, *words: str) -> list[str]:
@@ -311,7 +329,7 @@ def test_a_clock_in_step_is_told_so(home: House) -> None:
     assert "the server's clock is in step with ours" in home.run("check").out
 
 
-def test_an_ignored_record_is_left_alone_and_asks_no_more(home: House, world: World) -> None:
+def test_an_ignored_record_is_left_alone_and_asks_no_more(home: House, world: Sandbox) -> None:
     like = world.nexudus.record(world.seeded.nexudus_ids[0])
     values = {key: like[key] for key in ("CrmBoardColumnId", "CoworkerId")}
     card = str(world.nexudus.create(PEOPLE, Name="Not for the CRM", **values))

@@ -1,8 +1,7 @@
-"""A whole installation: the sandbox behind real sockets, a store on disk, and a clock that is turned by hand."""
+"""A whole installation: the sandbox called in process, a store on disk, and a clock that is turned by hand."""
 
 import asyncio
 import random
-import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
 from e2e_desks import BEN as BEN
 from e2e_desks import DESKS
 from sqlmodel import SQLModel, select
@@ -22,7 +20,7 @@ from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side, Sync
 from nexudus_sync.sandbox.double import Double, Entry
-from nexudus_sync.sandbox.world import World
+from nexudus_sync.sandbox.world import Sandbox
 from nexudus_sync.store import Store
 from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, Link, Spent
 
@@ -39,15 +37,11 @@ T = TypeVar("T", bound=SQLModel)
 
 
 class HandClock:
-    """Goes on by what each request takes and by what somebody sleeps. Safe for the servers' threads.
-
-    `flying`: how many requests are under way; no sleep passes meanwhile, for in that moment little time would pass.
-    """
+    """Goes on by what each request takes and by what somebody sleeps."""
 
     def __init__(self) -> None:
-        self._at, self._lock = START, threading.Lock()
+        self._at = START
         self._wakes: list[datetime] = []
-        self.flying = 0
 
     def now(self) -> datetime:
         return self._at
@@ -58,32 +52,17 @@ class HandClock:
     async def sleep(self, seconds: float) -> None:
         until = self._at + timedelta(seconds=max(0.0, seconds))
         self._wakes.append(until)
-        while self._at < until:
-            # All that can go on goes on first.
-            for _ in range(10):
-                await asyncio.sleep(0.0005 if self.flying else 0)
-            if not self.flying:
+        try:
+            while self._at < until:
+                # All that can go on goes on first.
+                for _ in range(10):
+                    await asyncio.sleep(0)
                 self.turn((min(self._wakes) - self._at).total_seconds())
-        self._wakes.remove(until)
+        finally:
+            self._wakes.remove(until)
 
     def turn(self, seconds: float) -> None:
-        with self._lock:
-            self._at += timedelta(seconds=max(0.0, seconds))
-
-
-class Wire(httpx.AsyncHTTPTransport):
-    """The network, with a count of the requests under way."""
-
-    def __init__(self, clock: HandClock) -> None:
-        super().__init__(verify=False)
-        self._clock = clock
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._clock.flying += 1
-        try:
-            return await super().handle_async_request(request)
-        finally:
-            self._clock.flying -= 1
+        self._at += timedelta(seconds=max(0.0, seconds))
 
 
 class Office:
@@ -105,7 +84,7 @@ class Office:
     ) -> None:
         self.folder, self.clock = folder, HandClock()
         self.store = Store.open("sqlite:///state.db", base_dir=folder)
-        self.world = World(self.clock.now, crm_name=crm_name, nexudus=nexudus, crm=crm, shared=shared, seed=seed)
+        self.world = Sandbox(self.clock.now, crm_name=crm_name, nexudus=nexudus, crm=crm, shared=shared, seed=seed)
         self.desk = DESKS[crm_name](self.world.crm)
         for double in (self.cards, self.deals):
             double.watchers.append(lambda *_: self.clock.turn(LATENCY))
@@ -139,7 +118,7 @@ class Office:
             clock=self.clock,
             rng=random.Random(1),
             store=self.store,
-            transports={name: Wire(self.clock) for name in ("nexudus", self.desk.system)},
+            transports=self.world.transports(self.clock),
         )
         try:
             await engine.start()
@@ -225,8 +204,7 @@ class Office:
         return str(self.cards.record(card)["CrmBoardColumnName"])
 
     def close(self) -> None:
-        """Stop the servers and close the store."""
-        self.world.close()
+        """Close the store."""
         self.store.close()
 
     def double(self, side: Side) -> Double:

@@ -9,6 +9,8 @@ from nexudus_sync.sandbox.faults import Faults
 from nexudus_sync.sandbox.server import Served, serve
 from nexudus_sync.sandbox.wire import Request
 
+pytestmark = pytest.mark.sockets
+
 
 class Running:
     def __init__(self) -> None:

@@ -7,6 +7,8 @@ import pytest
 from nexudus_sync.sandbox.nexudus import NEXUDUS_WINDOWS
 from nexudus_sync.sandbox.world import SPEED, World
 
+pytestmark = pytest.mark.sockets
+
 
 def test_the_configuration_leads_to_the_running_doubles() -> None:
     with World(nexudus=10, crm=8, shared=4) as world:
@@ -49,6 +51,6 @@ def test_secrets_stand_in_the_environment_and_not_in_the_configuration() -> None
 def test_closing_stops_both_servers() -> None:
     world = World(nexudus=1, crm=1, shared=0)
     world.close()
-    for url in (world.nexudus_url, world.overplane_url):
+    for url in (world.nexudus_url, world.crm_url):
         with pytest.raises(httpx.ConnectError):
             httpx.get(url, trust_env=False)

@@ -48,6 +48,7 @@ def test_what_was_saved_long_ago_is_stamped_so() -> None:
     assert all(row["creation"] <= row["modified"] < "2026-03-02 10:00:00" for row in rows)
 
 
+@pytest.mark.sockets
 def test_a_world_with_erpnext_is_configured_for_it() -> None:
     with World(crm_name="erpnext", nexudus=10, crm=8, shared=4) as world:
         environment = world.environment()

@@ -1,9 +1,12 @@
-"""Both doubles with data, on real sockets, and the configuration that connects them."""
+"""Both doubles with data, in process or on real sockets, and the configuration that connects them."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import httpx
+
+from nexudus_sync.clock import Clock
 from nexudus_sync.sandbox.crms import CRMS
 from nexudus_sync.sandbox.erpnext import ERPNextDouble
 from nexudus_sync.sandbox.faults import Faults
@@ -12,6 +15,7 @@ from nexudus_sync.sandbox.overplane import OverplaneDouble
 from nexudus_sync.sandbox.seed import Seeded, seed
 from nexudus_sync.sandbox.seed.places import SYNC_USER
 from nexudus_sync.sandbox.server import serve
+from nexudus_sync.sandbox.transport import DoubleTransport
 
 PASSWORD = "sandbox-password"  # noqa: S105  opens nothing but the sandbox
 SPEED = 50
@@ -47,22 +51,17 @@ deletes = "ignore"
 """
 
 
-class World:
-    """A running sandbox. A context manager; `close` stops the servers.
+class Sandbox:
+    """Both doubles with data, called in process: `transports` carries requests to them without a socket.
 
     `crm_name` says which CRM it has ("overplane" or "erpnext"). `nexudus`, and `overplane` or `erpnext`, are the
     doubles (people's edits go there), `nexudus_faults` and `crm_faults` what goes wrong on the way to them, `seeded`
-    says what stands where. Nexudus listens on `port` and the CRM on the one above, or where it is free (0). `counts`
-    are `seed`'s: nexudus, crm, shared, seed.
+    says what stands where. `nexudus_url` and `crm_url` are their addresses, without a path. `counts` are `seed`'s:
+    nexudus, crm, shared, seed.
     """
 
     def __init__(
-        self,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        *,
-        crm_name: str = "overplane",
-        port: int = 0,
-        **counts: int,
+        self, clock: Callable[[], datetime] = lambda: datetime.now(UTC), *, crm_name: str = "overplane", **counts: int
     ) -> None:
         windows = [replace(window, calls=window.calls * SPEED) for window in NEXUDUS_WINDOWS]
         self._creations = NexudusOptions().customer_creations_per_day * SPEED
@@ -72,10 +71,14 @@ class World:
         self.seeded: Seeded = seed(self.nexudus, self.crm.double, **counts)
         self.nexudus.add_account(SYNC_USER, PASSWORD)
         self.nexudus_faults, self.crm_faults = Faults(), Faults()
-        self._servers = (
-            serve(self.nexudus, self.nexudus_faults, port),
-            serve(self.crm.double, self.crm_faults, port and port + 1),
-        )
+        self.nexudus_url, self.crm_url = "http://nexudus.test", f"http://{crm_name}.test"
+
+    def transports(self, clock: Clock) -> dict[str, httpx.AsyncBaseTransport]:
+        """What carries an engine's requests to each system, by its name, in place of the network."""
+        return {
+            "nexudus": DoubleTransport(self.nexudus, self.nexudus_faults, clock=clock),
+            self.crm_name: DoubleTransport(self.crm.double, self.crm_faults, clock=clock),
+        }
 
     @property
     def overplane(self) -> OverplaneDouble:
@@ -88,21 +91,6 @@ class World:
         """The CRM, where it is ERPNext."""
         assert isinstance(self.crm.double, ERPNextDouble)
         return self.crm.double
-
-    @property
-    def nexudus_url(self) -> str:
-        """Where Nexudus listens, without a path."""
-        return self._servers[0].url
-
-    @property
-    def crm_url(self) -> str:
-        """Where the CRM listens."""
-        return self._servers[1].url
-
-    @property
-    def overplane_url(self) -> str:
-        """Where Overplane listens."""
-        return self.crm_url
 
     def config_toml(self) -> str:
         """A complete configuration for London; its limits stay a tenth below what the sandbox grants."""
@@ -128,6 +116,28 @@ class World:
     def environment(self) -> dict[str, str]:
         """The environment variables that the configuration names."""
         return {"NEXUDUS_USERNAME": SYNC_USER, "NEXUDUS_PASSWORD": PASSWORD, **self.crm.environment}
+
+
+class World(Sandbox):
+    """A sandbox on real sockets. A context manager; `close` stops the servers.
+
+    Nexudus listens on `port` and the CRM on the one above, or where it is free (0). The rest is `Sandbox`'s.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        crm_name: str = "overplane",
+        port: int = 0,
+        **counts: int,
+    ) -> None:
+        super().__init__(clock, crm_name=crm_name, **counts)
+        self._servers = (
+            serve(self.nexudus, self.nexudus_faults, port),
+            serve(self.crm.double, self.crm_faults, port and port + 1),
+        )
+        self.nexudus_url, self.crm_url = (server.url for server in self._servers)
 
     def close(self) -> None:
         """Stop both servers; a second call does nothing."""
