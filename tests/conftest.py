@@ -1,8 +1,24 @@
-"""How long the property tests look: HYPOTHESIS_PROFILE=quick (if left out), long or mutation (see docs/mutation.md)."""
+"""Which tests are quick, how long the property tests look, and what is made once for all tests: a store's schema.
 
+HYPOTHESIS_PROFILE=quick (if left out), long or mutation (see docs/mutation.md).
+"""
+
+import gc
 import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
+from pathlib import Path
 
+import pytest
+from coverage import Coverage
 from hypothesis import Phase, settings
+from sqlalchemy import Engine, StaticPool, create_engine, event
+
+from nexudus_sync.connectors import registry
+from nexudus_sync.store import schema, sqlite
 
 # Without deadlines: how fast a machine is, is nothing a test may hang on.
 settings.register_profile("quick", max_examples=300, derandomize=True, deadline=None)
@@ -10,3 +26,131 @@ settings.register_profile("long", max_examples=5000, deadline=None)
 # A mutant is caught by the first failure: no time goes into shrinking it.
 settings.register_profile("mutation", derandomize=True, deadline=None, phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+TESTS = Path(__file__).parent
+QUICK = (
+    *("cli", "connectors", "contract", "mapping", "sandbox", "store"),
+    *("e2e/test_e2e_decisions.py", "e2e/test_e2e_missing_reason.py", "e2e/test_e2e_people.py", "e2e/test_e2e_rules.py"),
+    *("simulation/test_regressions.py", "simulation/test_trail.py"),
+)
+"""Folders and files whose tests are quick, beside all that stand directly in tests: what one runs while editing."""
+APART = ("processes", "sockets")
+"""Markers of tests that are never quick: they start processes, or have systems behind real sockets."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is quick, and what coverage is not measured in."""
+    places = [TESTS / place for place in QUICK]
+    for item in items:
+        if item.path.is_relative_to(TESTS / "simulation") or _is_told_twice(item):
+            item.add_marker("unmeasured")
+        is_near = item.path.parent == TESTS or any(item.path.is_relative_to(place) for place in places)
+        if is_near and not any(item.get_closest_marker(name) for name in APART):
+            item.add_marker("quick")
+
+
+def _is_told_twice(item: pytest.Item) -> bool:
+    """Is it the other CRM's turn in a test of the whole installation? What is ERPNext's own is tested beside it."""
+    return (
+        isinstance(item, pytest.Function)
+        and getattr(item, "callspec", None) is not None
+        and (item.callspec.params.get("crm_name") == "erpnext")
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Coverage is of what the other tests reach: what chance and long stories run through is not tested by that.
+
+    It also costs half again the time, and the processes that crash tests fork would count for nobody. Where the test
+    that came past a line is asked for, all are measured.
+    """
+    measured = Coverage.current()
+    if measured is None or not item.get_closest_marker("unmeasured") or item.config.getoption("cov_context", None):
+        return (yield)  # type: ignore[return-value]
+    measured.stop()
+    try:
+        return (yield)  # type: ignore[return-value]
+    finally:
+        measured.start()
+
+
+_quick: list[str] = []
+"""The quick test that is under way, if one is."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Know which quick test is under way."""
+    if item.get_closest_marker("quick"):
+        _quick.append(item.name)
+    try:
+        return (yield)  # type: ignore[return-value]
+    finally:
+        _quick.clear()
+
+
+def _watch(event: str, _: tuple[object, ...]) -> None:
+    if _quick and event in {"subprocess.Popen", "os.fork", "os.posix_spawn", "socket.bind"}:
+        raise AssertionError(f"{_quick[0]} is a quick test and does {event}; mark it with one of {APART}")
+
+
+sys.addaudithook(_watch)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported by now stays: collecting garbage need not go through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_stores() -> Iterator[None]:
+    """A new store is a copy of one that was migrated, and waits for no disk. Not so in tests/store, which tests it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "migrate", _copied_or_migrated)
+        patch.setattr(sqlite, "set_up", _set_up_without_waiting)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def connectors_looked_up_once() -> Iterator[None]:
+    """What is installed is the same as long as the path is; each process that a test assembles asks for it."""
+    asked, known = registry.entry_points, cache(lambda _path, **wanted: asked(**wanted))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "entry_points", lambda **wanted: known(tuple(sys.path), **wanted))
+        yield
+
+
+_set_up, _migrate = sqlite.set_up, schema.migrate
+
+
+@cache
+def _schema() -> sqlite3.Connection:
+    """A store in memory that was migrated."""
+    made = sqlite3.connect(":memory:", check_same_thread=False)
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    _set_up(engine)
+    _migrate(engine, "the tests' schema")
+    with closing(engine.raw_connection()) as pooled:
+        pooled.driver_connection.backup(made)
+    engine.dispose()
+    return made
+
+
+def _copied_or_migrated(engine: Engine, label: str) -> None:
+    with closing(engine.raw_connection()) as pooled:
+        connection = pooled.driver_connection
+        if not connection.execute("SELECT name FROM sqlite_master").fetchall():
+            connection.execute("PRAGMA query_only = OFF")
+            _schema().backup(connection)
+            return
+    _migrate(engine, label)
+
+
+def _set_up_without_waiting(engine: Engine) -> None:
+    _set_up(engine)
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))

@@ -228,6 +228,7 @@ async def test_a_create_whose_answer_is_lost_on_either_side_is_not_done_twice(ho
     assert [one["email"] for one in house.people.contacts()].count("max@example.org") == 1
 
 
+@pytest.mark.processes
 def test_the_contract_can_be_tried_with_one_rig_only() -> None:
     """As somebody else's package does it."""
     chosen = ["--rig", "example_rig:JsonFileRig", "-k", "edges_of_pages", "-p", "no:cacheprovider"]

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import structlog
-from coverage import Coverage
 from sim_world import SimWorld
 
 
@@ -15,21 +14,6 @@ def silence() -> Iterator[None]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
     structlog.configure(**before)
-
-
-@pytest.fixture(scope="module")
-def unmeasured() -> Iterator[None]:
-    """Coverage is of what the other tests reach: what chance and planted bugs run through is not tested by that.
-
-    It also costs half again the time, and the processes that the crash tests fork would count for nobody.
-    """
-    measured = Coverage.current()
-    if measured is None:
-        yield
-        return
-    measured.stop()
-    yield
-    measured.start()
 
 
 @pytest.fixture

@@ -42,9 +42,13 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What goes wrong: so many deaths in a run, or a fault; the first at every `slices`th moment from `slice_` on."""
+    """What goes wrong: so many deaths in a run, or a fault; the first at every `slices`th moment from `slice_` on.
+
+    `at`: only at these moments, if any are named.
+    """
 
     deaths: int = 0
+    at: frozenset[Point] = frozenset()
     ways: Ways | None = None
     slice_: int = 0
     slices: int = 1
@@ -64,6 +68,8 @@ class ForkingWorld(ScenarioWorld):
         """Count a moment, and let a child end there."""
         super().passed(what)
         if not self.counting or what not in FORKS_AT or len(self.met) >= self.plan.deaths:
+            return
+        if self.plan.at and not self.met and Point(what, self.passing[what]) not in self.plan.at:
             return
         before, self.left = self.left, self._left_behind()
         if self.left != before and (self.met or self._is_next()) and _in_a_child():
@@ -151,8 +157,3 @@ def explore(folder: Path, installation: str, plan: Plan) -> list[Ended]:
 def every_way(installation: str) -> Ways:
     """Each call fails in every way."""
     return lambda side, _: kinds(installation, side)
-
-
-def in_turn(installation: str) -> Ways:
-    """Each call fails in one way, one kind after the other."""
-    return lambda side, number: (kinds(installation, side)[number % len(kinds(installation, side))],)

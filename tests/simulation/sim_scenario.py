@@ -91,6 +91,7 @@ class Seam(httpx.AsyncBaseTransport):
         self._world.alive()
         if request.method == "GET" or request.url.path.endswith("/token"):
             return await self._inner.handle_async_request(request)
+        self._world.writing = kind_of_call(request.method, request.url.path)
         self._world.passed("before")
         if request.method == "POST":
             self._world.creates.append(self._world.passed_in_all["before"])
@@ -109,6 +110,7 @@ class ScenarioWorld(SimWorld):
         self.passed_in_all = dict.fromkeys(MOMENTS, 0)
         self.calls = dict.fromkeys(Side, 0)
         self.creates: list[int] = []
+        self.writing = ""
         system, settings = INSTALLATIONS[installation]
         counts = {"nexudus": 3, "crm": 2, "shared": 1}
         super().__init__(SEED, folder, deletes="propagate", system=system, crm_settings=settings, **counts)
@@ -137,10 +139,14 @@ class ScenarioWorld(SimWorld):
             return
         self.passing[what] += 1
         self.passed_in_all[what] += 1
+        self.note(Point(what, self.passing[what]))
         if self.points and self.points[0] == Point(what, self.passing[what]):
             del self.points[0]
             self.crashed = True
             raise Crash
+
+    def note(self, point: Point) -> None:
+        """A moment of the story's cycles that comes to pass."""
 
     def _committed(self) -> None:
         self.commits += 1
@@ -256,6 +262,12 @@ def whole(installation: str) -> Whole:
             return Whole(end_state(world), world.passed_in_all, world.calls, world.creates)
         finally:
             world.close()
+
+
+def kind_of_call(method: str, path: str) -> str:
+    """What is asked, whichever record it is asked about."""
+    parent, _, last = path.rpartition("/")
+    return f"{method} {parent}/{{id}}" if any(sign.isdigit() for sign in last) else f"{method} {path}"
 
 
 def kinds(installation: str, side: Side) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 from sim_desks import desk
+from sim_store import borrowed, given_back
 from sim_time import SimClock
 
 from nexudus_sync.config import load
@@ -23,7 +24,6 @@ from nexudus_sync.sandbox.seed import seed
 from nexudus_sync.sandbox.seed.places import SYNC_USER, Place
 from nexudus_sync.sandbox.transport import DoubleTransport
 from nexudus_sync.sandbox.wire import Request, Response
-from nexudus_sync.store import Store
 
 ENVIRONMENT = {"USER": SYNC_USER, "PASSWORD": "simulated"}
 CONFIG = """
@@ -107,7 +107,7 @@ class SimWorld:
         self.widened: set[str] = set()
         """Fields whose edits on some side began to travel at a restart: each is a first match of its own then."""
         self.ever_propagated = deletes == "propagate"
-        self.store = Store.open("sqlite://")
+        self.store, self.closed = borrowed(), False
         self.crash_at: int | None = None
         self.crashed = False
         self.commits = 0
@@ -152,9 +152,11 @@ class SimWorld:
         return DoubleTransport(self.double(side), self.faults[side], clock=self.clock, latency=latency)
 
     def close(self) -> None:
-        """Close the store."""
-        self.store.close()
-        self.clock.close()
+        """The end of this world's time; its store serves the next one. A second call does nothing."""
+        if not self.closed:
+            self.closed = True
+            given_back(self.store)
+            self.clock.close()
 
     def _committed(self) -> None:
         self.commits += 1

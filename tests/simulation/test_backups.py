@@ -1,5 +1,6 @@
 """Stories of systems that were restored from a backup."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -40,10 +41,11 @@ def backup(world: SimWorld, hours: int = 5) -> Callable[[], None]:
 def store_backup(world: SimWorld) -> Callable[[], None]:
     """The store as it is now; calling it restores it, as a new process finds it."""
     connection: Any = world.store._engine.raw_connection().driver_connection
-    kept = connection.serialize()
+    kept = sqlite3.connect(":memory:")
+    connection.backup(kept)
 
     def restore() -> None:
-        connection.deserialize(kept)
+        kept.backup(connection)
         world.restart()
 
     return restore

@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 from sim_burst import burst
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
-
 
 @pytest.mark.parametrize("system", ["overplane", "erpnext"])
 def test_an_import_while_the_sync_reads_page_after_page_is_neither_doubled_nor_lost(

@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-import pytest
 from sim_family import FIGURES, run_family
 from sim_history import run_history
-
-pytestmark = pytest.mark.usefixtures("unmeasured")
 
 STEPS, RECORDS = 16, 4
 

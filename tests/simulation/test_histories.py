@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 from sim_history import run_history
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
-
-BATCHES, HISTORIES = 20, 10
+BATCHES, HISTORIES = 10, 5
 """So many tests, that can run side by side, of so many histories each."""
 STEPS, RECORDS = 25, 4
 

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 from sim_kill import kill_and_check
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+KILLS = 2
+
+pytestmark = [pytest.mark.processes, pytest.mark.sockets]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_processes_killed_anywhere_leave_nothing_that_the_next_one_cannot_finish(seed: int, tmp_path: Path) -> None:
-    outcome = kill_and_check(seed, tmp_path, kills=3)
+    outcome = kill_and_check(seed, tmp_path, kills=KILLS)
     assert outcome.troubles == []
-    assert outcome.kills == 3
+    assert outcome.kills == KILLS

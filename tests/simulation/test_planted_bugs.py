@@ -26,8 +26,6 @@ from nexudus_sync.merge import Verdict
 from nexudus_sync.plan import Presence
 from nexudus_sync.store.tables import Journal, Link
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
-
 Patch = pytest.MonkeyPatch
 POLL = timedelta(minutes=1)
 

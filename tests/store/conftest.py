@@ -9,6 +9,11 @@ from nexudus_sync.store import Store
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quick_stores() -> None:
+    """Every store here is migrated and waits for its disk, as everywhere but in tests."""
+
+
 @pytest.fixture
 def now() -> datetime:
     return NOON

@@ -256,6 +256,7 @@ def test_another_databases_error_is_one_line(tmp_path: Path, monkeypatch: pytest
     store.close()
 
 
+@pytest.mark.processes
 def test_a_current_store_opens_without_the_migration_machinery(on_disk: Store, tmp_path: Path) -> None:
     program = (
         "import sys, pathlib; from nexudus_sync.store import Store;"

@@ -39,6 +39,7 @@ def test_the_lock_is_free_again_after_leaving_and_after_an_error(on_disk: Store,
     assert (tmp_path / "state.db.lock").read_text() == ""
 
 
+@pytest.mark.processes
 def test_the_lock_dies_with_its_process_and_names_the_next_holder(on_disk: Store, tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
