@@ -67,14 +67,31 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     It also costs half again the time, and the processes that crash tests fork would count for nobody. Where the test
     that came past a line is asked for, all are measured.
     """
-    measured = Coverage.current()
-    if measured is None or not item.get_closest_marker("unmeasured") or item.config.getoption("cov_context", None):
+    if not item.get_closest_marker("unmeasured") or item.config.getoption("cov_context", None):
         return (yield)  # type: ignore[return-value]
-    measured.stop()
+    measured = _stopped()
     try:
         return (yield)  # type: ignore[return-value]
     finally:
-        measured.start()
+        for one in reversed(measured):
+            one.start()
+
+
+def _stopped() -> list[Coverage]:
+    """Whatever measures is stopped, the latest first."""
+    stopped = []
+    while (measured := Coverage.current()) is not None:
+        measured.stop()
+        stopped.append(measured)
+    return stopped
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In a worker of pytest-xdist, pytest-cov leaves a first measurement running beside the one that it reports."""
+    if hasattr(session.config, "workerinput"):
+        for measured in _stopped()[:1]:
+            measured.start()
 
 
 _quick: list[str] = []
