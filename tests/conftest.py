@@ -31,10 +31,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 TESTS = Path(__file__).parent
 QUICK = (
     *("cli", "connectors", "contract", "mapping", "sandbox", "store"),
-    *("e2e/test_e2e_decisions.py", "e2e/test_e2e_missing_reason.py", "e2e/test_e2e_people.py", "e2e/test_e2e_rules.py"),
-    *("simulation/test_regressions.py", "simulation/test_trail.py"),
+    *("e2e/test_e2e_decisions.py", "e2e/test_e2e_missing_reason.py", "simulation/test_trail.py"),
 )
 """Folders and files whose tests are quick, beside all that stand directly in tests: what one runs while editing."""
+LONG = ("cli/test_cli_runs.py",)
+"""Files in these folders that are not."""
 APART = ("processes", "sockets")
 """Markers of tests that are never quick: they start processes, or have systems behind real sockets."""
 
@@ -42,12 +43,12 @@ APART = ("processes", "sockets")
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is quick, and what coverage is not measured in."""
-    places = [TESTS / place for place in QUICK]
+    quick, long = ([TESTS / place for place in places] for places in (QUICK, LONG))
     for item in items:
         if item.path.is_relative_to(TESTS / "simulation") or _is_told_twice(item):
             item.add_marker("unmeasured")
-        is_near = item.path.parent == TESTS or any(item.path.is_relative_to(place) for place in places)
-        if is_near and not any(item.get_closest_marker(name) for name in APART):
+        is_near = item.path.parent == TESTS or any(item.path.is_relative_to(place) for place in quick)
+        if is_near and item.path not in long and not any(item.get_closest_marker(name) for name in APART):
             item.add_marker("quick")
 
 
