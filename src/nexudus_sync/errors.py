@@ -10,7 +10,9 @@
         ├── RoleMissing             the login lacks a right
         ├── Unavailable             transient: unreachable, 5xx, an answer that makes no sense
         ├── OutcomeUnknown          a write that may or may not have been done
+        │   └── AnsweredForAnother  its reply names another record than the one that was written
         ├── NotFound                no such record
+        ├── AnotherRecord           what was answered is another record than the one that was asked for
         ├── Refused                 the system will not take this value or record
         ├── Stale                   the record moved since it was read
         └── LimitReached            a limit that waiting minutes does not lift (5,000 per location, customers a day)
@@ -79,8 +81,34 @@ class OutcomeUnknown(ConnectorError):
     """A write was sent and its outcome is not known: it may have been done, or may be done yet."""
 
 
+class AnsweredForAnother(OutcomeUnknown):
+    """The reply to a write names another record than the one that was written."""
+
+
 class NotFound(ConnectorError):
     """No such record (any more)."""
+
+
+class AnotherRecord(ConnectorError):
+    """What was answered is another record than the one that was asked for. It proves nothing about that one.
+
+    `told` and `identity` are what was answered. `survivor`: the system itself says that the record lives on under that
+    id, for it was merged into that one. `held`: it is not looked at again before a person says so.
+    """
+
+    def __init__(
+        self,
+        system: str,
+        message: str,
+        record: str | None = None,
+        *,
+        told: str = "",
+        identity: str = "",
+        survivor: str | None = None,
+        held: bool = False,
+    ) -> None:
+        super().__init__(system, message, record)
+        self.told, self.identity, self.survivor, self.held = told, identity, survivor, held
 
 
 class Refused(ConnectorError):

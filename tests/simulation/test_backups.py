@@ -15,7 +15,7 @@ from test_odd_moments import ask, at_rest
 from test_trouble_stays_small import alone
 
 from nexudus_sync.mapping import Side
-from nexudus_sync.store.tables import Failure, Unlinked
+from nexudus_sync.store.tables import Conflict, Failure, Unlinked
 
 
 @pytest.fixture(params=["ignore", "propagate"])
@@ -58,6 +58,12 @@ def called(world: SimWorld) -> tuple[list[str], list[str]]:
     return cards[-2:], deals[-2:]
 
 
+def asked_about(world: SimWorld, deal: str) -> tuple[object, object]:
+    """What is shown in the one question about a lost card's counterpart."""
+    (asked,) = rows(world, Conflict, state="open", field="record", crm_id=deal)
+    return asked.nexudus, asked.crm
+
+
 @pytest.mark.parametrize("read_alone", [False, True])
 def test_a_new_card_that_bears_the_id_of_a_lost_one_is_not_that_one(read_alone: bool, world: SimWorld) -> None:
     """Else Zoe's offer would be written over Berta's, and never be copied."""
@@ -68,15 +74,15 @@ def test_a_new_card_that_bears_the_id_of_a_lost_one_is_not_that_one(read_alone: 
     world.crm.edit(deal, BEN, utm_source="fair")
     if read_alone:
         assert alone(world, Side.CRM, deal).errors == [
-            f"nexudus {card}: its id was given to another card, which a listing shows"
+            f"nexudus {card}: another record bears its id now; nothing of that is taken over"
         ]
     for reconcile in (False, False, True, False):
         cycle(world, reconcile=reconcile)
     assert called(world)[1] == ["berta", "zoe"]
-    assert [(link.nexudus_id, link.crm_id == deal, link.state) for link in links(world)[-2:]] == [
-        (f"{card}~{links(world)[-2].id}", True, "closed"),
-        (str(card), False, "active"),
-    ]
+    lost, new = links(world)[-2:]
+    assert [(link.nexudus_id, link.crm_id == deal) for link in (lost, new)] == [(str(card), True), (str(card), False)]
+    assert asked_about(world, deal) == ("another record", "kept")
+    assert world.crm.record(deal)["utm_source"] == "fair"
     world.nexudus.edit(card, ANA, Name="Zoe's")
     cycle(world)
     assert called(world)[1] == ["berta", "Zoe's"]
@@ -98,7 +104,7 @@ def test_a_card_that_the_sync_creates_may_be_given_the_id_of_a_lost_one(lost: bo
     assert called(world)[1] == ["berta", "zoe"]
     active = [(link.nexudus_id, link.crm_id) for link in links(world) if link.state == "active"]
     assert (str(card), other) in active
-    assert deal not in [crm_id for _, crm_id in active]
+    assert asked_about(world, deal) == ("another record", "kept")
 
 
 def test_a_new_card_that_bears_the_id_of_an_ignored_one_is_not_ignored(world: SimWorld) -> None:

@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel, col, select
 
 from nexudus_sync.errors import StoreError
 from nexudus_sync.store import Store, schema
@@ -113,3 +113,19 @@ def test_a_folder_with_a_percent_sign_holds_a_store(tmp_path: Path) -> None:
     (tmp_path / "50%s").mkdir()
     Store.open("sqlite:///state.db", base_dir=tmp_path / "50%s").close()
     assert "link" in tables_of(tmp_path / "50%s" / "state.db")
+
+
+def test_a_card_whose_id_was_given_again_gets_it_back(tmp_path: Path) -> None:
+    """Its link ended under its id with the link's own number behind it; the other card's link keeps what it was."""
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        connection.executescript((DATA / "store_0001.sql").read_text(encoding="utf-8"))
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(link)")]
+        copied = ", ".join(columns)
+        for number, nexudus_id, crm_id in ((45, "7001~45", "b3c2"), (46, "7~1~46", "b3c3"), (47, "7001~45~", "b3c4")):
+            given = {"id": str(number), "nexudus_id": f"'{nexudus_id}'", "crm_id": f"'{crm_id}'"}
+            values = ", ".join(given.get(name, name) for name in columns)
+            connection.execute(f"INSERT INTO link ({copied}) SELECT {values} FROM link WHERE id = 1")
+        connection.commit()
+    with closing(Store.open("sqlite:///state.db", base_dir=tmp_path)) as store, store.read() as session:
+        found = [(link.nexudus_id, link.nexudus_identity) for link in session.exec(select(Link).order_by(col(Link.id)))]
+    assert found == [("7001", ""), ("7001", "~45"), ("7~1", "~46"), ("7001~45~", "")]

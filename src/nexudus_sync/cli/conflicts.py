@@ -5,6 +5,7 @@ from typing import Any
 from nexudus_sync.cli.desk import open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, print_json, print_table, say
+from nexudus_sync.engine.doubts import THE_OTHER
 from nexudus_sync.engine.fates import DELETED
 from nexudus_sync.engine.outcomes import RECORD
 from nexudus_sync.engine.trail import OVERWRITTEN
@@ -138,6 +139,8 @@ def _what_happens(one: Conflict, take: str) -> str:
     if _asks_for_counterpart(one):
         return f"{_own_id(one)} of {side.word} is copied to {side.other.word} as a new record"
     value = one.nexudus if side is Side.NEXUDUS else one.crm
+    if one.field == RECORD and value == THE_OTHER:
+        return f"{pair}: the other record in {side.word} takes the place of the one that was known"
     if one.field == RECORD:
         if value == DELETED:
             return f"{pair}: the deletion in {side.word} is taken, and the record in {side.other.word} is deleted too"

@@ -8,6 +8,7 @@ from nexudus_sync.cli.desk import Desk, open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, plural, print_json, print_table, say, utc
 from nexudus_sync.clock import SystemClock
+from nexudus_sync.engine.doubts import let_create
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import records
@@ -92,6 +93,7 @@ def _again(session: Session, desk: Desk, failure: Failure) -> None:
     for side, record_id in ((Side.NEXUDUS, failure.nexudus_id), (Side.CRM, failure.crm_id)):
         alone = session.get(Unlinked, (failure.connection, side.value, record_id))
         if alone is not None and alone.state == "refused":
+            let_create(session, failure.connection, side, record_id)
             alone.state = "waiting"
             session.add(alone)
 

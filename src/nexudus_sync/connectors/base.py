@@ -115,9 +115,9 @@ class Page:
 class Facts:
     """What scope, matching and creating need to know of a record, beside its mapped fields.
 
-    `id` is the record's id as text; `identity` tells two records apart that bore one id in turn ("" where ids are never
-    reused); `email` is the party's, lower case; `external_key` is what the external-key field holds; `created_at` is
-    aware UTC.
+    `id` is the record's id as text; `identity` tells two records apart that bore one id in turn ("" where it is not
+    known, or ids are never reused); `email` is the party's, lower case; `external_key` is what the external-key field
+    holds; `created_at` is aware UTC.
     """
 
     id: str
@@ -183,7 +183,8 @@ class Written:
     """What a step did. `record` is the whole record as far as it is known now.
 
     `echoed` says that the reply itself carried it. `stamp` is the one the reply named, None where it named none (the
-    engine then reads it at the next poll).
+    engine then reads it at the next poll). `found`: a create made nothing, for the record was there already under the
+    key or name that was sent.
     """
 
     id: str
@@ -191,6 +192,7 @@ class Written:
     stamp: Stamp | None = None
     echoed: bool = False
     party: Party | None = None
+    found: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,15 +232,6 @@ class FollowsRenames(Protocol):
 
         More than one where records can share an identity: the engine knows which of them are others.
         """
-        ...
-
-
-@runtime_checkable
-class GivesIdsAgain(Protocol):
-    """What a connector offers besides, when a system without identities gives an id again once a backup restored it."""
-
-    def came_later(self, record: Record, token: str) -> bool:
-        """Was the record (whole or listed) created after another one bore the stamp `token`? False when in doubt."""
         ...
 
 
@@ -305,7 +298,7 @@ class Connector(Protocol):
         """The whole record, child rows included. `row`: one just listed, whose content may be used if it is whole.
 
         `children` False saves the calls that child rows cost: the record then lacks `Traits.child_keys`. Raises
-        NotFound when the system says that there is none.
+        NotFound when the system says that there is none, AnotherRecord when it answers with another one.
         """
         ...
 
@@ -367,8 +360,8 @@ class Connector(Protocol):
     async def perform(self, step: Step, record: Record | None = None) -> Written:
         """Send one write. `record` is the whole record as known before it, None for creates.
 
-        Deleting what is gone already is a success. Raises Refused, Stale, NotFound, LimitReached, OutcomeUnknown,
-        Unavailable (nothing was sent), RoleMissing.
+        Deleting what is gone already is a success. Raises Refused, Stale, NotFound, LimitReached, OutcomeUnknown
+        (AnsweredForAnother where the reply is about another record), Unavailable (nothing was sent), RoleMissing.
         """
         ...
 

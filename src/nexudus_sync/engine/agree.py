@@ -4,11 +4,13 @@ Snapshots, stamps, marks, and fields that will not stay as they are written.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from sqlmodel import Session
 
-from nexudus_sync.connectors.base import Record, Written
+from nexudus_sync.connectors.base import Record, Stamp, Written
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.doubts import OTHERS, forget_others
 from nexudus_sync.engine.outcomes import history_entry, keep_history
 from nexudus_sync.engine.sight import Listed, Sight, id_of, snapshot_of, stamp_of
 from nexudus_sync.mapping import Context, Field, Raw, Side, Unreadable
@@ -58,7 +60,8 @@ def confirm_write(
     set_snapshot(link, to, snapshot)
     set_snapshot(link, to.other, sent_snapshot(outcomes, to.other, snapshot_of(link, to.other), source, to))
     if written.stamp is not None:
-        _set_stamp(link, to, written.stamp.token)
+        set_stamp(link, to, written.stamp, bridge.clock.now())
+    forget_others(link, to)
     keep_history(session, bridge, link, to, outcomes)
     names = {outcome.field.name for outcome in outcomes}
     failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields=names)
@@ -140,6 +143,8 @@ def held_fields(link: Link, sights: Mapping[Side, Sight]) -> dict[str, str]:
     """
     held = {}
     for key, count in link.bounces.items():
+        if key.startswith(OTHERS):
+            continue
         side, _, name = key.partition(" ")
         stamp = sights[Side(side).other].stamp
         by_person = stamp is not None and not stamp.own and stamp.token != stamp_of(link, Side(side).other)
@@ -159,7 +164,7 @@ def finish(
     rows: Mapping[Side, Mapping[str, Listed]],
 ) -> None:
     """The link is settled: take its marks away, except where something has to be read once more."""
-    note_stamps(session, link, sights)
+    note_stamps(session, link, sights, bridge.clock.now())
     more = set(again)
     for side, sight in sights.items():
         if sight.real:
@@ -174,7 +179,7 @@ def finish(
     session.add(link)
 
 
-def note_stamps(session: Session, link: Link, sights: Mapping[Side, Sight]) -> None:
+def note_stamps(session: Session, link: Link, sights: Mapping[Side, Sight], now: datetime) -> None:
     """Under which stamps the link's records were read.
 
     A later stamp is news even while the link waits for its next attempt. One that is new is no news to a listing any
@@ -184,15 +189,19 @@ def note_stamps(session: Session, link: Link, sights: Mapping[Side, Sight]) -> N
         if sight.real and sight.stamp is not None:
             if sight.stamp.token != stamp_of(link, side):
                 set_mark(link, side, True)
-            _set_stamp(link, side, sight.stamp.token)
+            set_stamp(link, side, sight.stamp, now)
     session.add(link)
 
 
-def _set_stamp(link: Link, side: Side, token: str) -> None:
+def set_stamp(link: Link, side: Side, stamp: Stamp, now: datetime) -> None:
+    """The newest state that is known of a side, and when that was noted first."""
+    noted = now if stamp.token != stamp_of(link, side) else None
     if side is Side.NEXUDUS:
-        link.nexudus_stamp = token
+        link.nexudus_stamp, link.nexudus_stamped_at = stamp.token, stamp.at
+        link.nexudus_noted_at = noted or link.nexudus_noted_at
     else:
-        link.crm_stamp = token
+        link.crm_stamp, link.crm_stamped_at = stamp.token, stamp.at
+        link.crm_noted_at = noted or link.crm_noted_at
 
 
 def set_mark(link: Link, side: Side, mark: bool) -> None:

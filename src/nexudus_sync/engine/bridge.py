@@ -61,6 +61,8 @@ class Bridge:
     rules: Rules = field(default_factory=Rules)
     siblings: list["Bridge"] = field(default_factory=list)
     dry: bool = False
+    sweeping_since: datetime | None = None
+    """When the reconcile that is under way began; None in any other cycle."""
 
     def connector(self, side: Side) -> Connector:
         """The connector of a side."""

@@ -10,16 +10,19 @@ from typing import Any
 
 from sqlmodel import Session
 
+from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Draft, Facts, Party, Record, Step, Written
-from nexudus_sync.engine.agree import differing, set_digest, set_mark, still_now
+from nexudus_sync.engine.agree import differing, set_digest, set_mark, set_stamp, still_now
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.outcomes import FIRST_RETRY, RECORD, REFUSED, nothing_left
+from nexudus_sync.engine.doubts import create_held
+from nexudus_sync.engine.outcomes import ANOTHER, FIRST_RETRY, RECORD, REFUSED
+from nexudus_sync.engine.reading import fetch
 from nexudus_sync.engine.refused import blamed
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.reused import make_way
 from nexudus_sync.engine.sight import Sight, snapshot_of, with_zone
+from nexudus_sync.engine.source import moved_on, with_company
 from nexudus_sync.engine.write import Intent, perform, rules_moved
-from nexudus_sync.errors import NotFound, Refused
+from nexudus_sync.errors import AnsweredForAnother, NotFound, Refused
 from nexudus_sync.mapping import Context, Field, OnUnmapped, Side, Unmapped, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.opportunity import say
@@ -86,13 +89,18 @@ async def create(bridge: Bridge, report: Report, unlinked: Unlinked, *, live: bo
     source = Side(unlinked.side)
     connector = bridge.connector(source)
     began = bridge.clock.monotonic()
-    record = await connector.fetch(unlinked.record_id)
+    record = await fetch(bridge, source, unlinked.record_id)
     if not connector.in_scope(record, bridge.scope(source)):
         raise NotFound(connector.name, "it left this connection's scope", unlinked.record_id)
-    if _moved_on(bridge, unlinked, record):
+    if moved_on(bridge, unlinked, record):
         return None
-    facts = await _with_company(bridge, source, record)
+    facts = await with_company(bridge, source, record)
     creation = Creation(source, record, facts, await bridge.context(source, record))
+    with bridge.store.read() as session:
+        if create_held(session, bridge, source, facts.id):
+            _no(
+                bridge, creation, ANOTHER, "two replies to its creation were about other records; retry it to try again"
+            )
     await _prepare(bridge, creation)
     await rules_moved(bridge, creation.to, None, creation.after)
     _refuse(bridge, creation, live=live)
@@ -105,38 +113,6 @@ async def create(bridge: Bridge, report: Report, unlinked: Unlinked, *, live: bo
     pending = UNSENT in snapshot_of(link, source).values()
     sight = Sight(record, creation.context, connector.stamp(record), began, whole=True)
     return Created(link.id, pending, source, sight)
-
-
-def _moved_on(bridge: Bridge, unlinked: Unlinked, record: Record) -> bool:
-    """Would the record be matched otherwise than it was? Then its row is told, for the next matching.
-
-    A customer's e-mail address can change without a trace in the record, and its id can be given to another record.
-    """
-    side = Side(unlinked.side)
-    now, identity = bridge.candidate(side, record), bridge.facts(side, record).identity
-    found = (now.email, now.title, now.external_key, identity)
-    if found == (unlinked.email, unlinked.title, unlinked.external_key, unlinked.identity):
-        return False
-    with bridge.store.session() as session:
-        row = session.get(Unlinked, (unlinked.connection, unlinked.side, unlinked.record_id))
-        if row is not None:  # a poll in between may have seen it leave
-            if row.identity != identity:
-                nothing_left(session, bridge, side, row.record_id)
-            row.email, row.title, row.external_key, row.identity = found
-            row.is_open, row.created_at = now.is_open, now.created_at
-    return True
-
-
-async def _with_company(bridge: Bridge, side: Side, record: Record) -> Facts:
-    """The facts of a record; where it names its party by id, the company stands with the party and is looked up."""
-    connector = bridge.connector(side)
-    facts = connector.facts(record)
-    if facts.party is not None and facts.email and not facts.company_name:
-        party = await connector.find_party(facts.email, bridge.scope(side))
-        facts = connector.facts(record)  # which now knows what was read of parties
-        if party is not None and not facts.company_name:
-            facts = replace(facts, company_name=party.company_name)
-    return facts
 
 
 async def _prepare(bridge: Bridge, creation: Creation) -> None:
@@ -293,29 +269,28 @@ def link_created(session: Session, bridge: Bridge, creation: Creation, step: Ste
     """
     now = bridge.clock.now()
     ids = {creation.source: creation.facts.id, creation.to: written.id}
-    if creation.to is Side.NEXUDUS:
-        make_way(session, bridge, written.id)
-    else:
-        _refuse_taken(session, bridge, creation, written)
-    stamps = {
-        creation.source: bridge.connector(creation.source).stamp(creation.record).token,
-        creation.to: written.stamp.token if written.stamp else "",
+    identities = {
+        creation.source: creation.facts.identity,
+        creation.to: bridge.facts(creation.to, written.record).identity,
     }
+    _refuse_taken(session, bridge, creation, written, identities[creation.to])
     snapshots = _snapshots(bridge, creation, step, written)
     crm_record = creation.record if creation.source is Side.CRM else written.record
     link = Link(
         crm=bridge.crm,
         connection=bridge.name,
         nexudus_id=ids[Side.NEXUDUS],
+        nexudus_identity=identities[Side.NEXUDUS],
         crm_id=ids[Side.CRM],
-        crm_identity=bridge.facts(Side.CRM, crm_record).identity,
+        crm_identity=identities[Side.CRM],
         nexudus_snapshot=snapshots[Side.NEXUDUS],
         crm_snapshot=snapshots[Side.CRM],
-        nexudus_stamp=stamps[Side.NEXUDUS],
-        crm_stamp=stamps[Side.CRM],
         created_at=now,
         is_lost=bridge.is_lost(Side.CRM, crm_record),
     )
+    set_stamp(link, creation.source, bridge.connector(creation.source).stamp(creation.record), now)
+    if written.stamp is not None:
+        set_stamp(link, creation.to, written.stamp, now)
     _mark(bridge, creation, link, written)
     session.add(link)
     forget(session, bridge, creation.source, creation.facts.id)
@@ -323,16 +298,21 @@ def link_created(session: Session, bridge: Bridge, creation: Creation, step: Ste
     failures.solve_failures(session, bridge.name, ids[Side.NEXUDUS], ids[Side.CRM])
     conflicts.close_conflicts(session, bridge.name, ids[Side.NEXUDUS], ids[Side.CRM], now=now, fields={RECORD})
     session.flush()
+    records.mark_namesakes(session, link)
     show_parked(session, bridge, creation.parked, link)
     return link
 
 
-def _refuse_taken(session: Session, bridge: Bridge, creation: Creation, written: Written) -> None:
-    identity = bridge.facts(Side.CRM, written.record).identity
-    known = records.link_by(session, bridge.crm, crm_id=written.id, crm_identity=identity)
-    if known is not None:
-        pair = f"{known.nexudus_id} is linked with {known.crm_id}"
+def _refuse_taken(session: Session, bridge: Bridge, creation: Creation, written: Written, identity: str) -> None:
+    """A reply that names a record which was known before is about that one, unless the system said so itself."""
+    known = records.links_of(session, bridge.crm, creation.to, written.id, identity)
+    if known and written.found:
+        pair = f"{known[0].nexudus_id} is linked with {known[0].crm_id}"
         _no(bridge, creation, "taken", f"its copy would be known by the key or name of {written.id}, and {pair}")
+    waiting = session.get(Unlinked, (bridge.name, creation.to.value, written.id))
+    if known or (not written.found and waiting is not None and same_identity(waiting.identity, identity)):
+        problem = f"the reply to a create is about {written.id}, which was there before; what was made is not known"
+        raise AnsweredForAnother(bridge.connector(creation.to).name, problem, creation.facts.id)
 
 
 def _mark(bridge: Bridge, creation: Creation, link: Link, written: Written) -> None:
@@ -345,7 +325,9 @@ def _mark(bridge: Bridge, creation: Creation, link: Link, written: Written) -> N
     made = Sight(written.record, creation.there, written.stamp)
     set_mark(link, creation.source, pending or still_now(bridge, creation.source, read))
     different = written.echoed and bool(differing(bridge, link, creation.to, made))
-    set_mark(link, creation.to, pending or different or written.stamp is None or still_now(bridge, creation.to, made))
+    again = different or written.stamp is None or still_now(bridge, creation.to, made)
+    unknown = creation.to is Side.NEXUDUS and not link.nexudus_identity  # which no reply to a create tells
+    set_mark(link, creation.to, pending or again or unknown)
     if bridge.connector(creation.to).traits.rows_are_whole:
         set_digest(link, creation.to, bridge.digest(creation.to, written.record))
     if bridge.connector(creation.source).traits.rows_are_whole:

@@ -95,6 +95,7 @@ class Cycle:
             return False
         if released and whole:
             self.options = replace(self.options, reconcile=True)
+        bridge.sweeping_since = bridge.clock.now() if self.options.reconcile and whole else None
         if not bridge.dry:
             await recover(bridge, self.report)
         return True

@@ -6,11 +6,13 @@ from datetime import datetime
 
 from sqlmodel import Session, col, or_, select
 
+from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine import regained, undo
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.fates import close
 from nexudus_sync.engine.outcomes import RECORD
+from nexudus_sync.engine.reading import fetch, identity_of
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.undo import Forced
 from nexudus_sync.engine.unlinked import pair
@@ -97,15 +99,15 @@ async def _link(bridge: Bridge, nexudus_id: str, crm_id: str) -> str:
         if _is_another(bridge, side, record_id, identities[side]):
             return f"refused: {record_id} is another record by now; ask again if it is the one that you mean"
     with bridge.store.session() as session:
-        for ids in ({"nexudus_id": nexudus_id}, {"crm_id": crm_id, "crm_identity": identities[Side.CRM]}):
-            known = records.link_by(session, bridge.crm, **ids)
+        for side, record_id in ((Side.NEXUDUS, nexudus_id), (Side.CRM, crm_id)):
+            known = next(iter(records.links_of(session, bridge.crm, side, record_id, identities[side])), None)
             if known is not None and known.state != "closed":
                 return f"refused: {known.nexudus_id} is linked with {known.crm_id}; unlink them first"
             if known is not None:
                 _stay_alone(session, bridge, known, {nexudus_id, crm_id})
                 session.delete(known)
                 session.flush()
-        pair(session, bridge, nexudus_id, crm_id, identities[Side.CRM])
+        pair(session, bridge, (nexudus_id, crm_id), (identities[Side.NEXUDUS], identities[Side.CRM]))
     return "linked"
 
 
@@ -125,14 +127,14 @@ def _is_another(bridge: Bridge, side: Side, record_id: str, identity: str) -> bo
     """Was the id given to another record since a cycle last saw what people were shown?"""
     with bridge.store.read() as session:
         known = session.get(Unlinked, (bridge.name, side.value, record_id))
-    return known is not None and known.identity not in ("", identity)
+    return known is not None and not same_identity(known.identity, identity)
 
 
 def _stay_alone(session: Session, bridge: Bridge, parted: Link, taken: Collection[str]) -> None:
     """The other half of a parted pair is still not to be copied when the first is linked with another record."""
     for side, record_id in ((Side.NEXUDUS, parted.nexudus_id), (Side.CRM, parted.crm_id)):
         if record_id not in taken:
-            identity = parted.crm_identity if side is Side.CRM else ""
+            identity = identity_of(parted, side)
             row = Unlinked(connection=bridge.name, side=side.value, record_id=record_id, identity=identity)
             row.state, row.reason = "ignored", "parted by hand"
             session.merge(row)
@@ -140,14 +142,13 @@ def _stay_alone(session: Session, bridge: Bridge, parted: Link, taken: Collectio
 
 async def _fetched(bridge: Bridge, side: Side, record_id: str) -> Record | None:
     """The record; None when there is none. Raises the `ConnectorError` tree."""
-    connector = bridge.connector(side)
     try:
-        return await connector.fetch(record_id)
+        return await fetch(bridge, side, record_id)
     except NotFound:
         return None
     except Unavailable:
         # Nexudus may answer 500 for a record that is not there, so that alone is no reason to wait for it
-        if await connector.absent(record_id, ""):
+        if await bridge.connector(side).absent(record_id, ""):
             return None
         raise
 
@@ -176,9 +177,8 @@ async def _ignore(bridge: Bridge, side: Side, record_id: str) -> str:
         if record is None:
             return _no_record(bridge, side, record_id)
         identity = bridge.facts(side, record).identity
-    named = {"nexudus_id": record_id} if side is Side.NEXUDUS else {"crm_id": record_id, "crm_identity": identity}
     with bridge.store.session() as session:
-        link = records.link_by(session, bridge.crm, **named)
+        link = next(iter(records.links_of(session, bridge.crm, side, record_id, identity)), None)
         if link is not None and link.state != "closed":
             return f"refused: {link.nexudus_id} is linked with {link.crm_id}; unlink parts them"
         row = session.get(Unlinked, key)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session
 
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.errors import ConnectorError, LimitReached, NotFound, Refused, SyncError
+from nexudus_sync.errors import AnotherRecord, ConnectorError, LimitReached, NotFound, Refused, SyncError
 from nexudus_sync.mapping import Field, Side
 from nexudus_sync.merge import Outcome, Policy, Resolution, Verdict, View
 from nexudus_sync.opportunity import say
@@ -19,6 +19,8 @@ from nexudus_sync.store.tables import Conflict, Failure, History, Link
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=6)
 RECORD = "record"
 """The field name of a question about a record as a whole."""
+ANOTHER = "another-record"
+"""The kind of what is answered for by another record."""
 REFUSED = "refused"
 """The kind of what a system would not take and said so."""
 ACCEPTED = "stage-acts"
@@ -52,22 +54,30 @@ def record_outcomes(
             _park(session, bridge, link, outcome, about)
     over = {o.field.name for o in found if o.verdict not in standing}
     asked = conflicts.unclosed(session, bridge.name, link.nexudus_id, link.crm_id)
-    conflicts.close([one for one in asked if _is_over(one, link, over)], bridge.clock.now())
+    restored: set[int | None] = {link.id} if both_read else set()
+    conflicts.close([one for one in asked if _is_over(one, restored, over)], bridge.clock.now())
     dismissed = {one.field for one in about if one.kind == REFUSED and one.state == "dismissed"}
     parked = (o for o in found if o.verdict is Verdict.PARKED)
     _ask_anew(asked, {o.field.name for o in parked if o.kind != REFUSED or o.field.name in dismissed})
     plain = {o.field.name for o in found if not o.kind and o.verdict not in standing}
     free = plain - ({o.field.name for o in found if o.verdict is Verdict.NOTHING} & _accepted(about))
-    failures.solve(about, fields=free | {""} if settled else free)
+    failures.solve(_let_go(about, link), fields=free | {""} if settled else free)
 
 
-def _is_over(asked: Conflict, link: Link, fields: Collection[str]) -> bool:
+def _let_go(about: Iterable[Failure], link: Link) -> list[Failure]:
+    """Without that of a record which must not be written: that there is nothing to write solves nothing."""
+    kept = {ANOTHER} if any(key.startswith("$") and int(count) > 1 for key, count in link.bounces.items()) else set()
+    return [one for one in about if one.kind not in kept]
+
+
+def _is_over(asked: Conflict, restored: Collection[int | None], fields: Collection[str]) -> bool:
     """Is a question settled by a merge of both records that left these fields settled?
 
-    What was overwritten unseen is not: there the two sides agree. That a record of the link is gone is, for it is back.
+    What was overwritten unseen is not: there the two sides agree. That a record of a link is gone, or another, is when
+    both were read: it is `restored`.
     """
-    restored = asked.field == RECORD and asked.link_id == link.id
-    return restored or (asked.field in fields and asked.reason is None)
+    back = asked.field == RECORD and asked.link_id in restored
+    return back or (asked.field in fields and asked.reason is None)
 
 
 def _ask_anew(asked: Iterable[Conflict], parked: Collection[str]) -> None:
@@ -244,5 +254,5 @@ def backoff(attempts: int) -> timedelta:
 
 def kind_of(error: SyncError) -> str:
     """A failure's kind: which sort of error it was."""
-    kinds = {Refused: REFUSED, LimitReached: "limit", NotFound: "not-found"}
+    kinds = {AnotherRecord: ANOTHER, Refused: REFUSED, LimitReached: "limit", NotFound: "not-found"}
     return next((kind for sort, kind in kinds.items() if isinstance(error, sort)), "unavailable")

@@ -11,17 +11,21 @@ from datetime import datetime
 from sqlalchemy import bindparam, update
 from sqlmodel import Session, col
 
-from nexudus_sync.connectors.base import GivesIdsAgain, Page, Priority, Row
+from nexudus_sync.connectors.answers import same_identity
+from nexudus_sync.connectors.base import Page, Priority, Row
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.outcomes import nothing_left
-from nexudus_sync.engine.reused import is_another, make_way
+from nexudus_sync.engine.reading import fetch, is_old
 from nexudus_sync.engine.sight import Listed
+from nexudus_sync.errors import AuthenticationFailed, ConnectorError, RoleMissing
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import failures, records
 from nexudus_sync.store.records import Remembered
 from nexudus_sync.store.renames import overshadowed
 from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Link, Unlinked
 
+CLOSER = 100
+"""So many doubtful rows of one listing are read by id."""
 _THESE = col(Link.id).in_(bindparam("ids", expanding=True))
 _MARK = {
     Side.NEXUDUS: update(Link).where(_THESE).values(nexudus_recheck=True),
@@ -36,7 +40,9 @@ class Seen:
     `rows` are those kept for this cycle, by record id; `moved` the links whose record moved or is marked, `news`
     those of them that moved since they were last read, `learnt` row fingerprints that were missing, `minor` those
     that only the system itself moved; `fresh` the rows of records without a link that are new or changed; `absent`
-    the active links whose record a complete listing lacked; `reused` the ids of linked cards that other cards bear now.
+    the active links whose record a complete listing lacked, or whose id another record bears; `doubtful` the rows that
+    prove nothing by themselves: one id `twice` in a page with other content, or with another identity than is known;
+    `closer` counts how many of them were looked at.
     `listed` counts records, `inside` the rows of this connection's own.
     """
 
@@ -49,7 +55,9 @@ class Seen:
     fresh: dict[str, Row] = field(default_factory=dict)
     gone_unlinked: set[str] = field(default_factory=set)
     absent: set[int] = field(default_factory=set)
-    reused: set[str] = field(default_factory=set)
+    doubtful: dict[str, Listed] = field(default_factory=dict)
+    twice: set[str] = field(default_factory=set)
+    closer: int = 0
     listed: int = 0
     inside: int = 0
     cursor: str | None = None
@@ -73,19 +81,21 @@ async def pull(
         known = records.remembered(session, bridge.crm, bridge.name, side, alone)
         namesakes = records.namesakes(session, bridge.crm) if side is Side.CRM else {}
         state = session.get(ConnectionState, bridge.name)
-        replaced = overshadowed(session, bridge.name) if side is Side.CRM else set()
+        replaced = overshadowed(session, bridge.name, side)
     cursor = None if full or state is None else cursor_of(state, side)
-    seen, ids = Seen(side, absent=set(replaced)), set[str]()
+    seen, ids = Seen(side, absent=set(replaced) if full or side is Side.CRM else set()), set[str]()
     before = _Before(known, alone, namesakes, set(keep))
     lists_all = bridge.connector(side).traits.lists_everything
     at = bridge.clock.monotonic()
     async for page in bridge.connector(side).scan(bridge.scope(side), cursor, priority):
+        seen.twice |= _twice(page)
         for row in page.rows:
             _sort(bridge, seen, Listed(row, at), before)
             ids.add(row.id)
             seen.inside += _is_ours(bridge, side, row, known.get(row.id))
         at = bridge.clock.monotonic()
         _finish(seen, page, can_be_complete=lists_all or cursor is None)
+    await _look_closer(bridge, seen, before, priority)
     seen.listed = len(ids)
     if seen.complete:
         _note_absences(bridge, seen, before, ids)
@@ -135,52 +145,78 @@ async def _find_elsewhere(bridge: Bridge, seen: Seen, before: _Before, priority:
             there = before.known.get(row.id)
             if there is None or there.link_id not in seen.absent:
                 continue
-            if there.identity in ("", bridge.facts(seen.side, row.record).identity):
+            if same_identity(there.identity, bridge.facts(seen.side, row.record).identity):
                 seen.absent.discard(there.link_id)
                 _sort_linked(bridge, seen, Listed(row, at), there, there.link_id, before.wanted)
         at = bridge.clock.monotonic()
 
 
+def _twice(page: Page) -> set[str]:
+    """The ids that a page lists twice, with other content: one of the rows is another record's."""
+    found, twice = dict[str, Row](), set[str]()
+    for row in page.rows:
+        if found.setdefault(row.id, row).record != row.record:
+            twice.add(row.id)
+    return twice
+
+
 def _sort(bridge: Bridge, seen: Seen, listed: Listed, before: _Before) -> None:
     """Is this row news, and whose?"""
     row = listed.row
-    known = before.known.get(row.id)
-    if known is None or known.link_id is None:
+    known, identity = before.known.get(row.id), bridge.facts(seen.side, row.record).identity
+    alone = before.alone.get(row.id)
+    if row.id in seen.twice:
+        seen.doubtful[row.id] = listed
+    elif known is not None and not same_identity(known.identity, identity):
+        if alone is not None and alone.identity == identity:  # that it is another one is proven already
+            _sort_unlinked(bridge, seen, row, alone)
+        else:
+            seen.doubtful[row.id] = listed
+    elif known is None or known.link_id is None:
         _sort_unlinked(bridge, seen, row, known)
         _mark_namesake(bridge, seen, row, before.namesakes)
-        return
-    reused = bool(known.identity) and bridge.facts(seen.side, row.record).identity != known.identity
-    if seen.side is Side.NEXUDUS and _is_later(bridge, row, known):
-        reused = True
-        seen.reused.add(row.id)
-    if reused:
-        _sort_unlinked(bridge, seen, row, before.alone.get(row.id))
-        _mark_namesake(bridge, seen, row, before.namesakes)
-        if known.state == "active":
-            seen.absent.add(known.link_id)
-    if known.state != "closed" and not reused:
+    elif known.state != "closed":
         _sort_linked(bridge, seen, listed, known, known.link_id, before.wanted)
 
 
-def _is_later(bridge: Bridge, row: Row, known: Remembered) -> bool:
-    """Is this another card than the linked one that had its id?"""
-    connector = bridge.connector(Side.NEXUDUS)
-    if not isinstance(connector, GivesIdsAgain) or not connector.came_later(row.record, known.stamp):
-        return False
-    with bridge.store.read() as session:
-        link = session.get(Link, known.link_id)
-    return link is not None and is_another(bridge, link, row.record)
+async def _look_closer(bridge: Bridge, seen: Seen, before: _Before, priority: Priority) -> None:
+    """Read by id what rows leave in doubt: only the whole record proves that it is another one.
+
+    Beyond `CLOSER` there are too many for a mistake of a row: the brakes judge, and nothing new is taken up.
+    """
+    for record_id, listed in list(seen.doubtful.items()):
+        seen.rows.pop(record_id, None)
+        seen.closer += 1
+        row = await _read_closer(bridge, seen, listed.row, priority) if seen.closer <= CLOSER else None
+        if row is None and seen.side is Side.CRM and record_id not in seen.twice:
+            row = listed.row  # names are given again every day there: it may wait as what it is listed as
+        _settle_doubt(bridge, seen, before, record_id, row)
 
 
-def _was_another(bridge: Bridge, before: Unlinked, row: Row) -> bool:
-    """Was it another record that had this id? A card has no identity to tell it by."""
-    connector, facts = bridge.connector(Side(before.side)), bridge.facts(Side(before.side), row.record)
-    if before.identity not in ("", facts.identity):
-        return True
-    created = facts.created_at
-    if not isinstance(connector, GivesIdsAgain) or created == before.created_at:
-        return False
-    return connector.came_later(row.record, before.stamp)
+async def _read_closer(bridge: Bridge, seen: Seen, row: Row, priority: Priority) -> Row | None:
+    """The row as the whole record says it; None where it cannot be read now."""
+    connector = bridge.connector(seen.side)
+    try:
+        record = await fetch(bridge, seen.side, row.id, priority=priority)
+    except (AuthenticationFailed, RoleMissing):
+        raise
+    except ConnectorError:
+        return None
+    return Row(row.id, connector.stamp(record), record, hot=row.hot)
+
+
+def _settle_doubt(bridge: Bridge, seen: Seen, before: _Before, record_id: str, row: Row | None) -> None:
+    """Whose the doubtful row is, by the whole record; where that is not known, the link is looked at again."""
+    known = before.known.get(record_id)
+    linked = known is not None and known.link_id is not None
+    same = row is None or known is None
+    if row is not None and known is not None:
+        same = same_identity(known.identity, bridge.facts(seen.side, row.record).identity)
+    if known is not None and known.link_id is not None and known.state == "active":
+        (seen.moved if same and seen.closer <= CLOSER else seen.absent).add(known.link_id)
+    if row is not None and not (linked and same):
+        _sort_unlinked(bridge, seen, row, before.alone.get(record_id))
+        _mark_namesake(bridge, seen, row, before.namesakes)
 
 
 def _mark_namesake(bridge: Bridge, seen: Seen, row: Row, namesakes: dict[str, list[int]]) -> None:
@@ -205,8 +241,17 @@ def _sort_linked(bridge: Bridge, seen: Seen, listed: Listed, known: Remembered, 
     moved = claimed or known.recheck or news or known.stamp == ""
     if moved:
         seen.moved.add(link_id)
-    if moved or row.id in wanted:
+    if (moved or row.id in wanted) and not _is_doubtful(bridge, seen.side, row, known):
         seen.rows[row.id] = listed
+    else:
+        seen.rows.pop(row.id, None)
+
+
+def _is_doubtful(bridge: Bridge, side: Side, row: Row, known: Remembered) -> bool:
+    """Is it an older state than what is known, or as old with other content? A list can be behind: then it is read."""
+    if row.stamp.token != known.stamp:
+        return is_old(bridge, known, row.stamp)
+    return _moved(bridge, side, row, known)
 
 
 def _moved(bridge: Bridge, side: Side, row: Row, known: Remembered) -> bool:
@@ -242,8 +287,6 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
     for link_id, digest in seen.learnt.items():
         column = f"{seen.side.value}_digest"
         session.execute(update(Link).where(col(Link.id) == link_id).values({column: digest}))
-    for record_id in seen.reused:
-        make_way(session, bridge, record_id)
     for row in seen.fresh.values():
         _take_up(session, bridge, seen.side, row)
     for record_id in seen.gone_unlinked:
@@ -264,7 +307,7 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
 def _take_up(session: Session, bridge: Bridge, side: Side, row: Row) -> None:
     """Remember a record without a counterpart as it is now; nothing of what was said of another one of its id."""
     before = session.get(Unlinked, (bridge.name, side.value, row.id))
-    if before is not None and _was_another(bridge, before, row):
+    if before is not None and not same_identity(before.identity, bridge.facts(side, row.record).identity):
         nothing_left(session, bridge, side, row.id)
         session.delete(before)
         session.flush()

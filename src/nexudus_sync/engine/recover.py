@@ -8,17 +8,19 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, or_, select
 
+from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Facts, Priority, Record, Step
 from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import set_snapshot
 from nexudus_sync.engine.arrived import found_in_part, found_update, link_of
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.create import Parked, forget, show_parked
+from nexudus_sync.engine.doubts import fail
 from nexudus_sync.engine.fates import close
 from nexudus_sync.engine.outcomes import RECORD, note_failure
 from nexudus_sync.engine.pull import mark
+from nexudus_sync.engine.reading import fetch, identity_of
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.reused import is_another, make_way
 from nexudus_sync.engine.strays import note_made
 from nexudus_sync.engine.write import step_from
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, RoleMissing, Unavailable
@@ -66,8 +68,12 @@ async def _one(bridge: Bridge, report: Report, row: Journal) -> None:
     except (AuthenticationFailed, RoleMissing):
         raise
     except ConnectorError as error:
+        link = link_of(bridge, row)
         with bridge.store.session() as session:
-            note_failure(session, bridge, error, nexudus_id=row.nexudus_id, crm_id=row.crm_id)
+            if link is not None:
+                fail(session, bridge, link, error)
+            else:
+                note_failure(session, bridge, error, nexudus_id=row.nexudus_id, crm_id=row.crm_id)
         report.errors.append(str(error))
         report.circuit.failed(error)
 
@@ -164,7 +170,7 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
     to = Side(row.side)
     connector = bridge.connector(to)
     found = await connector.find_created(step, _sent_at(bridge, row))
-    free = [record for record in found if not _linked(bridge, to, connector.facts(record), record)]
+    free = [record for record in found if not _linked(bridge, to, connector.facts(record))]
     if not free:
         return False
     made = free[0]
@@ -172,7 +178,7 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
     source_id, record = await _source(bridge, row, source)
     link = _link_for(bridge, row, source_id, made, record)
     facts = Facts(source_id, row.step.get("identity", "")) if record is None else bridge.facts(source, record)
-    if _linked(bridge, source, facts, record):
+    if _linked(bridge, source, facts):
         _drop_late(bridge, row, connector.facts(made))
         return True
     if record is not None:
@@ -180,9 +186,9 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
     with bridge.store.session() as session:
         made_id = connector.facts(made).id
         journal.mark_created(session, row.id or 0, bridge.clock.now(), made_id, f"found: {made_id}")
-        if record is not None or to is Side.NEXUDUS:
-            make_way(session, bridge, link.nexudus_id)
         session.add(link)
+        session.flush()
+        records.mark_namesakes(session, link)
         forget(session, bridge, source, source_id)
         forget(session, bridge, to, made_id)
         solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields={""})
@@ -207,14 +213,14 @@ async def _source(bridge: Bridge, row: Journal, side: Side) -> tuple[str, Record
     names = [row.nexudus_id if side is Side.NEXUDUS else row.crm_id]
     for name in names:
         try:
-            record = await connector.fetch(name)
+            record = await fetch(bridge, side, name)
         except NotFound:
             record = None
         except Unavailable:  # which Nexudus may answer for a record that is not there
             if not await connector.absent(name, identity):
                 raise
             record = None
-        if record is not None and identity in ("", bridge.facts(side, record).identity):
+        if record is not None and same_identity(identity, bridge.facts(side, record).identity):
             return name, record
         if len(names) == 1 and identity and side is Side.CRM:
             renamed = await sights.new_id(bridge, name, identity, Priority.LIVE)
@@ -226,13 +232,18 @@ def _link_for(bridge: Bridge, row: Journal, source_id: str, made: Record, record
     """The link that the create was for; closed when its source is gone, so that nothing is created back."""
     to = Side(row.side)
     ids = {to.other: source_id, to: bridge.facts(to, made).id}
-    crm_record = made if to is Side.CRM else record
+    found = {to.other: record, to: made}
+    identities = {
+        side: row.step.get("identity", "") if one is None else bridge.facts(side, one).identity
+        for side, one in found.items()
+    }
     return Link(
         crm=bridge.crm,
         connection=bridge.name,
         nexudus_id=ids[Side.NEXUDUS],
+        nexudus_identity=identities[Side.NEXUDUS],
         crm_id=ids[Side.CRM],
-        crm_identity=bridge.facts(Side.CRM, crm_record).identity if crm_record else row.step.get("identity", ""),
+        crm_identity=identities[Side.CRM],
         state="active" if record is not None else "closed",
         closed_reason=None if record is not None else "its source was deleted while it was being created",
         nexudus_recheck=record is not None,
@@ -280,13 +291,10 @@ def _accepted(bridge: Bridge, row: Journal) -> list[Parked]:
     ]
 
 
-def _linked(bridge: Bridge, side: Side, facts: Facts, record: Record | None) -> bool:
-    """Has this very record a counterpart? An id may have been another's before; `record` is None where it is gone."""
+def _linked(bridge: Bridge, side: Side, facts: Facts) -> bool:
+    """Has this very record a counterpart? An id may have been another's before."""
     with bridge.store.read() as session:
-        if side is Side.NEXUDUS:
-            link = records.link_by(session, bridge.crm, nexudus_id=facts.id)
-            return link is not None and (record is None or not is_another(bridge, link, record))
-        return records.link_by(session, bridge.crm, crm_id=facts.id, crm_identity=facts.identity) is not None
+        return bool(records.links_of(session, bridge.crm, side, facts.id, facts.identity))
 
 
 async def _found_delete(bridge: Bridge, report: Report, row: Journal) -> bool:
@@ -296,8 +304,7 @@ async def _found_delete(bridge: Bridge, report: Report, row: Journal) -> bool:
             journal.mark_dropped(session, row.id or 0, bridge.clock.now(), "its link is gone")
         return True
     side = Side(row.side)
-    identity = link.crm_identity if side is Side.CRM else ""
-    if not await bridge.connector(side).absent(sights.id_of(link, side), identity):
+    if not await bridge.connector(side).absent(sights.id_of(link, side), identity_of(link, side)):
         return False
     with bridge.store.session() as session:
         journal.mark_confirmed(session, row.id or 0, bridge.clock.now(), "found: it is gone")

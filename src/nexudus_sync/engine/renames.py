@@ -5,6 +5,7 @@ from sqlmodel import col, select
 
 from nexudus_sync.connectors.base import FollowsRenames, Priority
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.reading import fetch
 from nexudus_sync.engine.sight import follow_rename
 from nexudus_sync.errors import AuthenticationFailed, NotFound, RoleMissing, SyncError
 from nexudus_sync.mapping import Side
@@ -78,9 +79,8 @@ async def follow_set_aside(bridge: Bridge) -> None:
 
 async def _stands(bridge: Bridge, record_id: str, identity: str) -> bool:
     """Is the record still found by the id under which it is known?"""
-    connector = bridge.connector(Side.CRM)
     try:
-        record = await connector.fetch(record_id)
+        record = await fetch(bridge, Side.CRM, record_id)
     except NotFound:
         return False
-    return connector.facts(record).identity == identity
+    return bridge.facts(Side.CRM, record).identity == identity

@@ -16,8 +16,10 @@ from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_fields, note_begun, note_effects, note_stamps
 from nexudus_sync.engine.brakes import may_go
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.doubts import fail, refuse_held
 from nexudus_sync.engine.fates import carry_out, take_over
-from nexudus_sync.engine.outcomes import intent_fields, note_failure, policy_for, record_outcomes, standing_for
+from nexudus_sync.engine.outcomes import intent_fields, policy_for, record_outcomes, standing_for
+from nexudus_sync.engine.reading import Outdated
 from nexudus_sync.engine.refused import Held, blamed, held_for, hold, refusals
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Listed, Sight
@@ -33,9 +35,9 @@ from nexudus_sync.errors import (
     SyncError,
     Unavailable,
 )
-from nexudus_sync.mapping import Side, Unreadable
+from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome
-from nexudus_sync.opportunity import Value, say
+from nexudus_sync.opportunity import Value
 from nexudus_sync.plan import Presence, Refusal, Standing, agreed_snapshot, plan_fields
 from nexudus_sync.store.tables import Journal, Link
 
@@ -139,7 +141,7 @@ class Settler:
             if not await self._guarded(link, both):
                 return None
             standing = self._standing(link, found)
-            if standing and self._moved_from(found, standing):
+            if standing and sights.moved_from(self.bridge, found, standing):
                 other = next(iter(standing.values())).unread
 
                 async def again() -> None:
@@ -162,19 +164,6 @@ class Settler:
             return {}
         with self.bridge.store.read() as session:
             return standing_for(session, self.bridge, link, unread[0])
-
-    def _moved_from(self, found: Mapping[Side, Sight], standing: Mapping[str, Standing]) -> bool:
-        """Does the side that was read say anything else than an open conflict shows? Then the other is read too."""
-        for name, known in standing.items():
-            field, sight = self.bridge.mapping.find(name), found[known.unread.other]
-            if field is None or sight.presence is not Presence.HERE:
-                continue
-            try:
-                if say(field.get(known.unread.other, sight.record, sight.context)) != known.shown:
-                    return True
-            except Unreadable:
-                return True
-        return False
 
     async def _merge(self, works: list[Work]) -> None:
         """Plan the chunk in one transaction, then apply it link by link."""
@@ -292,6 +281,7 @@ class Settler:
                 return
             if await rules_moved(bridge, side, before, after):  # ahead of the last look, so that no edit comes between
                 continue
+            refuse_held(bridge, work.link, side)
             touched = frozenset(key for key in {*before, *after} if before.get(key) != after.get(key))
             await bridge.connector(side).reserve(self.priority)
             if not sights.fresh(bridge, side, work.sights[side], touched):
@@ -383,6 +373,8 @@ class Settler:
             await action(*args)
         except FATAL:
             raise
+        except Outdated:
+            return False  # its mark stays: the next polls look again
         except OutcomeUnknown as unknown:
             self.report.unknown.append(str(unknown))
             self.report.circuit.failed(unknown)
@@ -390,8 +382,8 @@ class Settler:
         except SyncError as error:
             found = next((a.sights for a in args if isinstance(a, Work)), {})
             with self.bridge.store.session() as session:
-                note_stamps(session, link, found)
-                note_failure(session, self.bridge, error, nexudus_id=link.nexudus_id, crm_id=link.crm_id)
+                note_stamps(session, link, found, self.bridge.clock.now())
+                fail(session, self.bridge, link, error)
             self.report.errors.append(str(error))
             self.report.circuit.failed(error)
             return False

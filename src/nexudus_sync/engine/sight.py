@@ -1,16 +1,20 @@
 """What a cycle knows of one record: read, listed, or only remembered from the last agreement."""
 
+from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from sqlmodel import Session
+
 from nexudus_sync.connectors.base import FollowsRenames, Priority, Record, Row, Stamp
 from nexudus_sync.engine.bridge import FRESH, Bridge
-from nexudus_sync.engine.reused import is_another
-from nexudus_sync.errors import NotFound, Unavailable
-from nexudus_sync.mapping import Context, Mapping, Side
+from nexudus_sync.engine.reading import fetch, identity_of, learn, refuse_old
+from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, Unavailable
+from nexudus_sync.mapping import Context, Mapping, Side, Unreadable
 from nexudus_sync.merge import UNSENT, View
-from nexudus_sync.plan import Presence
+from nexudus_sync.opportunity import say
+from nexudus_sync.plan import Presence, Standing
 from nexudus_sync.store import records
 from nexudus_sync.store.renames import rename
 from nexudus_sync.store.tables import Link, Unlinked
@@ -136,24 +140,17 @@ async def read(
     began = listed.at if listed is not None and whole_row else bridge.clock.monotonic()
     row = listed.row if listed is not None else None
     try:
-        record = await connector.fetch(id_of(link, side), row, priority, children=children)
-    except NotFound:
-        if side is Side.CRM and await follow_rename(bridge, link, priority):
+        record = await fetch(
+            bridge, side, id_of(link, side), identity_of(link, side), row=row, priority=priority, children=children
+        )
+    except (AnotherRecord, NotFound, Unavailable) as error:
+        if side is Side.CRM and await _follow(bridge, link, error, priority):
             return await read(bridge, side, link, priority=priority)
-        if await _absent(bridge, side, link, priority):
+        if await _is_gone(bridge, side, link, error, priority, missed=missed):
             return Sight({}, Context(), read_at=began, presence=Presence.GONE)
         raise
-    except Unavailable:
-        # Nexudus may answer 500 for a record that is not there. In an outage every record does, and to ask further adds
-        # but calls there; what a complete listing has just lacked is likely gone, though, and the proof is asked for.
-        if missed and await _absent(bridge, side, link, priority):
-            return Sight({}, Context(), read_at=began, presence=Presence.GONE)
-        raise
-    if side is Side.CRM and connector.facts(record).identity != link.crm_identity:
-        if await follow_rename(bridge, link, priority):
-            return await read(bridge, side, link, priority=priority)
-        return Sight({}, Context(), read_at=began, presence=Presence.GONE)  # its id was given to another record
-    _refuse_another(bridge, side, link, record)
+    learn(bridge, side, link, record)
+    refuse_old(bridge, side, link, connector.stamp(record), like.stamp if like is not None else None)
     if not children:
         known = like.record if like is not None else rebuilt(bridge.mapping, side, snapshot_of(link, side))
         record = _with_children(bridge, side, record, known)
@@ -165,16 +162,34 @@ async def read(
     return Sight(record, context, connector.stamp(record), began, whole=whole, presence=presence)
 
 
-def _refuse_another(bridge: Bridge, side: Side, link: Link, record: Record) -> None:
-    """Raises NotFound for a card that is not the linked one: the link ends when a listing shows that card."""
-    if side is Side.NEXUDUS and is_another(bridge, link, record):
-        name = bridge.connector(side).name
-        raise NotFound(name, "its id was given to another card, which a listing shows", link.nexudus_id)
+async def _follow(bridge: Bridge, link: Link, error: ConnectorError, priority: Priority) -> bool:
+    """Does the CRM's record stand elsewhere: under a new id, or in the record that it was merged into?
+
+    A survivor that has a pair of its own is that pair's.
+    """
+    if isinstance(error, NotFound) or (isinstance(error, AnotherRecord) and error.identity):
+        return await follow_rename(bridge, link, priority)
+    if not isinstance(error, AnotherRecord) or error.survivor is None:
+        return False
+    with bridge.store.session() as session:
+        if records.link_by(session, bridge.crm, crm_id=error.survivor) is not None:
+            return False
+        _go_by(session, bridge, link, error.survivor)
+        link.crm_identity = ""  # the next read tells it
+    return True
 
 
-async def _absent(bridge: Bridge, side: Side, link: Link, priority: Priority) -> bool:
-    identity = link.crm_identity if side is Side.CRM else ""
-    return await bridge.connector(side).absent(id_of(link, side), identity, priority)
+async def _is_gone(
+    bridge: Bridge, side: Side, link: Link, error: ConnectorError, priority: Priority, *, missed: bool
+) -> bool:
+    """Is it proven that the record is no more? That another one is answered for it proves nothing."""
+    if isinstance(error, AnotherRecord) and not error.identity:
+        return False
+    if isinstance(error, Unavailable) and not missed:
+        # Nexudus may answer 500 for a record that is not there. In an outage every record does, and to ask further adds
+        # but calls there; what a complete listing has just lacked is likely gone, though, and the proof is asked for.
+        return False
+    return await bridge.connector(side).absent(id_of(link, side), identity_of(link, side), priority)
 
 
 async def new_id(bridge: Bridge, record_id: str, identity: str, priority: Priority) -> str | None:
@@ -197,17 +212,36 @@ async def follow_rename(bridge: Bridge, link: Link, priority: Priority) -> bool:
     if name is None:
         return False
     with bridge.store.session() as session:
-        rename(session, link, name)
-        left = session.get(Unlinked, (bridge.name, Side.CRM.value, name))
-        if left is not None:
-            session.delete(left)
+        _go_by(session, bridge, link, name)
     return True
+
+
+def _go_by(session: Session, bridge: Bridge, link: Link, name: str) -> None:
+    """Let the link go by the new id of its CRM record, which is no longer among the unlinked."""
+    rename(session, link, name)
+    left = session.get(Unlinked, (bridge.name, Side.CRM.value, name))
+    if left is not None:
+        session.delete(left)
 
 
 def _with_children(bridge: Bridge, side: Side, record: Record, known: Record) -> Record:
     """A parent that was read alone, with its child rows as they were last known."""
     children = bridge.connector(side).traits.child_keys
     return {**record, **{key: known[key] for key in children if key in known}}
+
+
+def moved_from(bridge: Bridge, found: MappingABC[Side, Sight], standing: MappingABC[str, Standing]) -> bool:
+    """Does the side that was read say anything else than an open conflict shows? Then the other is read too."""
+    for name, known in standing.items():
+        field, sight = bridge.mapping.find(name), found[known.unread.other]
+        if field is None or sight.presence is not Presence.HERE:
+            continue
+        try:
+            if say(field.get(known.unread.other, sight.record, sight.context)) != known.shown:
+                return True
+        except Unreadable:
+            return True
+    return False
 
 
 def fresh(bridge: Bridge, side: Side, sight: Sight, touched: frozenset[str]) -> bool:

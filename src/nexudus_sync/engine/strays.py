@@ -149,10 +149,11 @@ class Lost:
         return None if created is None else created - (attempt.sent_at or attempt.planned_at)
 
     def _link(self, attempt: Journal) -> Link | None:
-        """The link of what an attempt copied; only what is of the CRM has an identity."""
-        identity = attempt.step.get("identity", "")
-        if not identity:
-            return self._link_of(Side(attempt.side).other, _source(attempt))
+        """The link of what an attempt copied: what is of the CRM is known by its identity, whatever its id by now."""
+        identity, side = attempt.step.get("identity", ""), Side(attempt.side).other
+        if side is Side.NEXUDUS or not identity:
+            found = records.links_of(self._session, self._bridge.crm, side, _source(attempt), identity)
+            return found[0] if found else None
         query = select(Link).where(col(Link.crm) == self._bridge.crm, col(Link.crm_identity) == identity)
         return self._session.exec(query).first()
 

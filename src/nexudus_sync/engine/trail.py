@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from nexudus_sync.connectors.base import Audited, KeepsTrail, Record
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.outcomes import history_entry, note_failure
+from nexudus_sync.engine.reading import fetch
 from nexudus_sync.errors import AuthenticationFailed, NotFound, RoleMissing, SyncError
 from nexudus_sync.mapping import Field, Side, Unreadable
 from nexudus_sync.opportunity import say
@@ -177,7 +178,7 @@ def _meant(session: Session, bridge: Bridge, link: Link, field: Field, ours: Aud
 
 async def _said(bridge: Bridge, link: Link, field: Field, theirs: Audited, ours: Audited) -> tuple[Any, Any] | None:
     """The lost and the kept value in canonical words; None when they cannot be read."""
-    record: Record = await bridge.connector(Side.NEXUDUS).fetch(link.nexudus_id)
+    record: Record = await fetch(bridge, Side.NEXUDUS, link.nexudus_id, link.nexudus_identity)
     context = await bridge.context(Side.NEXUDUS, record)
     try:
         lost, kept = (say(field.read(Side.NEXUDUS, raw, context)) for raw in (theirs.new, ours.new))

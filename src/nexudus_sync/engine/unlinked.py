@@ -150,7 +150,8 @@ class Matcher:
 
     def _pair(self, session: Session, row: Unlinked, partner: Unlinked) -> int:
         nexudus, crm = (row, partner) if row.side == Side.NEXUDUS else (partner, row)
-        link = pair(session, self.bridge, nexudus.record_id, crm.record_id, crm.identity)
+        ids, identities = (nexudus.record_id, crm.record_id), (nexudus.identity, crm.identity)
+        link = pair(session, self.bridge, ids, identities)
         assert link.id is not None
         return link.id
 
@@ -311,8 +312,11 @@ class Matcher:
 def forget_linked(bridge: Bridge) -> None:
     """A record that another connection to this CRM linked while it was in that one's scope waits here no more."""
     here = (col(Unlinked.connection) == bridge.name, col(Unlinked.state).not_in(SET_ASIDE), col(Link.crm) == bridge.crm)
-    crm = (col(Link.crm_id) == col(Unlinked.record_id), col(Link.crm_identity) == col(Unlinked.identity))
-    same = {Side.NEXUDUS: (col(Link.nexudus_id) == col(Unlinked.record_id),), Side.CRM: crm}
+    ids = {Side.NEXUDUS: col(Link.nexudus_id), Side.CRM: col(Link.crm_id)}
+    same = {
+        side: (record_id == col(Unlinked.record_id), records.may_be(side, col(Unlinked.identity)))
+        for side, record_id in ids.items()
+    }
     with bridge.store.session() as session:
         for side, alike in same.items():
             query = select(Unlinked).join(Link, and_(*alike)).where(*here, col(Unlinked.side) == side)
@@ -321,14 +325,16 @@ def forget_linked(bridge: Bridge) -> None:
                 session.delete(row)
 
 
-def pair(session: Session, bridge: Bridge, nexudus_id: str, crm_id: str, crm_identity: str) -> Link:
-    """Link two existing records; what they say is merged as a first match when the link is settled."""
+def pair(session: Session, bridge: Bridge, ids: tuple[str, str], identities: tuple[str, str]) -> Link:
+    """Link two existing records, Nexudus's first; they are merged as a first match when the link is settled."""
+    nexudus_id, crm_id = ids
     link = Link(
         crm=bridge.crm,
         connection=bridge.name,
         nexudus_id=nexudus_id,
+        nexudus_identity=identities[0],
         crm_id=crm_id,
-        crm_identity=crm_identity,
+        crm_identity=identities[1],
         nexudus_recheck=True,
         crm_recheck=True,
         created_at=bridge.clock.now(),

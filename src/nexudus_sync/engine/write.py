@@ -9,10 +9,13 @@ from typing import Any
 
 from sqlmodel import Session
 
+from nexudus_sync.connectors.answers import expect_reply
 from nexudus_sync.connectors.base import Record, ReviewsRules, Step, Written
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.doubts import note_reply
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import (
+    AnsweredForAnother,
     AuthenticationFailed,
     OutcomeUnknown,
     Refused,
@@ -23,6 +26,7 @@ from nexudus_sync.errors import (
 )
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import journal
+from nexudus_sync.store.tables import Journal
 
 NOT_SENT = (Unavailable, Stale, RoleMissing, AuthenticationFailed)
 """Errors after which the write is known not to have been done and may be planned anew."""
@@ -111,7 +115,8 @@ async def perform(
 ) -> Written:
     """Send one step and keep what came of it; `confirm` runs in the transaction that confirms it.
 
-    It raises Refused where what came of it is not what was meant: the write counts as refused then.
+    It raises Refused where what came of it is not what was meant: the write counts as refused then; AnsweredForAnother
+    where that is another record: then its outcome is not known.
 
     In a rehearsal nothing is sent or confirmed: the journal row stays planned, for `plan` to show.
 
@@ -124,13 +129,25 @@ async def perform(
     row_id = _mark_sent(bridge, intent, step, row_id)
     try:
         written = await bridge.connector(intent.side).perform(step, record)
-    except OutcomeUnknown:
+        if step.record_id:
+            expect_reply(bridge.connector(intent.side).name, step.record_id, written.id, fold=True)
+    except OutcomeUnknown as error:
+        _note_unknown(bridge, row_id, error)
         raise
     except SyncError as error:
         settle = journal.mark_dropped if isinstance(error, NOT_SENT) else journal.mark_failed
         with bridge.store.session() as session:
             settle(session, row_id, bridge.clock.now(), str(error))
         raise
+    _confirm(bridge, row_id, step, written, confirm)
+    report.writes[f"{intent.side.value} {step.kind}"] += 1
+    return written
+
+
+def _confirm(
+    bridge: Bridge, row_id: int, step: Step, written: Written, confirm: Callable[[Session, Written], None]
+) -> None:
+    """Keep that it was done, and all that follows from it."""
     try:
         with bridge.store.session() as session:
             if step.kind == "opportunity.create":
@@ -138,12 +155,20 @@ async def perform(
             else:
                 journal.mark_confirmed(session, row_id, bridge.clock.now(), written.id)
             confirm(session, written)
+    except AnsweredForAnother as error:
+        _note_unknown(bridge, row_id, error)
+        raise
     except Refused as error:  # what the answer names is not what was asked for
         with bridge.store.session() as session:
             journal.mark_failed(session, row_id, bridge.clock.now(), str(error))
         raise
-    report.writes[f"{intent.side.value} {step.kind}"] += 1
-    return written
+
+
+def _note_unknown(bridge: Bridge, row_id: int, error: OutcomeUnknown) -> None:
+    """The row stays `sent`; what tells of a reply about another record is counted."""
+    if isinstance(error, AnsweredForAnother):
+        with bridge.store.session() as session:
+            note_reply(session, bridge, session.get_one(Journal, row_id))
 
 
 def _mark_sent(bridge: Bridge, intent: Intent, step: Step, row_id: int | None) -> int:

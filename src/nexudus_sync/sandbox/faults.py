@@ -43,6 +43,9 @@ GARBLED: dict[str, Callable[[Response], Response]] = {
 KINDS = frozenset({*BREAKS, *INSTEAD, *GARBLED, "slow", "late_commit"})
 """All faults. `slow`: the answer takes `seconds`; `late_commit`: silence, and it is applied `seconds` later."""
 
+CHANGED = "changed"
+"""The kind of a rule that lets answers say something else (another record's, an older state): see `Faults.change`."""
+
 SECONDS = {"slow": 5.0, "late_commit": 90.0, "throttle_409": 1.0, "throttle_429": 1.0}
 """How long a fault lasts unless told otherwise; those not named: 60 s."""
 
@@ -76,6 +79,7 @@ class Rule:
     nth: int
     times: int
     share: float | None
+    spoil: Callable[[Response], Response]
     seen: int = 0
 
     def strikes(self, rng: random.Random) -> bool:
@@ -112,8 +116,23 @@ class Faults:
         """
         if kind not in KINDS:
             raise ValueError(f"no such fault: {kind}; there are {', '.join(sorted(KINDS))}")
-        test = _matcher(match) if isinstance(match, str) else match
-        rule = Rule(kind, test, SECONDS.get(kind, 60.0) if seconds is None else seconds, nth, times, share)
+        duration = SECONDS.get(kind, 60.0) if seconds is None else seconds
+        spoil = GARBLED.get(kind, lambda answer: answer)
+        return self._ask(Rule(kind, _matcher(match), duration, nth, times, share, spoil))
+
+    def change(
+        self,
+        match: str | Callable[[Request], bool],
+        spoil: Callable[[Response], Response],
+        *,
+        nth: int = 1,
+        times: int = 1,
+        share: float | None = None,
+    ) -> Rule:
+        """Let answers say what `spoil` makes of them; which, see `add`."""
+        return self._ask(Rule(CHANGED, _matcher(match), 0.0, nth, times, share, spoil))
+
+    def _ask(self, rule: Rule) -> Rule:
         self.rules.append(rule)
         return rule
 
@@ -130,8 +149,10 @@ class Faults:
         return None
 
 
-def _matcher(pattern: str) -> Callable[[Request], bool]:
-    expression = re.compile(pattern)
+def _matcher(match: str | Callable[[Request], bool]) -> Callable[[Request], bool]:
+    if not isinstance(match, str):
+        return match
+    expression = re.compile(match)
     return lambda request: expression.search(f"{request.method} {request.path}") is not None
 
 
@@ -162,4 +183,4 @@ def exchange(double: Double, faults: Faults | None, request: Request) -> Outcome
     answer = double.handle(request)
     if rule.kind == "slow":
         return Outcome(answer, None, rule.seconds)
-    return Outcome(GARBLED[rule.kind](answer))
+    return Outcome(rule.spoil(answer))

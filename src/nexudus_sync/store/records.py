@@ -1,10 +1,11 @@
 """Links, and what the store remembers of every record's last seen state."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, case
+from sqlalchemy import ColumnElement, and_, case, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -17,7 +18,7 @@ class Remembered(NamedTuple):
     """What a record looked like when it was last read: enough to tell whether it must be read again.
 
     `link_id` is None for a record without a link; `state` is then `Unlinked.state`, else `Link.state`. `identity` is
-    "" on the Nexudus side.
+    "" where it is not known. `stamped_at` and `noted_at`: see `Link`; None for a record without one.
     """
 
     link_id: int | None
@@ -27,6 +28,8 @@ class Remembered(NamedTuple):
     state: str
     connection: str
     identity: str = ""
+    stamped_at: datetime | None = None
+    noted_at: datetime | None = None
 
 
 def connection_state(session: Session, name: str, crm: str) -> ConnectionState:
@@ -74,6 +77,35 @@ def link_by(
     return session.exec(query.order_by(closed_last, col(Link.id).desc())).first()
 
 
+def links_of(session: Session, crm: str, side: Side, record_id: str, identity: str) -> list[Link]:
+    """The links that may be this very record's: of its id, and of its identity as far as both are known.
+
+    The one in force first, then the newest.
+    """
+    query = select(Link).where(col(Link.crm) == crm, _id(side) == record_id, may_be(side, identity))
+    closed_last = case((col(Link.state) == "closed", 1), else_=0)
+    return list(session.exec(query.order_by(closed_last, col(Link.id).desc())))
+
+
+def mark_namesakes(session: Session, link: Link) -> None:
+    """A new link's card bears an id that another link goes by: that one's card has to be looked for."""
+    same = (col(Link.crm) == link.crm, col(Link.nexudus_id) == link.nexudus_id, col(Link.id) != link.id)
+    for other in session.exec(select(Link).where(*same, col(Link.state) != "closed")):
+        other.nexudus_recheck = True
+        session.add(other)
+
+
+def may_be(side: Side, identity: Any) -> ColumnElement[bool]:
+    """Which links may be of a record with this identity, a text or a column: equal ones, and those not known."""
+    mine = col(Link.nexudus_identity if side is Side.NEXUDUS else Link.crm_identity)
+    unknown = sqlalchemy.literal(identity) if isinstance(identity, str) else identity
+    return or_(mine == identity, mine == "", and_(unknown == "", mine.not_like("~%")))
+
+
+def _id(side: Side) -> Any:
+    return col(Link.nexudus_id if side is Side.NEXUDUS else Link.crm_id)
+
+
 def alone(side: Side, record_id: str) -> tuple[str, str]:
     """The Nexudus id and the CRM id that rows about a record without a counterpart bear."""
     return (record_id, "") if side is Side.NEXUDUS else ("", record_id)
@@ -90,7 +122,7 @@ def set_aside(session: Session, crm: str, side: Side, record_id: str, identity: 
         col(Unlinked.connection).in_(family(crm)),
         col(Unlinked.side) == side.value,
         col(Unlinked.record_id) == record_id,
-        col(Unlinked.identity) == identity,
+        or_(col(Unlinked.identity) == identity, col(Unlinked.identity) == "", sqlalchemy.literal(identity) == ""),
         col(Unlinked.state).in_(SET_ASIDE),
     )
     return session.exec(query).first()
@@ -139,11 +171,10 @@ def remembered(
 
 
 def _linked(session: Session, crm: str, side: Side, which: ColumnElement[bool]) -> dict[str, Remembered]:
-    wanted = ("id", "stamp", "digest", "recheck")
-    record_id, stamp, digest, recheck = (getattr(Link, f"{side.value}_{column}") for column in wanted)
-    identity = col(Link.crm_identity) if side is Side.CRM else sqlalchemy.literal("")
+    wanted = ("id", "stamp", "digest", "recheck", "identity", "stamped_at", "noted_at")
+    record_id, stamp, digest, recheck, *more = (getattr(Link, f"{side.value}_{column}") for column in wanted)
     row: Any = Link
-    columns = (record_id, row.id, stamp, digest, recheck, row.state, row.connection, identity)
+    columns = (record_id, row.id, stamp, digest, recheck, row.state, row.connection, *more)
     return _by_id(session, sqlalchemy.select(*columns).where(row.crm == crm, which).order_by(row.id))
 
 

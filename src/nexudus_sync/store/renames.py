@@ -20,15 +20,23 @@ _NOTED: dict[Any, Any] = {
 """When each of their rows was noted."""
 
 _YOUNGER = aliased(Link)
-_TAKEN = exists().where(
-    col(_YOUNGER.crm) == col(Link.crm),
-    col(_YOUNGER.crm_id) == col(Link.crm_id),
-    col(_YOUNGER.state) != "closed",
-    col(_YOUNGER.id) > col(Link.id),
-)
-_OVERSHADOWED = select(Link.id).where(
-    col(Link.connection) == bindparam("connection"), col(Link.state) == "active", _TAKEN
-)
+_SAME_ID = {
+    Side.NEXUDUS: col(_YOUNGER.nexudus_id) == col(Link.nexudus_id),
+    Side.CRM: col(_YOUNGER.crm_id) == col(Link.crm_id),
+}
+_OVERSHADOWED = {
+    side: select(Link.id).where(
+        col(Link.connection) == bindparam("connection"),
+        col(Link.state) == "active",
+        exists().where(
+            col(_YOUNGER.crm) == col(Link.crm),
+            same_id,
+            col(_YOUNGER.state) != "closed",
+            col(_YOUNGER.id) > col(Link.id),
+        ),
+    )
+    for side, same_id in _SAME_ID.items()
+}
 
 
 def rename(session: Session, link: Link, name: str) -> None:
@@ -50,8 +58,7 @@ def rename(session: Session, link: Link, name: str) -> None:
         session.execute(update(table).where(*same).values(crm_id=name))
 
 
-def overshadowed(session: Session, connection: str) -> set[int]:
-    """The ids of the connection's active links whose CRM id a younger link goes by: their own record lost it."""
-    return {
-        link_id for link_id in session.exec(_OVERSHADOWED, params={"connection": connection}) if link_id is not None
-    }
+def overshadowed(session: Session, connection: str, side: Side) -> set[int]:
+    """The ids of the connection's active links whose id a younger link goes by: their own record lost it."""
+    found = session.exec(_OVERSHADOWED[side], params={"connection": connection})
+    return {link_id for link_id in found if link_id is not None}

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from nexudus_sync.errors import StoreError
 
-REVISIONS: tuple[str, ...] = ("0001",)
+REVISIONS: tuple[str, ...] = ("0001", "0002")
 """Every revision there is, oldest first."""
 HEAD = REVISIONS[-1]
 """The revision this version works with."""

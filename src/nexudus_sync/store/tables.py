@@ -70,13 +70,15 @@ class ConnectionState(SQLModel, table=True):
 class Link(SQLModel, table=True):
     """A pair known to be the same opportunity, with what each side said when they last agreed.
 
-    Unique per CRM and Nexudus id, and per CRM and CRM record. `state`: "active"; "sleeping" (its card lies in no
-    connection's scope); "closed" (one side is gone or a person parted them: neither record is ever created again by
-    itself).
+    Unique per CRM and card, and per CRM and CRM record: an id with the identity of the record that bears it, since ids
+    are given again. An identity of "" is not known yet: it differs from nothing, and the next full read tells it; one
+    that begins with "~" is no card's (its link ended before identities were known). `state`: "active"; "sleeping" (its
+    card lies in no connection's scope); "closed" (one side is gone or a person parted them: neither record is ever
+    created again by itself).
     """
 
     __table_args__ = (
-        UniqueConstraint("crm", "nexudus_id", name="uq_link_nexudus"),
+        UniqueConstraint("crm", "nexudus_id", "nexudus_identity", name="uq_link_nexudus"),
         UniqueConstraint("crm", "crm_id", "crm_identity", name="uq_link_crm"),
         Index("ix_link_connection", "connection", "state"),
     )
@@ -84,12 +86,19 @@ class Link(SQLModel, table=True):
     crm: str
     connection: str
     nexudus_id: str
+    nexudus_identity: str = ""
     crm_id: str
     crm_identity: str = ""
     state: str = "active"
     closed_reason: str | None = None
     nexudus_stamp: str = ""
     crm_stamp: str = ""
+    nexudus_stamped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    crm_stamped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """The moment in the stamp, by the server's clock: what a system shows of an earlier one is old."""
+    nexudus_noted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    crm_noted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the stamp was noted, by our clock."""
     nexudus_digest: str = ""
     crm_digest: str = ""
     nexudus_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -253,6 +262,8 @@ class Brake(SQLModel, table=True):
     connection: str
     name: str
     evidence: str
+    links: list[int] = Field(default_factory=list, sa_type=Json)
+    """The links it is about; none where it is about a side as a whole."""
     state: str = "set"
     set_at: datetime = Field(sa_type=UtcDateTime)
     released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

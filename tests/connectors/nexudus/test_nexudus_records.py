@@ -55,7 +55,7 @@ def test_facts_are_what_matching_needs():
     assert facts.currency == "GBP"
     assert facts.external_key == "overplane:OPP-1"
     assert facts.created_at == datetime(2026, 2, 1, 7, 7, tzinfo=UTC)
-    assert facts.identity == ""
+    assert facts.identity == "uid-7"
 
 
 def test_facts_of_a_poor_row_are_none():

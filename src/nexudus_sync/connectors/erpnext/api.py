@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from nexudus_sync import codec
+from nexudus_sync.connectors.answers import expect, expect_children, expect_reply
 from nexudus_sync.connectors.base import Priority, Record
 from nexudus_sync.connectors.http import Answer, Http
 from nexudus_sync.errors import OutcomeUnknown, Refused, RoleMissing, Unavailable
@@ -73,7 +74,10 @@ class Api:
         return counted
 
     async def one(self, doctype: str, name: str, priority: Priority = Priority.LIVE) -> Record:
-        """One document with its child tables. Raises NotFound, and Refused for one the user does not get to see."""
+        """One document with its child tables.
+
+        Raises NotFound, AnotherRecord, and Refused for one the user does not get to see.
+        """
         try:
             body = await self._http.get(_path(doctype, name), priority=priority)
         except RoleMissing as error:
@@ -83,6 +87,9 @@ class Api:
         document = body.get("data") if isinstance(body, dict) else None
         if not isinstance(document, dict) or "name" not in document:
             raise Unavailable(self._system, "answered without the document", name)
+        expect(self._system, name, document["name"], what="document", fold=True)
+        for rows in _tables(document):
+            expect_children(self._system, name, rows, "parent", fold=True)
         return document
 
     async def call(
@@ -104,9 +111,8 @@ class Api:
 
     async def create_named(self, doctype: str, name: str, body: Record) -> Record:
         """The new document under this name. Raises Duplicate when there is one already."""
-        return self._document(
-            await self._http.send("POST", f"/api/v2/document/{quote(doctype)}", {"name": name} | body)
-        )
+        path = f"/api/v2/document/{quote(doctype)}"
+        return self._document(await self._http.send("POST", path, {"name": name} | body), name)
 
     async def update(self, doctype: str, name: str, body: Record) -> Record:
         """The document after its save; a `modified` in the body is the lock. Raises Stale."""
@@ -121,7 +127,17 @@ class Api:
         document = body.get("data") if isinstance(body, dict) else None
         if not isinstance(document, dict) or "name" not in document:
             raise OutcomeUnknown(self._system, f"{answer.method} was answered without the document", name)
+        asked = document["name"] if name is None else name
+        expect_reply(self._system, asked, document["name"], what="document", fold=True)
+        for row in (row for rows in _tables(document) for row in rows):
+            expect_reply(self._system, asked, row.get("parent"), what="document's rows", fold=True)
         return document
+
+
+def _tables(document: Record) -> list[list[Record]]:
+    """The child tables of a document: lists of rows, each of which names its parent."""
+    lists = [value for value in document.values() if isinstance(value, list)]
+    return [[row for row in value if isinstance(row, dict)] for value in lists]
 
 
 def _path(doctype: str, name: str | None = None) -> str:

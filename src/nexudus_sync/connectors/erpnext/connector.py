@@ -40,7 +40,7 @@ from nexudus_sync.connectors.erpnext.settings import ERPNextSettings
 from nexudus_sync.connectors.erpnext.site import OPPORTUNITY, Site, probe
 from nexudus_sync.connectors.erpnext.writer import Writer
 from nexudus_sync.connectors.http import Http
-from nexudus_sync.errors import ConnectorError, NotFound, Refused, RoleMissing
+from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, Refused, RoleMissing
 from nexudus_sync.mapping.context import Context
 from nexudus_sync.store.database import Store
 from nexudus_sync.store.ledger import Ledger
@@ -115,16 +115,22 @@ class ERPNextConnector:
         return record
 
     async def absent(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> bool:
-        """Gone, if there is none of that name, or a later one, and the document stands under no other name either."""
+        """Gone, if there is none of that name and it stands under no other.
+
+        That its name is borne by another document proves nothing by itself: then it has to be among the deleted ones,
+        or two lists of its moment have to lack it.
+        """
         try:
             document = await self.api.one(OPPORTUNITY, record_id, priority)
+        except AnotherRecord:
+            return False
         except Refused:
             return await self._buried(record_id, identity, priority)
         except NotFound:
-            document = {}
-        if document and (not identity or records.text(document, "creation") == identity):
+            return not await self.renamed(record_id, identity, priority)
+        if not identity or records.text(document, "creation") == identity:
             return False
-        return not await self.renamed(record_id, identity, priority)
+        return await self._buried(record_id, identity, priority) or await self._unlisted_twice(identity, priority)
 
     async def renamed(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> list[str]:
         """The names under which the document may now stand: of those created at its moment, for that stays.
@@ -134,10 +140,18 @@ class ERPNextConnector:
         """
         if not identity:
             return []
-        query = Query(("name",), (("creation", "=", identity),))
-        names = [str(row["name"]) for row in await self.api.rows(OPPORTUNITY, query, priority)]
+        names = await self._created_at(identity, priority)
         others = [name for name in names if name != record_id]
         return [] if others and await self._buried(record_id, identity, priority) else others
+
+    async def _created_at(self, identity: str, priority: Priority) -> list[str]:
+        """The names of the documents of that moment; rows are compared, since a filter can be ignored."""
+        query = Query(("name", "creation"), (("creation", "=", identity),))
+        rows = await self.api.rows(OPPORTUNITY, query, priority)
+        return [str(row["name"]) for row in rows if records.text(row, "creation") == identity]
+
+    async def _unlisted_twice(self, identity: str, priority: Priority) -> bool:
+        return not any([await self._created_at(identity, priority) for _ in range(2)])
 
     async def _buried(self, record_id: str, identity: str, priority: Priority) -> bool:
         """Is it among the deleted documents? False where those may not be read (only a System Manager may)."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from nexudus_sync.clock import Clock
+from nexudus_sync.connectors.answers import expect_party, same_id
 from nexudus_sync.connectors.base import Party, Record, Step, Written
 from nexudus_sync.connectors.erpnext import parties, records, stamps, steps
 from nexudus_sync.connectors.erpnext.api import Api, Filter, Query
@@ -69,7 +70,7 @@ class Writer:
     async def created(self, step: Step, site: Site, since: datetime) -> list[Record]:
         """Opportunities that could be what a create made since then (by the site's clock)."""
         found = [records.seen(record, site) for record in await self._alike(step, site, since)]
-        return [record for record in found if _may_be_a_copy(record, step, site)]
+        return [one for one in found if _has_key(one, step, site) and _may_be_a_copy(one, step, site)]
 
     async def _alike(self, step: Step, site: Site, since: datetime) -> list[Record]:
         body, name = step.payload["body"], step.payload["name"]
@@ -91,26 +92,27 @@ class Writer:
         """Create or update; the answer shows what the site made of it, refilled fields and all."""
         body: Record = step.payload["body"]
         await self._ensure_links(body, site)
+        found = False
         if step.kind == steps.CREATE:
-            document = await self._patiently(lambda: self._create(step, site))
+            document, found = await self._patiently(lambda: self._create(step, site))
         else:
             locked = {**body, "modified": step.payload["modified"]}
             document = await self._patiently(lambda: self.api.update(OPPORTUNITY, step.record_id, locked))
         record = records.seen(document, site)
-        return Written(str(record["name"]), record, records.stamp(record, site, self.now()), echoed=True)
+        return Written(str(record["name"]), record, records.stamp(record, site, self.now()), echoed=True, found=found)
 
-    async def _create(self, step: Step, site: Site) -> Record:
-        """Create it, or take the one that an earlier attempt made under the same key or name."""
+    async def _create(self, step: Step, site: Site) -> tuple[Record, bool]:
+        """Create it, or take the one that an earlier attempt made under the same key or name (True)."""
         body, name = step.payload["body"], step.payload["name"]
         try:
             if name:
-                return await self.api.create_named(OPPORTUNITY, name, body)
-            return await self.api.create(OPPORTUNITY, body)
+                return await self.api.create_named(OPPORTUNITY, name, body), False
+            return await self.api.create(OPPORTUNITY, body), False
         except Duplicate:
             found = await self.created(step, site, self.now()) if name or site.key_field else []
             if not found:
                 raise
-            return found[0]
+            return found[0], True
 
     async def _ensure_links(self, body: Record, site: Site) -> None:
         """What the values need exists, or is created where that is allowed."""
@@ -132,6 +134,7 @@ class Writer:
             if not found:
                 raise
             document = {"name": found[0].id} | body
+        expect_party(self.system, email, document.get("email_id"))
         party = parties.from_row(kind, body | document)
         if kind == "Prospect":
             await self._add_contact(party, email)
@@ -168,6 +171,13 @@ class Writer:
             except Collision:
                 await self.clock.sleep(self.rng.uniform(_SHORTEST, _LONGEST) * attempt)
         return await send()
+
+
+def _has_key(record: Record, step: Step, site: Site) -> bool:
+    """Where documents are known by an external key, it is that of the step: a filter can be ignored."""
+    key = site.key_field
+    sent = step.payload["body"].get(key) if key else None
+    return not key or sent is None or same_id(sent, record.get(key), fold=True)
 
 
 def _may_be_a_copy(record: Record, step: Step, site: Site) -> bool:

@@ -4,7 +4,7 @@ from collections import deque
 
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.connectors.nexudus.api import Filters, NexudusApi
-from nexudus_sync.errors import NotFound, RoleMissing, Unavailable
+from nexudus_sync.errors import AnotherRecord, NotFound, RoleMissing, Unavailable
 
 _DELETED = 3
 _WITNESSES = 8
@@ -30,6 +30,8 @@ class Absence:
         except NotFound:
             # A listing that shows it all the same leaves a doubt.
             return await self._listed(record_id, priority) is not True
+        except AnotherRecord:
+            return False
         except (Unavailable, RoleMissing):
             return await self._unlisted_twice(record_id, priority) or await self._audited(record_id, priority)
         return False

@@ -7,6 +7,7 @@ delete, commands, enums). The other entities: their "Search â€¦" and "Get one â€
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from nexudus_sync.connectors.answers import expect, expect_reply
 from nexudus_sync.connectors.base import Priority, Record
 from nexudus_sync.connectors.http import Answer, Http
 from nexudus_sync.connectors.nexudus import envelope, filters
@@ -66,12 +67,13 @@ class NexudusApi:
         return await self.opportunities({"CrmOpportunity_Id": list(ids)}, size=max(len(ids), 25), priority=priority)
 
     async def opportunity(self, record_id: str | int, priority: Priority = Priority.LIVE) -> Record:
-        """The whole record. Raises NotFound; a missing one may also answer 500, then Unavailable."""
+        """The whole record. Raises NotFound; a missing one may also answer 500, then Unavailable; AnotherRecord."""
         body = await self._http.get(f"{OPPORTUNITIES}/{record_id}", priority=priority)
         if body == "Not found":
             raise NotFound(self._system, "not found", str(record_id))
         if not isinstance(body, dict) or body.get("Id") is None:
             raise Unavailable(self._system, "answered without a record", str(record_id))
+        expect(self._system, record_id, body["Id"])
         return body
 
     async def create_opportunity(self, body: Record, priority: Priority = Priority.LIVE) -> Envelope:
@@ -80,11 +82,15 @@ class NexudusApi:
 
     async def update_opportunity(self, record: Record, priority: Priority = Priority.LIVE) -> Envelope:
         """Write the whole record, `Id` in it: what is left out is cleared."""
-        return _done(await self._http.send("PUT", OPPORTUNITIES, record, priority=priority))
+        said = _done(await self._http.send("PUT", OPPORTUNITIES, record, priority=priority))
+        expect_reply(self._system, record["Id"], said.id)
+        return said
 
     async def delete_opportunity(self, record_id: str | int, priority: Priority = Priority.LIVE) -> Envelope:
         """Delete for good. Raises NotFound when it is gone already."""
-        return _done(await self._http.send("DELETE", f"{OPPORTUNITIES}/{record_id}", priority=priority))
+        said = _done(await self._http.send("DELETE", f"{OPPORTUNITIES}/{record_id}", priority=priority))
+        expect_reply(self._system, record_id, said.id)
+        return said
 
     async def commands(self) -> list[Record]:
         """The commands that can be run on opportunities: objects with `Key`, `Name` and what they need."""
@@ -117,7 +123,7 @@ class NexudusApi:
 
     async def stage(self, stage_id: int) -> Record:
         """One stage with all its flags."""
-        return await self._one(f"/crm/crmboardcolumns/{stage_id}")
+        return await self._one("/crm/crmboardcolumns", stage_id)
 
     async def customers(self, where: Filters) -> list[Record]:
         """All customers that `where` selects, e.g. `Coworker_Email` (exact)."""
@@ -137,7 +143,7 @@ class NexudusApi:
 
     async def location(self, business_id: int) -> Record:
         """One location: `Name`, `CurrencyCode`, `CountryId`, `SimpleTimeZoneId`."""
-        return await self._one(f"/sys/businesses/{business_id}")
+        return await self._one("/sys/businesses", business_id)
 
     async def time_zones(self) -> list[Record]:
         """All time zones a location can have: `Id`, `Name` as Windows names it."""
@@ -196,10 +202,11 @@ class NexudusApi:
                 return
             page += 1
 
-    async def _one(self, path: str) -> Record:
-        body = await self._http.get(path)
+    async def _one(self, path: str, record_id: int) -> Record:
+        body = await self._http.get(f"{path}/{record_id}")
         if not isinstance(body, dict):
-            raise Unavailable(self._system, f"GET {path} answered without a record")
+            raise Unavailable(self._system, f"GET {path}/{record_id} answered without a record")
+        expect(self._system, record_id, body.get("Id", record_id), what=f"record of {path}")
         return body
 
     async def _enum(self, name: str) -> list[Record]:

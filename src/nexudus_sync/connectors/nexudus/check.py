@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import select
 
-from nexudus_sync.connectors.base import Check, Scope
+from nexudus_sync.connectors.base import Check, Record, Scope
 from nexudus_sync.connectors.nexudus import records
 from nexudus_sync.connectors.nexudus.api import NexudusApi
 from nexudus_sync.connectors.nexudus.directory import Board, Directory
@@ -82,17 +82,29 @@ async def _roles(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
     page = await subject.api.opportunities(records.scope_filter(scope), size=1)
     if page.rows:
         try:
-            await subject.api.opportunity(page.rows[0]["Id"])
+            record = await subject.api.opportunity(page.rows[0]["Id"])
         except NotFound:
             yield Check("roles", "warn", "the one record looked at vanished in between; check again")
             return
         yield Check("roles", "ok", "opportunities can be listed and read")
+        yield _identity(page.rows[0], record)
     else:
         yield Check("roles", "ok", "opportunities can be listed; there is none to read in this scope")
     needed = "CrmOpportunity-Create, -Edit and -Delete and Coworker-Create"
     yield Check(
         "roles", "ok", f"{needed} cannot be tried without writing: see that {subject.settings.username} has them"
     )
+
+
+def _identity(row: Record, record: Record) -> Check:
+    """Whether cards can be told apart that bore one id in turn."""
+    lacks = [where for where, card in (("lists", row), ("single reads", record)) if not records.facts(card).identity]
+    if lacks:
+        detail = (
+            f"{' and '.join(lacks)} carry no UniqueId: an id that is given again after a restore goes unnoticed there"
+        )
+        return Check("identity", "warn", detail)
+    return Check("identity", "ok", "cards carry a UniqueId: one that is given another's id is told from it")
 
 
 async def _stages(subject: Subject, scope: Scope) -> AsyncIterator[Check]:

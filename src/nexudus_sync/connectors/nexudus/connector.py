@@ -123,12 +123,12 @@ class NexudusConnector:
     ) -> Record:
         """The whole record; a row is partial and so of no use. Raises NotFound."""
         record = await self._api.opportunity(record_id, priority)
-        self._absence.saw(record["Id"])
+        self._absence.saw(int(record_id))
         self._key.saw(record)
         return record
 
     async def absent(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> bool:
-        """Is it proven that the record is gone? There are no identities, so `identity` says nothing here."""
+        """Is it proven that the record is gone? Another card under its id is no proof, so `identity` says nothing."""
         return await self._absence.proven(record_id, priority)
 
     async def context(self, record: Record, scope: Scope) -> Context:
@@ -153,10 +153,6 @@ class NexudusConnector:
     def stamp(self, record: Record) -> Stamp:
         """`UpdatedOn` with `UpdatedBy`."""
         return records.stamp(record, self._settings.username)
-
-    def came_later(self, record: Record, token: str) -> bool:
-        """By its creation and the moment in the stamp, which are both the server's own."""
-        return records.came_later(record, token)
 
     def facts(self, record: Record) -> Facts:
         """What matching needs to know of a record."""

@@ -39,7 +39,7 @@ class _Proof:
 
     def accept(self, listing: Listing) -> bool:
         """Take one more page; False when it shows that the reading cannot be trusted."""
-        ids = [int(row["Id"]) for row in listing.rows]
+        ids = list(dict.fromkeys(int(row["Id"]) for row in listing.rows))  # one that comes twice is told apart later
         self.trouble = self._shrunk(listing.total) or self._disordered(ids) or self._stuck(ids, listing.has_next)
         self.seen.update(ids)
         if ids:

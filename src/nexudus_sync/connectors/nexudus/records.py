@@ -18,8 +18,6 @@ NOT_LISTED = frozenset(
 _NO_CONTENT = NOT_LISTED | {"UpdatedOn", "UpdatedBy", "CrmUpdatedOn", "IsNew"}
 _SYSTEM = "[System]"
 _STILL_NOW = timedelta(seconds=2)
-_APART = timedelta(minutes=1)
-"""By so much a card's creation comes after the last stamp of the one that had its id before."""
 
 
 def stamp(record: Record, login: str) -> Stamp:
@@ -41,16 +39,11 @@ def row(record: Record, login: str, read_at: datetime) -> Row:
     return Row(str(record["Id"]), mark, record, hot=hot, minor=mark.minor)
 
 
-def came_later(record: Record, token: str) -> bool:
-    """Was it created clearly after the moment in a stamp?"""
-    created, seen = moments.parse(record.get("CreatedOn")), moments.parse(token.partition("|")[0])
-    return created is not None and seen is not None and created - seen > _APART
-
-
 def facts(record: Record) -> Facts:
-    """What matching needs to know; there is no identity beside the id, which only a restored backup gives again."""
+    """What matching needs to know. A restored backup gives ids again: `UniqueId` tells the cards of one id apart."""
     return Facts(
         id=str(record.get("Id") or ""),
+        identity=(_text(record, "UniqueId") or "").lower(),
         created_at=moments.parse(record.get("CreatedOn")),
         email=(_text(record, "CoworkerEmail") or "").lower() or None,
         customer_name=_text(record, "CoworkerFullName"),

@@ -14,9 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from nexudus_sync.connectors.answers import expect, expect_children, expect_reply
 from nexudus_sync.connectors.base import Priority, Record
 from nexudus_sync.connectors.http import Answer, Http
 from nexudus_sync.errors import OutcomeUnknown, Unavailable
+
+_PARENT = "opportunity_id"
+"""The key of a child row that names its opportunity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,11 @@ class Resource:
         return Listing(rows, body.get("has_more") is True, total if isinstance(total, int) else None)
 
     async def one(self, record_id: str, *, priority: Priority = Priority.LIVE) -> Record:
-        """One object. Raises NotFound."""
+        """One object. Raises NotFound, AnotherRecord."""
         body = await self._http.get(self._at(record_id), priority=priority)
         if not isinstance(body, dict) or "id" not in body:
             raise Unavailable(self._system, "answered without the record", record_id)
+        expect(self._system, record_id, body["id"])
         return body
 
     async def create(self, body: Record, *, creation: bool = False) -> Record:
@@ -64,7 +69,8 @@ class Resource:
 
     async def delete(self, record_id: str) -> None:
         """Delete it for good. Raises NotFound when it is gone already."""
-        await self._http.send("DELETE", self._at(record_id))
+        answer = await self._http.send("DELETE", self._at(record_id))
+        expect_reply(self._system, record_id, _named(answer))
 
     def _at(self, record_id: str) -> str:
         return f"{self.path}/{quote(record_id, safe='')}"
@@ -76,7 +82,17 @@ class Resource:
             body = None
         if not isinstance(body, dict) or "id" not in body:
             raise OutcomeUnknown(self._system, f"{answer.method} was answered without the record", record_id)
+        expect_reply(self._system, body["id"] if record_id is None else record_id, body["id"])
         return body
+
+
+def _named(answer: Answer) -> Any:
+    """The id that a reply names; None where it names none (204)."""
+    try:
+        body = answer.json()
+    except Unavailable:
+        return None
+    return body.get("id") if isinstance(body, dict) else None
 
 
 class Children(Resource):
@@ -89,12 +105,29 @@ class Children(Resource):
         while listing.has_more:
             following = {"offset": str(offset)} if offset else {}
             listing = await self.page({"parent_id": parent_id, **following}, priority=priority)
-            fresh = {str(row["id"]): row for row in listing.rows if row.get("id")}
+            expect_children(self._system, parent_id, listing.rows, _PARENT)
+            fresh = self._by_id(listing.rows, parent_id)
             if fresh.keys() <= rows.keys():
                 break
             rows |= fresh
             offset += len(listing.rows)
         return list(rows.values())
+
+    async def create(self, body: Record, *, creation: bool = False) -> Record:
+        """The new row. Raises AnsweredForAnother for one of another opportunity."""
+        reply = await super().create(body, creation=creation)
+        expect_reply(self._system, body.get(_PARENT), reply.get(_PARENT), what="record's row")
+        return reply
+
+    def _by_id(self, rows: list[Record], parent_id: str) -> dict[str, Record]:
+        """The rows by id. There is no call for a row, so where two of one id differ, neither is believed."""
+        found: dict[str, Record] = {}
+        for row in rows:
+            if row.get("id") and found.setdefault(str(row["id"]), row) != row:
+                raise Unavailable(
+                    self._system, f"{self.path} lists row {row['id']} twice, with other content", parent_id
+                )
+        return found
 
     async def reorder(self, parent_id: str, ids: list[str]) -> None:
         """Put the rows of an opportunity into this order.

@@ -4,6 +4,7 @@ import re
 from contextlib import suppress
 from datetime import datetime
 
+from nexudus_sync.connectors.answers import expect_party, expect_reply
 from nexudus_sync.connectors.base import Record, Step, Written
 from nexudus_sync.connectors.overplane.api import Api
 from nexudus_sync.connectors.overplane.moments import moment
@@ -51,6 +52,7 @@ class Writer:
     async def _create_party(self, step: Step) -> Written:
         kind, body = step.payload["kind"], step.payload["body"]
         reply = await self._parties.resource(kind).create(body, creation=True)
+        expect_party(self._system, body["email_id"], reply.get("email_id"))
         party = from_row(kind, body | reply)
         self._parties.add(party)
         return Written(party.id, reply, echoed=True, party=party)
@@ -81,6 +83,7 @@ class Writer:
             return [*rows, step.payload["body"] | await children.create(step.payload["body"])]
         if step.kind == "lost-reason.update":
             reply = await children.update(row_id, step.payload["body"])
+            expect_reply(self._system, step.record_id, reply.get("opportunity_id"), what="record's row")
             return [row | reply if str(row["id"]) == row_id else row for row in rows]
         with suppress(NotFound):
             await children.delete(row_id)

@@ -1,0 +1,57 @@
+"""Is an answer about the record that was asked for? Caches, proxies and merged records give others' answers.
+
+Every read by an id and every reply to a write passes through here before anything of it is believed.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from nexudus_sync.errors import AnotherRecord, AnsweredForAnother
+
+
+def same_id(asked: object, told: object, *, fold: bool = False) -> bool:
+    """Is it one id? A number and its text are one; `fold`: the system itself ignores the case of letters."""
+    one, two = _spelt(asked), _spelt(told)
+    return one.casefold() == two.casefold() if fold else one == two
+
+
+def same_identity(one: str, other: str) -> bool:
+    """May two records of one id be the same? One whose identity is not known ("") differs from nothing."""
+    return not one or not other or one == other
+
+
+def expect(system: str, asked: object, told: object, *, what: str = "record", fold: bool = False) -> None:
+    """Raises AnotherRecord when a read by id was answered with another id."""
+    if not same_id(asked, told, fold=fold):
+        problem = f"the answer is about another {what}, {_spelt(told)}; nothing of it is taken over"
+        raise AnotherRecord(system, problem, _spelt(asked), told=_spelt(told))
+
+
+def expect_reply(system: str, asked: object, told: object, *, what: str = "record", fold: bool = False) -> None:
+    """Raises AnsweredForAnother when the reply to a write names another id. One that names none (None) is fine."""
+    if told is not None and not same_id(asked, told, fold=fold):
+        problem = f"the reply to a write is about another {what}, {_spelt(told)}; whether it was done is not known"
+        raise AnsweredForAnother(system, problem, _spelt(asked))
+
+
+def expect_children(
+    system: str, parent: object, rows: Iterable[Mapping[str, Any]], key: str, *, fold: bool = False
+) -> None:
+    """Raises AnotherRecord when child rows name another parent than the one they were asked for."""
+    for row in rows:
+        if row.get(key) is not None:
+            expect(system, parent, row[key], what="record's rows", fold=fold)
+
+
+def expect_party(system: str, asked: str, told: object) -> None:
+    """Raises AnsweredForAnother when the reply to the creation of a party shows another e-mail address."""
+    if told and not same_id(asked, told, fold=True):
+        raise AnsweredForAnother(system, f"the reply to the creation of {asked} is about {told}")
+
+
+def _spelt(record_id: object) -> str:
+    """An id as text: 7, "7" and 7.0 are one."""
+    if isinstance(record_id, Decimal) and record_id.is_finite() and record_id == record_id.to_integral_value():
+        record_id = int(record_id)
+    return str(record_id).strip()
