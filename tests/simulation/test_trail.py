@@ -1,9 +1,11 @@
 """The gap between our GET and our PUT: what it takes away is found by a reconcile and can be brought back."""
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sim_desks import BEN
 from sim_people import ANA
 from sim_world import ENVIRONMENT, SimWorld
@@ -149,4 +151,91 @@ def test_it_takes_no_place_from_a_question_about_newer_values(tmp_path: Path) ->
         (asked,) = session.exec(select(Conflict).where(Conflict.state == "open"))
         assert (asked.nexudus, asked.crm, asked.reason) == ("300.00", "400.00", None)
         assert any(entry.lost == "4321.00" for entry in session.exec(select(History)))
+    world.close()
+
+
+def rested(folder: Path) -> tuple[SimWorld, Link]:
+    """A world at rest, and one of its pairs."""
+    world = SimWorld(5, folder, nexudus=4, crm=3, shared=2)
+    cycle(world), cycle(world)
+    with world.store.read() as session:
+        link = next(link for link in session.exec(select(Link)) if int(link.nexudus_id) in world.seeded.nexudus_ids)
+    return world, link
+
+
+@pytest.mark.parametrize(
+    ("field", "theirs", "ours"),
+    [
+        ("opportunity_amount", {"Value": Decimal("100.50")}, {"opportunity_amount": Decimal("205.25")}),
+        ("expected_closing", {"DueDate": "2027-01-05T12:00:00Z"}, {"expected_closing": "2027-02-06"}),
+        ("title", {"Name": "12.50"}, {"title": "true"}),
+    ],
+)
+def test_what_a_resolution_replaces_was_not_overwritten_unseen(
+    field: str, theirs: dict[str, Any], ours: dict[str, Any], tmp_path: Path
+) -> None:
+    """Both edit it, a person takes the CRM's value: the write knew what it replaced, however the trail spells that."""
+    world, link = rested(tmp_path)
+    world.nexudus.edit(int(link.nexudus_id), ANA, **theirs)
+    world.crm.edit(link.crm_id, BEN, **ours)
+    cycle(world)
+    with world.store.session() as session:
+        for conflict in session.exec(select(Conflict).where(Conflict.field == field, Conflict.state == "open")):
+            conflict.state, conflict.take = "resolved", Side.CRM.value
+            session.add(conflict)
+    cycle(world), cycle(world, reconcile=True)
+    assert shown(world) == []
+    world.close()
+
+
+@pytest.mark.parametrize("name", ["12.50", "true", "007", "null"])
+def test_a_name_that_looks_like_something_else_is_shown_when_it_is_lost(name: str, tmp_path: Path) -> None:
+    world, link = rested(tmp_path)
+    card, armed = int(link.nexudus_id), [True]
+
+    def in_the_gap(request: Request, _: Response) -> None:
+        if armed and request.method == "GET" and request.path.endswith(f"/crmopportunities/{card}"):
+            armed.clear()
+            world.nexudus.edit(card, ANA, Name=name)
+
+    world.nexudus.watchers.append(in_the_gap)
+    world.crm.edit(link.crm_id, BEN, opportunity_amount=99)
+    cycle(world), cycle(world, reconcile=True)
+    assert [(one.field, one.nexudus) for one in shown(world)] == [("title", name)]
+    world.close()
+
+
+@pytest.mark.parametrize("again", [4321, 777])
+def test_the_question_is_over_when_somebody_wrote_the_lost_value_or_a_newer_one(again: int, tmp_path: Path) -> None:
+    world, link = world_with_a_lost_edit(tmp_path)
+    cycle(world, reconcile=True)
+    world.nexudus.edit(int(link.nexudus_id), ANA, Notes="nothing to do with it")
+    cycle(world)
+    assert len(shown(world)) == 1
+    world.crm.edit(link.crm_id, BEN, opportunity_amount=again)
+    cycle(world), cycle(world)
+    assert (shown(world), world.nexudus.record(int(link.nexudus_id))["Value"]) == ([], again)
+    world.close()
+
+
+def test_nobody_is_asked_about_what_somebody_wrote_over_since(tmp_path: Path) -> None:
+    world, link = world_with_a_lost_edit(tmp_path)
+    world.nexudus.edit(int(link.nexudus_id), ANA, Value=777)
+    cycle(world), cycle(world, reconcile=True)
+    assert shown(world) == []
+    with world.store.read() as session:
+        assert any(entry.lost == "4321.00" for entry in session.exec(select(History)))
+    world.close()
+
+
+def test_a_question_whose_two_values_are_one_closes_at_a_reconcile(tmp_path: Path) -> None:
+    """As earlier versions asked it: the same amount, once as the trail spells it."""
+    world, _ = world_with_a_lost_edit(tmp_path)
+    cycle(world, reconcile=True)
+    with world.store.session() as session:
+        conflict = session.exec(select(Conflict).where(Conflict.field == "opportunity_amount")).one()
+        conflict.nexudus, conflict.crm = "205.2", "205.20"
+        session.add(conflict)
+    cycle(world, reconcile=True)
+    assert shown(world) == []
     world.close()

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from nexudus_sync.connectors.base import Record, Stamp, Written
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.doubts import OTHERS, forget_others
-from nexudus_sync.engine.outcomes import history_entry, keep_history
+from nexudus_sync.engine.outcomes import close_rewritten, history_entry, keep_history
 from nexudus_sync.engine.sight import Listed, Sight, id_of, snapshot_of, stamp_of
 from nexudus_sync.mapping import Context, Field, Raw, Side, Unreadable
 from nexudus_sync.merge import UNSENT, Outcome
@@ -63,6 +63,7 @@ def confirm_write(
         set_stamp(link, to, written.stamp, bridge.clock.now())
     forget_others(link, to)
     keep_history(session, bridge, link, to, outcomes)
+    close_rewritten(session, bridge, link, outcomes)
     names = {outcome.field.name for outcome in outcomes}
     failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields=names)
     session.add(link)

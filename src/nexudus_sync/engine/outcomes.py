@@ -5,13 +5,14 @@ from collections.abc import Mapping as MappingABC
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session
+from pydantic import ValidationError
+from sqlmodel import Session, col, select
 
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.errors import AnotherRecord, ConnectorError, LimitReached, NotFound, Refused, SyncError
 from nexudus_sync.mapping import Field, Side
 from nexudus_sync.merge import Outcome, Policy, Resolution, Verdict, View
-from nexudus_sync.opportunity import say
+from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.plan import Standing
 from nexudus_sync.store import conflicts, failures, records
 from nexudus_sync.store.tables import Conflict, Failure, History, Link
@@ -19,6 +20,8 @@ from nexudus_sync.store.tables import Conflict, Failure, History, Link
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=6)
 RECORD = "record"
 """The field name of a question about a record as a whole."""
+OVERWRITTEN = "overwritten"
+"""How the reason of a question begins about a value that our write took away unseen."""
 ANOTHER = "another-record"
 """The kind of what is answered for by another record."""
 REFUSED = "refused"
@@ -56,6 +59,7 @@ def record_outcomes(
     asked = conflicts.unclosed(session, bridge.name, link.nexudus_id, link.crm_id)
     restored: set[int | None] = {link.id} if both_read else set()
     conflicts.close([one for one in asked if _is_over(one, restored, over)], bridge.clock.now())
+    close_rewritten(session, bridge, link, (o for o in found if o.verdict is Verdict.AGREED))
     dismissed = {one.field for one in about if one.kind == REFUSED and one.state == "dismissed"}
     parked = (o for o in found if o.verdict is Verdict.PARKED)
     _ask_anew(asked, {o.field.name for o in parked if o.kind != REFUSED or o.field.name in dismissed})
@@ -78,6 +82,41 @@ def _is_over(asked: Conflict, restored: Collection[int | None], fields: Collecti
     """
     back = asked.field == RECORD and asked.link_id in restored
     return back or (asked.field in fields and asked.reason is None)
+
+
+def close_rewritten(session: Session, bridge: Bridge, link: Link, settled: Iterable[Outcome]) -> None:
+    """Close the open questions about overwritten values where both sides say something else now than our write left.
+
+    A person wrote that since: the lost value again, or a newer one.
+    """
+    says = {o.field.name: (o.field, o.value if o.verdict is Verdict.TRAVELS else o.nexudus) for o in settled}
+    asked = conflicts.unclosed(session, bridge.name, link.nexudus_id, link.crm_id) if says else []
+    for one in asked:
+        if one.field in says and one.state == "open" and (one.reason or "").startswith(OVERWRITTEN):
+            field, value = says[one.field]
+            if not field.same(value, _hear(one.field, one.crm)):
+                conflicts.close([one], bridge.clock.now())
+
+
+def close_overtaken(session: Session, bridge: Bridge) -> None:
+    """Close the open questions about overwritten values that equal what was kept, by class: nothing was lost."""
+    query = select(Conflict).where(
+        col(Conflict.connection) == bridge.name,
+        col(Conflict.state) == "open",
+        col(Conflict.reason).startswith(OVERWRITTEN),
+    )
+    for one in session.exec(query).all():
+        field = bridge.mapping.find(one.field)
+        if field is not None and field.same(_hear(one.field, one.nexudus), _hear(one.field, one.crm)):
+            conflicts.close([one], bridge.clock.now())
+
+
+def _hear(field: str, said: Any) -> Value:
+    """What was shown; as it stands where the field cannot say it (any more)."""
+    try:
+        return hear(field, said)
+    except ValidationError:
+        return str(said)
 
 
 def _ask_anew(asked: Iterable[Conflict], parked: Collection[str]) -> None:

@@ -10,21 +10,23 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from nexudus_sync import codec
 from nexudus_sync.connectors.base import Audited, KeepsTrail, Record
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.outcomes import history_entry, note_failure
+from nexudus_sync.engine.outcomes import OVERWRITTEN as OVERWRITTEN
+from nexudus_sync.engine.outcomes import close_overtaken, history_entry, note_failure
 from nexudus_sync.engine.reading import fetch
 from nexudus_sync.errors import AuthenticationFailed, NotFound, RoleMissing, SyncError
-from nexudus_sync.mapping import Field, Side, Unreadable
-from nexudus_sync.opportunity import say
+from nexudus_sync.mapping import Context, Field, Side, Unreadable
+from nexudus_sync.opportunity import Value, say
 from nexudus_sync.store import conflicts, records
 from nexudus_sync.store.tables import Fact, Journal, Link
 
-OVERWRITTEN = "overwritten"
-"""How the reason of such a conflict begins."""
 MARGIN = timedelta(hours=1)
 FIRST, GIVEN_UP = timedelta(days=2), timedelta(days=30)
 """How far back the trail is read at first, and for a change whose record cannot be read."""
+UNHEARD = "\0"
+"""Stands for a value that cannot be read; no record says it."""
 GAP = timedelta(minutes=2)
 """A person's change this close before ours may have fallen between our read and our write."""
 
@@ -60,6 +62,8 @@ async def find_overwritten(bridge: Bridge) -> int:
     For all connections to the CRM: a card may be in another's scope by the time it is found.
     """
     connector = bridge.connector(Side.NEXUDUS)
+    with bridge.store.session() as session:
+        close_overtaken(session, bridge)
     if not isinstance(connector, KeepsTrail):
         return 0
     now, key = bridge.clock.now(), f"trail {bridge.crm}"
@@ -127,17 +131,26 @@ def _taken_away(entries: list[Audited]) -> list[tuple[Audited, Audited]]:
 
 async def _show(bridge: Bridge, link: Link, theirs: Audited, ours: Audited) -> int:
     field = next((f for f in bridge.mapping.fields if f.nexudus.path.root == ours.key), None)
-    with bridge.store.read() as session:
-        if field is None or _meant(session, bridge, link, field, ours):
-            return 0
-    values = await _said(bridge, link, field, theirs, ours)
-    if values is None or values[0] == values[1]:
+    if field is None:
         return 0
-    lost, kept = values
+    with bridge.store.read() as session:
+        replaced = _replaced(session, bridge, link, field, ours)
+    if replaced is None or ours.old in replaced:
+        return 0
+    record: Record = await fetch(bridge, Side.NEXUDUS, link.nexudus_id, link.nexudus_identity)
+    context = await bridge.context(Side.NEXUDUS, record)
+    values = [_heard(field, raw, context) for raw in (theirs.new, ours.new)]
+    if any(field.same(_heard(field, raw, context), values[0]) for raw in replaced):
+        return 0  # spelt otherwise, but known to the write
+    if UNHEARD in values or field.same(*values):
+        return 0
+    lost, kept = map(say, values)
+    says = _heard(field, field.nexudus.raw(record), context)
+    moved_on = not field.same(says, values[1])  # somebody wrote a newer one
     reason = f"{OVERWRITTEN} between our read and our write at {ours.at:%Y-%m-%d %H:%M:%S} UTC; Nexudus has no lock"
     now = bridge.clock.now()
     with bridge.store.session() as session:
-        if not _disputed(session, bridge, link, field):
+        if not (moved_on or _disputed(session, bridge, link, field)):
             conflicts.open_conflict(
                 session,
                 connection=bridge.name,
@@ -161,8 +174,11 @@ def _disputed(session: Session, bridge: Bridge, link: Link, field: Field) -> boo
     return any(one.field == field.name and one.reason is None for one in about)
 
 
-def _meant(session: Session, bridge: Bridge, link: Link, field: Field, ours: Audited) -> bool:
-    """Did the write know the value it replaced? Then the history has it already."""
+def _replaced(session: Session, bridge: Bridge, link: Link, field: Field, ours: Audited) -> list[Any] | None:
+    """The raw values of the field that our writes of that time knew they replaced: the history has them already.
+
+    None where the change is a stage's own doing.
+    """
     at = bridge.our_time(Side.NEXUDUS, ours.at) or ours.at
     query = select(Journal).where(
         col(Journal.link_id) == link.id,
@@ -172,16 +188,27 @@ def _meant(session: Session, bridge: Bridge, link: Link, field: Field, ours: Aud
     )
     rows = list(session.exec(query))
     if field.name == "status" and any("sales_stage" in row.fields for row in rows):
-        return True  # the stage's own doing
-    return any(field.name in row.fields and row.fields[field.name].get("over") == ours.old for row in rows)
-
-
-async def _said(bridge: Bridge, link: Link, field: Field, theirs: Audited, ours: Audited) -> tuple[Any, Any] | None:
-    """The lost and the kept value in canonical words; None when they cannot be read."""
-    record: Record = await fetch(bridge, Side.NEXUDUS, link.nexudus_id, link.nexudus_identity)
-    context = await bridge.context(Side.NEXUDUS, record)
-    try:
-        lost, kept = (say(field.read(Side.NEXUDUS, raw, context)) for raw in (theirs.new, ours.new))
-    except Unreadable:
         return None
-    return lost, kept
+    return [row.fields[field.name].get("over") for row in rows if field.name in row.fields]
+
+
+def _heard(field: Field, raw: Any, context: Context) -> Value:
+    """What a value of the trail says, through the field's lens; `UNHEARD` where that cannot be read.
+
+    The trail keeps all values as text: what is a number or a truth value to one field is a word to another.
+    """
+    for spelt in (raw, *_spelt_otherwise(raw)):
+        try:
+            return field.read(Side.NEXUDUS, spelt, context)
+        except Unreadable:
+            continue
+    return UNHEARD
+
+
+def _spelt_otherwise(raw: Any) -> list[Any]:
+    if not isinstance(raw, str):
+        return [codec.dumps(raw)]
+    try:
+        return [codec.loads(raw)]
+    except ValueError:
+        return []
