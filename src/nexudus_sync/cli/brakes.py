@@ -2,10 +2,11 @@
 
 from sqlmodel import Session, col, select
 
-from nexudus_sync.cli.desk import open_desk
+from nexudus_sync.cli.desk import Desk, open_desk
 from nexudus_sync.cli.frame import Root, no_such
-from nexudus_sync.cli.output import print_table, say
+from nexudus_sync.cli.output import plural, print_table, say
 from nexudus_sync.clock import SystemClock
+from nexudus_sync.engine.brakes import DELETING
 from nexudus_sync.store.tables import Brake
 
 
@@ -16,7 +17,7 @@ def show(root: Root, connection: str | None) -> None:
     rows = [(one.name, one.connection, one.evidence, one.set_at, _state(one)) for one in found]
     print_table(("brake", "connection", "evidence", "since (UTC)", "state"), rows, empty="No brake is set.")
     if any(one.state == "set" for one in found):
-        say("If it is right: `nexudus-sync brake release NAME`, and the next cycle goes on, this once.")
+        say("If it is right: `nexudus-sync brake release NAME`, and the next cycle goes on, for these records only.")
 
 
 def release(root: Root, name: str, connection: str | None) -> None:
@@ -31,7 +32,7 @@ def release(root: Root, name: str, connection: str | None) -> None:
             one.state, one.released_at = "released", SystemClock().now()
             session.add(one)
     for one in found:
-        say(f"{one.connection}: {one.name} is released for the next cycle: {one.evidence}.")
+        say(f"{one.connection}: {one.name} is released for the next cycle: {one.evidence}{_permits(desk, one)}.")
 
 
 def _found(session: Session, names: list[str], states: tuple[str, ...]) -> list[Brake]:
@@ -40,4 +41,21 @@ def _found(session: Session, names: list[str], states: tuple[str, ...]) -> list[
 
 
 def _state(one: Brake) -> str:
-    return "released for the next cycle" if one.state == "released" else "set: nothing is written"
+    if one.state == "set":
+        return "set: nothing is written"
+    until = f", until {plural(len(one.links), 'link')} are settled or back" if one.links else ""
+    return f"released for the next cycle{until}"
+
+
+def _permits(desk: Desk, one: Brake) -> str:
+    """What a release lets happen, and until when."""
+    if not one.links:
+        return ""
+    number, deletes = plural(len(one.links), "link"), {c.name: c.deletes for c in desk.settings.connections}
+    if one.name not in DELETING:
+        what = f"what changed of {number} will be carried over"
+    elif deletes.get(one.connection) == "propagate":
+        what = f"{number} will close, and the records on the other side be deleted"
+    else:
+        what = f"{number} will close, and the records on the other side stay"
+    return f"; {what}, unless they are back by then; further ones count anew"

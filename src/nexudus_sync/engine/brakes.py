@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, or_
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.engine.bridge import Bridge
@@ -21,7 +21,11 @@ FLOOR, SHARE = 10, 10
 """`mass-delete` lets this many links go, or this percentage of all, whichever is more."""
 CROWD = 100
 """`mass-change` needs at least this many links to judge by."""
-NAMES = ("mass-delete", "empty-side", "mass-change")
+MASS_DELETE, EMPTY_SIDE, MASS_CHANGE = NAMES = ("mass-delete", "empty-side", "mass-change")
+DELETING = (MASS_DELETE, EMPTY_SIDE)
+"""The brakes about links that would end; a release of one lets them end whatever the other would say."""
+STANDING = ("set", "released", "passed")
+"""The states of a brake that speaks for its links: no other one is set for them."""
 _STANDING = (
     select(Brake)
     .where(col(Brake.connection) == bindparam("connection"), col(Brake.state) == bindparam("state"))
@@ -31,10 +35,11 @@ _STANDING = (
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Why a brake was set, in one line for a person."""
+    """Why a brake was set, in one line for a person, and which links it is about."""
 
     name: str
     text: str
+    links: frozenset[int] = frozenset()
 
 
 def judge(links: int, seen: dict[Side, Seen], names: dict[Side, str], asked: Collection[int] = ()) -> list[Evidence]:
@@ -47,17 +52,13 @@ def judge(links: int, seen: dict[Side, Seen], names: dict[Side, str], asked: Col
     missing = {side: one.absent.difference(asked) for side, one in seen.items()}
     for side, one in seen.items():
         if one.complete and links and one.inside == 0:
-            found.append(Evidence("empty-side", f"{names[side]} lists nothing, but {links} links have a record there"))
-    going = len(set().union(*missing.values()))
-    if _too_many(going, links):
+            text = f"{names[side]} lists nothing, but {links} links have a record there"
+            found.append(Evidence(EMPTY_SIDE, text, frozenset(one.absent)))
+    going = frozenset[int]().union(*missing.values())
+    if _too_many(len(going), links):
         where = ", ".join(f"{len(gone)} in {names[side]}" for side, gone in missing.items() if gone)
-        found.append(Evidence("mass-delete", f"the records of {going} of {links} links are missing ({where})"))
-    for side, one in seen.items():
-        changed = len(one.news.keys() - one.minor)
-        if links >= CROWD and changed * 2 > links:
-            found.append(
-                Evidence("mass-change", f"{changed} of {links} linked records changed in {names[side]} at once")
-            )
+        text = f"the records of {len(going)} of {links} links are missing ({where})"
+        found.append(Evidence(MASS_DELETE, text, going))
     return found
 
 
@@ -77,7 +78,7 @@ def may_go(bridge: Bridge, report: Report, gone: Collection[int]) -> bool:
     `report` counts those that the cycle let go so far.
     """
     with bridge.store.session() as session:
-        report.gone |= set(gone) - asked(session, bridge.name)
+        report.gone |= set(gone) - asked(session, bridge.name) - covered(session, bridge.name, MASS_DELETE)
         links = session.exec(
             select(func.count()).where(col(Link.connection) == bridge.name, col(Link.state) == "active")
         ).one()
@@ -85,7 +86,7 @@ def may_go(bridge: Bridge, report: Report, gone: Collection[int]) -> bool:
         if not _too_many(len(report.gone), links):
             return True
         text = f"the records of {len(report.gone)} of {links} links are missing, as reading them showed"
-        stop = pull_brake(session, bridge, [Evidence("mass-delete", text)])
+        stop = pull_brake(session, bridge, [Evidence(MASS_DELETE, text, frozenset(report.gone))], links)
     if stop is not None:
         report.stop(stop)
     return stop is None
@@ -96,28 +97,60 @@ def standing(session: Session, connection: str, state: str = "set") -> list[Brak
     return list(session.exec(_STANDING, params={"connection": connection, "state": state}))
 
 
-def pull_brake(session: Session, bridge: Bridge, evidence: list[Evidence]) -> str | None:
+def covered(session: Session, connection: str, name: str) -> set[int]:
+    """The links that a brake speaks for already which is set, or was released, about the same as the one of this name.
+
+    A release lasts until they are settled or back.
+    """
+    alike = DELETING if name in DELETING else (name,)
+    query = select(Brake.links).where(
+        col(Brake.connection) == connection, col(Brake.name).in_(alike), col(Brake.state).in_(STANDING)
+    )
+    return {link_id for links in session.exec(query) for link_id in links}
+
+
+def pull_brake(session: Session, bridge: Bridge, evidence: list[Evidence], links: int = 0) -> str | None:
     """Set the brakes that no person released; returns the first one's name, None when the cycle may go on.
 
-    A release is for what was shown: where it is more by now, a person is asked again.
+    A release is for what was shown: further links set one if they alone are too many of the `links` there are.
     """
-    released = dict[str, int]()
-    for brake in standing(session, bridge.name, "released"):  # several of one name where both sides showed it
-        released[brake.name] = max(_size(brake.evidence), released.get(brake.name, 0))
-    due = [one for one in evidence if one.name not in released or _size(one.text) > released[one.name]]
-    for one in due:
-        session.add(Brake(connection=bridge.name, name=one.name, evidence=one.text, set_at=bridge.clock.now()))
-    return due[0].name if due else None
+    due = None
+    for one in evidence:
+        if _may_pass(session, bridge, one, links):
+            continue
+        brake = Brake(connection=bridge.name, name=one.name, evidence=one.text, set_at=bridge.clock.now())
+        brake.links = sorted(one.links)
+        session.add(brake)
+        session.flush()
+        due = due or one.name
+    return due
+
+
+def _may_pass(session: Session, bridge: Bridge, evidence: Evidence, links: int) -> bool:
+    if not evidence.links or any(not one.links and one.name == evidence.name for one in _released(session, bridge)):
+        sizes = [_size(one.evidence) for one in _released(session, bridge) if one.name == evidence.name]
+        return bool(sizes) and _size(evidence.text) <= max(sizes)
+    further = evidence.links - covered(session, bridge.name, evidence.name)
+    return further != evidence.links and not _too_many(len(further), links)
+
+
+def _released(session: Session, bridge: Bridge) -> list[Brake]:
+    return standing(session, bridge.name, "released")
 
 
 def _size(evidence: str) -> int:
-    """How many links a brake is about: the first number of its line, 0 for a side that lists nothing."""
+    """How many links a brake is about that does not tell which: the first number of its line."""
     found = re.search(r"\d+", evidence)
     return 0 if found is None or "lists nothing" in evidence else int(found[0])
 
 
-def spend_release(session: Session, bridge: Bridge) -> None:
-    """A release is good for one cycle."""
-    for brake in standing(session, bridge.name, "released"):
-        brake.state = "gone"
-        session.add(brake)
+def spend_releases(session: Session, bridge: Bridge) -> None:
+    """A release, or a judgement, is over when its links are settled, or back: none of them has to be read any more."""
+    for state in ("released", "passed"):
+        for brake in standing(session, bridge.name, state):
+            about = (col(Link.connection) == bridge.name, col(Link.state) == "active")
+            marked = or_(col(Link.nexudus_recheck), col(Link.crm_recheck))
+            waiting = set(session.exec(select(Link.id).where(*about, marked))).intersection(brake.links)
+            brake.links = sorted(one for one in waiting if one is not None)
+            brake.state = state if brake.links else "gone"
+            session.add(brake)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.connectors.base import Priority
-from nexudus_sync.engine import brakes, decisions, remap
+from nexudus_sync.engine import brakes, contents, decisions, remap
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.create import Created
 from nexudus_sync.engine.pull import Seen, mark, pull, remember
@@ -27,7 +27,7 @@ from nexudus_sync.engine.unlinked import Matcher
 from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import failures, records
-from nexudus_sync.store.tables import Conflict, Failure, Link
+from nexudus_sync.store.tables import Conflict, Link
 
 ROUNDS = 3
 """How often a cycle goes over what became dirty while it worked (lost answers, newly paired records)."""
@@ -89,7 +89,12 @@ class Cycle:
             self.backfill = state.backfilled_at is None
             set_brakes = brakes.standing(session, bridge.name)
             remap.take_mapping(session, bridge, state)
-            released = brakes.standing(session, bridge.name, "released")
+            swept = state.last_reconcile
+            released = [
+                one
+                for one in brakes.standing(session, bridge.name, "released")
+                if swept is None or one.released_at is None or one.released_at >= swept
+            ]
         if set_brakes:
             self._braked(set_brakes[0].name)
             return False
@@ -157,9 +162,12 @@ class Cycle:
         for seen in (nexudus, crm):
             self._replace(seen)
         with bridge.store.session() as session:
-            state = records.connection_state(session, bridge.name, bridge.crm)
-            stop = brakes.pull_brake(session, bridge, self._judge(session))
-            if stop is None:
+            links = session.exec(select(func.count()).where(*self._active())).one()
+            stop = brakes.pull_brake(session, bridge, self._judge(session, links), links)
+        stop = stop or await self._judge_contents(links)
+        if stop is None:
+            with bridge.store.session() as session:
+                state = records.connection_state(session, bridge.name, bridge.crm)
                 for seen in self.seen.values():
                     remember(bridge, seen, state, session)
         self._polled = bridge.clock.monotonic()
@@ -175,8 +183,12 @@ class Cycle:
         seen.rows = rows
         self.seen[seen.side] = seen
 
-    def _judge(self, session: Session) -> list[brakes.Evidence]:
-        links = session.exec(select(func.count()).where(*self._active())).one()
+    async def _judge_contents(self, links: int) -> str | None:
+        """Where very many records moved: did they change? A command waits for the answer, the daemon reads on later."""
+        whole, stopping = self.options.one_shot, self.options.stopping
+        return await contents.judge(self.bridge, self.report, self.seen, links, whole=whole, stopping=stopping)
+
+    def _judge(self, session: Session, links: int) -> list[brakes.Evidence]:
         names = {side: self.bridge.connector(side).name for side in Side}
         return brakes.judge(links, self.seen, names, brakes.asked(session, self.bridge.name))
 
@@ -198,7 +210,7 @@ class Cycle:
     async def _work(self, forced: decisions.Forced) -> None:
         settler, matcher = self._settler(), self._matcher()
         live, minor = self._dirty()
-        await settler.settle([*live, *sorted(forced.keys() - set(live) - set(minor))], forced)
+        await settler.settle([*live, *sorted(forced.keys() - set(live) - set(minor) - self._undecided())], forced)
         await self._settler(Priority.RECONCILE).settle(minor, tick=self._tick)
         await follow_set_aside(self.bridge)
         await settler.settle(matcher.match(), tick=self._tick if self.backfill else None)
@@ -282,11 +294,17 @@ class Cycle:
         with self.bridge.store.read() as session:
             marked = or_(col(Link.nexudus_recheck), col(Link.crm_recheck))
             found = set(session.exec(select(Link.id).where(*self._mine(), marked)))
-            failing = self._failing(session)
+            found -= contents.undecided(session, self.bridge)
+            minor |= contents.passed(session, self.bridge)
+            failing = failures.failing_links(session, self.bridge.name, self.bridge.clock.now())
         waiting = {} if self.options.one_shot else {one: at for one, (at, rests) in failing.items() if rests}
         ids = sorted(one for one in found if one is not None and not self._rests(one, waiting))
         ids.sort(key=failing.__contains__)  # else many that fail could keep the others from their turn for ever
         return [one for one in ids if one not in minor], [one for one in ids if one in minor]
+
+    def _undecided(self) -> set[int]:
+        with self.bridge.store.read() as session:
+            return contents.undecided(session, self.bridge)
 
     def _mine(self) -> tuple[ColumnElement[bool], ...]:
         """This connection's active links, and those of the CRM's other connections whose card has come here."""
@@ -302,20 +320,6 @@ class Cycle:
             return False
         touched = [seen.news.get(link_id) for seen in self.seen.values()]
         return not any(moment is not None and moment > failed for moment in touched)
-
-    def _failing(self, session: Session) -> dict[int | None, tuple[datetime, bool]]:
-        """Links with a failure as a whole: when it failed last, and whether its next attempt is still to come."""
-        same = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
-        resting = and_(*failures.resting(self.bridge.clock.now()))
-        query = select(Link.id, Failure.last_at, resting).join(Failure, same)
-        about = query.where(
-            col(Failure.connection) == self.bridge.name,
-            col(Failure.field) == "",
-            col(Failure.state).in_(("open", "dismissed")),
-        )
-        # one that rests comes last, so that it is the one that counts of several
-        found = session.exec(about.order_by(resting, col(Failure.last_at)))
-        return {link_id: (at, bool(rests)) for link_id, at, rests in found}
 
     def _count_marks(self) -> None:
         """How many links have to be read, for the estimates of what that costs."""
@@ -383,7 +387,7 @@ class Cycle:
             state.cycles += 1
             if self.report.finished:
                 state.last_success = now
-                brakes.spend_release(session, bridge)
+                brakes.spend_releases(session, bridge)
                 if self.backfill:
                     state.backfilled_at = now
                 if self.options.reconcile:

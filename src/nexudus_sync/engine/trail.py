@@ -137,16 +137,13 @@ async def _show(bridge: Bridge, link: Link, theirs: Audited, ours: Audited) -> i
         replaced = _replaced(session, bridge, link, field, ours)
     if replaced is None or ours.old in replaced:
         return 0
-    record: Record = await fetch(bridge, Side.NEXUDUS, link.nexudus_id, link.nexudus_identity)
-    context = await bridge.context(Side.NEXUDUS, record)
-    values = [_heard(field, raw, context) for raw in (theirs.new, ours.new)]
-    if any(field.same(_heard(field, raw, context), values[0]) for raw in replaced):
+    lost_value, kept_value, now_value, *known = await _said(bridge, link, field, (theirs.new, ours.new), replaced)
+    if any(field.same(one, lost_value) for one in known):
         return 0  # spelt otherwise, but known to the write
-    if UNHEARD in values or field.same(*values):
+    if UNHEARD in (lost_value, kept_value) or field.same(lost_value, kept_value):
         return 0
-    lost, kept = map(say, values)
-    says = _heard(field, field.nexudus.raw(record), context)
-    moved_on = not field.same(says, values[1])  # somebody wrote a newer one
+    lost, kept = say(lost_value), say(kept_value)
+    moved_on = not field.same(now_value, kept_value)  # somebody wrote a newer one
     reason = f"{OVERWRITTEN} between our read and our write at {ours.at:%Y-%m-%d %H:%M:%S} UTC; Nexudus has no lock"
     now = bridge.clock.now()
     with bridge.store.session() as session:
@@ -190,6 +187,13 @@ def _replaced(session: Session, bridge: Bridge, link: Link, field: Field, ours: 
     if field.name == "status" and any("sales_stage" in row.fields for row in rows):
         return None
     return [row.fields[field.name].get("over") for row in rows if field.name in row.fields]
+
+
+async def _said(bridge: Bridge, link: Link, field: Field, values: tuple[Any, Any], known: list[Any]) -> list[Value]:
+    """What the lost and the kept value say, what the card says now, and what the write knew that it replaced."""
+    record: Record = await fetch(bridge, Side.NEXUDUS, link.nexudus_id, link.nexudus_identity)
+    context = await bridge.context(Side.NEXUDUS, record)
+    return [_heard(field, raw, context) for raw in (*values, field.nexudus.raw(record), *known)]
 
 
 def _heard(field: Field, raw: Any, context: Context) -> Value:

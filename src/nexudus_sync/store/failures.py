@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, not_
 from sqlmodel import Session, col, select
 
 from nexudus_sync.store.concerning import pair_of, unsettled
-from nexudus_sync.store.tables import Failure
+from nexudus_sync.store.tables import Failure, Link
 
 _UNSOLVED = unsettled(Failure, "solved")
 
@@ -87,6 +87,21 @@ def solve(
 def resting(now: datetime) -> tuple[ColumnElement[bool], ...]:
     """Which failures wait for their next attempt. One noted later than now was noted under a wrong clock: it is due."""
     return col(Failure.next_attempt) > now, col(Failure.last_at) <= now
+
+
+def failing_links(session: Session, connection: str, now: datetime) -> dict[int | None, tuple[datetime, bool]]:
+    """Links with a failure as a whole: when it failed last, and whether its next attempt is still to come."""
+    same = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
+    rest = and_(*resting(now))
+    query = select(Link.id, Failure.last_at, rest).join(Failure, same)
+    about = query.where(
+        col(Failure.connection) == connection,
+        col(Failure.field) == "",
+        col(Failure.state).in_(("open", "dismissed")),
+    )
+    # one that rests comes last, so that it is the one that counts of several
+    found = session.exec(about.order_by(rest, col(Failure.last_at)))
+    return {link_id: (at, bool(rests)) for link_id, at, rests in found}
 
 
 def due_failures(session: Session, connection: str, now: datetime) -> list[Failure]:

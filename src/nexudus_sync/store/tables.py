@@ -256,14 +256,20 @@ class Decision(SQLModel, table=True):
 
 
 class Brake(SQLModel, table=True):
-    """A stored stop of one connection. `state`: "set", "released" (for one cycle), "gone"."""
+    """A stored stop of one connection.
+
+    `state`: "set", "released" (until its links are settled or back), "gone"; and of a mass change "judging" (what moved
+    is being read; nothing of it is written) and "passed" (it is none; its links are still being read).
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     connection: str
     name: str
     evidence: str
     links: list[int] = Field(default_factory=list, sa_type=Json)
-    """The links it is about; none where it is about a side as a whole."""
+    """The links it is about that are not settled, nor back, since it was released."""
+    judged: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    """Of a mass change: the side, and which links' records were read for it and say something else (`read`)."""
     state: str = "set"
     set_at: datetime = Field(sa_type=UtcDateTime)
     released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

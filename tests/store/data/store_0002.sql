@@ -11,10 +11,10 @@ CREATE TABLE brake (
 	evidence VARCHAR NOT NULL, 
 	state VARCHAR NOT NULL, 
 	set_at DATETIME NOT NULL, 
-	released_at DATETIME, links TEXT DEFAULT '[]' NOT NULL, 
+	released_at DATETIME, links TEXT DEFAULT '[]' NOT NULL, judged TEXT DEFAULT '{}' NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "brake" VALUES(1,'london','mass-delete','40 of 100 links','set','2026-03-02 12:00:00.000000',NULL,'[]');
+INSERT INTO "brake" VALUES(1,'london','mass-delete','40 of 100 links','set','2026-03-02 12:00:00.000000',NULL,'[]','{}');
 CREATE TABLE "conflict" (
 	id INTEGER NOT NULL, 
 	connection VARCHAR NOT NULL, 

@@ -25,8 +25,8 @@ def upgrade() -> None:
         link.drop_constraint("uq_link_nexudus", type_="unique")
         link.create_unique_constraint("uq_link_nexudus", ["crm", "nexudus_id", "nexudus_identity"])
     with op.batch_alter_table("brake") as brake:
-        links = sa.Column("links", sa.Text(), nullable=False, server_default="[]")
-        brake.add_column(links)
+        brake.add_column(sa.Column("links", sa.Text(), nullable=False, server_default="[]"))
+        brake.add_column(sa.Column("judged", sa.Text(), nullable=False, server_default="{}"))
     _give_ids_back()
 
 
