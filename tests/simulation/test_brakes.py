@@ -145,6 +145,20 @@ def test_the_daemon_reads_a_slice_a_cycle_and_nothing_twice(small: Any, tmp_path
     assert (len(brake.judged["read"]), brake.state) == (4, "set")
 
 
+def test_records_that_cannot_be_read_keep_no_verdict_from_the_others(
+    small: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("FIRST", "MOST"):
+        monkeypatch.setattr(contents, name, 100)
+    world = small(tmp_path)
+    cards = restamp(world, changed=2)
+    world.faults[Side.NEXUDUS].add("error_500_before", f"^GET .*/({cards[5]}|{cards[6]})$", times=9999)
+    assert one_cycle(world, "london").brake is None
+    assert [state for _, state in brakes(world)] == ["passed"]
+    partners = {link.nexudus_id: link.crm_id for link in links(world)}
+    assert world.crm.record(partners[str(cards[0])])["title"] == f"Edited {cards[0]}"
+
+
 # -- one cause, one brake ----------------------------------------------------------------------------------------------
 
 

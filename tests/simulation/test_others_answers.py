@@ -12,6 +12,7 @@ from sim_world import SimWorld
 from test_odd_moments import at_rest
 
 from nexudus_sync import codec
+from nexudus_sync.errors import AnotherRecord
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.wire import Response, json_response
 from nexudus_sync.store.tables import Brake, Conflict, Failure, History, Journal, Link, Unlinked
@@ -214,6 +215,32 @@ def test_a_person_says_what_becomes_of_a_pair_whose_card_is_another(take: Side, 
     assert (link.state, link.nexudus_identity) == (("active", "f" * 8) if take is Side.NEXUDUS else ("closed", mine))
     assert world.crm.record(deal)["title"] == ("Whose?" if take is Side.NEXUDUS else "berta")
     assert (questions(world), failures(world)) == ([], [])
+
+
+@pytest.mark.parametrize("has_a_pair", [False, True])
+def test_a_link_follows_its_record_into_the_one_it_was_merged_with(
+    has_a_pair: bool, world: SimWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system itself says so, and the survivor has no pair of its own."""
+    card, deal = born_in_crm(world)
+    survivor = new_deal(world, "olga")
+    wait(world, *([False, False] if has_a_pair else []))
+    connector = world.bridge.connector(Side.CRM)
+    fetch = connector.fetch
+
+    async def merged(record_id: str, *args: Any, **how: Any) -> Any:
+        if record_id == deal:
+            raise AnotherRecord(connector.name, "it was merged", deal, told=survivor, survivor=survivor)
+        return await fetch(record_id, *args, **how)
+
+    monkeypatch.setattr(connector, "fetch", merged)
+    with world.store.session() as session:
+        session.get_one(Link, link_of(world, deal).id).crm_recheck = True
+    before = len(world.nexudus.records())
+    wait(world, False)
+    followed = [link.crm_id for link in links(world) if link.nexudus_id == str(card)]
+    assert (followed, len(world.nexudus.records())) == ([deal if has_a_pair else survivor], before)
+    assert [kind for kind, _, _ in failures(world)] == (["another-record"] if has_a_pair else [])
 
 
 # -- a card's identity -------------------------------------------------------------------------------------------------

@@ -111,20 +111,26 @@ def _trial(session: Session, bridge: Bridge, side: Side, seen: Seen, total: int)
 async def _read(
     bridge: Bridge, report: Report, trial: Trial, seen: Seen, most: int, stopping: Callable[[], bool]
 ) -> None:
-    """Read on until it is decided, or so many were read."""
+    """Read on until it is decided, or so many were read. What cannot be read keeps no verdict from the others."""
+    unread = list[int]()
     for number, link_id in enumerate(trial.left()):
         if trial.verdict != JUDGING or number >= most or stopping():
             return
         with bridge.store.read() as session:
             link = session.get(Link, link_id)
-        if link is None or link.state != "active":
-            changed: bool | None = False
+        gone = link is None or link.state != "active"
+        changed = False if gone or link is None else await _changed(bridge, report, trial.side, link, seen)
+        if changed is None:
+            unread.append(link_id)
         else:
-            changed = await _changed(bridge, report, trial.side, link, seen)
-        if changed is not None:
-            trial.read[str(link_id)] = changed
-            with bridge.store.session() as session:
-                session.get_one(Brake, trial.row).judged = {"side": trial.side.value, "read": dict(trial.read)}
+            _keep(bridge, trial, {link_id: changed})
+    _keep(bridge, trial, dict.fromkeys(unread, False))
+
+
+def _keep(bridge: Bridge, trial: Trial, read: Mapping[int, bool]) -> None:
+    trial.read |= {str(link_id): changed for link_id, changed in read.items()}
+    with bridge.store.session() as session:
+        session.get_one(Brake, trial.row).judged = {"side": trial.side.value, "read": dict(trial.read)}
 
 
 async def _changed(bridge: Bridge, report: Report, side: Side, link: Link, seen: Seen) -> bool | None:
@@ -139,6 +145,7 @@ async def _changed(bridge: Bridge, report: Report, side: Side, link: Link, seen:
         return None
     except ConnectorError:
         return False  # its own failure, when it is settled
+    report.circuit.worked()
     if sight.presence is not Presence.HERE:
         return False
     if differing(bridge, link, side, sight):

@@ -54,6 +54,17 @@ async def test_an_ignored_filter_is_a_failure(connector, server: Server):
     assert far.startswith("2036-")
 
 
+@pytest.mark.parametrize("lacks", ["lists", "single reads"])
+async def test_whether_cards_can_be_told_apart_that_bore_one_id_is_said(lacks, connector, server: Server):
+    whole, row = card(7), card(7)
+    del (row if lacks == "lists" else whole)["UniqueId"]
+    server.cards[7] = whole
+    server.on("GET", MANY, lambda request: server.listed(request, [row]))
+    found = await looked(connector)
+    assert levels(found, "identity") == [("warn", 1)]
+    assert detail(found, "identity").startswith(f"{lacks} carry no UniqueId")
+
+
 async def test_a_missing_role_is_named(connector, server: Server):
     server.cards[7] = card(7)
     server.on("GET", f"{MANY}/7", answer("", 401))

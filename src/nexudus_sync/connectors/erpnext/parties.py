@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from nexudus_sync.clock import Clock
+from nexudus_sync.connectors.answers import same_id
 from nexudus_sync.connectors.base import Party, Priority, Record
 from nexudus_sync.connectors.erpnext.api import Api, Filter, Query
 from nexudus_sync.connectors.erpnext.records import text
@@ -64,7 +65,7 @@ class Parties:
         wanted, found = email.strip(), dict[str, Party]()
         if KINDS[kind].email:
             by_email = await self._rows(kind, ((KINDS[kind].email, "=", wanted),))
-            found |= {party.id: party for party in by_email}
+            found |= {party.id: party for party in by_email if same_id(wanted, party.email, fold=True)}
         if not found and kind != "Lead":
             names = await self._contacts(wanted, kind)
             found |= {party.id: party for party in await self._named(kind, names)} if names else {}
@@ -112,10 +113,11 @@ class Parties:
 
     async def _contacts(self, email: str, kind: str) -> list[str]:
         """The parties of a kind that contacts with that e-mail belong to, the oldest contact first."""
-        fields = ("name", "creation", "links.link_doctype", "links.link_name")
+        fields = ("name", "creation", "email_id", "links.link_doctype", "links.link_name")
         rows: list[Record] = []
         with suppress(RoleMissing):
             rows = await self._api.rows("Contact", Query(fields, (("email_id", "=", email),), order_by=""))
+        rows = [row for row in rows if same_id(email, row.get("email_id"), fold=True)]
         rows.sort(key=lambda row: (text(row, "creation"), text(row, "name")))
         return [text(row, "link_name") for row in rows if row.get("link_doctype") == kind][:_BATCH]
 

@@ -23,7 +23,14 @@ async def read(api: NexudusApi, login: str, since: datetime) -> list[Audited] | 
         rows = await api.audit_entries(where)
     except (RoleMissing, NotFound):
         return None
-    return sorted((_entry(row, login) for row in rows if row.get("PropertyName")), key=lambda one: one.number)
+    updates = [row for row in rows if row.get("PropertyName") and _is_update(row)]
+    return sorted((_entry(row, login) for row in updates), key=lambda one: one.number)
+
+
+def _is_update(row: Record) -> bool:
+    """Is it what was asked for? A filter can be ignored."""
+    about = (row.get("EntityShortName", "CrmOpportunity"), row.get("AuditType", _UPDATE))
+    return about == ("CrmOpportunity", _UPDATE)
 
 
 def _entry(row: Record, login: str) -> Audited:

@@ -6,7 +6,7 @@ import structlog
 
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Party, Record, Scope, Step, Written
-from nexudus_sync.connectors.nexudus import listing, records, steps
+from nexudus_sync.connectors.nexudus import listing, moments, records, steps
 from nexudus_sync.connectors.nexudus.api import NexudusApi
 from nexudus_sync.connectors.nexudus.directory import Directory
 from nexudus_sync.connectors.nexudus.envelope import Envelope
@@ -94,7 +94,7 @@ class Writer:
         where = {"from_CrmOpportunity_CreatedOn": since - _MARGIN}
         rows: dict[int, Record] = {}
         async for batch in listing.read(self._api, self._system, where):
-            rows |= {row["Id"]: row for row in batch.rows if _could_be(row, body)}
+            rows |= {row["Id"]: row for row in batch.rows if _is_recent(row, since) and _could_be(row, body)}
         return [await self._api.opportunity(record_id) for record_id in rows]
 
     async def _create(self, step: Step) -> Written:
@@ -174,6 +174,12 @@ def _is_in(customer: Record, business_id: int | None) -> bool:
     return business_id is not None and (
         customer.get("InvoicingBusinessId") == business_id or business_id in (customer.get("Businesses") or [])
     )
+
+
+def _is_recent(row: Record, since: datetime) -> bool:
+    """Is it what was asked for? A filter can be ignored, and sees whole minutes."""
+    created = moments.parse(row.get("CreatedOn"))
+    return created is None or created >= since - _MARGIN - timedelta(minutes=1)
 
 
 def _could_be(row: Record, body: Record) -> bool:

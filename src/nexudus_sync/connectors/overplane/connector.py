@@ -39,7 +39,7 @@ from nexudus_sync.connectors.overplane.parties import Parties
 from nexudus_sync.connectors.overplane.settings import OverplaneSettings
 from nexudus_sync.connectors.overplane.sweep import Sweeper
 from nexudus_sync.connectors.overplane.writer import Writer
-from nexudus_sync.errors import NotFound, RoleMissing
+from nexudus_sync.errors import AnotherRecord, NotFound, RoleMissing
 from nexudus_sync.mapping.context import Context, Directory
 from nexudus_sync.store.database import Store
 from nexudus_sync.store.ledger import Ledger
@@ -120,6 +120,8 @@ class OverplaneConnector:
             await self.api.opportunities.one(record_id, priority=priority)
         except NotFound:
             return True
+        except AnotherRecord:
+            pass
         return False
 
     async def context(self, record: Record, scope: Scope) -> Context:
