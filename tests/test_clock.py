@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from nexudus_sync import clock
 from nexudus_sync.clock import Clock, SystemClock
 
 
@@ -29,3 +30,42 @@ async def test_a_wait_is_as_long_as_asked_and_never_negative(
     monkeypatch.setattr(asyncio, "sleep", sleep)
     await SystemClock().sleep(asked)
     assert waits == [slept]
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-03-01T09:00:00Z", datetime(2026, 3, 1, 9, tzinfo=UTC)),
+        ("2026-03-01T09:00:00.1234567Z", datetime(2026, 3, 1, 9, 0, 0, 123456, tzinfo=UTC)),
+        ("2026-03-01 09:00:00+02:00", datetime(2026, 3, 1, 7, tzinfo=UTC)),
+        ("2026-03-01T09:00:00", datetime(2026, 3, 1, 9, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_is_read_as_aware_utc(text: str, moment: datetime) -> None:
+    assert clock.moment(text) == moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9999-12-31T23:59:59.9999999Z",
+        "9999-12-31T23:59:59-14:00",
+        "0001-01-01T00:00:00+14:00",
+        "0001-01-01T00:00:00Z",
+        "2026-02-30T00:00:00Z",
+        "2026-03-01T09:00:00+99:99",
+        "",
+        "soon",
+        "\x00",
+        "9" * 5000,
+        None,
+        5,
+        True,
+        ["2026-03-01"],
+        {},
+        float("nan"),
+    ],
+)
+def test_what_is_no_moment_is_none_and_never_raises(text: object) -> None:
+    assert clock.moment(text) is None
+    assert clock.written(text) is None

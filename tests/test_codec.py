@@ -61,3 +61,23 @@ def test_what_is_not_json_is_a_value_error(text: str | bytes) -> None:
 @given(JSON)
 def test_what_is_written_is_read_back(value: Any) -> None:
     assert codec.loads(codec.dumps(value)) == value
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "9" * 5000, "-" + "9" * 5000])
+def test_a_number_that_is_none_leaves_the_rest_readable_and_is_never_written(number: str) -> None:
+    rows = codec.loads(f'[{{"id": 1, "amount": {number}}}, {{"id": 2, "amount": 2.50}}]')
+    assert rows[1] == {"id": 2, "amount": Decimal("2.50")}
+    with pytest.raises(ValueError, match="JSON compliant"):
+        codec.dumps(rows[0])
+
+
+@pytest.mark.parametrize("deep", ["[" * 20_000 + "]" * 20_000, '{"a":' * 20_000 + "1" + "}" * 20_000])
+def test_what_is_nested_too_deeply_leaves_the_rest_readable(deep: str) -> None:
+    rows = codec.loads(f'[{{"id": 1, "notes": {deep}, "x": "]["}}, {{"id": 2}}]')
+    assert (rows[0]["id"], rows[0]["x"], rows[1]) == (1, "][", {"id": 2})
+
+
+@pytest.mark.parametrize("text", ["[" * 20_000, "[" * 20_000 + "]" * 10, "{" * 5000, '"' + "\\" * 5001, "NaNa", ""])
+def test_what_is_no_json_is_a_value_error_however_deep(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any is good
+        codec.loads(text)

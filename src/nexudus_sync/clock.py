@@ -5,6 +5,9 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+_YEARS = range(2, 9999)
+"""Of the first and the last year no moment is one: they stand for "never", and no reckoning with them holds."""
+
 
 class Clock(Protocol):
     """A source of time and the only way to wait."""
@@ -20,6 +23,21 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait that many seconds; zero or less yields once."""
         ...
+
+
+def written(text: object) -> datetime | None:
+    """The moment that ISO 8601 text says, without an offset as it is written; None for anything else. Never raises."""
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return found if found is not None and found.year in _YEARS else None
+
+
+def moment(text: object) -> datetime | None:
+    """The aware UTC moment that ISO 8601 text says, UTC where it names no offset; None for anything else."""
+    found = written(text)
+    return None if found is None else found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
 
 
 class SystemClock:

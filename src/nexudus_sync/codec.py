@@ -1,5 +1,6 @@
 """JSON as the systems speak it: money stays Decimal on the way in and out, and key order is kept."""
 
+import math
 import re
 from typing import Any
 
@@ -8,12 +9,58 @@ import simplejson
 _HALF = re.compile("[\ud800-\udfff]")
 
 
+DEEPEST = 100
+"""Tables and lists within each other; what lies deeper is cut off where it would end the parsing of all the rest."""
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
 def loads(text: str | bytes) -> Any:
     """Parse JSON; numbers with a fraction become Decimal.
 
-    Raises ValueError for text that is not JSON (truncated, HTML, empty).
+    A number that is none (NaN, Infinity, thousands of digits) becomes a NaN, which no lens reads and `dumps` refuses:
+    so one row of a list does not make the others unreadable. Raises ValueError for text that is not JSON (truncated,
+    HTML, empty).
     """
-    return simplejson.loads(text, use_decimal=True)
+    try:
+        return _loads(text)
+    except simplejson.JSONDecodeError:
+        raise
+    except RecursionError:
+        text = _shallow(text if isinstance(text, str) else text.decode())
+    except ValueError as error:
+        if isinstance(error, UnicodeError):
+            raise
+    try:
+        return _loads(text, parse_int=_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _loads(text: str | bytes, **options: Any) -> Any:
+    return simplejson.loads(text, use_decimal=True, allow_nan=True, **options)
+
+
+def _number(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:  # Python reads no number of thousands of digits
+        return math.nan
+
+
+def _shallow(text: str) -> str:
+    """The JSON with a NaN for whatever lies deeper than `DEEPEST`."""
+    parts, depth, start = [], 0, 0
+    for found in _TOKEN.finditer(text):
+        if found[0] in "[{":
+            depth += 1
+            if depth == DEEPEST:
+                parts.append(text[start : found.start()])
+        elif found[0] in "]}":
+            depth -= 1
+            if depth == DEEPEST - 1:
+                start = found.end()
+                parts.append("NaN")
+    return "".join([*parts, text[start:]]) if depth < DEEPEST else ""
 
 
 def dumps(value: Any, *, sort_keys: bool = False) -> str:

@@ -1,8 +1,10 @@
 """How far a server's clock is ahead of ours, from the `Date` of its answers."""
 
 from collections import deque
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
+
+from nexudus_sync.clock import moment
 
 _KEPT = 20
 
@@ -29,10 +31,10 @@ class ClockOffset:
 
         `sent` and `received` are moments of our clock.
         """
-        moment = http_date(date)
-        if moment is None:
+        told = http_date(date)
+        if told is None:
             return
-        low, high = (moment - received).total_seconds(), (moment - sent).total_seconds() + 1
+        low, high = (told - received).total_seconds(), (told - sent).total_seconds() + 1
         # No offset fits both this answer and the older ones: one of the clocks was set, so the older ones are void.
         if any(low > other_high or high < other_low for other_low, other_high in self._bounds):
             self._bounds.clear()
@@ -50,7 +52,7 @@ def against_ours(seconds: float) -> str:
 def http_date(text: str | None) -> datetime | None:
     """The moment an HTTP date names, aware UTC; None when it is missing or unreadable."""
     try:
-        moment = parsedate_to_datetime(text or "")
-    except ValueError:
+        found = parsedate_to_datetime(text or "").isoformat()
+    except (ValueError, TypeError, IndexError, OverflowError):  # as the nonsense of a header has it
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment(found)

@@ -6,6 +6,8 @@ Facts from frappe (utils/data.py now_datetime). When daylight saving ends, an ho
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from nexudus_sync.clock import written
+
 _HOUR = timedelta(hours=1)
 _HOURS = 3
 """No change of the clocks reaches further back than that."""
@@ -40,8 +42,5 @@ def bound(since: datetime, now: datetime, zone: ZoneInfo) -> str:
 
 
 def _local(raw: object) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(str(raw))
-    except ValueError:
-        return None
-    return found if found.tzinfo is None else None
+    found = written(raw)
+    return None if found is None or found.tzinfo is not None else found

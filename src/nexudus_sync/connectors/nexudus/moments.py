@@ -2,16 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+from nexudus_sync import clock
+
 
 def parse(value: object) -> datetime | None:
     """The aware UTC moment in a stamp; None for what is not one. A stamp without a zone is UTC."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value.replace(" ", ""))
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return clock.moment(value.replace(" ", "")) if isinstance(value, str) else None
 
 
 def minute(moment: datetime, *, up: bool = False) -> str:

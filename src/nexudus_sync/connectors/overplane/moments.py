@@ -4,7 +4,9 @@ The page "The Opportunity object" prints them with stray spaces (`2024-01-15T09:
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
+
+from nexudus_sync import clock
 
 _DAY_SPACE_TIME = re.compile(r"^(\d{4}-\d{2}-\d{2})\s+(?=\d)")
 
@@ -17,8 +19,4 @@ def squeeze(raw: object) -> str:
 
 def moment(raw: object) -> datetime | None:
     """The aware UTC moment a timestamp says; without a zone it is UTC. None for a blank or what is no moment."""
-    try:
-        parsed = datetime.fromisoformat(squeeze(raw))
-    except ValueError:
-        return None
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    return clock.moment(squeeze(raw))
