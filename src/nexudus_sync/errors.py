@@ -21,6 +21,11 @@ The text of each is one line for a person: what is wrong, where, what to do.
 """
 
 
+def storable(text: str) -> str:
+    """The text as any database takes it: without NUL, and without halves of characters, which cut emojis leave."""
+    return text.replace("\0", "�").encode(errors="replace").decode()
+
+
 class SyncError(Exception):
     """The base of all errors raised on purpose."""
 
@@ -59,8 +64,8 @@ class ConnectorError(SyncError):
     """
 
     def __init__(self, system: str, message: str, record: str | None = None) -> None:
-        self.system, self.message, self.record = system, message, record
-        super().__init__(f"{system}{f' {record}' if record else ''}: {message}")
+        self.system, self.message, self.record = system, storable(message), record
+        super().__init__(f"{system}{f' {storable(record)}' if record else ''}: {self.message}")
 
 
 class AuthenticationFailed(ConnectorError):
@@ -70,7 +75,18 @@ class AuthenticationFailed(ConnectorError):
 
 
 class RoleMissing(ConnectorError):
-    """The login is right but lacks a role; the message names it."""
+    """The login is right but lacks a role; the message names it, `said` is what the server itself said.
+
+    `alone`: it is about one record, and nothing shows yet that others are kept from the login as well.
+    """
+
+    def __init__(self, system: str, message: str, record: str | None = None, said: str = "") -> None:
+        super().__init__(system, message, record)
+        self.said, self.alone = storable(said), False
+
+    def of_record(self) -> "Refused":
+        """The same as a refusal of this one record, in the server's own words where it used any."""
+        return Refused(self.system, f"refused: {self.said or self.message}", self.record)
 
 
 class Unavailable(ConnectorError):

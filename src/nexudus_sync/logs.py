@@ -15,7 +15,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from nexudus_sync import codec
 
-_MASK = "***"
+MASK = "***"
+"""What stands in a secret's place."""
 _SECRET_KEYS = ("authorization", "password", "token", "totp", "secret", "cookie", "api_key")
 
 
@@ -35,7 +36,7 @@ class Redact:
         return self._table(event)
 
     def _table(self, table: Mapping[Any, Any]) -> dict[str, Any]:
-        return {self._text(str(key)): self._value(value) for key, value in table.items() if not _is_secret(str(key))}
+        return {self._text(str(key)): self._value(value) for key, value in table.items() if not is_secret(str(key))}
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -49,11 +50,12 @@ class Redact:
 
     def _text(self, text: str) -> str:
         for secret in self._secrets:
-            text = text.replace(secret, _MASK)
+            text = text.replace(secret, MASK)
         return text
 
 
-def _is_secret(key: str) -> bool:
+def is_secret(key: str) -> bool:
+    """Does a key, header or field of this name hold a secret?"""
     name = key.lower().replace("-", "_")
     return any(name == word or name.endswith(f"_{word}") for word in _SECRET_KEYS)
 

@@ -307,10 +307,20 @@ def test_throttling_for_more_than_ten_minutes_in_a_row_is_an_error() -> None:
     assert len(rig.server.asked) == 12
 
 
-def test_one_absurd_wait_is_cut_to_an_hour() -> None:
-    rig = Rig(answer(429, "", Retry_After="9" * 400), answer())
-    rig.get()
-    assert rig.clock.seconds == 3600
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("9" * 400, "more than a year"),
+        ("90000", "25 hours"),
+        ("99999999999", "than a year"),
+        ("864000", "10 days"),
+    ],
+)
+def test_a_wait_of_more_than_an_hour_is_told_at_once_and_not_waited_for(said: str, told: str) -> None:
+    rig = Rig(answer(429, "", Retry_After=said), answer())
+    with pytest.raises(Unavailable, match=told):
+        rig.get()
+    assert rig.clock.seconds == 0
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from nexudus_sync.config.settings import (
 )
 from nexudus_sync.config.toml import Location, is_reference, place, read, references, substitute
 from nexudus_sync.connectors import registry
+from nexudus_sync.connectors.network import Network, certificates
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping.schema import nearest
@@ -64,8 +65,15 @@ def load(path: Path, environ: Mapping[str, str], *, find: Find = registry.find, 
     _check_store_url(raw, path)
     nexudus = _system(NexudusSettings, raw["nexudus"], filled["nexudus"], path, ("nexudus",))
     base = path.absolute().parent
+    nexudus = _rooted(nexudus, base)
     crms = {name: _crm(name, raw["crm"][name], table, path, find) for name, table in file.crm.items()}
     crms = {name: replace(crm, settings=_rooted(crm.settings, base)) for name, crm in crms.items()}
+    systems: dict[Location, BaseModel] = {
+        ("nexudus",): nexudus,
+        **{("crm", name): crm.settings for name, crm in crms.items()},
+    }
+    for location, settings in systems.items() if secrets else ():
+        _check_way(settings, place(path, location))
     _check_connections(file.connection, list(crms), path)
     return Settings(
         path=path,
@@ -81,11 +89,11 @@ def load(path: Path, environ: Mapping[str, str], *, find: Find = registry.find, 
     )
 
 
-def _validate(model: type[Model], table: Any, path: Path, location: Location) -> Model:
+def _validate(model: type[Model], table: Any, path: Path, location: Location, raw: Any = None) -> Model:
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        raise refuse(error, model, path, location) from None
+        raise refuse(error, model, path, location, raw) from None
 
 
 def _rooted(section: Model, base: Path) -> Model:
@@ -108,15 +116,23 @@ def _absolute(value: Any, base: Path) -> Any:
 
 
 def _check_store_url(raw: Mapping[str, Any], path: Path) -> None:
-    password = urlsplit(raw.get("store", {}).get("url", "")).password
+    _refuse_password(raw.get("store", {}).get("url", ""), place(path, ("store", "url")), "STORE_PASSWORD")
+
+
+def _refuse_password(url: object, where: str, variable: str) -> None:
+    try:
+        password = urlsplit(url).password if isinstance(url, str) else None
+    except ValueError:
+        return  # which is told as no address at all
     if password is not None and not is_reference(password):
-        remedy = "write ${STORE_PASSWORD} in its place and set that environment variable"
-        raise ConfigError(place(path, ("store", "url")), "a password must not stand in the file", remedy)
+        remedy = f"write ${{{variable}}} in its place and set that environment variable"
+        raise ConfigError(where, "a password must not stand in the file", remedy)
 
 
 def _system(model: type[Model], raw: Any, filled: Any, path: Path, location: Location) -> Model:
     refuse_literal_secrets(raw, model, path, location)
-    settings = _validate(model, filled, path, location)
+    _refuse_password(raw.get("proxy"), place(path, (*location, "proxy")), "PROXY_PASSWORD")
+    settings = _validate(model, filled, path, location, raw)
     url = getattr(settings, "base_url", None)
     if url is not None and _STAND_IN not in str(url):
         _check_base_url(str(url), place(path, (*location, "base_url")))
@@ -136,6 +152,18 @@ def _check_base_url(url: str, where: str) -> None:
         raise ConfigError(where, "holds a user name or password", "give them in keys of their own")
     if parts.scheme == "http" and not _is_near(host):
         raise ConfigError(where, f"would send the password to {host} unencrypted", "write https://")
+
+
+def _check_way(settings: BaseModel, where: str) -> None:
+    """Refuse certificates that cannot be read, and a proxy that would see a password go by."""
+    if not isinstance(settings, Network):
+        return
+    if settings.ca_file is not None:
+        certificates(settings.ca_file, f"{where}.ca_file")
+    host = urlsplit(settings.proxy or "").hostname
+    plain = urlsplit(str(getattr(settings, "base_url", ""))).scheme == "http"
+    if host is not None and plain and not _is_near(host):
+        raise ConfigError(f"{where}.proxy", f"would send the password to {host} unencrypted", "write base_url https://")
 
 
 _LOCAL_NAMES = ("localhost", "local", "internal", "lan", "home.arpa", "test")

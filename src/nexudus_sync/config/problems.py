@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from nexudus_sync.config.toml import Location, is_reference, place
+from nexudus_sync.config.toml import Location, is_reference, place, references
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping.schema import nearest
 
@@ -38,8 +38,13 @@ _HEADINGS = {
 }
 
 
-def refuse(error: ValidationError, model: type[BaseModel], path: Path, prefix: Location = ()) -> ConfigError:
-    """The ConfigError for the first thing to mend; a misspelt key goes before the one it leaves missing."""
+def refuse(
+    error: ValidationError, model: type[BaseModel], path: Path, prefix: Location = (), raw: Any = None
+) -> ConfigError:
+    """The ConfigError for the first thing to mend; a misspelt key goes before the one it leaves missing.
+
+    `raw` is what the file says, where it may name environment variables.
+    """
     found = error.errors(include_url=False, include_input=False)
     first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     location: Location = first["loc"]
@@ -50,7 +55,18 @@ def refuse(error: ValidationError, model: type[BaseModel], path: Path, prefix: L
     problem, _, remedy = _say(first["type"], first.get("ctx", {}), first["msg"]).partition("; ")
     if first["type"] in {"list_type", "dict_type"} and location[0] in _HEADINGS and not prefix:
         problem, remedy = _HEADINGS[str(location[0])], ""
-    return ConfigError(place(path, (*prefix, *location)), problem, remedy)
+    return ConfigError(place(path, (*prefix, *location)) + _source(raw, location), problem, remedy)
+
+
+def _source(raw: Any, location: Location) -> str:
+    """Which environment variables a value came from."""
+    for part in location:
+        try:
+            raw = raw[part]
+        except (KeyError, IndexError, TypeError):
+            return ""
+    names = sorted(references(raw)) if isinstance(raw, str) else []
+    return f" (environment variable {', '.join(names)})" if names else ""
 
 
 def _say(kind: str, context: Mapping[str, Any], message: str) -> str:

@@ -190,7 +190,8 @@ class Settings:
         """Every secret the configuration holds, for the log to leave out."""
         store = unquote(urlsplit(self.store_url).password or "")
         systems = [self.nexudus, *(crm.settings for crm in self.crms.values())]
-        return frozenset({store, *_secrets(systems)} - {""})
+        proxies = [urlsplit(getattr(one, "proxy", None) or "").password or "" for one in systems]
+        return frozenset({store, *proxies, *map(unquote, proxies), *_secrets(systems)} - {""})
 
 
 def _secrets(value: Any) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """Reading config.toml: text, TOML, and `${NAME}` from the environment."""
 
 import re
-import tomllib
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nexudus_sync.errors import ConfigError
+from nexudus_sync.files import Unfit, parse_toml, read_text
 
 Location = tuple[str | int, ...]
 """Where a value stands in the file: table names, keys and list indexes."""
@@ -25,7 +26,7 @@ def place(path: Path, location: Location) -> str:
 def read(path: Path) -> dict[str, Any]:
     """Read and parse the file. Raises ConfigError, with the line where TOML knows it."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return parse_toml(read_text(path))
     except FileNotFoundError:
         remedy = "run `nexudus-sync init` to make one, or name another with --config"
         raise ConfigError(str(path), "no such file", remedy) from None
@@ -35,6 +36,8 @@ def read(path: Path) -> dict[str, Any]:
         raise ConfigError(str(path), f"cannot be read: {error.strerror}", "check its permissions") from None
     except UnicodeDecodeError:
         raise ConfigError(str(path), "is not UTF-8 text", "save it as UTF-8") from None
+    except Unfit as unfit:
+        raise ConfigError(str(path), str(unfit), "name the configuration file with --config") from None
     except ValueError as error:
         raise _syntax(path, str(error)) from None
 
@@ -73,6 +76,17 @@ def _fill(text: str, environ: Mapping[str, str], where: str) -> str:
         if not environ.get(name):
             problem = f"the environment variable {name} is {'empty' if name in environ else 'not set'}"
             raise ConfigError(where, problem, f"set {name} before nexudus-sync starts")
+        if misfit := _misfit(environ[name]):
+            raise ConfigError(where, f"the environment variable {name} holds {misfit}", "set it anew")
     if "${" in _REFERENCE.sub("", text):
         raise ConfigError(where, "'${' begins the name of an environment variable", "write ${NAME}")
     return _REFERENCE.sub(lambda found: environ[found[1]], text)
+
+
+def _misfit(text: str) -> str:
+    """What no key can hold and no request could send; "" where there is nothing of it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "bytes that are not UTF-8"
+    return "a line break or another control character" if any(unicodedata.category(c) == "Cc" for c in text) else ""

@@ -10,8 +10,8 @@ import random
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
 
@@ -20,19 +20,29 @@ import structlog
 
 from nexudus_sync import codec
 from nexudus_sync.clock import Clock
+from nexudus_sync.connectors import body
+from nexudus_sync.connectors.answer import UNSAID as UNSAID
+from nexudus_sync.connectors.answer import Answer as Answer
+from nexudus_sync.connectors.answer import decoded, span
+from nexudus_sync.connectors.answer import retry_after as retry_after
 from nexudus_sync.connectors.base import Priority
+from nexudus_sync.connectors.body import BrokenBody
 from nexudus_sync.connectors.budget import Budget
-from nexudus_sync.connectors.offset import ClockOffset, http_date
-from nexudus_sync.errors import ConnectorError, OutcomeUnknown, Unavailable
-
-UNSAID = -1.0
-"""What `Dialect.throttled` returns for a throttled answer that does not say how long to wait."""
+from nexudus_sync.connectors.denials import Denials
+from nexudus_sync.connectors.echoes import Echoes
+from nexudus_sync.connectors.network import Network
+from nexudus_sync.connectors.offset import ClockOffset
+from nexudus_sync.errors import ConnectorError, OutcomeUnknown, Refused, RoleMissing, Unavailable
 
 TRIES = 4
 _BACKOFF_BASE, _BACKOFF_CAP = 0.5, 20.0
 _SHORTEST_WAIT, _UNSAID_WAIT, _LONGEST_WAIT = 0.1, 5.0, 3600.0
 _THROTTLED_FOR_LONG = 600.0
-_TIMEOUT = httpx.Timeout(connect=10, read=60, write=30, pool=60)
+_LONGEST_LOCK = 60.0
+DEADLINE = 180.0
+"""Seconds for one request, from the connection to the last byte of the answer."""
+FORBIDDEN, LOCKED = 403, 423
+"""What may concern one record alone: an approval keeps it from the login, somebody holds it just now."""
 _NEVER_LEFT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -40,37 +50,10 @@ _NEVER_LEFT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
+_WENT_WRONG = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, ValueError)
+"""What the way there and back can end in; the last is what nonsense in an answer's headers makes of it."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer, its body already read. `path` is the one asked for, without the query."""
-
-    method: str
-    path: str
-    status: int
-    headers: Mapping[str, str]
-    text: str
-    system: str = "the system"
-
-    def json(self) -> Any:
-        """The body, parsed. Raises Unavailable when it is no JSON."""
-        try:
-            return codec.loads(self.text)
-        except (ValueError, RecursionError):
-            raise Unavailable(self.system, f"{self.says()} with {self._looks_like()}; try again later") from None
-
-    def says(self) -> str:
-        """What was asked and the status of the answer, as the beginning of an error's text."""
-        return f"{self.method} {self.path} was answered {self.status}"
-
-    def _looks_like(self) -> str:
-        text = self.text.lstrip()
-        if not text:
-            return "nothing in it"
-        return "HTML instead of JSON" if text.startswith("<") else "JSON that is broken or cut off"
 
 
 class Dialect(Protocol):
@@ -114,6 +97,8 @@ class _Call:
     """How the body is passed to httpx; empty for none."""
     headers: Mapping[str, str] = field(default_factory=dict)
     creation: bool = False
+    about: str | None = None
+    """What tells the record that a write is about from others."""
     repeatable: bool = True
     """Doing it twice does no harm (reads, logging in)."""
 
@@ -138,19 +123,14 @@ class Http:
         rng: random.Random,
         budget: Budget,
         transport: httpx.AsyncBaseTransport | None = None,
+        network: Network = Network(),  # noqa: B008 - it is frozen
         log: Any = None,
     ) -> None:
         self._dialect, self._clock, self._rng, self._budget = dialect, clock, rng, budget
         self._log = log or structlog.get_logger(system=dialect.system)
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
-            timeout=_TIMEOUT,
-            transport=transport,
-            follow_redirects=False,
-            headers={"Accept": "application/json", "User-Agent": "nexudus-sync"},
-            # A session cookie would outlive the token it came with, and Frappe then asks for a CSRF token as well.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        )
+        self._network = network
+        self._client = network.client(base_url, transport)
+        self._echoes, self._denials = Echoes(), Denials()
         self._offset = ClockOffset()
         self._login = asyncio.Lock()
         self._logins = 0
@@ -173,7 +153,7 @@ class Http:
         async def once() -> Any:
             answer = await self._authorised(call)
             try:
-                self._raise_for(answer, Unavailable)
+                self._raise_for(call, answer, Unavailable)
                 return answer.json()
             except Unavailable as error:
                 raise _Passing(error.system, error.message, error.record) from None
@@ -189,17 +169,21 @@ class Http:
         priority: Priority = Priority.LIVE,
         creation: bool = False,
         params: Mapping[str, str] | None = None,
+        about: str | None = None,
     ) -> Answer:
         """Write, once; `body` is sent as JSON, `creation` says that it creates a customer.
 
-        Raises what the dialect makes of the answer; Unavailable when the request never left; OutcomeUnknown when it
-        was sent and no answer came, or one that does not tell (5xx, a redirect, a success without readable JSON).
+        `about` names the record, where neither the path does nor the whole body. Raises what the dialect makes of the
+        answer; Refused for a body that JSON has no word for; Unavailable when the request never left; OutcomeUnknown
+        when it was sent and no answer came, or one that does not tell (5xx, a redirect, a success without readable
+        JSON).
         """
-        content = {} if body is None else {"content": codec.dumps(body).encode()}
+        content = {} if body is None else {"content": self._written(body)}
         kind = {} if body is None else {"Content-Type": "application/json"}
-        call = _Call(method, path, params, priority, content, kind, creation, repeatable=False)
+        record = about or blake2b(content.get("content", b"")).hexdigest()
+        call = _Call(method, path, params, priority, content, kind, creation, record, repeatable=False)
         answer = await self._retrying(call, lambda: self._authorised(call))
-        self._raise_for(answer, OutcomeUnknown)
+        self._raise_for(call, answer, OutcomeUnknown)
         if answer.status < 300 and answer.status not in (204, 205):
             try:
                 answer.json()
@@ -234,7 +218,7 @@ class Http:
             answer = await self._exchange(call, {})
             if answer.status >= 500:
                 raise _Passing(answer.system, f"{answer.says()}; try again later")
-            return answer
+            return answer if answer.status < 300 else replace(answer, text=self._echoes.mask(answer.text))
 
         return await self._retrying(call, once)
 
@@ -264,7 +248,19 @@ class Http:
         if answer.status == 401 and await self._renew(login):
             _, headers = await self._headers()
             answer = await self._exchange(call, headers)
+        if answer.status == LOCKED:
+            return await self._after_lock(call, answer, headers)
         return answer
+
+    async def _after_lock(self, call: _Call, answer: Answer, headers: Mapping[str, str]) -> Answer:
+        """The answer once the lock on the record should be gone; only this call waits, and only once."""
+        said = retry_after(answer)
+        wait = _UNSAID_WAIT if said == UNSAID else said
+        if wait > _LONGEST_LOCK:
+            return answer
+        self._log.info("http.locked", method=call.method, path=call.path, seconds=round(wait, 3))
+        await self._clock.sleep(wait)
+        return await self._exchange(call, headers)
 
     async def _headers(self) -> tuple[int, Mapping[str, str]]:
         async with self._login:
@@ -296,6 +292,9 @@ class Http:
                 return answer
             now = self._clock.monotonic()
             since = now if since is None else since
+            if wait > _LONGEST_WAIT:
+                told = f"{answer.says()}: too many calls; it asks to wait {span(wait)}, try again then"
+                raise Unavailable(answer.system, told)
             if now - since > _THROTTLED_FOR_LONG:
                 minutes = round((now - since) / 60)
                 raise Unavailable(
@@ -305,7 +304,7 @@ class Http:
                 )
             if not wait >= 0:  # NaN too
                 wait, unsaid = unsaid, unsaid * 2
-            wait = min(max(wait, _SHORTEST_WAIT), _LONGEST_WAIT)
+            wait = max(wait, _SHORTEST_WAIT)
             self._log.warning(
                 "http.throttled", method=call.method, path=call.path, status=answer.status, seconds=round(wait, 3)
             )
@@ -314,58 +313,88 @@ class Http:
     async def _once(self, call: _Call, headers: Mapping[str, str]) -> Answer:
         """Send the call and read its answer. Raises _Passing, or OutcomeUnknown for a write that had left."""
         self.calls[f"{call.method} {_template(call.path)}"] += 1
+        self._echoes.sent(headers)
+        self._echoes.sent(call.body.get("data", {}))
         sent, start = self._clock.now(), self._clock.monotonic()
         try:
-            response = await self._client.request(
-                call.method, call.path, params=call.params, headers={**call.headers, **headers}, **call.body
-            )
-        except httpx.RequestError as error:
+            response, content = await self._transfer(call, headers, start)
+        except (*_WENT_WRONG, BrokenBody) as error:
             self._log.info("http.call", method=call.method, path=call.path, failed=type(error).__name__)
             left = not isinstance(error, _NEVER_LEFT)
-            kind = OutcomeUnknown if left and not call.repeatable else _Passing
-            raise kind(self._dialect.system, _explain(call, error, left)) from error
-        seconds = self._clock.monotonic() - start
-        self._budget.observe(seconds)
+            # a body that is too large will be so again
+            passing = Unavailable if isinstance(error, BrokenBody) else _Passing
+            kind = OutcomeUnknown if left and not call.repeatable else passing
+            raise kind(self._dialect.system, self._explain(call, error, left)) from error
+        self._budget.observe(seconds := self._clock.monotonic() - start)
         self._offset.learn(response.headers.get("Date"), sent, self._clock.now())
-        status, text = response.status_code, response.text.removeprefix("\ufeff")
+        text, mangled = decoded(content)
+        status = response.status_code
         self._log.debug("http.call", method=call.method, path=call.path, status=status, seconds=round(seconds, 3))
-        return Answer(call.method, call.path, status, response.headers, text, self._dialect.system)
+        return Answer(call.method, call.path, status, response.headers, text, self._dialect.system, mangled)
 
-    def _raise_for(self, answer: Answer, unclear: type[ConnectorError]) -> None:
+    async def _transfer(self, call: _Call, headers: Mapping[str, str], start: float) -> tuple[httpx.Response, bytes]:
+        """The answer and its body, before the deadline: one that trickles in would keep everything waiting for ever."""
+
+        def tick() -> None:
+            if self._clock.monotonic() - start > DEADLINE:
+                raise TimeoutError
+
+        async with (
+            asyncio.timeout(DEADLINE),
+            self._client.stream(
+                call.method, call.path, params=call.params, headers={**call.headers, **headers}, **call.body
+            ) as response,
+        ):
+            return response, await body.read(response, tick)
+
+    def _written(self, content: Any) -> bytes:
+        """The body of a write. Raises Refused for what a system said that is no JSON, and that cannot be said back."""
+        try:
+            return codec.dumps(content).encode()
+        except (TypeError, ValueError, RecursionError):
+            problem = "it holds a value that cannot be written as JSON (a number that is none, or nested too deeply)"
+            raise Refused(self._dialect.system, problem) from None
+
+    def _raise_for(self, call: _Call, answer: Answer, unclear: type[ConnectorError]) -> None:
         """Raise what the dialect makes of the answer, and `unclear` for one that cannot be a success."""
-        error = self._dialect.error(answer)
+        error = self._error(answer)
+        if isinstance(error, RoleMissing) and answer.status == FORBIDDEN:
+            self._denials.judge(error, call.method, call.path, call.about)
+        if error is not None and answer.status == LOCKED and (error.record or call.about):
+            raise Refused(error.system, error.message, error.record)
         if error is not None:
             raise error
         if answer.status >= 500:
             raise unclear(answer.system, f"{answer.says()}; try again later")
         if 300 <= answer.status < 400:
             raise unclear(answer.system, f"{answer.says()}, a redirect, which is not followed; check base_url")
+        self._denials.worked(call.method, call.path)
 
+    def _error(self, answer: Answer) -> ConnectorError | None:
+        """The error an answer stands for, told without the secrets that a server puts into its pages."""
+        error = self._dialect.error(answer)
+        if error is None:
+            return None
+        clean = self._echoes.mask(answer.text)
+        if clean == answer.text:
+            return error
+        told = self._dialect.error(replace(answer, text=clean))
+        return told if type(told) is type(error) else type(error)(error.system, answer.says(), error.record)
 
-def retry_after(answer: Answer) -> float:
-    """Seconds that `Retry-After` asks to wait (a number, or a date that is counted from the answer's own `Date`).
-
-    UNSAID when it is missing or cannot be read.
-    """
-    said = (answer.headers.get("Retry-After") or "").strip()
-    if re.fullmatch(r"\d+(\.\d*)?|\.\d+", said, re.ASCII):
-        return float(said)
-    until, date = http_date(said), http_date(answer.headers.get("Date"))
-    return UNSAID if until is None or date is None else max(0.0, (until - date).total_seconds())
+    def _explain(self, call: _Call, error: Exception, left: bool) -> str:
+        """What went wrong on the way, for a person; the error's own text could hold a proxy's password."""
+        what = f"{call.method} {call.path}"
+        if isinstance(error, BrokenBody):
+            return f"{what} was answered with {error}"
+        name = type(error).__name__
+        if left:
+            late = isinstance(error, httpx.TimeoutException | TimeoutError)
+            return f"{what}: {'timed out' if late else 'the connection broke'} ({name}); try again later"
+        detail = f": {' '.join(str(error).split())}" if isinstance(error, httpx.ConnectError) and str(error) else ""
+        return f"{what}: cannot be reached ({name}{detail}); {self._network.remedy(error)}"
 
 
 def _template(path: str) -> str:
     """The path with each part that looks like a record's name replaced by {id}; "v2" names a version of the API."""
     parts = (unquote(part) for part in path.split("?")[0].split("/"))
     return "/".join("{id}" if re.search(r"[\d@]", part) and not re.fullmatch(r"v\d+", part) else part for part in parts)
-
-
-def _explain(call: _Call, error: httpx.RequestError, left: bool) -> str:
-    """What went wrong on the way, for a person; the error's own text could hold a proxy's password."""
-    if left:
-        reason = "timed out" if isinstance(error, httpx.TimeoutException) else "the connection broke"
-        return f"{call.method} {call.path}: {reason} ({type(error).__name__}); try again later"
-    detail = f": {' '.join(str(error).split())}" if isinstance(error, httpx.ConnectError) and str(error) else ""
-    return (
-        f"{call.method} {call.path}: cannot be reached ({type(error).__name__}{detail}); check the network and base_url"
-    )

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from nexudus_sync.errors import MappingError
+from nexudus_sync.files import Unfit, parse_toml
 from nexudus_sync.mapping.children import Rows
 from nexudus_sync.mapping.context import Context
 from nexudus_sync.mapping.kinds import Amount, Code, Kind, Link, Number, Stage, Text, Truth, User
@@ -33,7 +34,9 @@ _FIELD = re.compile(r"[a-z][a-z0-9_]*")
 def parse(text: str, source: str, side: Side) -> SideMapping:
     """Read one mapping file; `source` is the name that errors give it. Raises MappingError, one line."""
     try:
-        data = tomllib.loads(text.removeprefix("\ufeff"))
+        data = parse_toml(text.removeprefix("\ufeff"))
+    except Unfit as unfit:
+        raise MappingError(source, str(unfit)) from None
     except tomllib.TOMLDecodeError as error:
         raise MappingError(source, f"is not valid TOML: {error}") from None
     places = validated(data, source, side)

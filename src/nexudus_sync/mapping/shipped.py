@@ -5,6 +5,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from nexudus_sync.errors import MappingError
+from nexudus_sync.files import Unfit, read_text
 from nexudus_sync.mapping.schema import nearest
 
 
@@ -29,13 +30,15 @@ def load_file(path: Path) -> tuple[str, str]:
     if not path.exists() and path.suffix == ".toml" and path.stem in shipped_names():
         return shipped(path.stem), path.name
     try:
-        return path.read_text(encoding="utf-8"), str(path)
+        return read_text(path), str(path)
     except FileNotFoundError:
         raise MappingError(str(path), "no such file", f"shipped ones: {', '.join(shipped_names())}") from None
     except OSError as error:
         raise MappingError(
             str(path), f"cannot be read: {error.strerror}", "check the path and its permissions"
         ) from None
+    except Unfit as unfit:
+        raise MappingError(str(path), str(unfit), "name a mapping file") from None
     except UnicodeDecodeError:
         raise MappingError(str(path), "is not UTF-8 text", "save it as UTF-8") from None
 

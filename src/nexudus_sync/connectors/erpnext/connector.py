@@ -69,7 +69,9 @@ class ERPNextConnector:
         self._settings, self._clock = settings, clock
         dialect = ERPNextDialect(name, settings.api_key, settings.api_secret)
         budget = _budget(name, settings, clock, store)
-        self._http = Http(settings.base_url, dialect, clock=clock, rng=rng, budget=budget, transport=transport)
+        self._http = Http(
+            settings.base_url, dialect, clock=clock, rng=rng, budget=budget, transport=transport, network=settings
+        )
         self.api = Api(self._http, name)
         self._parties = Parties(self.api, clock)
         self._directories = Directories(self.api, name, clock, create_missing=settings.create_missing)

@@ -96,7 +96,8 @@ class ERPNextDialect:
         if not doctype:
             return RoleMissing(self.system, _with(f"the user may not call {answer.path}", message))
         right = _RIGHTS.get(answer.method, "write")
-        return RoleMissing(self.system, _with(roles.lacking("the user", doctype, right), message), record)
+        problem = _with(roles.lacking("the user", doctype, right), message)
+        return RoleMissing(self.system, problem, record, said=message)
 
     def _passing(self, answer: Answer, record: str | None, told: Complaint) -> ConnectorError | None:
         """What another try may get over: nothing was written."""

@@ -2,12 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field
 
 from nexudus_sync.connectors.budget import Limits
+from nexudus_sync.connectors.network import HeaderSecret, HeaderText, Network
 
 
-class ERPNextSettings(BaseModel):
+class ERPNextSettings(Network):
     """The table `[crm.NAME]` of a CRM with `connector = "erpnext"`.
 
     `api_key` and `api_secret` are those of the sync's own user (its page in ERPNext, "API Access").
@@ -23,12 +24,10 @@ class ERPNextSettings(BaseModel):
     its administrator sets one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     connector: Literal["erpnext"] = "erpnext"
     base_url: str = Field(min_length=1)
-    api_key: str = Field(min_length=1)
-    api_secret: SecretStr = Field(min_length=1)
+    api_key: HeaderText = Field(min_length=1)
+    api_secret: HeaderSecret = Field(min_length=1)
     company: str | None = None
     external_key_field: str | None = Field(default="custom_nexudus_id", pattern=r"^[a-z][a-z0-9_]*$")
     own_names: bool = False

@@ -12,6 +12,7 @@ from nexudus_sync.connectors.base import Priority, Record
 from nexudus_sync.connectors.http import Answer, Http
 from nexudus_sync.connectors.nexudus import envelope, filters
 from nexudus_sync.connectors.nexudus.envelope import Envelope
+from nexudus_sync.connectors.rows import readable, refuse_endless
 from nexudus_sync.errors import NotFound, Unavailable
 
 OPPORTUNITIES = "/crm/crmopportunities"
@@ -23,11 +24,12 @@ Filters = Mapping[str, filters.Value]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of a listing. `total` is `TotalItems`, None where it is not said."""
+    """One page of a listing. `total` is `TotalItems`, None where it is not said; `unread` counts rows without an Id."""
 
     rows: list[Record]
     total: int | None
     has_next: bool
+    unread: int = 0
 
 
 class NexudusApi:
@@ -82,7 +84,8 @@ class NexudusApi:
 
     async def update_opportunity(self, record: Record, priority: Priority = Priority.LIVE) -> Envelope:
         """Write the whole record, `Id` in it: what is left out is cleared."""
-        said = _done(await self._http.send("PUT", OPPORTUNITIES, record, priority=priority))
+        about = str(record.get("Id"))
+        said = _done(await self._http.send("PUT", OPPORTUNITIES, record, priority=priority, about=about))
         expect_reply(self._system, record["Id"], said.id)
         return said
 
@@ -175,13 +178,12 @@ class NexudusApi:
     ) -> Listing:
         paging = {"page": str(page), "size": str(size), "orderBy": order_by, "dir": str(direction)}
         body = await self._http.get(path, {**filters.query(entity, where), **paging}, priority=priority)
-        if not isinstance(body, dict) or not isinstance(body.get("Records"), list):
+        if not isinstance(body, dict) or (body.get("Records") is None and body.get("TotalItems") != 0):
             raise Unavailable(self._system, f"GET {path} answered without Records")
-        rows = _records(body["Records"])
-        if any(not isinstance(row.get("Id"), int) for row in rows):
-            raise Unavailable(self._system, f"GET {path} answered with a row that has no Id")
+        rows, unread = readable(body["Records"], "Id", f"GET {path}", self._system, lambda one: type(one) is int)
         total = body.get("TotalItems")
-        return Listing(rows, total if isinstance(total, int) else None, bool(rows) and _has_next(body, page))
+        more = bool(rows or unread) and _has_next(body, page)
+        return Listing(rows, total if type(total) is int else None, more, unread)
 
     async def _all(
         self, path: str, entity: str, where: Filters | None, priority: Priority = Priority.LIVE
@@ -193,6 +195,7 @@ class NexudusApi:
         seen: set[int] = set()
         page = 1
         while True:
+            refuse_endless(page, f"GET {path}", self._system)
             listing = await self._list(path, entity, where, page, LARGEST_PAGE, priority=priority)
             fresh = [row for row in listing.rows if row["Id"] not in seen]
             seen.update(row["Id"] for row in fresh)

@@ -64,7 +64,15 @@ class NexudusConnector:
         lane, ledger = lane_of(settings.base_url, settings.username), None if store is None else Ledger(store)
         budget = Limiter(settings.limits, clock=clock, ledger=ledger, lane=lane, system=name)
         self._dialect = NexudusDialect(name, settings, clock)
-        self._http = Http(settings.base_url, self._dialect, clock=clock, rng=rng, budget=budget, transport=transport)
+        self._http = Http(
+            settings.base_url,
+            self._dialect,
+            clock=clock,
+            rng=rng,
+            budget=budget,
+            transport=transport,
+            network=settings,
+        )
         self._api = NexudusApi(self._http, name)
         self._directory = Directory(self._api, clock)
         self._key = ExternalKey(name, store)

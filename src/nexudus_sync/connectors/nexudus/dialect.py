@@ -150,7 +150,8 @@ class NexudusDialect:
             )
         needed = f"{self._settings.username} lacks the role {role(answer.method, answer.path)}"
         kind = Forbidden if answer.status == 403 else RoleMissing
-        return kind(self.system, f"{needed} ({answer.status}); give it in Nexudus", record)
+        told = f": {message}" if message else ""
+        return kind(self.system, f"{needed} ({answer.status}{told}); give it in Nexudus", record, said=message)
 
     def _missing(self, answer: Answer, record: str | None) -> ConnectorError:
         """A 404 in HTML is a proxy's or a wrong address's, and proves nothing about the record."""

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from nexudus_sync.connectors.budget import Limits
+from nexudus_sync.connectors.network import Network
 from nexudus_sync.connectors.nexudus import totp
 
 
@@ -20,10 +21,8 @@ class NexudusLimits(Limits):
     customer_creations_per_day: int | None = Field(default=50, gt=0, strict=True)
 
 
-class NexudusSettings(BaseModel):
+class NexudusSettings(Network):
     """One Nexudus login. `overlap` (how far a poll reads back) and `lag` (how far behind now it stays): in seconds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     base_url: str = "https://spaces.nexudus.com/api"
     username: str = Field(min_length=1)

@@ -69,7 +69,9 @@ class OverplaneConnector:
         self._clock = clock
         dialect = OverplaneDialect(name, settings.token)
         budget = _budget(name, settings, clock, store)
-        self._http = Http(settings.base_url, dialect, clock=clock, rng=rng, budget=budget, transport=transport)
+        self._http = Http(
+            settings.base_url, dialect, clock=clock, rng=rng, budget=budget, transport=transport, network=settings
+        )
         self.api = Api(self._http, name)
         self._sweeper = Sweeper(clock, settings.page_size)
         self._parties = Parties(self.api, self._sweeper, clock)

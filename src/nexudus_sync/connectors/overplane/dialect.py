@@ -58,7 +58,8 @@ class OverplaneDialect:
                 )
             case 403:
                 about = answer.path.removeprefix("/api/")
-                return RoleMissing(self.system, _with(f"the token may not {answer.method} {about}", message), record)
+                problem = _with(f"the token may not {answer.method} {about}", message)
+                return RoleMissing(self.system, problem, record, said=message)
             case 404 if not said.html:
                 return NotFound(self.system, _with("no such record", message), record)
             case 400 | 402 | 405 | 409 | 410 | 412 | 413 | 415 | 422:

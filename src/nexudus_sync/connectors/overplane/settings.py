@@ -2,12 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field
 
 from nexudus_sync.connectors.budget import Limits
+from nexudus_sync.connectors.network import HeaderSecret, Network
 
 
-class OverplaneSettings(BaseModel):
+class OverplaneSettings(Network):
     """The table `[crm.NAME]` of a CRM with `connector = "overplane"`.
 
     `page_size` is how many records one listing call asks for; the server may honour fewer, which is found out.
@@ -15,11 +16,9 @@ class OverplaneSettings(BaseModel):
     documents none.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     connector: Literal["overplane"] = "overplane"
     base_url: str = "https://api.overplane.dev"
-    token: SecretStr = Field(min_length=1)
+    token: HeaderSecret = Field(min_length=1)
     company: str | None = None
     page_size: int = Field(default=1000, ge=1)
     limits: Limits = Limits()

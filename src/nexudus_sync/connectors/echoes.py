@@ -1,0 +1,70 @@
+"""What a system must not give back to be kept or shown: the secrets that were sent to it.
+
+Some servers and proxies put the request into their error pages, in whatever spelling the page is written in.
+"""
+
+import base64
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+
+from nexudus_sync.logs import MASK, is_secret
+
+_KEPT = 16
+_SHORTEST = 4
+"""Shorter parts of a header tell nothing and stand in any text."""
+
+
+class Echoes:
+    """The secrets of the latest calls, and the texts without them."""
+
+    def __init__(self) -> None:
+        self._sent: deque[str] = deque(maxlen=_KEPT)
+        self._pattern: re.Pattern[str] | None = None
+
+    def sent(self, values: Mapping[str, str]) -> None:
+        """Headers, or a form, that just went out: the values of those with a secret's name are to be masked."""
+        for name, value in values.items():
+            for secret in _parts(value) if is_secret(name) else ():
+                if secret not in self._sent:
+                    self._sent.append(secret)
+                    self._pattern = None
+
+    def mask(self, text: str) -> str:
+        """The text with every secret replaced, however it is escaped."""
+        if not self._sent:
+            return text
+        if self._pattern is None:
+            longest_first = sorted(self._sent, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(_any_spelling, longest_first)), re.IGNORECASE)
+        return self._pattern.sub(MASK, text)
+
+
+def _parts(value: str) -> Iterator[str]:
+    """A secret, and what of it would be one by itself: `Bearer TOKEN`, `token KEY:SECRET`, `Basic BASE64`."""
+    yield value
+    scheme, _, rest = value.partition(" ")
+    if scheme.lower() not in ("basic", "bearer", "token"):
+        return
+    found = [rest]
+    if scheme.lower() == "basic":
+        with suppress(ValueError):  # which is no Basic header then
+            found.append(base64.b64decode(rest).decode(errors="replace"))
+    found += [part for one in found for part in [one.partition(":")[2]] if part]
+    yield from (part for part in found if len(part) >= _SHORTEST)
+
+
+def _any_spelling(secret: str) -> str:
+    """A pattern for it plain, and escaped as in JSON (also in JSON within JSON), addresses and HTML."""
+    return "".join(map(_spelled, secret))
+
+
+def _spelled(char: str) -> str:
+    code = ord(char)
+    quoted = "".join(f"%{byte:02x}" for byte in char.encode(errors="surrogateescape"))
+    spellings = [re.escape(char), quoted, rf"\\*\\u{code:04x}", f"&#0*{code};", f"&#x0*{code:x};"]
+    if not char.isalnum():
+        spellings += [rf"\\+{re.escape(char)}"]
+    named = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", " ": r"\+"}.get(char)
+    return f"(?:{'|'.join([*spellings, *([named] if named else [])])})"

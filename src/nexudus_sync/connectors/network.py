@@ -1,0 +1,115 @@
+"""The way to a system's server: which proxy, which certificates. Only what the configuration says, never a variable.
+
+A proxy from the environment would see what is sent to a server that is reached without encryption, passwords included.
+"""
+
+import ssl
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from nexudus_sync.connectors import body
+from nexudus_sync.errors import ConfigError
+
+
+def _for_a_header(text: str) -> str:
+    """Refuse what no header can carry: the token of another program, or one copied with what stood around it."""
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError("cannot be sent: it may hold ASCII letters, digits and signs only, no spaces; copy it anew")
+    return text
+
+
+def _secret_for_a_header(secret: SecretStr) -> SecretStr:
+    _for_a_header(secret.get_secret_value())
+    return secret
+
+
+HeaderText = Annotated[str, AfterValidator(_for_a_header)]
+"""Text that is sent in a header as it is."""
+HeaderSecret = Annotated[SecretStr, AfterValidator(_secret_for_a_header)]
+"""A secret that is sent in a header as it is."""
+
+_TIMEOUT = httpx.Timeout(connect=10, read=60, write=30, pool=60)
+
+
+class Network(BaseModel):
+    """The keys that any system's table may have.
+
+    `proxy` is the address of an HTTP proxy; `ca_file` holds the certificates (PEM) that the server's has to come from,
+    in place of the usual ones.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    proxy: str | None = Field(default=None, repr=False)
+    ca_file: Path | None = None
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_address(cls, proxy: str | None) -> str | None:
+        if proxy is not None:
+            try:
+                parts = urlsplit(proxy)
+                known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+            except ValueError:
+                known = False
+            if not known:
+                raise ValueError('is not the address of an HTTP proxy; write one like "http://proxy.example.com:3128"')
+        return proxy
+
+    def client(self, base_url: str, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+        """A client that follows no redirect and keeps no cookie; `transport` takes the network's place.
+
+        Raises ConfigError, naming the file, for certificates that cannot be read.
+        """
+        return httpx.AsyncClient(
+            base_url=base_url,
+            timeout=_TIMEOUT,
+            transport=transport,
+            trust_env=False,
+            proxy=None if transport else self.proxy,
+            verify=True if transport or self.ca_file is None else certificates(self.ca_file),
+            follow_redirects=False,
+            event_hooks={"response": [_forget_where]},
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": body.ACCEPTED,
+                "User-Agent": "nexudus-sync",
+            },
+            # A session cookie would outlive the token it came with, and Frappe then asks for a CSRF token as well.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+
+    def remedy(self, error: Exception) -> str:
+        """What to look at when the server cannot be reached."""
+        if isinstance(error, httpx.ProxyError):
+            return f"check the network and proxy ({self._proxy_host()})"
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            source = "name your own CA's in ca_file" if self.ca_file is None else f"see ca_file, {self.ca_file}"
+            return f"its certificate is not trusted: check base_url, or {source}"
+        return "check the network and base_url" + (f" and proxy ({self._proxy_host()})" if self.proxy else "")
+
+    def _proxy_host(self) -> str:
+        return urlsplit(self.proxy or "").hostname or "?"
+
+
+def certificates(path: Path, where: str = "ca_file") -> ssl.SSLContext:
+    """Trust in the certificates of a file. Raises ConfigError, naming it and the key `where` it stands."""
+    remedy = "name a file with the CA's certificate in PEM form"
+    if not path.is_file():
+        raise ConfigError(where, f"there is no file {path}", remedy)
+    try:
+        return ssl.create_default_context(cafile=str(path))
+    except ssl.SSLError:
+        raise ConfigError(where, f"{path} holds no certificate", remedy) from None
+    except OSError as error:
+        raise ConfigError(where, f"{path} cannot be read: {error.strerror}", remedy) from None
+
+
+async def _forget_where(response: httpx.Response) -> None:
+    """A redirect is not followed, so its goal need not be an address that httpx can read."""
+    response.headers.pop("Location", None)
