@@ -5,6 +5,7 @@
     │   └── MappingError
     ├── StoreError                  the store cannot be opened, read or written    exit code 1
     │   └── StoreLocked             another process holds it
+    ├── Unforeseen                  one record met what the program is not made for
     └── ConnectorError              a system answered, or failed to                exit code 1
         ├── AuthenticationFailed    wrong user name, password or token             exit code 2
         ├── RoleMissing             the login lacks a right
@@ -55,6 +56,14 @@ class StoreError(SyncError):
 
 class StoreLocked(StoreError):
     """Another process holds the store's lock."""
+
+
+class Unforeseen(SyncError):
+    """What one record made the program stumble over. The text names the exception; the log has its traceback."""
+
+    def __init__(self, error: Exception) -> None:
+        told = " ".join(storable(str(error)).split())[:300]
+        super().__init__(f"unexpected {type(error).__name__}: {told}; please report it, with the log at level debug")
 
 
 class ConnectorError(SyncError):

@@ -26,10 +26,11 @@ from sim_world import SimWorld
 from sqlmodel import col, select
 
 from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.outcomes import UNEXPECTED
 from nexudus_sync.mapping import Context, OnConflict, Side, Sync, Unreadable
 from nexudus_sync.opportunity import say
 from nexudus_sync.sandbox.seed.places import SYNC_USER
-from nexudus_sync.store.tables import Conflict, Decision, Journal, Link, Unlinked
+from nexudus_sync.store.tables import Conflict, Decision, Failure, Journal, Link, Unlinked
 
 MAY_WRITE_IN_NEXUDUS = frozenset({
     "Name", "Status", "Completed", "CrmBoardColumnId", "LossReason", "Value", "DueDate", "UtmSource", "UtmMedium",
@@ -52,8 +53,15 @@ def check(world: SimWorld) -> tuple[list[Violation], int]:
     lost, exempt = no_lost_update(world, rest)
     found = [*converged(world, rest), *lost, *no_duplicates(world, rest, left_alone=moved_away(world, rest))]
     found += [*no_clobber(world), *proven_deletes(world), *no_phantoms(world, rest), *no_overruling(world)]
-    found += created_once(world, rest)
+    found += [*created_once(world, rest), *nothing_unforeseen(world)]
     return [*found, *within_budget(world), *accounted(world, rest)], exempt
+
+
+def nothing_unforeseen(world: SimWorld) -> list[Violation]:
+    """An exception that nobody foresaw is one record's failure to people, and a fault of the program to us."""
+    with world.store.read() as session:
+        found = session.exec(select(Failure).where(Failure.kind == UNEXPECTED)).all()
+    return [Violation("unforeseen", f"{one.nexudus_id} ⇄ {one.crm_id}: {one.reason}") for one in found]
 
 
 def converged(world: SimWorld, rest: Rest) -> list[Violation]:

@@ -14,10 +14,11 @@ from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import differing, note_stamps, set_digest, set_mark, still_now
 from nexudus_sync.engine.brakes import CROWD, MASS_CHANGE, covered
 from nexudus_sync.engine.bridge import Bridge, fingerprint
+from nexudus_sync.engine.guard import of_record
 from nexudus_sync.engine.pull import Seen
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight
-from nexudus_sync.errors import AuthenticationFailed, ConnectorError, RoleMissing, Unavailable
+from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import Presence
 from nexudus_sync.store.tables import Brake, Link
@@ -138,20 +139,17 @@ async def _changed(bridge: Bridge, report: Report, side: Side, link: Link, seen:
     listed = seen.rows.get(sights.id_of(link, side))
     try:
         sight = await sights.read(bridge, side, link, listed, priority=Priority.RECONCILE, children=False)
-    except (AuthenticationFailed, RoleMissing):
-        raise
-    except Unavailable as error:
-        report.circuit.failed(error)
+        changed = sight.presence is Presence.HERE and bool(differing(bridge, link, side, sight))
+    except Exception as error:
+        problem = of_record(error)
+        if not isinstance(problem, Unavailable):
+            return False  # its own failure, when it is settled
+        report.circuit.failed(problem)
         return None
-    except ConnectorError:
-        return False  # its own failure, when it is settled
     report.circuit.worked()
-    if sight.presence is not Presence.HERE:
-        return False
-    if differing(bridge, link, side, sight):
-        return True
-    _remember(bridge, side, link, sight, seen)
-    return False
+    if not changed and sight.presence is Presence.HERE:
+        _remember(bridge, side, link, sight, seen)
+    return changed
 
 
 def _remember(bridge: Bridge, side: Side, link: Link, sight: Sight, seen: Seen) -> None:

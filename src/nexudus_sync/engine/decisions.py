@@ -11,12 +11,13 @@ from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine import regained, undo
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.fates import close
+from nexudus_sync.engine.guard import of_record
 from nexudus_sync.engine.outcomes import RECORD
 from nexudus_sync.engine.reading import fetch, identity_of
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.undo import Forced
 from nexudus_sync.engine.unlinked import pair
-from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, OutcomeUnknown, Unavailable
+from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, OutcomeUnknown, StoreError, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import conflicts, failures, records
 from nexudus_sync.store.tables import Conflict, Decision, Journal, Link, Unlinked
@@ -51,8 +52,10 @@ async def carry_out(bridge: Bridge, report: Report) -> tuple[Forced, Asked]:
         except (Unavailable, OutcomeUnknown) as error:
             report.errors.append(str(error))
             continue
-        except ConnectorError as error:
-            outcome = f"refused: {error}"
+        except StoreError:
+            raise
+        except Exception as error:
+            outcome = f"refused: {error if isinstance(error, ConnectorError) else of_record(error)}"
         if outcome is not None:
             done(bridge, decision, outcome)
         elif decision.connection == bridge.name:

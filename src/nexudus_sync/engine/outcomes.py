@@ -9,7 +9,16 @@ from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.errors import AnotherRecord, ConnectorError, LimitReached, NotFound, Refused, SyncError
+from nexudus_sync.errors import (
+    AnotherRecord,
+    ConnectorError,
+    LimitReached,
+    NotFound,
+    Refused,
+    SyncError,
+    Unforeseen,
+    storable,
+)
 from nexudus_sync.mapping import Field, Side
 from nexudus_sync.merge import Outcome, Policy, Resolution, Verdict, View
 from nexudus_sync.opportunity import Value, hear, say
@@ -26,6 +35,8 @@ ANOTHER = "another-record"
 """The kind of what is answered for by another record."""
 REFUSED = "refused"
 """The kind of what a system would not take and said so."""
+UNEXPECTED = "unexpected"
+"""The kind of what the program is not made for: always a fault of its own, too."""
 ACCEPTED = "stage-acts"
 """The kind of what a backfill leaves undone, and what counts as seen: no merge shows it anew."""
 
@@ -277,8 +288,8 @@ def note_failure(
         kind=kind_of(error),
         field=field,
         reason=error.message if isinstance(error, ConnectorError) else str(error),
-        nexudus_id=nexudus_id,
-        crm_id=crm_id,
+        nexudus_id=storable(nexudus_id),
+        crm_id=storable(crm_id),
         now=bridge.clock.now(),
         retry_after=FIRST_RETRY,
     )
@@ -293,5 +304,11 @@ def backoff(attempts: int) -> timedelta:
 
 def kind_of(error: SyncError) -> str:
     """A failure's kind: which sort of error it was."""
-    kinds = {AnotherRecord: ANOTHER, Refused: REFUSED, LimitReached: "limit", NotFound: "not-found"}
+    kinds = {
+        AnotherRecord: ANOTHER,
+        Refused: REFUSED,
+        LimitReached: "limit",
+        NotFound: "not-found",
+        Unforeseen: UNEXPECTED,
+    }
     return next((kind for sort, kind in kinds.items() if isinstance(error, sort)), "unavailable")

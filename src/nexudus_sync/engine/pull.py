@@ -14,18 +14,21 @@ from sqlmodel import Session, col
 from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Page, Priority, Row
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.outcomes import nothing_left
-from nexudus_sync.engine.reading import fetch, is_old
+from nexudus_sync.engine.guard import of_record
+from nexudus_sync.engine.outcomes import note_failure, nothing_left
+from nexudus_sync.engine.reading import fetch, is_old, odd
 from nexudus_sync.engine.sight import Listed
-from nexudus_sync.errors import AuthenticationFailed, ConnectorError, RoleMissing
+from nexudus_sync.engine.uptake import as_unlinked, solve_odd, take_up
+from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import failures, records
+from nexudus_sync.store import records
 from nexudus_sync.store.records import Remembered
 from nexudus_sync.store.renames import overshadowed
 from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Link, Unlinked
 
 CLOSER = 100
 """So many doubtful rows of one listing are read by id."""
+_IDS = ("nexudus_id", "crm_id")
 _THESE = col(Link.id).in_(bindparam("ids", expanding=True))
 _MARK = {
     Side.NEXUDUS: update(Link).where(_THESE).values(nexudus_recheck=True),
@@ -42,7 +45,7 @@ class Seen:
     that only the system itself moved; `fresh` the rows of records without a link that are new or changed; `absent`
     the active links whose record a complete listing lacked, or whose id another record bears; `doubtful` the rows that
     prove nothing by themselves: one id `twice` in a page with other content, or with another identity than is known;
-    `closer` counts how many of them were looked at.
+    `closer` counts how many of them were looked at. `odd` are records without a link whose row makes no sense, and why.
     `listed` counts records, `inside` the rows of this connection's own.
     """
 
@@ -53,6 +56,7 @@ class Seen:
     minor: set[int] = field(default_factory=set)
     learnt: dict[int, str] = field(default_factory=dict)
     fresh: dict[str, Row] = field(default_factory=dict)
+    odd: dict[str, SyncError] = field(default_factory=dict)
     gone_unlinked: set[str] = field(default_factory=set)
     absent: set[int] = field(default_factory=set)
     doubtful: dict[str, Listed] = field(default_factory=dict)
@@ -90,9 +94,8 @@ async def pull(
     async for page in bridge.connector(side).scan(bridge.scope(side), cursor, priority):
         seen.twice |= _twice(page)
         for row in page.rows:
-            _sort(bridge, seen, Listed(row, at), before)
             ids.add(row.id)
-            seen.inside += _is_ours(bridge, side, row, known.get(row.id))
+            _sort_guarded(bridge, seen, Listed(row, at), before)
         at = bridge.clock.monotonic()
         _finish(seen, page, can_be_complete=lists_all or cursor is None)
     await _look_closer(bridge, seen, before, priority)
@@ -160,6 +163,27 @@ def _twice(page: Page) -> set[str]:
     return twice
 
 
+def _sort_guarded(bridge: Bridge, seen: Seen, listed: Listed, before: _Before) -> None:
+    """Sort a row, which may make no sense."""
+    known = before.known.get(listed.row.id)
+    try:
+        _sort(bridge, seen, listed, before)
+        seen.inside += _is_ours(bridge, seen.side, listed.row, known)
+    except Exception as error:
+        _note_odd(bridge, seen, listed.row, known, error)
+
+
+def _note_odd(bridge: Bridge, seen: Seen, row: Row, known: Remembered | None, error: Exception) -> None:
+    """Of a row that makes no sense, a linked record is read by itself; an unlinked one becomes a failure."""
+    problem = odd(bridge, seen.side, row.record) or of_record(error)
+    seen.fresh.pop(row.id, None)
+    seen.rows.pop(row.id, None)
+    if known is None or known.link_id is None:
+        seen.odd[row.id] = problem
+    elif known.connection == bridge.name:
+        seen.moved.add(known.link_id)
+
+
 def _sort(bridge: Bridge, seen: Seen, listed: Listed, before: _Before) -> None:
     """Is this row news, and whose?"""
     row = listed.row
@@ -190,7 +214,10 @@ async def _look_closer(bridge: Bridge, seen: Seen, before: _Before, priority: Pr
         row = await _read_closer(bridge, seen, listed.row, priority) if seen.closer <= CLOSER else None
         if row is None and seen.side is Side.CRM and record_id not in seen.twice:
             row = listed.row  # names are given again every day there: it may wait as what it is listed as
-        _settle_doubt(bridge, seen, before, record_id, row)
+        try:
+            _settle_doubt(bridge, seen, before, record_id, row)
+        except Exception as error:
+            _note_odd(bridge, seen, listed.row if row is None else row, before.known.get(record_id), error)
 
 
 async def _read_closer(bridge: Bridge, seen: Seen, row: Row, priority: Priority) -> Row | None:
@@ -198,9 +225,8 @@ async def _read_closer(bridge: Bridge, seen: Seen, row: Row, priority: Priority)
     connector = bridge.connector(seen.side)
     try:
         record = await fetch(bridge, seen.side, row.id, priority=priority)
-    except (AuthenticationFailed, RoleMissing):
-        raise
-    except ConnectorError:
+    except Exception as error:
+        of_record(error)
         return None
     return Row(row.id, connector.stamp(record), record, hot=row.hot)
 
@@ -266,6 +292,7 @@ def _sort_unlinked(bridge: Bridge, seen: Seen, row: Row, known: Remembered | Non
             seen.gone_unlinked.add(row.id)
         return
     if known is None or known.recheck or row.hot or _moved(bridge, seen.side, row, known):
+        as_unlinked(bridge, seen.side, row)  # which has to work, ahead of the transaction that keeps it with all others
         seen.fresh[row.id] = row
 
 
@@ -287,8 +314,11 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
     for link_id, digest in seen.learnt.items():
         column = f"{seen.side.value}_digest"
         session.execute(update(Link).where(col(Link.id) == link_id).values({column: digest}))
+    solve_odd(session, bridge, seen.side, seen.fresh)
     for row in seen.fresh.values():
-        _take_up(session, bridge, seen.side, row)
+        take_up(session, bridge, seen.side, row)
+    for record_id, problem in seen.odd.items():
+        note_failure(session, bridge, problem, **dict(zip(_IDS, records.alone(seen.side, record_id), strict=True)))
     for record_id in seen.gone_unlinked:
         lost = session.get(Unlinked, (bridge.name, seen.side.value, record_id))
         if lost is not None and lost.state in SET_ASIDE:
@@ -304,51 +334,8 @@ def remember(bridge: Bridge, seen: Seen, state: ConnectionState, session: Sessio
         session.add(state)
 
 
-def _take_up(session: Session, bridge: Bridge, side: Side, row: Row) -> None:
-    """Remember a record without a counterpart as it is now; nothing of what was said of another one of its id."""
-    before = session.get(Unlinked, (bridge.name, side.value, row.id))
-    if before is not None and not same_identity(before.identity, bridge.facts(side, row.record).identity):
-        nothing_left(session, bridge, side, row.id)
-        session.delete(before)
-        session.flush()
-        before = None
-    after = _unlinked(bridge, side, row, session)
-    if before is not None and before.digest != after.digest:
-        _try_again(session, bridge, side, row.id)
-    session.merge(after)
-
-
-def _try_again(session: Session, bridge: Bridge, side: Side, record_id: str) -> None:
-    """What failed of an unlinked record need not wait for its next attempt when somebody changed it."""
-    for failure in failures.unsolved(session, bridge.name, *records.alone(side, record_id)):
-        if failure.state == "open":
-            failure.next_attempt = bridge.clock.now()
-
-
 def mark(session: Session, side: Side, link_ids: Iterable[int]) -> None:
     """These links' records have to be read."""
     ids = sorted(link_ids)
     for start in range(0, len(ids), 500):
         session.execute(_MARK[side], {"ids": ids[start : start + 500]})
-
-
-def _unlinked(bridge: Bridge, side: Side, row: Row, session: Session) -> Unlinked:
-    """The store's row for a record without a counterpart; a person's word about it (ignored) stands."""
-    candidate, facts = bridge.candidate(side, row.record), bridge.facts(side, row.record)
-    ignored = records.set_aside(session, bridge.crm, side, row.id, facts.identity)
-    return Unlinked(
-        connection=bridge.name,
-        side=side.value,
-        record_id=row.id,
-        identity=facts.identity,
-        stamp=row.stamp.token,
-        digest=bridge.digest(side, row.record),
-        recheck=False,
-        email=candidate.email,
-        title=candidate.title,
-        is_open=candidate.is_open,
-        external_key=candidate.external_key,
-        created_at=candidate.created_at,
-        state="waiting" if ignored is None else "ignored",
-        reason=None if ignored is None else ignored.reason,
-    )

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 from sqlmodel import Session
 
+from nexudus_sync import codec
 from nexudus_sync.connectors.answers import expect, same_identity
 from nexudus_sync.connectors.base import Priority, Record, Row, Stamp
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.errors import AnotherRecord, Unavailable
+from nexudus_sync.errors import AnotherRecord, ConnectorError, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import records
 from nexudus_sync.store.records import Remembered
@@ -32,14 +33,27 @@ async def fetch(
     children: bool = True,
 ) -> Record:
     """The whole record of that id and, as far as both are known, that identity. Raises AnotherRecord, and what
-    `Connector.fetch` raises."""
+    `Connector.fetch` raises; ConnectorError for a record that nothing can keep, compare or write back."""
     connector = bridge.connector(side)
     record = await connector.fetch(record_id, row, priority, children=children)
+    problem = odd(bridge, side, record)
+    if problem is not None:
+        raise problem
     facts = connector.facts(record)
     expect(connector.name, record_id, facts.id or record_id, fold=True)
     if not same_identity(identity, facts.identity):
         raise another(bridge, side, record_id, facts.identity)
     return record
+
+
+def odd(bridge: Bridge, side: Side, record: Record) -> ConnectorError | None:
+    """What is wrong with a record that nothing can keep, compare or write back."""
+    try:
+        codec.dumps(record)
+    except (ValueError, RecursionError):
+        problem = "its record holds what JSON has no word for: a number that is none (NaN), or tables without end"
+        return ConnectorError(bridge.connector(side).name, problem)
+    return None
 
 
 def another(bridge: Bridge, side: Side, record_id: str, identity: str) -> AnotherRecord:

@@ -17,13 +17,14 @@ from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.create import Parked, forget, show_parked
 from nexudus_sync.engine.doubts import fail
 from nexudus_sync.engine.fates import close
+from nexudus_sync.engine.guard import of_record
 from nexudus_sync.engine.outcomes import RECORD, note_failure
 from nexudus_sync.engine.pull import mark
 from nexudus_sync.engine.reading import fetch, identity_of
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.strays import note_made
 from nexudus_sync.engine.write import step_from
-from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, RoleMissing, Unavailable
+from nexudus_sync.errors import NotFound, Unavailable
 from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.store import journal, records
@@ -65,17 +66,15 @@ async def _one(bridge: Bridge, report: Report, row: Journal) -> None:
     try:
         await _resolve(bridge, report, row)
         _settle_ended(bridge, row)
-    except (AuthenticationFailed, RoleMissing):
-        raise
-    except ConnectorError as error:
-        link = link_of(bridge, row)
+    except Exception as error:
+        problem, link = of_record(error), link_of(bridge, row)
         with bridge.store.session() as session:
             if link is not None:
-                fail(session, bridge, link, error)
+                fail(session, bridge, link, problem)
             else:
-                note_failure(session, bridge, error, nexudus_id=row.nexudus_id, crm_id=row.crm_id)
-        report.errors.append(str(error))
-        report.circuit.failed(error)
+                note_failure(session, bridge, problem, nexudus_id=row.nexudus_id, crm_id=row.crm_id)
+        report.errors.append(str(problem))
+        report.circuit.failed(problem)
 
 
 def _settle_ended(bridge: Bridge, row: Journal) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlmodel import Session, col, select
 
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.guard import of_record
 from nexudus_sync.engine.pull import mark
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.trail import OVERWRITTEN
@@ -31,8 +32,8 @@ async def prepare(bridge: Bridge, report: Report, forced: Forced) -> set[int]:
                 ready.add(conflict.id or 0)
         except AuthenticationFailed:
             raise
-        except ConnectorError as error:
-            report.errors.append(str(error))
+        except Exception as error:
+            report.errors.append(str(error if isinstance(error, ConnectorError) else of_record(error)))
     return ready
 
 

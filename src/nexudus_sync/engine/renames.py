@@ -5,9 +5,10 @@ from sqlmodel import col, select
 
 from nexudus_sync.connectors.base import FollowsRenames, Priority
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.guard import of_record
 from nexudus_sync.engine.reading import fetch
 from nexudus_sync.engine.sight import follow_rename
-from nexudus_sync.errors import AuthenticationFailed, NotFound, RoleMissing, SyncError
+from nexudus_sync.errors import NotFound
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import records
 from nexudus_sync.store.tables import SET_ASIDE, Link, Unlinked
@@ -28,9 +29,8 @@ async def follow_idle_renames(bridge: Bridge) -> None:
         try:
             if not await _stands(bridge, link.crm_id, link.crm_identity):
                 await follow_rename(bridge, link, Priority.LIVE)
-        except (AuthenticationFailed, RoleMissing):
-            raise
-        except SyncError:
+        except Exception as error:
+            of_record(error)
             continue  # the mark stays: the next cycle asks again
         with bridge.store.session() as session:
             kept = session.merge(link)
@@ -67,10 +67,9 @@ async def follow_set_aside(bridge: Bridge) -> None:
             if await _stands(bridge, old.record_id, old.identity):
                 continue
             row.state, row.reason = "ignored", old.reason
-        except (AuthenticationFailed, RoleMissing):
-            raise
-        except SyncError as error:
-            row.state, row.reason = "refused", f"it may be {old.record_id}, which is to be left alone: {error}"
+        except Exception as error:
+            problem = of_record(error)
+            row.state, row.reason = "refused", f"it may be {old.record_id}, which is to be left alone: {problem}"
         with bridge.store.session() as session:
             session.merge(row)
             if row.state == "ignored":

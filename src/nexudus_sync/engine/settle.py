@@ -13,28 +13,21 @@ from sqlmodel import Session, col, select
 
 from nexudus_sync.connectors.base import Priority, Step, Written
 from nexudus_sync.engine import sight as sights
-from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_fields, note_begun, note_effects, note_stamps
+from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_fields, note_begun, note_effects
 from nexudus_sync.engine.brakes import may_go
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.doubts import fail, refuse_held
+from nexudus_sync.engine.doubts import refuse_held
 from nexudus_sync.engine.fates import carry_out, take_over
+from nexudus_sync.engine.guard import of_record
+from nexudus_sync.engine.guarded import guarded, ids_of, note
 from nexudus_sync.engine.outcomes import intent_fields, policy_for, record_outcomes, standing_for
-from nexudus_sync.engine.reading import Outdated
 from nexudus_sync.engine.refused import Held, blamed, held_for, hold, refusals
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Listed, Sight
 from nexudus_sync.engine.work import Share, Work, shared_out
 from nexudus_sync.engine.write import Intent, drop_row, perform, plan_row, rules_moved
 from nexudus_sync.engine.zones import follow_zone
-from nexudus_sync.errors import (
-    AuthenticationFailed,
-    OutcomeUnknown,
-    Refused,
-    RoleMissing,
-    Stale,
-    SyncError,
-    Unavailable,
-)
+from nexudus_sync.errors import Refused, Stale, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome
 from nexudus_sync.opportunity import Value
@@ -46,8 +39,6 @@ MERGES = 5
 SMALL_CHUNK = 20
 READERS = 8
 """How many records are read side by side."""
-FATAL = (AuthenticationFailed, RoleMissing)
-"""Errors that concern the login, not the record: the cycle ends with them."""
 
 
 class Settler:
@@ -108,12 +99,13 @@ class Settler:
             else:
                 work.forced = forced.get(work.link.id or 0, {})
                 merging.append(work)
-        await self._merge(merging)
-        for work in works:
+        named = [(work, work.link.id or 0, [sights.id_of(work.link, side) for side in Side]) for work in works]
+        await self._merge(merging, forced)
+        for work, link_id, record_ids in named:
             if work.settled:
-                forced.pop(work.link.id or 0, None)
-            for side in Side:
-                self.rows[side].pop(sights.id_of(work.link, side), None)
+                forced.pop(link_id, None)
+            for side, record_id in zip(Side, record_ids, strict=True):
+                self.rows[side].pop(record_id, None)
 
     def _load(self, ids: list[int]) -> list[Link]:
         """The links to settle, in this order, without those that wait for the outcome of a write."""
@@ -165,15 +157,12 @@ class Settler:
         with self.bridge.store.read() as session:
             return standing_for(session, self.bridge, link, unread[0])
 
-    async def _merge(self, works: list[Work]) -> None:
+    async def _merge(self, works: list[Work], forced: MutableMapping[int, dict[str, Value]]) -> None:
         """Plan the chunk in one transaction, then apply it link by link."""
-        bridge = self.bridge
         planned = [work for work in works if await self._guarded(work.link, self._plan, work)]
-        with self.bridge.store.session() as session:
-            for work in planned:
-                self._keep(session, work)
+        planned = await self._keep_all(planned, forced)
         for number, work in enumerate(planned):
-            if bridge.dry:
+            if self.bridge.dry:
                 continue
             if work.plan.after and self.stopping():
                 self.report.finished = False
@@ -211,6 +200,30 @@ class Settler:
             held=held_fields(link, work.sights),
             standing=standing,
         )
+
+    async def _keep_all(self, works: list[Work], forced: MutableMapping[int, dict[str, Value]]) -> list[Work]:
+        """Keep what was planned; returns the works to apply.
+
+        Where one of them cannot be kept, which undoes it for all, each is settled by itself from the beginning.
+        """
+        links, settled = [(work.link.id or 0, ids_of(work.link)) for work in works], self.report.settled
+        try:
+            with self.bridge.store.session() as session:
+                for work in works:
+                    self._keep(session, work)
+        except Exception as error:
+            problem = of_record(error)
+        else:
+            return works
+        self.report.settled = settled
+        for work in works:
+            work.settled = False
+        if len(works) == 1:
+            note(self.bridge, self.report, problem, links[0][1])
+        else:
+            for link_id, _ in links:
+                await self._chunk([link_id], forced)
+        return []
 
     def _keep(self, session: Session, work: Work) -> None:
         """In the planning transaction: what agrees, what waits for people, and the writes to come."""
@@ -368,24 +381,4 @@ class Settler:
         return sight
 
     async def _guarded(self, link: Link, action: Callable[..., Awaitable[None]], *args: Any) -> bool:
-        """Do something for one link; an error of that record becomes its failure. Returns whether it went well."""
-        try:
-            await action(*args)
-        except FATAL:
-            raise
-        except Outdated:
-            return False  # its mark stays: the next polls look again
-        except OutcomeUnknown as unknown:
-            self.report.unknown.append(str(unknown))
-            self.report.circuit.failed(unknown)
-            return False
-        except SyncError as error:
-            found = next((a.sights for a in args if isinstance(a, Work)), {})
-            with self.bridge.store.session() as session:
-                note_stamps(session, link, found, self.bridge.clock.now())
-                fail(session, self.bridge, link, error)
-            self.report.errors.append(str(error))
-            self.report.circuit.failed(error)
-            return False
-        self.report.circuit.worked()
-        return True
+        return await guarded(self.bridge, self.report, link, action, *args)

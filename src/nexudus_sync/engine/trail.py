@@ -13,10 +13,11 @@ from sqlmodel import Session, col, select
 from nexudus_sync import codec
 from nexudus_sync.connectors.base import Audited, KeepsTrail, Record
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.guard import of_record
 from nexudus_sync.engine.outcomes import OVERWRITTEN as OVERWRITTEN
 from nexudus_sync.engine.outcomes import close_overtaken, history_entry, note_failure
 from nexudus_sync.engine.reading import fetch
-from nexudus_sync.errors import AuthenticationFailed, NotFound, RoleMissing, SyncError
+from nexudus_sync.errors import NotFound
 from nexudus_sync.mapping import Context, Field, Side, Unreadable
 from nexudus_sync.opportunity import Value, say
 from nexudus_sync.store import conflicts, records
@@ -81,11 +82,9 @@ async def find_overwritten(bridge: Bridge) -> int:
             found += 0 if link is None else await _show(home, link, theirs, ours)
         except NotFound:
             continue  # deleted since
-        except (AuthenticationFailed, RoleMissing):
-            raise
-        except SyncError as error:
+        except Exception as error:
             with bridge.store.session() as session:
-                note_failure(session, home, error, nexudus_id=ours.record_id)
+                note_failure(session, home, of_record(error), nexudus_id=ours.record_id)
             unread.append(ours.number)
     newest = max((read.number, *(entry.number for entry in entries)))
     # those that are left are looked for again from the same moment on, as long as they may come right

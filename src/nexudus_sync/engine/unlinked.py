@@ -10,10 +10,11 @@ from sqlmodel import Session, col, select
 
 from nexudus_sync.engine.bridge import Bridge, day
 from nexudus_sync.engine.create import Created, NotCreated, create, forget
+from nexudus_sync.engine.guard import of_record
 from nexudus_sync.engine.outcomes import RECORD, forget_question, note_failure, nothing_left
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.strays import Lost, Origin, Stray
-from nexudus_sync.errors import AuthenticationFailed, NotFound, OutcomeUnknown, RoleMissing, SyncError
+from nexudus_sync.errors import NotFound, OutcomeUnknown, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import BY_EMAIL, Candidate, Lot, UnlinkedPlan, plan_unlinked
 from nexudus_sync.store import conflicts, failures, records
@@ -256,10 +257,8 @@ class Matcher:
     async def _create(self, row: Unlinked) -> Created | None:
         try:
             made = await create(self.bridge, self.report, row, live=self.live and self._is_new(row))
-        except (AuthenticationFailed, RoleMissing):
-            raise
-        except SyncError as error:
-            self._failed(row, error)
+        except Exception as error:
+            self._failed(row, of_record(error))
             return None
         self.report.circuit.worked()
         return made

@@ -13,6 +13,7 @@ from nexudus_sync.connectors.answers import expect_reply
 from nexudus_sync.connectors.base import Record, ReviewsRules, Step, Written
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.doubts import note_reply
+from nexudus_sync.engine.guard import of_record
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import (
     AnsweredForAnother,
@@ -127,19 +128,13 @@ async def perform(
             plan_row(session, bridge, intent, step.kind)
         return Written("", record or {})
     row_id = _mark_sent(bridge, intent, step, row_id)
+    written = await _send(bridge, intent, step, record, row_id)
     try:
-        written = await bridge.connector(intent.side).perform(step, record)
-        if step.record_id:
-            expect_reply(bridge.connector(intent.side).name, step.record_id, written.id, fold=True)
-    except OutcomeUnknown as error:
-        _note_unknown(bridge, row_id, error)
+        _confirm(bridge, row_id, step, written, confirm)
+    except SyncError:
         raise
-    except SyncError as error:
-        settle = journal.mark_dropped if isinstance(error, NOT_SENT) else journal.mark_failed
-        with bridge.store.session() as session:
-            settle(session, row_id, bridge.clock.now(), str(error))
-        raise
-    _confirm(bridge, row_id, step, written, confirm)
+    except Exception as error:
+        raise _unknown(bridge, intent, error) from error
     report.writes[f"{intent.side.value} {step.kind}"] += 1
     return written
 
@@ -169,6 +164,32 @@ def _note_unknown(bridge: Bridge, row_id: int, error: OutcomeUnknown) -> None:
     if isinstance(error, AnsweredForAnother):
         with bridge.store.session() as session:
             note_reply(session, bridge, session.get_one(Journal, row_id))
+
+
+async def _send(bridge: Bridge, intent: Intent, step: Step, record: Record | None, row_id: int) -> Written:
+    """Make the call, and note in the journal where it is known not to have been done."""
+    connector = bridge.connector(intent.side)
+    try:
+        written = await connector.perform(step, record)
+        if step.record_id:
+            expect_reply(connector.name, step.record_id, written.id, fold=True)
+    except OutcomeUnknown as error:
+        _note_unknown(bridge, row_id, error)
+        raise
+    except SyncError as error:
+        settle = journal.mark_dropped if isinstance(error, NOT_SENT) else journal.mark_failed
+        with bridge.store.session() as session:
+            settle(session, row_id, bridge.clock.now(), str(error))
+        raise
+    except Exception as error:
+        raise _unknown(bridge, intent, error) from error
+    return written
+
+
+def _unknown(bridge: Bridge, intent: Intent, error: Exception) -> OutcomeUnknown:
+    """After `sent`, whatever goes wrong says nothing of what the system did."""
+    record = intent.nexudus_id if intent.side is Side.NEXUDUS else intent.crm_id
+    return OutcomeUnknown(bridge.connector(intent.side).name, str(of_record(error)), record or None)
 
 
 def _mark_sent(bridge: Bridge, intent: Intent, step: Step, row_id: int | None) -> int:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nexudus_server import NOW, Server, answer, card, params
 
+from nexudus_sync.connectors import rows
 from nexudus_sync.connectors.base import Priority, Scope
 from nexudus_sync.connectors.nexudus import listing
 from nexudus_sync.connectors.nexudus.api import Listing
@@ -110,9 +111,57 @@ async def test_a_deletion_hidden_by_earlier_insertions_still_shows_in_the_total(
     assert ids(pages) == [2, 3, 4, 5, 7, 9, *shrunk]
 
 
-async def test_fewer_rows_than_the_total_says_are_no_whole_listing(connector, server: Server):
+async def test_fewer_rows_than_the_total_says_are_believed_when_a_second_reading_shows_them_too(connector, server):
     pages_of(server, [1, 2], TotalItems=3)
+    pages = await scanned(connector)
+    assert ids(pages) == [1, 2, 1, 2]
+    assert pages[-1].complete
+
+
+async def test_fewer_rows_than_the_total_says_are_no_whole_listing_while_they_differ(connector, server: Server):
+    listings = [[1, 2], [1, 3], [1, 4], [1, 5]]
+    server.on("GET", MANY, lambda request: answer({"Records": list(map(card, listings.pop(0))), "TotalItems": 3}))
     with pytest.raises(Unavailable, match="2 of 3 were listed"):
+        await scanned(connector)
+
+
+async def test_pages_without_a_total_are_read_until_two_readings_agree(connector, server: Server):
+    server.largest = 2
+    server.cards = {number: card(number) for number in range(1, 6)}
+    server.on("GET", MANY, lambda request: without_total(server, request))
+    pages = await scanned(connector)
+    assert ids(pages) == [1, 2, 3, 4, 5] * 2
+    assert pages[-1].complete
+
+
+def without_total(server: Server, request: httpx.Request) -> httpx.Response:
+    body = server.listed(request, server.select(request)).json()
+    return answer({key: value for key, value in body.items() if key != "TotalItems"})
+
+
+async def test_a_row_without_an_id_hides_nothing_but_leaves_the_list_incomplete(connector, server: Server):
+    listed = [card(1), {"Name": "no id"}, None, card(2), card(2) | {"Id": [2]}, card(3) | {"Id": True}]
+    server.on("GET", MANY, answer({"Records": listed, "TotalItems": 6}))
+    (page,) = await scanned(connector)
+    assert (ids([page]), page.complete) == ([1, 2], False)
+    assert page.cursor
+
+
+async def test_null_in_place_of_an_empty_list_is_an_empty_list(connector, server: Server):
+    server.on("GET", MANY, answer({"Records": None, "TotalItems": 0}))
+    (page,) = await scanned(connector)
+    assert (page.rows, page.complete) == ([], True)
+
+
+@pytest.mark.parametrize("total", [None, 3])
+async def test_a_list_without_end_ends_and_names_itself(connector, server: Server, monkeypatch, total):
+    monkeypatch.setattr(rows, "MOST_PAGES", 5)
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        return answer({"Records": [card(len(server.requests))], "HasNextPage": True, "TotalItems": total})
+
+    server.on("GET", MANY, respond)
+    with pytest.raises(Unavailable, match="its list of opportunities does not end: 5 pages were read"):
         await scanned(connector)
 
 

@@ -60,6 +60,8 @@ class FakeOverplane:
         self.largest = 1000
         self.refuses_large = False
         self.skew = 0.0
+        self.listed: dict[str, Any] = {}
+        """What a list's answer says besides, or otherwise."""
         self.numbers = iter(range(1, 100_000))
 
     def now(self) -> datetime:
@@ -112,4 +114,5 @@ class FakeOverplane:
             return httpx.Response(422, json={"detail": [{"loc": ["query", "limit"], "msg": "too large"}]})
         rows = [row for row in table if query.get("parent_id") in (None, row.get("opportunity_id"))]
         page = rows[offset : offset + min(limit, self.largest)]
-        return httpx.Response(200, json={"data": page, "has_more": offset + len(page) < len(rows), "total": len(rows)})
+        more = offset + len(page) < len(rows)
+        return httpx.Response(200, json={"data": page, "has_more": more, "total": len(rows)} | self.listed)

@@ -4,6 +4,7 @@ import httpx
 import pytest
 from fake_overplane import NOW, OPPORTUNITY, FakeOverplane, spaced
 
+from nexudus_sync.connectors import rows
 from nexudus_sync.connectors.base import Page, Scope
 from nexudus_sync.errors import Refused, Unavailable
 
@@ -134,13 +135,53 @@ async def test_after_four_restless_scans_the_union_is_given_as_incomplete(connec
     assert set(made) <= set(ids(pages))
 
 
-async def test_a_wrong_total_is_never_complete(crm, server):
-    fill(server, 3)
-    rows = server.tables[OPPORTUNITY]
-    server.before = lambda request: httpx.Response(200, json={"data": rows, "has_more": False, "total": 4})
-    pages = await scanned(crm)
-    assert not pages[-1].complete
+@pytest.mark.parametrize("total", [64, 2, None, "about 60", True])
+async def test_a_total_that_is_an_estimate_or_none_is_made_up_for_by_two_equal_sweeps(connect, server, total):
+    fill(server, 60)
+    server.listed = {"total": total}
+    pages = await scanned(connect(page_size=40))
+    assert pages[-1].complete
     assert len(server.calls) == 4
+
+
+async def test_two_sweeps_that_differ_are_not_believed_without_a_total(connect, server):
+    fill(server, 60)
+    server.listed = {"total": None}
+
+    def restless(request: httpx.Request) -> None:
+        if request.url.params["offset"] != "0":
+            fill(server, 1)
+
+    server.before = restless
+    pages = await scanned(connect(page_size=40))
+    assert (len(server.calls), pages[-1].complete) == (8, False)
+
+
+@pytest.mark.parametrize("total", [0, None])
+async def test_null_in_place_of_an_empty_list_is_an_empty_list(crm, server, total):
+    server.before = lambda request: httpx.Response(200, json={"data": None, "has_more": False, "total": total})
+    pages = await scanned(crm)
+    assert ids(pages) == []
+    assert pages[-1].complete
+
+
+async def test_a_row_without_an_id_hides_nothing_but_leaves_the_list_incomplete(crm, server):
+    made = fill(server, 3)
+    listed = [*server.tables[OPPORTUNITY], {"title": "no id"}, None, {"id": ["list"]}, {"id": ""}]
+    server.before = lambda request: httpx.Response(200, json={"data": listed, "has_more": False, "total": 7})
+    pages = await scanned(crm)
+    assert sorted(ids(pages)) == sorted(made)
+    assert (len(server.calls), pages[-1].complete) == (1, False)
+
+
+async def test_a_list_without_end_ends_and_names_itself(crm, server, monkeypatch):
+    monkeypatch.setattr(rows, "MOST_PAGES", 5)
+    server.before = lambda request: httpx.Response(
+        200, json={"data": [{"id": str(len(server.calls))}], "has_more": True, "total": None}
+    )
+    with pytest.raises(Unavailable, match="/api/crm/opportunity does not end: 5 pages were read"):
+        await scanned(crm)
+    assert len(server.calls) == 5
 
 
 async def test_a_server_that_ignores_the_offset_does_not_hold_the_scan_for_ever(crm, server):
@@ -162,7 +203,7 @@ async def test_one_plain_list_without_a_total_is_taken_for_all_there_is(crm, ser
     assert len(server.calls) == 2
 
 
-@pytest.mark.parametrize("body", [{"data": None}, {"error": "x"}, {"data": [1]}, "text", None])
+@pytest.mark.parametrize("body", [{"data": None, "total": 3}, {"error": "x"}, {"data": [1]}, "text", None])
 async def test_an_answer_that_is_no_list_is_a_passing_failure(crm, server, body):
     server.before = lambda request: httpx.Response(200, json=body)
     with pytest.raises(Unavailable):

@@ -17,6 +17,7 @@ from nexudus_sync import codec
 from nexudus_sync.connectors.answers import expect, expect_children, expect_reply
 from nexudus_sync.connectors.base import Priority, Record
 from nexudus_sync.connectors.http import Answer, Http
+from nexudus_sync.connectors.rows import is_id, readable
 from nexudus_sync.errors import OutcomeUnknown, Refused, RoleMissing, Unavailable
 
 Filter = tuple[str, str, Any]
@@ -47,6 +48,10 @@ class Api:
 
     async def rows(self, doctype: str, query: Query, priority: Priority = Priority.LIVE) -> list[Record]:
         """The documents of a list, as far as the user gets to see them. Raises RoleMissing."""
+        return (await self.page(doctype, query, priority))[0]
+
+    async def page(self, doctype: str, query: Query, priority: Priority = Priority.LIVE) -> tuple[list[Record], int]:
+        """The documents of a list, and how many rows beside them are without a name. Raises RoleMissing."""
         params = {
             "fields": codec.dumps(query.fields),
             "limit_page_length": str(query.limit),
@@ -58,18 +63,20 @@ class Api:
         if query.any_of:
             params["or_filters"] = codec.dumps(query.any_of)
         body = await self._http.get(_path(doctype), params, priority=priority)
-        rows = body.get("data") if isinstance(body, dict) else None
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise Unavailable(self._system, f"the list of {doctype} was answered with something that is no list")
-        return rows
+        what = f"the list of {doctype}"
+        if not isinstance(body, dict) or "data" not in body:
+            raise Unavailable(self._system, f"{what} was answered with something that is no list")
+        return readable(body["data"], "name", what, self._system, is_id if "name" in query.fields else _any)
 
-    async def count(self, doctype: str, filters: tuple[Filter, ...] = (), priority: Priority = Priority.LIVE) -> int:
-        """How many documents there are that the user gets to see."""
+    async def count(
+        self, doctype: str, filters: tuple[Filter, ...] = (), priority: Priority = Priority.LIVE
+    ) -> int | None:
+        """How many documents there are that the user gets to see; None where the site does not say."""
         params = {"doctype": doctype}
         if filters:
             params["filters"] = codec.dumps(filters)
         counted = await self.call("frappe.client.get_count", params, priority)
-        if not isinstance(counted, int):
+        if counted is not None and type(counted) is not int:
             raise Unavailable(self._system, f"the number of {doctype} was answered with something that is no number")
         return counted
 
@@ -138,6 +145,10 @@ def _tables(document: Record) -> list[list[Record]]:
     """The child tables of a document: lists of rows, each of which names its parent."""
     lists = [value for value in document.values() if isinstance(value, list)]
     return [[row for row in value if isinstance(row, dict)] for value in lists]
+
+
+def _any(name: object) -> bool:
+    return True
 
 
 def _path(doctype: str, name: str | None = None) -> str:

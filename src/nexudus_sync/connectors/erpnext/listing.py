@@ -8,12 +8,14 @@ back by the overlap.
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from zoneinfo import ZoneInfo
 
 from nexudus_sync.connectors.base import Page, Priority, Record, Scope
 from nexudus_sync.connectors.erpnext import records, stamps
 from nexudus_sync.connectors.erpnext.api import Api, Filter, Query
 from nexudus_sync.connectors.erpnext.site import OPPORTUNITY, Site
+from nexudus_sync.connectors.rows import refuse_endless
 from nexudus_sync.errors import Unavailable
 
 ATTEMPTS = 4
@@ -42,57 +44,71 @@ class Lister:
             return
         low = stamps.bound(since - self.overlap, self.now() + _TRUST, site.zone)
         newest: str | None = None
-        async for documents in self._walk(site, (("modified", ">=", low),), priority):
-            newest = documents[-1]["modified"] if documents else newest
+        async for documents, _ in self._walk(site, (("modified", ">=", low),), priority):
+            newest = self._newest(documents) or newest
             yield Page([records.row(document, site, self.now()) for document in documents])
         yield Page([], cursor=_cursor(newest, since, began, site))
 
     async def _everything(self, site: Site, scope: Scope, began: datetime, priority: Priority) -> AsyncIterator[Page]:
         """Every opportunity of the scope, again while their number changes under the listing.
 
-        Version 15 counts also what the user does not get to see: then two listings have to agree.
+        Each page begins behind the one before, so that nothing moves between them: a number that does not fit (version
+        15 counts also what the user does not get to see) is no doubt, nor is one that is not told.
         """
         company: tuple[Filter, ...] = () if scope.company is None else (("company", "=", scope.company.strip()),)
         newest: str | None = None
-        total, complete = 0, False
-        names: set[str] | None = None
+        total: int | None = None
+        unread, held = 0, False
         for _ in range(ATTEMPTS):
-            before = await self.api.count(OPPORTUNITY, company, priority)
-            names, previous = set(), names
-            async for documents in self._walk(site, company, priority):
-                names.update(str(document["name"]) for document in documents)
-                newest = documents[-1]["modified"] if documents else newest
+            before, unread = await self.api.count(OPPORTUNITY, company, priority), 0
+            async for documents, odd in self._walk(site, company, priority):
+                unread += odd
+                newest = self._newest(documents) or newest
                 yield Page([records.row(document, site, self.now()) for document in documents], total=before)
             total = await self.api.count(OPPORTUNITY, company, priority)
-            complete = before == total and (len(names) == total or names == previous)
-            if complete:
+            held = None in (before, total) or before == total
+            if held:
                 break
-        yield Page([], total=total, cursor=_cursor(newest, None, began, site), complete=complete)
+        yield Page([], total=total, cursor=_cursor(newest, None, began, site), complete=held and not unread)
 
-    async def _walk(self, site: Site, filters: tuple[Filter, ...], priority: Priority) -> AsyncIterator[list[Record]]:
-        """The pages of one listing. A row that is saved meanwhile moves to its end and is listed again."""
+    async def _walk(
+        self, site: Site, filters: tuple[Filter, ...], priority: Priority
+    ) -> AsyncIterator[tuple[list[Record], int]]:
+        """The pages of one listing, each with its number of rows without a name.
+
+        A row that is saved meanwhile moves to its end and is listed again.
+        """
         fields = (*records.FIELDS, *(name for name in site.listed if name not in records.FIELDS))
         behind: tuple[Filter, ...] = ()
         from_here: tuple[Filter, ...] = ()
-        while True:
+        for number in count(1):
+            refuse_endless(number, "the list of opportunities", self.system)
             query = Query(fields, filters + from_here, behind, "modified asc, name asc", self.page_size)
-            documents = await self.api.rows(OPPORTUNITY, query, priority)
-            yield documents
-            if len(documents) < self.page_size:
+            documents, odd = await self.api.page(OPPORTUNITY, query, priority)
+            yield documents, odd
+            if len(documents) + odd < self.page_size:
                 return
-            modified, name = self._place(documents[-1])
+            modified, name = self._place(documents)
             from_here = (("modified", ">=", modified),)
             behind = (("modified", ">", modified), ("name", ">", name))
 
-    def _place(self, last: Record) -> tuple[str, str]:
+    def _place(self, documents: list[Record]) -> tuple[str, str]:
         """Where a page ended. A filter value that is no moment would match everything."""
-        modified = last.get("modified")
-        if stamps.earliest(modified, _ANY) is None:
-            raise Unavailable(self.system, f"lists {last.get('name')} with the stamp {modified!r}, which is no moment")
-        return str(modified), str(last["name"])
+        last = documents[-1] if documents else {}
+        if not _is_stamped(last):
+            told = f"lists {last.get('name')} with the stamp {last.get('modified')!r}, which is no moment"
+            raise Unavailable(self.system, told)
+        return str(last["modified"]), str(last["name"])
+
+    def _newest(self, documents: list[Record]) -> str | None:
+        return next((str(one["modified"]) for one in reversed(documents) if _is_stamped(one)), None)
 
 
 _ANY = ZoneInfo("UTC")
+
+
+def _is_stamped(document: Record) -> bool:
+    return stamps.earliest(document.get("modified"), _ANY) is not None
 
 
 def _since(cursor: str | None) -> datetime | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from nexudus_sync.connectors.base import Facts, Party, Record, Refusal, Row, Scope, Stamp
 from nexudus_sync.connectors.erpnext import stamps
 from nexudus_sync.connectors.erpnext.site import Site
+from nexudus_sync.errors import storable
 
 FIELDS = (
     "name",
@@ -48,7 +49,7 @@ def stamp(record: Record, site: Site, now: datetime) -> Stamp:
     """`modified`, to the microsecond: no two states share one. `now` is by the server's clock."""
     raw = record.get("modified")
     own = text(record, "modified_by").casefold() == site.user.casefold()
-    return Stamp(text(record, "modified"), stamps.moment(raw, site.zone, now), own)
+    return Stamp(storable(text(record, "modified")), stamps.moment(raw, site.zone, now), own)
 
 
 def row(document: Record, site: Site, now: datetime) -> Row:

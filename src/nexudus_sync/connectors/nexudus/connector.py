@@ -35,6 +35,7 @@ from nexudus_sync.connectors.nexudus.directory import Board, Directory
 from nexudus_sync.connectors.nexudus.external_key import ExternalKey
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
 from nexudus_sync.connectors.nexudus.writes import Writer
+from nexudus_sync.connectors.totals import Totals
 from nexudus_sync.errors import NotFound, RoleMissing
 from nexudus_sync.mapping.context import Context
 from nexudus_sync.store import Store
@@ -78,6 +79,7 @@ class NexudusConnector:
         self._key = ExternalKey(name, store)
         self._writer = Writer(name, settings.username, self._api, self._directory, self._key, clock)
         self._absence = Absence(self._api)
+        self._totals = Totals(name, store)
 
     async def start(self) -> None:
         """Log in; with Basic only a real call shows it. Raises AuthenticationFailed, RoleMissing, Unavailable."""
@@ -105,7 +107,7 @@ class NexudusConnector:
             server_now=self._server_now,
             offset=self.clock_offset,
         )
-        return [line async for line in check.lines(subject, scope)]
+        return [*[line async for line in check.lines(subject, scope)], *self._totals.checks()]
 
     async def scan(self, scope: Scope, cursor: str | None, priority: Priority = Priority.LIVE) -> AsyncIterator[Page]:
         """List what changed since `cursor` (a server's moment, ISO 8601), or all cards of the scope if it is None."""
@@ -123,7 +125,10 @@ class NexudusConnector:
             # By what the answers say of the server's clock now: ours may have been set since the last poll.
             started = began + timedelta(seconds=self._http.offset or 0.0)
             reached = records.next_cursor(cursor, started, self._settings.lag) if batch.last else None
-            yield Page(rows, batch.total, reached, complete=batch.last and cursor is None)
+            if batch.last:
+                self._totals.note(batch.sure)
+            whole = batch.last and batch.complete and cursor is None
+            yield Page(rows, batch.total, reached, complete=whole)
             read_at = self._server_now()
 
     async def fetch(
@@ -146,7 +151,8 @@ class NexudusConnector:
         """
         await self._directory.refresh(record.get(safety.STAGE), record.get("ResponsibleId"))
         board = self._directory.board_of(record) or self._directory.home(scope)
-        business_id = board.business_id if board else record.get(records.BUSINESS) or scope.business_id
+        named = record.get(records.BUSINESS)
+        business_id = board.business_id if board else named if type(named) is int else scope.business_id
         zone = scope.time_zone
         if zone is None and business_id:
             zone = await self._directory.time_zone(business_id)
@@ -170,7 +176,7 @@ class NexudusConnector:
         """By the board or location the record names, else by those of its stage."""
         by_board = scope.board_id is not None
         named = record.get(records.BOARD if by_board else records.BUSINESS)
-        if named is None and (board := self._directory.board_of(record)):
+        if type(named) is not int and (board := self._directory.board_of(record)):
             named = board.id if by_board else board.business_id
         return bool(named == (scope.board_id if by_board else scope.business_id))
 
@@ -229,10 +235,10 @@ class NexudusConnector:
         return self._clock.now() + timedelta(seconds=self._http.offset or 0.0)
 
     async def _currency(self, record: Record, board: Board | None) -> str | None:
-        code = record.get(records.CURRENCY) or (board.currency if board else None)
+        code = records.text(record, records.CURRENCY) or (board.currency if board else None)
         if code or board is None:
             return code
         try:
-            return (await self._directory.location(board.business_id)).get("CurrencyCode")
+            return records.text(await self._directory.location(board.business_id), "CurrencyCode")
         except (RoleMissing, NotFound):
             return None

@@ -124,11 +124,11 @@ class Directory:
             await self._refresh(stage_id, user_id)
 
     async def _refresh(self, stage_id: object, user_id: object) -> None:
-        if stage_id is not None and self._boards is not None and self.stage(stage_id) is None:
+        if isinstance(stage_id, int) and self._boards is not None and self.stage(stage_id) is None:
             self._missing_stages.report(stage_id)
         if self._missing_stages.take() or self._due or self._boards is None:
             await self._read_boards()
-        if user_id is not None and self._users is not None and user_id not in self._users:
+        if isinstance(user_id, int) and self._users is not None and user_id not in self._users:
             self._missing_users.report(user_id)
         if self._missing_users.take() or self._users is None:
             self._users = await self._read_users()

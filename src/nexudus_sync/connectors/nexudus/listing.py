@@ -17,6 +17,7 @@ from nexudus_sync.connectors.base import Priority, Record
 from nexudus_sync.connectors.nexudus import moments
 from nexudus_sync.connectors.nexudus.api import LARGEST_PAGE, Filters, Listing, NexudusApi
 from nexudus_sync.connectors.nexudus.dialect import Forbidden
+from nexudus_sync.connectors.rows import refuse_endless
 from nexudus_sync.errors import Unavailable
 
 TRIES = 4
@@ -35,19 +36,32 @@ class _Proof:
     last_created: datetime | None = None
     first_total: int | None = None
     window_total: int | None = None
+    unread: int = 0
+    pages: int = 0
     trouble: str = ""
+    short: bool = False
+    """Nothing speaks against the reading but a total that is higher, or that is not told."""
 
     def accept(self, listing: Listing) -> bool:
         """Take one more page; False when it shows that the reading cannot be trusted."""
         ids = list(dict.fromkeys(int(row["Id"]) for row in listing.rows))  # one that comes twice is told apart later
         self.trouble = self._shrunk(listing.total) or self._disordered(ids) or self._stuck(ids, listing.has_next)
         self.seen.update(ids)
+        self.unread += listing.unread
+        self.pages += 1
         if ids:
             self.last_id = ids[-1]
             self.last_created = moments.parse(listing.rows[-1].get("CreatedOn"))
-        if not self.trouble and not listing.has_next and len(self.seen) < (self.first_total or 0):
-            self.trouble = f"{len(self.seen)} of {self.first_total} were listed"
+        if not self.trouble and not listing.has_next:
+            self.trouble = self._incomplete()
+            self.short = bool(self.trouble)
         return not self.trouble
+
+    def _incomplete(self) -> str:
+        listed = len(self.seen) + self.unread
+        if self.first_total is None:
+            return "it does not say how many there are" if self.pages > 1 else ""
+        return f"{listed} of {self.first_total} were listed" if listed < self.first_total else ""
 
     def _shrunk(self, total: int | None) -> str:
         before, self.window_total = self.window_total, total
@@ -83,11 +97,16 @@ class _Proof:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One page of a reading; `last` on the page that ends one whose order and totals held."""
+    """One page of a reading; `last` on the page that ends one whose order and totals held.
+
+    `complete`: no row of it was without an Id. `sure`: it needed no second reading that showed the same.
+    """
 
     rows: list[Record]
     total: int | None
     last: bool
+    complete: bool = True
+    sure: bool = True
 
 
 async def read(
@@ -95,15 +114,18 @@ async def read(
 ) -> AsyncGenerator[Batch]:
     """All partial rows that `where` selects; some come twice when the reading had to begin anew.
 
+    A total that does not fit, or is not told, is made up for by a second reading that shows the same rows.
     Raises Unavailable when `TRIES` readings did not hold.
     """
-    proof = _Proof()
+    proof, before = _Proof(), None
     for attempt in range(1, TRIES + 1):
-        proof = _Proof()
-        async with aclosing(_pages(api, where, proof, priority)) as pages:
+        before, proof = proof.seen if proof.short else None, _Proof()
+        async with aclosing(_pages(api, system, where, proof, priority)) as pages:
             async for listing in pages:
-                held = proof.accept(listing)
-                yield Batch(listing.rows, listing.total, held and not listing.has_next)
+                sure = proof.accept(listing)
+                held = sure or (proof.short and proof.seen == before)
+                last = held and not listing.has_next
+                yield Batch(listing.rows, listing.total, last, not proof.unread, sure)
                 if not held:
                     break
             else:
@@ -112,9 +134,13 @@ async def read(
     raise Unavailable(system, f"its list of opportunities does not hold still ({proof.trouble}); try again later")
 
 
-async def _pages(api: NexudusApi, where: Filters, proof: _Proof, priority: Priority) -> AsyncGenerator[Listing]:
-    window, page = where, 1
+async def _pages(
+    api: NexudusApi, system: str, where: Filters, proof: _Proof, priority: Priority
+) -> AsyncGenerator[Listing]:
+    window, page, read = where, 1, 0
     while True:
+        read += 1
+        refuse_endless(read, "its list of opportunities", system)
         try:
             listing = await api.opportunities(window, page=page, size=LARGEST_PAGE, priority=priority)
         except Forbidden:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from nexudus_sync.connectors.base import Facts, Record, Row, Scope, Stamp
 from nexudus_sync.connectors.nexudus import filters, moments
+from nexudus_sync.errors import storable
 
 BOARD = "CrmBoardColumnCrmBoardId"
 BUSINESS = "CrmBoardColumnCrmBoardBusinessId"
@@ -24,7 +25,7 @@ def stamp(record: Record, login: str) -> Stamp:
     """`UpdatedOn` with `UpdatedBy`; own when the latter is the login the sync works under, minor when it is nobody."""
     at, author = moments.parse(record.get("UpdatedOn")), str(record.get("UpdatedBy") or "")
     told = at.isoformat() if at else str(record.get("UpdatedOn") or "")
-    return Stamp(f"{told}|{author}", at, own=is_login(author, login), minor=author == _SYSTEM)
+    return Stamp(storable(f"{told}|{author}"), at, own=is_login(author, login), minor=author == _SYSTEM)
 
 
 def is_login(author: object, login: str) -> bool:
@@ -43,13 +44,13 @@ def facts(record: Record) -> Facts:
     """What matching needs to know. A restored backup gives ids again: `UniqueId` tells the cards of one id apart."""
     return Facts(
         id=str(record.get("Id") or ""),
-        identity=(_text(record, "UniqueId") or "").lower(),
+        identity=(text(record, "UniqueId") or "").lower(),
         created_at=moments.parse(record.get("CreatedOn")),
-        email=(_text(record, "CoworkerEmail") or "").lower() or None,
-        customer_name=_text(record, "CoworkerFullName"),
-        company_name=_text(record, "CoworkerCompanyName"),
-        currency=_text(record, CURRENCY),
-        external_key=_text(record, "SystemId"),
+        email=(text(record, "CoworkerEmail") or "").lower() or None,
+        customer_name=text(record, "CoworkerFullName"),
+        company_name=text(record, "CoworkerCompanyName"),
+        currency=text(record, CURRENCY),
+        external_key=text(record, "SystemId"),
     )
 
 
@@ -79,6 +80,7 @@ def next_cursor(cursor: str | None, started: datetime, lag: float) -> str:
     return reached.isoformat()
 
 
-def _text(record: Record, key: str) -> str | None:
+def text(record: Record, key: str) -> str | None:
+    """A value as trimmed text; None for a blank, and for what is none."""
     value = record.get(key)
     return value.strip() or None if isinstance(value, str) else None

@@ -23,8 +23,8 @@ async def read(api: NexudusApi, login: str, since: datetime) -> list[Audited] | 
         rows = await api.audit_entries(where)
     except (RoleMissing, NotFound):
         return None
-    updates = [row for row in rows if row.get("PropertyName") and _is_update(row)]
-    return sorted((_entry(row, login) for row in updates), key=lambda one: one.number)
+    updates = (_entry(row, login) for row in rows if row.get("PropertyName") and _is_update(row))
+    return sorted((one for one in updates if one is not None), key=lambda one: one.number)
 
 
 def _is_update(row: Record) -> bool:
@@ -33,9 +33,11 @@ def _is_update(row: Record) -> bool:
     return about == ("CrmOpportunity", _UPDATE)
 
 
-def _entry(row: Record, login: str) -> Audited:
+def _entry(row: Record, login: str) -> Audited | None:
+    """None for a row that does not tell of which card it is, or when."""
     at = parse(row.get("CreatedOn"))
-    assert at is not None
+    if at is None or type(row.get("EntityId")) is not int:
+        return None
     return Audited(
         number=int(row["Id"]),
         record_id=str(row["EntityId"]),

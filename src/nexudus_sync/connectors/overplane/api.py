@@ -17,6 +17,7 @@ from urllib.parse import quote
 from nexudus_sync.connectors.answers import expect, expect_children, expect_reply
 from nexudus_sync.connectors.base import Priority, Record
 from nexudus_sync.connectors.http import Answer, Http
+from nexudus_sync.connectors.rows import is_id, readable, refuse_endless
 from nexudus_sync.errors import OutcomeUnknown, Unavailable
 
 _PARENT = "opportunity_id"
@@ -25,11 +26,12 @@ _PARENT = "opportunity_id"
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of a list. `total` is None where the server does not say."""
+    """One page of a list. `total` is None where the server does not say; `unread` counts rows without an id."""
 
     rows: list[Record]
     has_more: bool
     total: int | None
+    unread: int = 0
 
 
 class Resource:
@@ -37,7 +39,7 @@ class Resource:
 
     def __init__(self, http: Http, system: str, path: str) -> None:
         self._http = http
-        self._system = system
+        self._system = self.system = system
         self.path = path
 
     async def page(self, params: Mapping[str, str] | None = None, *, priority: Priority = Priority.LIVE) -> Listing:
@@ -45,11 +47,11 @@ class Resource:
         body = await self._http.get(self.path, params, priority=priority)
         if isinstance(body, list):
             body = {"data": body, "total": len(body)}
-        rows = body.get("data") if isinstance(body, dict) else None
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise Unavailable(self._system, f"{self.path} answered with something that is no list")
-        total = body.get("total")
-        return Listing(rows, body.get("has_more") is True, total if isinstance(total, int) else None)
+        total = body.get("total") if isinstance(body, dict) else None
+        if not isinstance(body, dict) or "data" not in body or (body["data"] is None and total):
+            raise Unavailable(self._system, f"{self.path} was answered with something that is no list")
+        rows, unread = readable(body["data"], "id", self.path, self._system, is_id)
+        return Listing(rows, body.get("has_more") is True, total if type(total) is int else None, unread)
 
     async def one(self, record_id: str, *, priority: Priority = Priority.LIVE) -> Record:
         """One object. Raises NotFound, AnotherRecord."""
@@ -101,8 +103,10 @@ class Children(Resource):
     async def of(self, parent_id: str, *, priority: Priority = Priority.LIVE) -> list[Record]:
         """All rows of one opportunity, each once, however many pages they take."""
         rows: dict[str, Record] = {}
-        offset, listing = 0, Listing([], True, None)
+        offset, page, listing = 0, 0, Listing([], True, None)
         while listing.has_more:
+            page += 1
+            refuse_endless(page, self.path, self._system)
             following = {"offset": str(offset)} if offset else {}
             listing = await self.page({"parent_id": parent_id, **following}, priority=priority)
             expect_children(self._system, parent_id, listing.rows, _PARENT)
@@ -110,7 +114,7 @@ class Children(Resource):
             if fresh.keys() <= rows.keys():
                 break
             rows |= fresh
-            offset += len(listing.rows)
+            offset += len(listing.rows) + listing.unread
         return list(rows.values())
 
     async def create(self, body: Record, *, creation: bool = False) -> Record:

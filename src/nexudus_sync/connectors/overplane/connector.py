@@ -39,6 +39,7 @@ from nexudus_sync.connectors.overplane.parties import Parties
 from nexudus_sync.connectors.overplane.settings import OverplaneSettings
 from nexudus_sync.connectors.overplane.sweep import Sweeper
 from nexudus_sync.connectors.overplane.writer import Writer
+from nexudus_sync.connectors.totals import Totals
 from nexudus_sync.errors import AnotherRecord, NotFound, RoleMissing
 from nexudus_sync.mapping.context import Context, Directory
 from nexudus_sync.store.database import Store
@@ -74,6 +75,7 @@ class OverplaneConnector:
         )
         self.api = Api(self._http, name)
         self._sweeper = Sweeper(clock, settings.page_size)
+        self._totals = Totals(name, store)
         self._parties = Parties(self.api, self._sweeper, clock)
         self._writer = Writer(self.api, self._parties, self._sweeper, name)
         self._users = Cached(self._read_users, clock)
@@ -92,7 +94,9 @@ class OverplaneConnector:
 
     async def check(self, scope: Scope) -> list[Check]:
         """Token, listing, company, lists of names, clock."""
-        return [*await checks.run(self.api, scope, self._settings.company), checks.clock(self._http.offset)]
+        found = await checks.run(self.api, scope, self._settings.company)
+        learnt = [] if any(line.subject == "totals" for line in found) else self._totals.checks()
+        return [*found, *learnt, checks.clock(self._http.offset)]
 
     async def scan(self, scope: Scope, cursor: str | None, priority: Priority = Priority.LIVE) -> AsyncIterator[Page]:
         """All opportunities whatever the cursor, those outside the scope too: `in_scope` tells them apart.
@@ -104,6 +108,8 @@ class OverplaneConnector:
             server_time = stretch.asked_at + self._offset()
             rows = [reading.row(row, server_time) for row in stretch.rows]
             last = stretch.complete is not None
+            if last:
+                self._totals.note(stretch.sure)
             yield Page(rows, stretch.total, "" if last else None, stretch.complete is True)
 
     async def fetch(

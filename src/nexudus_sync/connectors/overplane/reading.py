@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from nexudus_sync.connectors.base import Facts, Party, Record, Row, Scope, Stamp
 from nexudus_sync.connectors.overplane.moments import moment, squeeze
 from nexudus_sync.connectors.overplane.steps import CHILDREN
+from nexudus_sync.errors import storable
 
 _NO_CONTENT = frozenset({"updated_at", "first_response_time", CHILDREN})
 """`first_response_time` is counted by the server; child rows are not in a listed record."""
@@ -15,7 +16,7 @@ _NOW = timedelta(seconds=2)
 def stamp(record: Record) -> Stamp:
     """`updated_at`, the only thing that moves with an edit; nobody is named as its author."""
     raw = record.get("updated_at")
-    return Stamp(squeeze(raw), moment(raw))
+    return Stamp(storable(squeeze(raw)), moment(raw))
 
 
 def row(record: Record, server_time: datetime) -> Row:

@@ -12,6 +12,7 @@ from datetime import datetime
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Priority, Record
 from nexudus_sync.connectors.overplane.api import Listing, Resource
+from nexudus_sync.connectors.rows import refuse_endless
 from nexudus_sync.errors import Refused
 
 ATTEMPTS = 4
@@ -23,13 +24,18 @@ SMALLEST = 20
 class Stretch:
     """A part of a sweep.
 
-    `asked_at` is when its call was made, by our clock; `complete` is None but on the last, empty one.
+    `asked_at` is when its call was made, by our clock; `complete` is None but on the last, empty one. `unread` counts
+    rows without an id; `sure` on the last: the totals said so, and it was not read twice to know. `stuck`: there
+    are said to be more, and nothing new came.
     """
 
     rows: list[Record]
     total: int | None
     asked_at: datetime
     complete: bool | None = None
+    unread: int = 0
+    sure: bool = True
+    stuck: bool = False
 
 
 class Sweeper:
@@ -42,20 +48,27 @@ class Sweeper:
     async def sweep(self, resource: Resource, priority: Priority = Priority.LIVE) -> AsyncIterator[Stretch]:
         """Every object of a list. Rows may come twice, the later one is the newer.
 
-        The last stretch says whether none was missed: a single page without a total cannot have missed any.
+        The last stretch says whether none was missed: a single page without a total cannot have missed any, and what
+        two sweeps in a row show alike is believed where the total is an estimate, or there is none.
         """
         total: int | None = None
+        before: set[str] | None = None
         for _ in range(ATTEMPTS):
             seen: set[str] = set()
             totals: list[int | None] = []
+            unread, stuck = 0, False
             async for stretch in self.pages(resource, priority):
                 seen.update(str(row["id"]) for row in stretch.rows)
+                unread, stuck = unread + stretch.unread, stretch.stuck
                 totals.append(total := stretch.total)
                 yield stretch
-            if set(totals) == {len(seen)} or totals == [None]:
-                yield Stretch([], total, self._clock.now(), complete=True)
+            exact = set(totals) == {len(seen) + unread}
+            if exact or totals == [None] or (seen == before and not stuck):
+                # a row without an id may be any record's
+                yield Stretch([], total, self._clock.now(), complete=not unread, sure=exact or totals == [None])
                 return
-        yield Stretch([], total, self._clock.now(), complete=False)
+            before = seen
+        yield Stretch([], total, self._clock.now(), complete=False, sure=False)
 
     async def rows(self, resource: Resource, priority: Priority = Priority.LIVE) -> list[Record]:
         """Every object of a list, each once, as it was read last."""
@@ -66,17 +79,19 @@ class Sweeper:
 
     async def pages(self, resource: Resource, priority: Priority = Priority.LIVE) -> AsyncIterator[Stretch]:
         """The list from the newest on, once, without any promise. A page that repeats the former ones ends it."""
-        offset, seen = 0, set[str]()
+        offset, page, seen = 0, 0, set[str]()
         while True:
+            page += 1
+            refuse_endless(page, resource.path, resource.system)
             asked_at = self._clock.now()
             listing = await self._page(resource, offset, priority)
-            rows = [row for row in listing.rows if row.get("id")]
-            yield Stretch(rows, listing.total, asked_at)
-            ids = {str(row["id"]) for row in rows}
-            if not listing.has_more or ids <= seen:
+            ids = {str(row["id"]) for row in listing.rows}
+            stuck = listing.has_more and ids <= seen and not listing.unread
+            yield Stretch(listing.rows, listing.total, asked_at, unread=listing.unread, stuck=stuck)
+            if stuck or not listing.has_more:
                 return
             seen |= ids
-            offset += len(listing.rows)
+            offset += len(listing.rows) + listing.unread
 
     async def _page(self, resource: Resource, offset: int, priority: Priority) -> Listing:
         limit = self.limit

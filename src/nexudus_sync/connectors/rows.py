@@ -1,0 +1,43 @@
+"""Lists as a server may answer them: null for an empty one, rows that are none, and pages without end."""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from nexudus_sync.connectors.base import Record
+from nexudus_sync.errors import Unavailable
+
+MOST_PAGES = 2000
+"""Pages of one list: a hundred thousand records of a server that gives fifty at a time."""
+
+log = structlog.get_logger()
+
+
+def readable(raw: Any, key: str, what: str, system: str, fits: Callable[[object], bool]) -> tuple[list[Record], int]:
+    """The rows that name their record, and how many others there are: one of those must not hide the rest.
+
+    `key` holds the id, which `fits`; None in place of the rows is an empty list. Raises Unavailable for what is no
+    list, and for one of which no row at all can be read.
+    """
+    listed = [] if raw is None else raw
+    rows = [row for row in listed if isinstance(row, dict) and fits(row.get(key))] if isinstance(listed, list) else []
+    if listed != [] and not rows:
+        raise Unavailable(system, f"{what} was answered with something that is no list")
+    unread = len(listed) - len(rows)
+    if unread:
+        log.warning("list.unread", system=system, list=what, rows=unread)
+    return rows, unread
+
+
+def is_id(value: object) -> bool:
+    """Can it be the id of a record: a text, or a whole number?"""
+    return type(value) is int or (isinstance(value, str) and bool(value.strip()))
+
+
+def refuse_endless(page: int, what: str, system: str) -> None:
+    """Raise Unavailable at a page that no list has."""
+    if page > MOST_PAGES:
+        raise Unavailable(
+            system, f"{what} does not end: {MOST_PAGES:,} pages were read, and it says that there are more"
+        )

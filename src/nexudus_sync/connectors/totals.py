@@ -1,0 +1,34 @@
+"""Do a system's lists say how many records there are? Where they do not, each is read twice, and people are told."""
+
+from nexudus_sync.connectors.base import Check
+from nexudus_sync.store import Store
+from nexudus_sync.store.tables import Fact
+
+KEY = "totals"
+"""Under which the store remembers that a system's totals do not fit."""
+TOLD = "does not say exactly how many records a list has, so each list is read until two readings agree"
+
+
+class Totals:
+    """What was learnt of one system's totals; with `store` None nothing is kept."""
+
+    def __init__(self, name: str, store: Store | None) -> None:
+        self._name, self._store = name, store
+
+    def note(self, fits: bool) -> None:
+        """A list ended: did its total fit, or had it to be read again?"""
+        if self._store is None or fits == self._fits():
+            return
+        with self._store.session() as session:
+            session.merge(Fact(system=self._name, key=KEY, value=fits))
+
+    def checks(self) -> list[Check]:
+        """What `check` says of it."""
+        return [] if self._fits() else [Check("totals", "warn", f"{self._name} {TOLD}")]
+
+    def _fits(self) -> bool:
+        if self._store is None:
+            return True
+        with self._store.read() as session:
+            fact = session.get(Fact, (self._name, KEY))
+        return fact is None or fact.value is not False
