@@ -3,6 +3,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -265,3 +266,64 @@ def test_a_current_store_opens_without_the_migration_machinery(on_disk: Store, t
     )
     done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def emptied(path: Path) -> None:
+    Store.open(f"sqlite:///{path}").close()
+    path.write_bytes(b"")
+
+
+def without_tables(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+
+
+@pytest.mark.parametrize("spoil", [emptied, Path.touch, without_tables])
+def test_an_empty_store_is_an_error_and_no_new_beginning(spoil: Callable[[Path], None], tmp_path: Path) -> None:
+    spoil(tmp_path / "state.db")
+    before = (tmp_path / "state.db").read_bytes()
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"state\.db is empty, .* restore it from a backup, or delete it"):
+            Store.open("sqlite:///state.db", base_dir=tmp_path)
+    assert (tmp_path / "state.db").read_bytes() == before
+    (tmp_path / "state.db").unlink()
+    Store.open("sqlite:///state.db", base_dir=tmp_path).close()
+
+
+def test_a_store_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sqlite, "_put_into_place", end)
+    with pytest.raises(KeyboardInterrupt):
+        Store.open("sqlite:///state.db", base_dir=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_that_make_a_store_at_once_the_first_one_s_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = sqlite._put_into_place
+
+    def late(beside: Path, path: Path) -> None:
+        monkeypatch.undo()
+        with closing(Store.open(f"sqlite:///{path}")) as faster:
+            put(faster, "first")
+        place(beside, path)
+
+    monkeypatch.setattr(sqlite, "_put_into_place", late)
+    with closing(Store.open("sqlite:///state.db", base_dir=tmp_path)) as store:
+        assert keys(store) == ["first"]
+    assert [path.name for path in tmp_path.iterdir()] == ["state.db"]
+
+
+def test_where_there_are_no_links_a_store_is_renamed_into_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    with closing(Store.open("sqlite:///state.db", base_dir=tmp_path)) as store:
+        put(store, "first")
+    assert [path.name for path in tmp_path.iterdir()] == ["state.db"]

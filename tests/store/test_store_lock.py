@@ -3,6 +3,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -73,3 +74,35 @@ def test_the_store_is_read_and_written_beside_a_held_lock(on_disk: Store, tmp_pa
 def test_a_store_in_memory_needs_no_lock(memory: Store) -> None:
     with memory.lock(), memory.lock():
         pass
+
+
+def somebody_elses(path: Path) -> None:
+    (path.parent / "victim").write_text("precious")
+    path.symlink_to(path.parent / "victim")
+
+
+@pytest.mark.parametrize(
+    ("put", "problem"),
+    [
+        (somebody_elses, "is a symbolic link; remove it"),
+        (lambda path: path.symlink_to(path.parent / "nowhere"), "is a symbolic link; remove it"),
+        (os.mkfifo, "is a pipe or a device; remove it"),
+    ],
+)
+def test_what_somebody_put_in_the_lock_file_s_place_is_never_written_to(
+    on_disk: Store, tmp_path: Path, put: Callable[[Path], None], problem: str
+) -> None:
+    put(tmp_path / "state.db.lock")
+    with pytest.raises(StoreError, match=rf"the lock file state\.db\.lock .*{problem}"), on_disk.lock():
+        pytest.fail("locked")
+    assert not (tmp_path / "nowhere").exists()
+    if (tmp_path / "victim").exists():
+        assert (tmp_path / "victim").read_text() == "precious"
+
+
+def test_another_users_lock_file_is_left_alone(on_disk: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "state.db.lock").write_text("4711\n")
+    monkeypatch.setattr(os, "geteuid", lambda: (tmp_path / "state.db.lock").stat().st_uid + 1)
+    with pytest.raises(StoreError, match="belongs to another user"), on_disk.lock():
+        pytest.fail("locked")
+    assert (tmp_path / "state.db.lock").read_text() == "4711\n"

@@ -9,7 +9,7 @@ import typer
 from sqlalchemy import update
 from sqlmodel import col
 
-from nexudus_sync.cli.desk import configured, each, load_settings, open_engine, run, waiting
+from nexudus_sync.cli.desk import asking, configured, each, load_settings, open_engine, run, waiting
 from nexudus_sync.cli.frame import Root, worst
 from nexudus_sync.cli.output import console, plural, print_table, say
 from nexudus_sync.cli.progress import progress
@@ -136,4 +136,5 @@ def _agreed() -> bool:
     """Ask at a terminal. Raises ConfigError where nobody can answer."""
     if not sys.stdin.isatty() or not console().is_terminal:
         raise ConfigError("backfill", "nobody is there to say yes to this", "add --yes")
-    return typer.confirm("Go on?")
+    with asking():
+        return typer.confirm("Go on?")

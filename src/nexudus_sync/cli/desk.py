@@ -108,13 +108,43 @@ async def each(root: Root, engine: Engine, bridges: list[Bridge], work: Callable
 
 
 def run(work: Awaitable[int]) -> int:
-    """Run a verb's asynchronous part to its end; SIGTERM ends it as Ctrl-C does, with the write under way known."""
+    """Run a verb's asynchronous part to its end; SIGTERM ends it as Ctrl-C does, with the write under way known.
+
+    By a handler of its own: a shell has programs in the background ignore Ctrl-C.
+    """
 
     async def body() -> int:
-        return await work
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
 
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    return asyncio.run(body())
+        def stop(*_: object) -> None:
+            if task.cancelling():
+                raise KeyboardInterrupt  # it did not help the first time
+            task.cancel()
+            loop.call_soon_threadsafe(lambda: None)  # wakes a loop that waits
+
+        before = signal.signal(signal.SIGTERM, stop)
+        try:
+            return await work
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    try:
+        return asyncio.run(body())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """While a person is asked, nothing else goes on: a signal ends the question at once."""
+    numbers = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def configured(settings: Settings, name: str | None) -> list[ConnectionSettings]:

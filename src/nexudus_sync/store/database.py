@@ -48,7 +48,11 @@ class Store:
             return cls(_sqlite_engine(parsed, **memory), "the store in memory", None)._prepared()
         label = str(folder / str(parsed.database))
         path = Path(label).resolve()
-        sqlite.create_file(path, label)
+
+        def make(beside: Path) -> None:
+            cls(_sqlite_engine(parsed.set(database=str(beside))), label, None)._prepared().close()
+
+        sqlite.create_file(path, label, make)
         engine = _sqlite_engine(parsed.set(database=str(path)))
         return cls(engine, label, path.with_name(f"{path.name}.lock"))._prepared(path)
 
@@ -100,8 +104,9 @@ class Store:
         """Itself, at this version's schema; a database that is no store is left as it was found."""
         try:
             with self._explained():
-                with self._reader.connect() as connection:
-                    found = schema.revision(connection, self._label)
+                found = self._revision()
+                if path is not None and found is None and (found := self._revision()) is None:
+                    raise StoreError(f"{self._label} is empty, so what it held is lost; {schema.BEGIN_ANEW}")
                 if path is not None:
                     sqlite.take_over(self._engine, path, self._label)
                 if found != schema.HEAD:
@@ -110,6 +115,10 @@ class Store:
             self.close()
             raise
         return self
+
+    def _revision(self) -> str | None:
+        with self._reader.connect() as connection:
+            return schema.revision(connection, self._label)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -1,6 +1,8 @@
 """The operating-system lock that keeps two runs off one store. It dies with the process, however that ends."""
 
+import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,10 +33,7 @@ def hold(path: Path, label: str) -> Iterator[None]:
     The file says the holder's process id and is left in place. Raises StoreLocked at once when another holds it,
     StoreError when the file cannot be made.
     """
-    try:
-        file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    except OSError as error:
-        raise StoreError(f"{label}: the lock file {path.name} cannot be opened: {error.strerror}") from error
+    file = _open(path, label)
     try:
         _acquire_or_say_who(file, label)
         with suppress(OSError):  # on a full disk the next message does without the process id
@@ -45,6 +44,26 @@ def hold(path: Path, label: str) -> Iterator[None]:
             _write(file, b"")
     finally:
         os.close(file)  # which releases the lock
+
+
+def _open(path: Path, label: str) -> int:
+    """The lock file, made if need be. What somebody put in its place is never written to."""
+    flags = os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        file = os.open(path, flags, 0o600)
+    except OSError as error:
+        reason = "it is a symbolic link; remove it" if error.errno == errno.ELOOP else error.strerror
+        raise StoreError(f"{label}: the lock file {path.name} cannot be opened: {reason}") from error
+    found = os.fstat(file)
+    problem = ""
+    if not stat.S_ISREG(found.st_mode):
+        problem = "is a pipe or a device; remove it"
+    elif hasattr(os, "geteuid") and found.st_uid != os.geteuid():
+        problem = "belongs to another user; remove it, or work as that user"
+    if problem:
+        os.close(file)
+        raise StoreError(f"{label}: the lock file {path.name} {problem}")
+    return file
 
 
 def _acquire_or_say_who(file: int, label: str) -> None:

@@ -12,6 +12,8 @@ from nexudus_sync.errors import StoreError
 
 REVISIONS: tuple[str, ...] = ("0001", "0002")
 """Every revision there is, oldest first."""
+BEGIN_ANEW = "restore it from a backup, or delete it to begin anew (everything is matched again then)"
+"""What to do about a store that holds nothing."""
 HEAD = REVISIONS[-1]
 """The revision this version works with."""
 

@@ -3,6 +3,8 @@
 import os
 import shutil
 import sqlite3
+import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from nexudus_sync.errors import StoreError
+from nexudus_sync.store.schema import BEGIN_ANEW
 
 BUSY_MS = 5000
 """How long a transaction waits for another process's, in milliseconds."""
@@ -20,21 +23,52 @@ READ_ONLY = "nexudus_sync_read_only"
 _FULL_BELOW = 1_000_000  # bytes
 
 
-def create_file(path: Path, label: str) -> None:
+def create_file(path: Path, label: str, make: Callable[[Path], None]) -> None:
     """Create the file, readable by its owner only, unless there is one.
 
-    SQLite gives its side files (-wal, -shm) the mode of the database file. Raises StoreError when the folder is
-    missing or the file cannot be made.
+    It is made beside and then put into place, whole: so an empty one is never ours. SQLite gives its side files (-wal,
+    -shm) the mode of the database file. Raises StoreError when the folder is missing, the file cannot be made, or is
+    none.
     """
     if not path.parent.is_dir():
         raise StoreError(f"{label}: the folder {path.parent} does not exist; create it or change [store] url")
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        if not path.is_file():
-            raise StoreError(f"{label} is not a file; change [store] url") from None
+        if path.exists():
+            _refuse_none(path, label)
+            return
+        file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
+        os.close(file)
+        beside = Path(name)
+        try:
+            make(beside)
+            _put_into_place(beside, path)
+        finally:
+            for left in path.parent.glob(f"{beside.name}*"):
+                left.unlink()
     except OSError as error:
         raise StoreError(f"{label} cannot be created: {error.strerror}") from error
+
+
+def _refuse_none(path: Path, label: str) -> None:
+    if not path.is_file():
+        raise StoreError(f"{label} is not a file; change [store] url")
+    if path.stat().st_size == 0:
+        raise StoreError(f"{label} is empty, so what it held is lost; {BEGIN_ANEW}")
+
+
+def _put_into_place(beside: Path, path: Path) -> None:
+    """Give the file its name, unless another process was faster: what that made stays."""
+    try:
+        path.hardlink_to(beside)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        beside.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def take_over(engine: Engine, path: Path, label: str) -> None:
