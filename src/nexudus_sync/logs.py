@@ -14,6 +14,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from nexudus_sync import codec
+from nexudus_sync.texts import in_json, visible
 
 MASK = "***"
 """What stands in a secret's place."""
@@ -100,11 +101,18 @@ def configure(
                 structlog.processors.StackInfoRenderer(),
                 structlog.processors.format_exc_info,
                 Redact(secrets),
+                *([] if format == "json" else [_visibly]),
                 _renderer(format, out),
             ],
         )
     )
     _install(handler, getattr(logging, level.upper()))
+
+
+def _visibly(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """What others wrote must not steer the terminal; a traceback keeps its lines."""
+    keep = {"exception": "\n", "stack": "\n"}
+    return {key: visible(value, keep.get(key, "")) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def _renderer(format: str, stream: TextIO) -> Processor:  # noqa: A002
@@ -117,7 +125,7 @@ def _renderer(format: str, stream: TextIO) -> Processor:  # noqa: A002
 
 
 def _json(event: EventDict, **_: Any) -> str:
-    return codec.dumps(event)
+    return in_json(codec.dumps(event))
 
 
 def _install(handler: logging.Handler, level: int) -> None:

@@ -13,6 +13,7 @@ import typer
 from nexudus_sync.cli import groups
 from nexudus_sync.cli.frame import (
     ConnectionName,
+    FullFlag,
     JsonFlag,
     LogFormat,
     LogLevel,
@@ -24,6 +25,7 @@ from nexudus_sync.cli.frame import (
     root_of,
 )
 from nexudus_sync.cli.usage import Verbs
+from nexudus_sync.texts import WHOLE
 
 _START, _RUN = "Start here", "Run"
 _HELP = """Keep Nexudus CRM opportunities and your sales team's CRM in step, both ways, field by field.
@@ -76,6 +78,7 @@ def root(
     ] = False,
 ) -> None:
     """Take the options that stand before the verb."""
+    WHOLE.set(False)
     ctx.obj = Root(config, debug, log_level, log_format)
 
 
@@ -153,7 +156,7 @@ def init(
 
 @app.command(rich_help_panel=_START)
 @guarded
-def check(ctx: typer.Context, connection: ConnectionName = None) -> None:
+def check(ctx: typer.Context, connection: ConnectionName = None, full: FullFlag = False) -> None:
     """See whether all of it works, without writing anything.
 
     Logs in to both systems and looks at roles, filters, clocks, what the scope names, the mapping's laws, and whether
@@ -172,6 +175,7 @@ def plan(
     record: RecordOption = None,
     as_json: JsonFlag = False,
     strict: StrictFlag = False,
+    full: FullFlag = False,
 ) -> None:
     """Show what a sync would do now. Writes no record, link or cursor.
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, ParamSpec, cast
 import typer
 
 from nexudus_sync.errors import ConfigError, SyncError
+from nexudus_sync.texts import LINE, WHOLE, cut, visible
 
 P = ParamSpec("P")
 
@@ -28,6 +29,16 @@ RecordOption = Annotated[
     str | None, typer.Option("--record", metavar="ID", help="Only this record: a Nexudus or a CRM id.")
 ]
 RecordId = Annotated[str, typer.Argument(metavar="RECORD", help="A Nexudus or a CRM id.", show_default=False)]
+
+
+def _show_whole(whole: bool) -> bool:
+    WHOLE.set(whole)
+    return whole
+
+
+FullFlag = Annotated[
+    bool, typer.Option("--full", callback=_show_whole, help="Show long texts whole; else they are cut.")
+]
 
 
 @dataclass(slots=True)
@@ -64,7 +75,7 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
             if root.debug:
-                traceback.print_exc()
+                typer.echo(shown(root, traceback.format_exc()), err=True)
             complain(root, _text(error, root))
             raise typer.Exit(error.exit_code if isinstance(error, SyncError) else 1) from None
 
@@ -82,10 +93,15 @@ def _text(error: Exception, root: Root) -> str:
 
 def complain(root: Root, text: str) -> None:
     """One line on standard error, without the secrets that are known."""
+    line = cut(shown(root, " ".join(text.split())), LINE)
+    typer.echo(f"nexudus-sync: {line}", err=True)
+
+
+def shown(root: Root, text: str) -> str:
+    """The text without the secrets that are known, and without what steers a terminal; lines stay lines."""
     from nexudus_sync.logs import Redact
 
-    line = " ".join(text.split())
-    typer.echo(f"nexudus-sync: {Redact(root.secrets)(None, '', {'event': line})['event']}", err=True)
+    return visible(str(Redact(root.secrets)(None, "", {"event": text})["event"]), keep="\n")
 
 
 def end(code: int) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from nexudus_sync.cli.frame import ConnectionName, JsonFlag, RecordId, StrictFlag, end, guarded, root_of
+from nexudus_sync.cli.frame import ConnectionName, FullFlag, JsonFlag, RecordId, StrictFlag, end, guarded, root_of
 
 _LOOK = "Look and decide"
 
@@ -41,7 +41,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 @guarded
-def status(ctx: typer.Context, as_json: JsonFlag = False, strict: StrictFlag = False) -> None:
+def status(ctx: typer.Context, as_json: JsonFlag = False, strict: StrictFlag = False, full: FullFlag = False) -> None:
     """Show each connection: what is linked, what waits, when it last worked, whether a brake is set."""
     from nexudus_sync.cli import status as work
 
@@ -49,7 +49,7 @@ def status(ctx: typer.Context, as_json: JsonFlag = False, strict: StrictFlag = F
 
 
 @guarded
-def explain(ctx: typer.Context, record: RecordId, connection: ConnectionName = None) -> None:
+def explain(ctx: typer.Context, record: RecordId, connection: ConnectionName = None, full: FullFlag = False) -> None:
     """Tell why a record is as it is: its link, what both sides said last, what waits, what was written."""
     from nexudus_sync.cli import explain as work
 
@@ -62,6 +62,7 @@ def history(
     record: Annotated[str | None, typer.Argument(metavar="[RECORD]", help="Only this Nexudus or CRM id.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=LARGEST, metavar="N", help="The newest so many.")] = 1000,
     as_json: JsonFlag = False,
+    full: FullFlag = False,
 ) -> None:
     """Show what the sync wrote over, newest last; `undo` brings a value back."""
     from nexudus_sync.cli import history as work
@@ -112,7 +113,9 @@ def ignore(ctx: typer.Context, record: RecordId, connection: ConnectionName = No
 
 @links.command("list")
 @guarded
-def links_list(ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False) -> None:
+def links_list(
+    ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False, full: FullFlag = False
+) -> None:
     """Show all pairs, also closed ones with the reason."""
     from nexudus_sync.cli import links as work
 
@@ -121,7 +124,9 @@ def links_list(ctx: typer.Context, connection: ConnectionName = None, as_json: J
 
 @conflicts.command("list")
 @guarded
-def conflicts_list(ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False) -> None:
+def conflicts_list(
+    ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False, full: FullFlag = False
+) -> None:
     """Show the conflicts that wait for a person."""
     from nexudus_sync.cli import conflicts as work
 
@@ -130,7 +135,7 @@ def conflicts_list(ctx: typer.Context, connection: ConnectionName = None, as_jso
 
 @conflicts.command("show")
 @guarded
-def conflicts_show(ctx: typer.Context, conflict: ConflictId) -> None:
+def conflicts_show(ctx: typer.Context, conflict: ConflictId, full: FullFlag = False) -> None:
     """Show one conflict in full."""
     from nexudus_sync.cli import conflicts as work
 
@@ -152,7 +157,9 @@ def conflicts_resolve(
 
 @failures.command("list")
 @guarded
-def failures_list(ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False) -> None:
+def failures_list(
+    ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False, full: FullFlag = False
+) -> None:
     """Show the failures that are open."""
     from nexudus_sync.cli import failures as work
 
@@ -185,7 +192,7 @@ def failures_dismiss(ctx: typer.Context, failure: FailureId) -> None:
 
 @brake.command("show")
 @guarded
-def brake_show(ctx: typer.Context, connection: ConnectionName = None) -> None:
+def brake_show(ctx: typer.Context, connection: ConnectionName = None, full: FullFlag = False) -> None:
     """Show the brakes that are set, and why."""
     from nexudus_sync.cli import brakes as work
 

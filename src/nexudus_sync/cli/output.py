@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nexudus_sync import codec
+from nexudus_sync.texts import CELL, LINE, cut, in_json, visible
 
 BLANK = "–"
 _UNBOUNDED = 10_000
@@ -23,8 +24,8 @@ _FOLDABLE = 4
 
 
 def print_json(value: Any) -> None:
-    """The value as JSON on standard output; moments must be text already."""
-    typer.echo(codec.dumps(value))
+    """The value as JSON on standard output, all of it; moments must be text already."""
+    typer.echo(in_json(codec.dumps(value)))
 
 
 def utc(moment: datetime | None) -> str | None:
@@ -42,11 +43,18 @@ def console(*, errors: bool = False) -> Console:
 
 def say(text: str = "", style: str = "") -> None:
     """A line for people; it wraps at the terminal's width."""
-    console().print(Text(text), style=style or None)
+    console().print(Text(cut(visible(text), LINE)), style=style or None)
 
 
 def cell(value: Any) -> str:
-    """A value as a table's cell: blank is a dash, a moment is UTC to the minute, lists are joined."""
+    """A value as a table's cell: blank is a dash, a moment is UTC to the minute, lists are joined.
+
+    Nothing in it steers the terminal, and it is cut to what a column can show.
+    """
+    return cut(visible(_cell(value)), CELL)
+
+
+def _cell(value: Any) -> str:
     if value is None or value in ("", []):
         return BLANK
     if isinstance(value, datetime):
@@ -56,7 +64,7 @@ def cell(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, list | tuple):
-        return ", ".join(cell(one) for one in value)
+        return ", ".join(_cell(one) for one in value)
     return " ".join(str(value).split())
 
 
