@@ -167,3 +167,45 @@ def test_an_unknown_kind_of_fault_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match="no such fault: earthquake; there are connect, drop"):
         Faults().add("earthquake")
     assert len(KINDS) == 16
+
+
+ODD = {"record_403": 403, "locked_423": 423, "nonsense_headers": 302, "echo": 400}
+
+
+@pytest.mark.parametrize("kind", ODD)
+async def test_an_odd_refusal_does_nothing(kind: str) -> None:
+    wired = Wired()
+    wired.faults.add(kind, "POST")
+    answer = await wired.create()
+    assert (answer.status_code, wired.cards) == (ODD[kind], 0)
+    if kind == "echo":
+        assert basic(SYNC, "secret") in answer.json()["message"]
+    if kind == "locked_423":
+        assert answer.headers["Retry-After"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed"),
+    [
+        ("no_total", {"TotalItems": None}),
+        ("null_list", {"Records": None, "TotalItems": 0}),
+        ("endless", {"HasNextPage": True}),
+    ],
+)
+async def test_an_odd_list_says_something_else(kind: str, changed: dict[str, object]) -> None:
+    wired = Wired()
+    wired.office.card(Name="Desk")
+    wired.faults.add(kind)
+    body = (await wired.client.get(CARDS)).json()
+    assert {key: body[key] for key in changed} == changed
+
+
+async def test_an_old_encoding_is_labelled_so() -> None:
+    wired = Wired()
+    wired.office.card(Name="Désk")
+    wired.faults.add("latin_1")
+    answer = await wired.client.get(CARDS)
+    assert answer.headers["Content-Type"] == "application/json; charset=ISO-8859-1"
+    assert "Désk" in answer.content.decode("latin-1")
+    with pytest.raises(UnicodeDecodeError):
+        answer.content.decode()

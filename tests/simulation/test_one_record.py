@@ -10,6 +10,7 @@ from sim_twists import Instead, TwistedWorld, instead, record
 from test_odd_moments import one
 
 from nexudus_sync.connectors.overplane.connector import OverplaneConnector
+from nexudus_sync.connectors.totals import systems_without_totals
 from nexudus_sync.errors import RoleMissing, StoreError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Failure, Journal, Link
@@ -260,3 +261,51 @@ def test_errors_of_the_store_end_the_cycle(world: TwistedWorld, monkeypatch: pyt
     edit(world, Side.NEXUDUS, pairs(world)[0], "Travels")
     with pytest.raises(StoreError, match="disk full"):
         one(world, "london")
+
+
+# --- what is given back
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_no_secret_that_a_server_gives_back_is_kept(world: TwistedWorld, side: Side) -> None:
+    first, *_ = pairs(world)
+    sent: list[str] = []
+    look = Instead(lambda request: sent.append(request.headers["Authorization"]))
+    world.twists[side].append(("", look))
+    world.faults[side].add("echo", "^(PUT|PATCH)", times=99)
+    edit(world, side.other, first, "Travels")
+    report = one(world, "london")
+    (failure,) = failed(world)
+    told = [failure.reason, *report.errors, *(row.outcome or "" for row in rows(world, Journal))]
+    assert "***" in failure.reason
+    for header in sent:
+        assert not [text for text in told if header in text or header.split(" ")[1] in text]
+
+
+def test_text_in_an_old_encoding_is_never_written_back(world: TwistedWorld) -> None:
+    first, *_ = pairs(world)
+    world.nexudus.edit(first[0], ANA, Notes="Zoë pays in ₤, naïve")
+    world.faults[Side.NEXUDUS].add("latin_1", "GET .*crmopportunities/", times=999)
+    edit(world, Side.CRM, first, "Travels")
+    one(world, "london")
+    assert world.nexudus.record(first[0])["Notes"] == "Zoë pays in ₤, naïve"
+    assert {failure.kind for failure in failed(world)} == {"unavailable"}
+    world.faults[Side.NEXUDUS].clear()
+    for _ in range(2):
+        one(world, "london")
+    assert world.nexudus.record(first[0])["Notes"] == "Zoë pays in ₤, naïve"
+    assert titles(world, first) == ("Travels", "Travels")
+
+
+@pytest.mark.parametrize("kind", ["no_total", "wrong_total"])
+def test_a_total_that_says_nothing_is_told_in_check_and_status(world: TwistedWorld, kind: str) -> None:
+    for side in Side:
+        world.faults[side].add(kind, "^GET", times=9999)
+    one(world, "london", reconcile=True)
+    assert one(world, "london", reconcile=True).finished
+    with world.store.read() as session:
+        assert "overplane" in systems_without_totals(session)
+    world.faults[Side.CRM].clear()
+    one(world, "london", reconcile=True)
+    with world.store.read() as session:
+        assert "overplane" not in systems_without_totals(session)

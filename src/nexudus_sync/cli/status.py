@@ -8,6 +8,7 @@ from sqlmodel import Session, col, func, select
 from nexudus_sync.cli.desk import open_desk
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import print_json, print_table, say, utc
+from nexudus_sync.connectors.totals import TOLD, systems_without_totals
 from nexudus_sync.store.status import ConnectionStatus, connection_status
 from nexudus_sync.store.tables import ConnectionState, Decision, Unlinked
 
@@ -42,6 +43,8 @@ def _print(session: Session, found: list[ConnectionStatus]) -> None:
             say(f"{one.name} writes nothing while its brake is set: see `nexudus-sync brake show`.", style="bold red")
         elif one.last_success is None:
             say(_unfinished(session, one.name))
+    for system in sorted(systems_without_totals(session)):
+        say(f"{system} {TOLD}.")
     if any(one.conflicts for one in found):
         say("Conflicts wait for you: `nexudus-sync conflicts list`.")
     if any(one.failures for one in found):

@@ -1,5 +1,7 @@
 """Do a system's lists say how many records there are? Where they do not, each is read twice, and people are told."""
 
+from sqlmodel import Session, select
+
 from nexudus_sync.connectors.base import Check
 from nexudus_sync.store import Store
 from nexudus_sync.store.tables import Fact
@@ -32,3 +34,8 @@ class Totals:
         with self._store.read() as session:
             fact = session.get(Fact, (self._name, KEY))
         return fact is None or fact.value is not False
+
+
+def systems_without_totals(session: Session) -> list[str]:
+    """The systems of which that was learnt."""
+    return [fact.system for fact in session.exec(select(Fact).where(Fact.key == KEY)) if fact.value is False]

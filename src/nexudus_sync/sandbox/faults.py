@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from nexudus_sync import codec
 from nexudus_sync.sandbox.double import Double
@@ -36,17 +36,36 @@ GARBLED: dict[str, Callable[[Response], Response]] = {
     "html_after": lambda _: html_response(200, "We'll be right back"),
     "empty": lambda answer: replace(answer, body=b""),
     "truncated": lambda answer: replace(answer, body=answer.body[: len(answer.body) // 2]),
-    "wrong_total": lambda answer: _wrong_total(answer),
+    "wrong_total": lambda answer: _otherwise(answer, lambda list_, key: list_ | {key: list_.get(key, 0) + 7}),
 }
+
+REFUSALS: dict[str, Callable[[Request, float], Response]] = {
+    "record_403": lambda *_: json_response(403, {"message": "This record is locked by an approval."}),
+    "locked_423": lambda _, seconds: _locked(seconds),
+    "nonsense_headers": lambda *_: _nonsense(),
+    "echo": lambda request, _: _echo(request),
+}
+"""Odd answers that do not apply the request; they are given it, and the seconds to wait."""
+
+ODDITIES: dict[str, Callable[[Response], Response]] = {
+    "no_total": lambda answer: _otherwise(answer, lambda list_, key: list_ | {key: None}),
+    "null_list": lambda answer: _otherwise(answer, lambda list_, key: list_ | {LISTED[key]: None, key: 0}),
+    "endless": lambda answer: _otherwise(answer, lambda list_, _: list_ | {"HasNextPage": True, "has_more": True}),
+    "latin_1": lambda answer: _latin_1(answer),
+}
+"""Odd answers to a request that is applied."""
 """Faults that apply the request and spoil the answer."""
 
 KINDS = frozenset({*BREAKS, *INSTEAD, *GARBLED, "slow", "late_commit"})
-"""All faults. `slow`: the answer takes `seconds`; `late_commit`: silence, and it is applied `seconds` later."""
+"""What can strike by chance.
+
+`slow`: the answer takes `seconds`; `late_commit`: silence, and it is applied `seconds` later.
+"""
 
 CHANGED = "changed"
 """The kind of a rule that lets answers say something else (another record's, an older state): see `Faults.change`."""
 
-SECONDS = {"slow": 5.0, "late_commit": 90.0, "throttle_409": 1.0, "throttle_429": 1.0}
+SECONDS = {"slow": 5.0, "late_commit": 90.0, "throttle_409": 1.0, "throttle_429": 1.0, "locked_423": 3.0}
 """How long a fault lasts unless told otherwise; those not named: 60 s."""
 
 
@@ -58,15 +77,42 @@ LISTS = {"Records": "TotalItems", "data": "total"}
 """What a list's answer keeps its rows under, and its total. An Overplane opportunity has a `total` of its own."""
 
 
-def _wrong_total(answer: Response) -> Response:
+LISTED: dict[str, str] = {key: rows for rows, key in LISTS.items()}
+
+
+def _otherwise(answer: Response, change: Callable[[dict[str, Any], str], dict[str, Any]]) -> Response:
+    """A list's answer changed, given the name of its total; any other answer as it is."""
     try:
         value = answer.json()
     except ValueError:
         return answer
     for rows, key in LISTS.items():
         if isinstance(value, dict) and isinstance(value.get(rows), list) and isinstance(value.get(key), int):
-            return replace(answer, body=codec.dumps(value | {key: value[key] + 7}).encode())
+            return replace(answer, body=codec.dumps(change(value, key)).encode())
     return answer
+
+
+def _locked(seconds: float) -> Response:
+    answer = json_response(423, {"message": "Somebody has this record open."})
+    return replace(answer, headers={**answer.headers, "Retry-After": str(round(seconds))})
+
+
+def _nonsense() -> Response:
+    """A redirect to nowhere, at no time."""
+    return Response(302, {"Location": "http://[nowhere", "Date": "Mon, 99 Foo 9999", "Retry-After": "soon"})
+
+
+def _latin_1(answer: Response) -> Response:
+    """The same text in an old encoding, and labelled so."""
+    headers = {**answer.headers, "Content-Type": "application/json; charset=ISO-8859-1"}
+    return Response(answer.status, headers, answer.body.decode().encode("latin-1", "replace"))
+
+
+def _echo(request: Request) -> Response:
+    """A server's error page that shows the whole request, as frameworks do while they are developed with."""
+    headers = dict(sorted(request.headers.items(), key=lambda header: header[0] != "authorization"))
+    told = {"headers": headers, "body": request.body.decode(errors="replace")}
+    return json_response(400, {"message": codec.dumps(told)})
 
 
 @dataclass(slots=True)
@@ -114,10 +160,11 @@ class Faults:
         strikes the `nth` such request from now on and the `times` - 1 after it, or with `share` that part of all of
         them, by chance. `seconds`: how long it lasts, see `SECONDS`. Raises ValueError for an unknown kind.
         """
-        if kind not in KINDS:
-            raise ValueError(f"no such fault: {kind}; there are {', '.join(sorted(KINDS))}")
+        known = KINDS | REFUSALS.keys() | ODDITIES.keys()
+        if kind not in known:
+            raise ValueError(f"no such fault: {kind}; there are {', '.join(sorted(known))}")
         duration = SECONDS.get(kind, 60.0) if seconds is None else seconds
-        spoil = GARBLED.get(kind, lambda answer: answer)
+        spoil = {**GARBLED, **ODDITIES}.get(kind, lambda answer: answer)
         return self._ask(Rule(kind, _matcher(match), duration, nth, times, share, spoil))
 
     def change(
@@ -175,6 +222,8 @@ def exchange(double: Double, faults: Faults | None, request: Request) -> Outcome
         if applied:
             double.handle(request)
         return Outcome(None, failure, rule.seconds if failure == "timeout" else 0.0)
+    if rule.kind in REFUSALS:
+        return Outcome(REFUSALS[rule.kind](request, rule.seconds))
     if rule.kind in INSTEAD:
         return Outcome(INSTEAD[rule.kind](rule.seconds))
     if rule.kind == "late_commit":

@@ -27,7 +27,10 @@ def read(text: str) -> Complaint:
     except ValueError:
         html = text.lstrip().startswith("<")
         return Complaint("" if html else _line([text]), html=html)
-    return Complaint(_line(_messages(body)), frozenset(_keys(body)))
+    try:
+        return Complaint(_line(_messages(body)), frozenset(_keys(body)))
+    except RecursionError:  # texts within texts without end
+        return Complaint("")
 
 
 def _line(messages: Iterator[str] | list[str]) -> str:
