@@ -112,10 +112,16 @@ class Bridge:
         return self._is(side, record, Status.LOST, default=False)
 
     def digest(self, side: Side, record: Record) -> str:
-        """A short fingerprint of what a scan's row carries, positions and stamps left out."""
+        """A short fingerprint of what a scan's row carries, positions and stamps left out.
+
+        "" for a row that JSON cannot say (a number that is none): it is like no other, so its record is read.
+        """
         connector = self.connector(side)
         shown = {k: v for k, v in connector.digest_view(record).items() if k not in connector.traits.child_keys}
-        return fingerprint(codec.dumps(shown, sort_keys=True))
+        try:
+            return fingerprint(codec.dumps(shown, sort_keys=True))
+        except (ValueError, RecursionError):
+            return ""
 
     def _is(self, side: Side, record: Record, status: Status, *, default: bool) -> bool:
         found = self.mapping.find("status")

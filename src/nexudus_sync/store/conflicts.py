@@ -7,6 +7,7 @@ from typing import Any, Literal
 from sqlmodel import Session, col, select
 
 from nexudus_sync import codec
+from nexudus_sync.errors import storable
 from nexudus_sync.store.concerning import pair_of, unsettled
 from nexudus_sync.store.tables import Conflict
 
@@ -40,7 +41,7 @@ def open_conflict(
     elif [_stored(nexudus), _stored(crm)] != [_stored(conflict.nexudus), _stored(conflict.crm)]:
         conflict.state, conflict.take = "open", None
     conflict.base, conflict.nexudus, conflict.crm = base, nexudus, crm
-    conflict.link_id, conflict.reason = link_id, reason
+    conflict.link_id, conflict.reason = link_id, None if reason is None else storable(reason)
     session.add(conflict)
     return conflict
 

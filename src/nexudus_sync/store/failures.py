@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, not_
 from sqlmodel import Session, col, select
 
+from nexudus_sync.errors import storable
 from nexudus_sync.store.concerning import pair_of, unsettled
 from nexudus_sync.store.tables import Failure, Link
 
@@ -38,6 +39,7 @@ def open_failure(
         "nexudus_id": nexudus_id,
         "crm_id": crm_id,
     }
+    reason = storable(reason)
     failure = session.exec(select(Failure).filter_by(**key)).first()
     if failure is None:
         failure = Failure(**key, reason=reason, attempts=0, first_at=now, last_at=now)

@@ -13,6 +13,7 @@ from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Record, Scope
 from nexudus_sync.connectors.nexudus import zones
 from nexudus_sync.connectors.nexudus.api import NexudusApi
+from nexudus_sync.connectors.nexudus.records import text
 from nexudus_sync.errors import NotFound, RoleMissing
 
 AGAIN = 60.0
@@ -265,11 +266,16 @@ def _board(row: Record, stages: list[Record]) -> Board:
     return Board(
         id=row["Id"],
         name=str(row.get("Name") or row["Id"]),
-        business_id=int(row.get("BusinessId") or 0),
+        business_id=_whole(row.get("BusinessId")),
         archived=bool(row.get("Archived")),
-        currency=next((code for stage in stages if (code := stage.get("CrmBoardBusinessCurrencyCode"))), None),
+        currency=next((code for stage in stages if (code := text(stage, "CrmBoardBusinessCurrencyCode"))), None),
         stages=_ordered([_stage(stage) for stage in stages], row["Id"]),
     )
+
+
+def _whole(value: object) -> int:
+    """A number; 0 for what is none, which no board or location has as its id."""
+    return value if type(value) is int else 0
 
 
 def _ordered(stages: Iterable[Stage], board_id: int) -> tuple[Stage, ...]:
@@ -285,9 +291,9 @@ def _stage(row: Record) -> Stage:
     )
     return Stage(
         id=row["Id"],
-        board_id=row["CrmBoardId"],
+        board_id=_whole(row.get("CrmBoardId")),
         name=str(row.get("Name") or row["Id"]),
-        position=int(row.get("Position") or 0),
+        position=_whole(row.get("Position")),
         deletes=bool(row.get("DeleteAccount")),
         deactivates=bool(row.get("DeactivateAccount")),
         acts=tuple(text for text, flag in acts if flag),

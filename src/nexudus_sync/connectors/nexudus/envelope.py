@@ -40,7 +40,8 @@ def read(body: object) -> Envelope | None:
     """The envelope that a parsed body is, else None."""
     if not isinstance(body, dict) or not isinstance(body.get("WasSuccessful"), bool):
         return None
-    complaints = [error for error in body.get("Errors") or [] if isinstance(error, dict)]
+    errors = body.get("Errors")
+    complaints = [error for error in (errors if isinstance(errors, list) else []) if isinstance(error, dict)]
     value = body.get("Value")
     new_id = value.get("Id") if isinstance(value, dict) else None
     return Envelope(
