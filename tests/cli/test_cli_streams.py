@@ -18,7 +18,7 @@ from cli_house import AT, House, conflict, failure, link
 from nexudus_sync import logs, texts
 from nexudus_sync.cli import desk, output
 from nexudus_sync.cli.frame import Root, complain
-from nexudus_sync.store.tables import Brake, History
+from nexudus_sync.store.tables import Brake, Fact, History
 
 STEERING = {
     "ESC": "\x1b[2J\x1b]52;c;aGk=\x07",
@@ -180,3 +180,10 @@ def test_a_question_ends_at_the_first_signal() -> None:
     with pytest.raises(KeyboardInterrupt), desk.asking():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_status_tells_which_totals_say_nothing(house: House) -> None:
+    house.keep(Fact(system="overplane", key="totals", value=False), Fact(system="nexudus", key="totals", value=True))
+    told = house.run("status").out
+    assert "overplane does not say exactly how many records a list has" in told
+    assert "nexudus does not" not in told

@@ -76,6 +76,23 @@ def test_a_record_that_is_kept_from_the_login_waits_alone_with_the_servers_words
     assert failed(world) == []
 
 
+@pytest.mark.parametrize("status", [403, 423])
+def test_a_record_that_erpnext_keeps_from_the_login_waits_alone(tmp_path: Path, status: int) -> None:
+    world = TwistedWorld(tmp_path, "erpnext")
+    for _ in range(2):
+        one(world, "london")
+    first, second, *_ = pairs(world)
+    said = {"exc_type": "PermissionError", "_error_message": "locked by an approval"}
+    world.twists[Side.CRM].append((f"PUT /api/resource/Opportunity/{first[1]}", instead(status, said)))
+    for pair in (first, second):
+        edit(world, Side.NEXUDUS, pair, "Travels")
+    assert one(world, "london").exit_code == 0
+    assert titles(world, second) == ("Travels", "Travels")
+    (failure,) = failed(world)
+    assert (failure.kind, failure.crm_id) == ("refused", first[1])
+    assert "locked by an approval" in failure.reason
+
+
 def test_a_card_that_is_kept_from_the_login_waits_alone(world: TwistedWorld) -> None:
     first, second, *_ = pairs(world)
     denied = instead(403, {"Message": "under review"}, holding=f'"Id":{first[0]}')

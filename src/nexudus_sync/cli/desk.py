@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from nexudus_sync import config, logs
-from nexudus_sync.cli.frame import Root, complain, worst
+from nexudus_sync.cli.frame import Root, tell, worst
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.config import ConnectionSettings, Settings
 from nexudus_sync.engine.assemble import Engine, assemble, load_mapping
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.names import refuse_missing
-from nexudus_sync.errors import ConfigError, MappingError, SyncError
+from nexudus_sync.errors import ConfigError, MappingError
 from nexudus_sync.mapping import Mapping, Side, laws
 from nexudus_sync.store import Store
 from nexudus_sync.store.status import connection_status
@@ -101,9 +101,8 @@ async def each(root: Root, engine: Engine, bridges: list[Bridge], work: Callable
                 await bridge.connector(side).start()
             await refuse_missing(bridge)
             codes.append(await work(bridge))
-        except SyncError as error:
-            complain(root, f"connection {bridge.name}: {error}" if len(engine.bridges) > 1 else str(error))
-            codes.append(error.exit_code)
+        except Exception as error:
+            codes.append(tell(root, error, f"connection {bridge.name}: " if len(engine.bridges) > 1 else ""))
     return worst(codes)
 
 

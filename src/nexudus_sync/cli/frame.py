@@ -74,12 +74,17 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
             complain(root, "interrupted; run the same command again to go on")
             raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
-            if root.debug:
-                typer.echo(shown(root, traceback.format_exc()), err=True)
-            complain(root, _text(error, root))
-            raise typer.Exit(error.exit_code if isinstance(error, SyncError) else 1) from None
+            raise typer.Exit(tell(root, error)) from None
 
     return run
+
+
+def tell(root: Root, error: Exception, where: str = "") -> int:
+    """Tell of an error in one line, where it was caught; returns its exit code."""
+    if root.debug:
+        typer.echo(shown(root, traceback.format_exc()), err=True)
+    complain(root, where + _text(error, root))
+    return error.exit_code if isinstance(error, SyncError) else 1
 
 
 def _text(error: Exception, root: Root) -> str:

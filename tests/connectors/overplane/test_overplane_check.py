@@ -70,3 +70,9 @@ async def test_a_clock_that_differs_by_minutes_or_is_not_told_is_a_warning(crm, 
     assert (await levels(crm))["clock"] == "warn"
     furnished.before = lambda request: httpx.Response(200, json=[], headers={"Date": ""})
     assert (await levels(connect()))["clock"] == "warn"
+
+
+@pytest.mark.parametrize("total", [None, 25, 0])
+async def test_a_total_that_says_nothing_is_a_warning(crm, furnished, total):
+    furnished.listed = {"total": total, "has_more": True}
+    assert (await levels(crm)).get("totals") == (None if total == 25 else "warn")

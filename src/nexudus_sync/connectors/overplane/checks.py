@@ -2,8 +2,9 @@
 
 from nexudus_sync.connectors.base import Check, Record, Scope
 from nexudus_sync.connectors.offset import against_ours
-from nexudus_sync.connectors.overplane.api import Api, Resource
+from nexudus_sync.connectors.overplane.api import Api, Listing, Resource
 from nexudus_sync.connectors.overplane.reading import text
+from nexudus_sync.connectors.totals import TOLD
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound
 
 SAMPLE = {"limit": "20", "offset": "0"}
@@ -23,6 +24,7 @@ async def run(api: Api, scope: Scope, default_company: str | None) -> list[Check
     found = len(newest.rows) if newest.total is None else newest.total
     checks = [
         Check("opportunities", "ok", f"can be listed, {found} in all"),
+        *_total(newest),
         _company(newest.rows, scope, default_company),
     ]
     for subject, resource, without in (
@@ -35,6 +37,13 @@ async def run(api: Api, scope: Scope, default_company: str | None) -> list[Check
         checks.append(await _listed(subject, resource, "no customer can be found, so nothing is created"))
     checks += [await _child_rows(api, row) for row in newest.rows[:1]]
     return checks
+
+
+def _total(newest: Listing) -> list[Check]:
+    """What one page shows of the total; the rest is seen when the list is read whole."""
+    listed = len(newest.rows) + newest.unread
+    fits = newest.total is not None and (newest.total > listed if newest.has_more else newest.total == listed)
+    return [] if fits or (newest.total is None and not newest.has_more) else [Check("totals", "warn", f"it {TOLD}")]
 
 
 def clock(offset: float | None) -> Check:
