@@ -137,6 +137,7 @@ def closing(*numbers: int) -> Any:
     return lambda: [os.close(number) for number in numbers]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("numbers", [(1,), (0, 1), (0, 1, 2)])
 def test_a_closed_stream_is_no_error_and_never_the_stores(house: House, numbers: tuple[int, ...]) -> None:
     house.keep(link())
@@ -153,6 +154,7 @@ def test_a_closed_stream_is_no_error_and_never_the_stores(house: House, numbers:
     assert len(house.rows(type(link()))) == len(before)
 
 
+@pytest.mark.processes
 def test_sigterm_ends_a_verb_whose_ctrl_c_is_ignored(tmp_path: Path) -> None:
     script = (
         "import asyncio, signal\n"
