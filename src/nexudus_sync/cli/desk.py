@@ -130,7 +130,7 @@ def waiting(store: Store, names: list[str]) -> int:
     """How many conflicts and failures of these connections wait."""
     with store.read() as session:
         found = [connection_status(session, name) for name in names]
-    return sum(one.conflicts + one.failures for one in found)
+    return sum(one.waiting for one in found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.history import entries, print_history
 from nexudus_sync.cli.output import cell, print_table, say
-from nexudus_sync.engine.assemble import load_mapping
+from nexudus_sync.engine.assemble import load_mapping, plain_contexts
 from nexudus_sync.engine.brakes import standing
 from nexudus_sync.engine.sight import snapshot_of
 from nexudus_sync.mapping import Context, Field, Side, Unreadable
@@ -79,10 +79,9 @@ def _other_companies(session: Session, desk: Desk, link: Link) -> list[str]:
 def _print_snapshots(desk: Desk, link: Link) -> None:
     """What each side said when they last agreed, in canonical words where no directory is needed for them."""
     settings = next(one for one in desk.settings.connections if one.name == link.connection)
-    zone = settings.scope().time_zone
-    mapping = load_mapping(desk.settings, settings)
+    contexts, mapping = plain_contexts(desk.settings, settings), load_mapping(desk.settings, settings)
     rows = [
-        (field.name, *(_snapshot(field, side, snapshot_of(link, side), Context(zone)) for side in Side))
+        (field.name, *(_snapshot(field, side, snapshot_of(link, side), contexts[side]) for side in Side))
         for field in mapping.fields
     ]
     print_table(("when they last agreed", "Nexudus said", "the CRM said"), rows)

@@ -8,10 +8,10 @@ from nexudus_sync.cli.desk import Desk, open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, print_json, print_table, say, utc
 from nexudus_sync.clock import SystemClock
-from nexudus_sync.engine.assemble import load_mapping
+from nexudus_sync.engine.assemble import load_mapping, plain_contexts
 from nexudus_sync.errors import ConfigError, SyncError
-from nexudus_sync.mapping import Context, Side, Unreadable
-from nexudus_sync.merge import UNSENT
+from nexudus_sync.mapping import Side, Unreadable
+from nexudus_sync.merge import UNSENT, kept_differently
 from nexudus_sync.opportunity import hear
 from nexudus_sync.opportunity import say as said
 from nexudus_sync.store import records
@@ -120,11 +120,13 @@ def _snapshot_moved(desk: Desk, entry: History, link: Link) -> tuple[Any] | None
     """The CRM's snapshot says most values as they are; ids that only a directory explains are left to the cycle."""
     settings = next((one for one in desk.settings.connections if one.name == link.connection), None)
     field = load_mapping(desk.settings, settings).find(entry.field) if settings else None
-    if field is None:
+    if settings is None or field is None:
         return None
     raw = link.crm_snapshot.get(field.crm.path.text)
+    context, written = plain_contexts(desk.settings, settings)[Side.CRM], hear(entry.field, entry.new)
     try:
-        now = field.read(Side.CRM, raw, Context())
+        now = field.read(Side.CRM, raw, context)
     except Unreadable:
         return None
-    return None if raw == UNSENT or field.same(now, hear(entry.field, entry.new)) else (said(now),)
+    stands = raw == UNSENT or field.same(now, written) or kept_differently(field, Side.CRM, written, now, context)
+    return None if stands else (said(now),)

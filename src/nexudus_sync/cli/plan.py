@@ -34,8 +34,7 @@ def plan(root: Root, connection: str | None, record: str | None, *, as_json: boo
                 found.extend(as_row(action) for action in seen.actions)
                 if not as_json:
                     await _print(bridge, seen, settings)
-                waits = seen.status.conflicts + seen.status.failures
-                return worst([seen.report.exit_code, int(strict and waits > 0)])
+                return worst([seen.report.exit_code, int(strict and seen.status.waiting > 0)])
 
             return await each(root, engine, bridges, show)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict
+from typing import Any
 
 from sqlmodel import Session, col, func, select
 
@@ -17,11 +18,18 @@ def status(root: Root, *, as_json: bool, strict: bool) -> int:
     with open_desk(root) as desk, desk.store.read() as session:
         found = [connection_status(session, name) for name in desk.names()]
         if as_json:
-            rows = [{**asdict(one), "last_success": utc(one.last_success)} for one in found]
+            rows = [_row(one) for one in found]
             print_json({"connections": rows})
         else:
             _print(session, found)
-    return int(strict and any(one.conflicts or one.failures for one in found))
+    return int(strict and any(one.waiting for one in found))
+
+
+def _row(one: ConnectionStatus) -> dict[str, Any]:
+    """A connection as the contract's JSON."""
+    row = {**asdict(one), "last_success": utc(one.last_success)}
+    del row["told"]
+    return row
 
 
 def _print(session: Session, found: list[ConnectionStatus]) -> None:

@@ -44,6 +44,8 @@ class Traits:
     """An update needs the whole record just read (no partial update)."""
     exact_stamps: bool = False
     """No two states of a record share a stamp: one that is still "now" when it is read hides no later change."""
+    escapes_text: bool = False
+    """Free text is kept as HTML writes it: `&` and `<` may stand there as `&amp;` and `&lt;`."""
     locks: bool = False
     """An update names the state it was made from, and raises Stale when the record moved since."""
 
@@ -116,7 +118,8 @@ class Facts:
     """What scope, matching and creating need to know of a record, beside its mapped fields.
 
     `id` is the record's id as text; `identity` tells two records apart that bore one id in turn ("" where ids are never
-    reused); `email` is the party's, lower case; `external_key` is what the external-key field holds; `created_at` is
+    reused); `email` is the party's, in the form in which addresses are compared, None where it says none; `spelled` is
+    what stands there; `external_key` is what the external-key field holds; `created_at` is
     aware UTC.
     """
 
@@ -124,6 +127,7 @@ class Facts:
     identity: str = ""
     created_at: datetime | None = None
     email: str | None = None
+    spelled: str = ""
     customer_name: str | None = None
     company_name: str | None = None
     company: str | None = None

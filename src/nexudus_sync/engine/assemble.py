@@ -10,12 +10,12 @@ import httpx
 from nexudus_sync.clock import Clock
 from nexudus_sync.config import ConnectionSettings, Settings
 from nexudus_sync.connectors import registry
-from nexudus_sync.connectors.base import Connector
+from nexudus_sync.connectors.base import Connector, Traits
 from nexudus_sync.connectors.nexudus import NexudusConnector
 from nexudus_sync.engine.bridge import Bridge, End, Rules
 from nexudus_sync.errors import ConfigError
+from nexudus_sync.mapping import Context, Side, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping import Mapping as FieldMapping
-from nexudus_sync.mapping import Side, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping.shipped import shipped
 from nexudus_sync.store import Store
 
@@ -61,6 +61,16 @@ def load_mapping(settings: Settings, connection: ConnectionSettings) -> FieldMap
     nexudus = connection.mapping.nexudus
     hub = (shipped(HUB), f"{HUB}.toml") if nexudus is None else load_file(nexudus)
     return pair(parse(*hub, Side.NEXUDUS), parse(*_crm_file(settings, connection), Side.CRM))
+
+
+def plain_contexts(settings: Settings, connection: ConnectionSettings) -> dict[Side, Context]:
+    """What reads most of a connection's records without asking a system: no name behind an id is known."""
+    zone, kind = connection.scope().time_zone, registry.find(settings.crms[connection.crm].connector)
+    traits = getattr(kind, "traits", None)
+    return {
+        Side.NEXUDUS: Context(zone),
+        Side.CRM: Context(zone, escaped=isinstance(traits, Traits) and traits.escapes_text),
+    }
 
 
 def mapping_of(connector: str, *, where: str = "connector") -> str | None:

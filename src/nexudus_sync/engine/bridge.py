@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 
-from nexudus_sync import codec
+from nexudus_sync import addresses, codec
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Connector, Facts, Record, Scope
 from nexudus_sync.mapping import Context, Mapping, Side, Unreadable
@@ -90,7 +90,7 @@ class Bridge:
         return Candidate(
             side=side,
             id=facts.id,
-            email=facts.email,
+            email=facts.email or _whole(addresses.oddity(facts.spelled)) or None,
             title=_whole(self._text(side, "title", record, context)),
             is_open=self.is_open(side, record),
             external_key=facts.external_key,
@@ -115,12 +115,16 @@ class Bridge:
         shown = {k: v for k, v in connector.digest_view(record).items() if k not in connector.traits.child_keys}
         return fingerprint(codec.dumps(shown, sort_keys=True))
 
+    def _plain(self, side: Side) -> Context:
+        """What reads a record whose surroundings were not asked for."""
+        return Context(escaped=self.connector(side).traits.escapes_text)
+
     def _is(self, side: Side, record: Record, status: Status, *, default: bool) -> bool:
         found = self.mapping.find("status")
         if found is None:
             return default
         try:
-            value = found.get(side, record, Context())
+            value = found.get(side, record, self._plain(side))
         except Unreadable:
             return default
         return found.same(value, status.value)
@@ -130,7 +134,7 @@ class Bridge:
         if found is None:
             return None
         try:
-            value = found.get(side, record, context or Context())
+            value = found.get(side, record, context or self._plain(side))
         except Unreadable:
             return None
         return None if value is None else str(value)

@@ -4,7 +4,7 @@ What a create cannot say at once (a later stage, lost reasons) is marked `UNSENT
 merge that follows delivers it like any other change, now or after a crash.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,8 +13,10 @@ from sqlmodel import Session
 from nexudus_sync.connectors.base import Draft, Facts, Party, Record, Step, Written
 from nexudus_sync.engine.agree import differing, set_digest, set_mark, still_now
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.customers import find_party, no_email, with_company
 from nexudus_sync.engine.outcomes import FIRST_RETRY, RECORD, REFUSED, nothing_left
 from nexudus_sync.engine.refused import blamed
+from nexudus_sync.engine.renderings import REPLY, made_of, reply_of, show_all
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.reused import make_way
 from nexudus_sync.engine.sight import Sight, snapshot_of, with_zone
@@ -91,7 +93,7 @@ async def create(bridge: Bridge, report: Report, unlinked: Unlinked, *, live: bo
         raise NotFound(connector.name, "it left this connection's scope", unlinked.record_id)
     if _moved_on(bridge, unlinked, record):
         return None
-    facts = await _with_company(bridge, source, record)
+    facts = await with_company(bridge, source, record)
     creation = Creation(source, record, facts, await bridge.context(source, record))
     await _prepare(bridge, creation)
     await rules_moved(bridge, creation.to, None, creation.after)
@@ -127,18 +129,6 @@ def _moved_on(bridge: Bridge, unlinked: Unlinked, record: Record) -> bool:
     return True
 
 
-async def _with_company(bridge: Bridge, side: Side, record: Record) -> Facts:
-    """The facts of a record; where it names its party by id, the company stands with the party and is looked up."""
-    connector = bridge.connector(side)
-    facts = connector.facts(record)
-    if facts.party is not None and facts.email and not facts.company_name:
-        party = await connector.find_party(facts.email, bridge.scope(side))
-        facts = connector.facts(record)  # which now knows what was read of parties
-        if party is not None and not facts.company_name:
-            facts = replace(facts, company_name=party.company_name)
-    return facts
-
-
 async def _prepare(bridge: Bridge, creation: Creation) -> None:
     """Put what the source says on an empty record of the other side."""
     creation.there = await bridge.context(creation.to, {})
@@ -163,7 +153,7 @@ def _refuse(bridge: Bridge, creation: Creation, *, live: bool) -> None:
     if creation.facts.currency and currency and creation.facts.currency != currency:
         _no(bridge, creation, "currency", f"it is in {creation.facts.currency}, the other side in {currency}")
     if not creation.facts.email:
-        _no(bridge, creation, "no-email", "it has no e-mail to find or create its customer by; add one")
+        _no(bridge, creation, "no-email", no_email(creation.facts.spelled))
     for refusal in connector.refusals(None, creation.after, bridge.scope(creation.to), live=live):
         if refusal.whole:
             _no(bridge, creation, refusal.kind, refusal.reason)
@@ -185,7 +175,7 @@ def _withhold(bridge: Bridge, creation: Creation, refusal: Refusal) -> None:
 async def _party(bridge: Bridge, report: Report, creation: Creation) -> Party:
     connector, scope, facts = bridge.connector(creation.to), bridge.scope(creation.to), creation.facts
     assert facts.email is not None
-    found = await connector.find_party(facts.email, scope)
+    found = await find_party(connector, facts, scope)
     if found is not None:
         return found
     if not bridge.rules.create_parties:
@@ -301,7 +291,8 @@ def link_created(session: Session, bridge: Bridge, creation: Creation, step: Ste
         creation.source: bridge.connector(creation.source).stamp(creation.record).token,
         creation.to: written.stamp.token if written.stamp else "",
     }
-    snapshots = _snapshots(bridge, creation, step, written)
+    told = made_of(bridge.mapping, creation.to, creation.after, written.record, creation.there)
+    snapshots = _snapshots(bridge, creation, step, written, told)
     crm_record = creation.record if creation.source is Side.CRM else written.record
     link = Link(
         crm=bridge.crm,
@@ -324,6 +315,7 @@ def link_created(session: Session, bridge: Bridge, creation: Creation, step: Ste
     conflicts.close_conflicts(session, bridge.name, ids[Side.NEXUDUS], ids[Side.CRM], now=now, fields={RECORD})
     session.flush()
     show_parked(session, bridge, creation.parked, link)
+    show_all(session, bridge, link, told.items())
     return link
 
 
@@ -352,7 +344,9 @@ def _mark(bridge: Bridge, creation: Creation, link: Link, written: Written) -> N
         set_digest(link, creation.source, bridge.digest(creation.source, creation.record))
 
 
-def _snapshots(bridge: Bridge, creation: Creation, step: Step, written: Written) -> dict[Side, dict[str, Any]]:
+def _snapshots(
+    bridge: Bridge, creation: Creation, step: Step, written: Written, told: Collection[str]
+) -> dict[Side, dict[str, Any]]:
     """What each side is taken to have said when the counterpart came to be."""
     parked = {id(p.field): p for p in creation.parked}
     source: dict[str, Any] = {}
@@ -366,7 +360,10 @@ def _snapshots(bridge: Bridge, creation: Creation, step: Step, written: Written)
             source[here.path.text] = raw if accepted else dict(UNSENT)
             target[there.path.text] = there.raw(written.record)
         else:
-            source[here.path.text], target[there.path.text] = raw, sent
+            kept = there.raw(written.record) if mapped.name in told else sent
+            source[here.path.text], target[there.path.text] = raw, kept
+    carried = {mapped.name for mapped in bridge.mapping.fields if mapped.lens(creation.to).path.root in step.keys}
+    target[REPLY] = reply_of(written.stamp, carried, {})
     return {creation.source: with_zone(source, creation.context), creation.to: with_zone(target, creation.there)}
 
 

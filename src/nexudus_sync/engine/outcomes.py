@@ -10,7 +10,7 @@ from sqlmodel import Session
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.errors import ConnectorError, LimitReached, NotFound, Refused, SyncError
 from nexudus_sync.mapping import Field, Side
-from nexudus_sync.merge import Outcome, Policy, Resolution, Verdict, View
+from nexudus_sync.merge import STORED_DIFFERENTLY, Outcome, Policy, Resolution, Verdict, View
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Standing
 from nexudus_sync.store import conflicts, failures, records
@@ -58,7 +58,16 @@ def record_outcomes(
     _ask_anew(asked, {o.field.name for o in parked if o.kind != REFUSED or o.field.name in dismissed})
     plain = {o.field.name for o in found if not o.kind and o.verdict not in standing}
     free = plain - ({o.field.name for o in found if o.verdict is Verdict.NOTHING} & _accepted(about))
-    failures.solve(about, fields=free | {""} if settled else free)
+    kept = [one for one in about if one.kind == STORED_DIFFERENTLY]
+    failures.solve((one for one in about if one not in kept), fields=free | {""} if settled else free)
+    failures.solve(kept, fields={o.field.name for o in found if o.verdict is Verdict.AGREED and not o.kind})
+    _rest(kept)
+
+
+def _rest(kept: Iterable[Failure]) -> None:
+    """A text that a system keeps differently is looked at once when a person asks for it, and not for ever."""
+    for one in kept:
+        one.next_attempt = None
 
 
 def _is_over(asked: Conflict, link: Link, fields: Collection[str]) -> bool:
@@ -118,7 +127,7 @@ def _park(session: Session, bridge: Bridge, link: Link, outcome: Outcome, about:
 def supersede(about: Iterable[Failure], field: str, kind: str) -> None:
     """Something else holds a field back now: what is open about it under another kind than that is out of date."""
     for failure in about:
-        if failure.field == field and failure.kind != kind and failure.state == "open":
+        if failure.field == field and failure.kind not in (kind, STORED_DIFFERENTLY) and failure.state == "open":
             failure.state, failure.next_attempt = "solved", None
 
 

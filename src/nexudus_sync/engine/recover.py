@@ -17,6 +17,7 @@ from nexudus_sync.engine.create import Parked, forget, show_parked
 from nexudus_sync.engine.fates import close
 from nexudus_sync.engine.outcomes import RECORD, note_failure
 from nexudus_sync.engine.pull import mark
+from nexudus_sync.engine.renderings import REPLY, reply_of
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.reused import is_another, make_way
 from nexudus_sync.engine.strays import note_made
@@ -266,6 +267,7 @@ async def _first_snapshots(bridge: Bridge, row: Journal, link: Link, record: Rec
             blank = False
         source[here.path.text] = here.raw(record) if blank else dict(UNSENT)
         target[there.path.text] = None if blank else there.raw(made)
+    target[REPLY] = reply_of(bridge.connector(to).stamp(made), row.fields, {})
     set_snapshot(link, to.other, source)
     set_snapshot(link, to, target)
 

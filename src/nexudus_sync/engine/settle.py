@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from nexudus_sync.connectors.base import Priority, Step, Written
 from nexudus_sync.engine import sight as sights
-from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_fields, note_begun, note_effects, note_stamps
+from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_fields, note_begun, note_read, note_stamps
 from nexudus_sync.engine.brakes import may_go
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.fates import carry_out, take_over
@@ -372,7 +372,7 @@ class Settler:
             except Unavailable:
                 work.again.add(side)
                 return sight
-            note_effects(bridge, work.link, side, work.plan.after[side], sight)
+            note_read(bridge, work.link, side, work.plan.after[side], sight, written, delivered)
         if (step.verify or written.echoed) and bounced(bridge, work.link, side, sight, delivered):
             work.again.add(side)
         return sight

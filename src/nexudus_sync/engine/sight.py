@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from nexudus_sync.connectors.base import FollowsRenames, Priority, Record, Row, Stamp
 from nexudus_sync.engine.bridge import FRESH, Bridge
+from nexudus_sync.engine.renderings import written_fields
 from nexudus_sync.engine.reused import is_another
 from nexudus_sync.errors import NotFound, Unavailable
 from nexudus_sync.mapping import Context, Mapping, Side
@@ -222,7 +223,9 @@ def fresh(bridge: Bridge, side: Side, sight: Sight, touched: frozenset[str]) -> 
 
 def view(bridge: Bridge, side: Side, link: Link, sight: Sight) -> View:
     """The side as the merge wants it."""
-    return View(sight.record, snapshot_of(link, side), sight.context, _changed_at(bridge, side, link, sight))
+    snapshot = snapshot_of(link, side)
+    written = written_fields(snapshot, sight.stamp, bridge.connector(side).traits)
+    return View(sight.record, snapshot, sight.context, _changed_at(bridge, side, link, sight), written)
 
 
 def _changed_at(bridge: Bridge, side: Side, link: Link, sight: Sight) -> datetime | None:

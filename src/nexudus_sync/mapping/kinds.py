@@ -11,6 +11,8 @@ from decimal import Context as Arithmetic
 from difflib import get_close_matches
 from typing import ClassVar, TypeVar
 
+from nexudus_sync import addresses
+from nexudus_sync.mapping import markup
 from nexudus_sync.mapping.context import Context, Directory
 from nexudus_sync.mapping.paths import Raw
 from nexudus_sync.mapping.sides import Unmapped, Unreadable
@@ -30,7 +32,8 @@ class Kind(ABC):
     """How one side writes a value.
 
     `system` names the side in a sentence, `path` is the text of the place on the record, `where` the field's
-    file and key. `says` is the type of what is read. Where `folds`, case makes no difference.
+    file and key. `says` is the type of what is read. Where `folds`, case makes no difference; what is `free` is in
+    people's own words.
     """
 
     system: str
@@ -40,6 +43,7 @@ class Kind(ABC):
     name: ClassVar[str]
     says: ClassVar[type]
     folds: ClassVar[bool] = False
+    free: ClassVar[bool] = False
 
     @abstractmethod
     def read(self, raw: Raw, context: Context) -> Value:
@@ -103,6 +107,7 @@ class Text(Kind):
 
     name = "text"
     says = str
+    free = True
 
     def read(self, raw: Raw, context: Context) -> Value:
         """The clean text."""
@@ -110,13 +115,14 @@ class Text(Kind):
             raise self.unreadable(raw, "text")
         directory = self.directory(context)
         known = directory.name(raw) if directory else None
-        return clean(known if known is not None else str(raw)) or None
+        text = known if known is not None else str(raw)
+        return clean(markup.plain(text) if self._is_escaped(context) else text) or None
 
     def write(self, value: Value, old: Raw, context: Context) -> Raw:
         """The text, or what the list has for it."""
         text, directory = expect(value, str), self.directory(context)
         if directory is None:
-            return text
+            return markup.kept(text) if self._is_escaped(context) else text
         raw = find(directory, text)
         if raw is None:
             raise self.missing(text, directory)
@@ -126,18 +132,24 @@ class Text(Kind):
         """The list kept for the path, if any."""
         return context.directories.get(self.path)
 
+    def _is_escaped(self, context: Context) -> bool:
+        """Is it kept as HTML writes it? A name is what it is."""
+        return context.escaped and self.free and self.directory(context) is None
+
 
 class Link(Text):
     """The name of another document of the side's; like the side itself it takes two spellings of one name for one."""
 
     name = "link"
     folds = True
+    free = False
 
 
 class Code(Text):
     """A key of a value table: whole numbers and true/false are written as such, unless the record holds text."""
 
     folds = True
+    free = False
 
     def read(self, raw: Raw, context: Context) -> Value:
         """The key as the table writes it."""
@@ -198,7 +210,7 @@ class User(Stage):
             if not isinstance(raw, str) or "@" not in raw:
                 raise
             known = clean(raw)
-        return str(known).lower() if known else None
+        return addresses.key(str(known)) if known else None
 
 
 class Number(Kind):

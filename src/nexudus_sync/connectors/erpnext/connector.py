@@ -53,7 +53,14 @@ class ERPNextConnector:
     """One ERPNext site, behind one user's API key."""
 
     Settings = ERPNextSettings
-    traits = Traits(lists_everything=False, rows_are_whole=False, names_author=True, exact_stamps=True, locks=True)
+    traits = Traits(
+        lists_everything=False,
+        rows_are_whole=False,
+        names_author=True,
+        exact_stamps=True,
+        locks=True,
+        escapes_text=True,
+    )
 
     def __init__(
         self,
@@ -150,7 +157,8 @@ class ERPNextConnector:
     async def context(self, record: Record, scope: Scope) -> Context:
         """The names its links can say, users, and the digits of its currency; days are plain dates here."""
         directories = await self._directories.of(record, self.site)
-        return Context(digits=digits(records.text(record, "currency")), directories=directories)
+        code = records.text(record, "currency")
+        return Context(digits=digits(code), directories=directories, escaped=self.traits.escapes_text)
 
     def stamp(self, record: Record) -> Stamp:
         """`modified`, and whether it was the sync's own user."""

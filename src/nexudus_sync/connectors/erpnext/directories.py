@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from nexudus_sync import addresses
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.connectors.cached import Cached
@@ -154,7 +155,7 @@ class Directories:
         return Names(
             Entry(str(row["name"]), email, (text(row, "full_name"), email), writable=bool(row.get("enabled")))
             for row in rows
-            if (email := text(row, "email").lower())
+            if (email := addresses.key(text(row, "email")))
         )
 
     async def _current(self, cached: Cached[Names], *raws: object) -> Names:

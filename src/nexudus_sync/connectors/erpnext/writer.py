@@ -1,6 +1,5 @@
 """Sending the steps, and finding again what a lost answer may have created."""
 
-import html
 import random
 import re
 from collections.abc import Awaitable, Callable
@@ -19,6 +18,8 @@ from nexudus_sync.connectors.erpnext.parties import Parties
 from nexudus_sync.connectors.erpnext.records import text
 from nexudus_sync.connectors.erpnext.site import OPPORTUNITY, Site
 from nexudus_sync.errors import NotFound, Refused
+from nexudus_sync.mapping.markup import plain
+from nexudus_sync.mapping.renderings import alike
 
 T = TypeVar("T")
 TRIES = 8
@@ -84,7 +85,8 @@ class Writer:
             low = stamps.bound(since, self.now(), site.zone)
             filters = (("creation", ">=", low), ("owner", "=", site.user), ("party_name", "=", body["party_name"]))
         listed = await self.api.rows(OPPORTUNITY, Query(("name", "title", "contact_email"), filters))
-        names = [str(row["name"]) for row in listed if site.key_field or _says(row, body)]
+        told = [row for row in listed if site.key_field or _says(row, body)] or [r for r in listed if _keeps(r, body)]
+        names = [str(row["name"]) for row in told]
         return [await self.api.one(OPPORTUNITY, name) for name in names]
 
     async def _save(self, step: Step, site: Site) -> Written:
@@ -203,5 +205,11 @@ def _says(row: Record, sent: Record) -> bool:
     return all(_bare(row, key) == _bare(sent, key) for key in ("title", "contact_email") if text(sent, key))
 
 
+def _keeps(row: Record, sent: Record) -> bool:
+    """Does it say what the site may have made of the title that was sent, and the rest as it was sent?"""
+    kept = bool(text(sent, "title")) and alike(text(sent, "title"), text(row, "title"))
+    return kept and _says(row, sent | {"title": row.get("title")})
+
+
 def _bare(record: Record, key: str) -> str:
-    return " ".join(html.unescape(text(record, key)).split()).casefold()
+    return " ".join(plain(text(record, key)).split()).casefold()

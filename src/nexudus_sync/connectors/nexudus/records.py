@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from nexudus_sync import addresses
 from nexudus_sync.connectors.base import Facts, Record, Row, Scope, Stamp
 from nexudus_sync.connectors.nexudus import filters, moments
 
@@ -49,10 +50,12 @@ def came_later(record: Record, token: str) -> bool:
 
 def facts(record: Record) -> Facts:
     """What matching needs to know; there is no identity beside the id, which only a restored backup gives again."""
+    spelled = _text(record, "CoworkerEmail") or ""
     return Facts(
         id=str(record.get("Id") or ""),
         created_at=moments.parse(record.get("CreatedOn")),
-        email=(_text(record, "CoworkerEmail") or "").lower() or None,
+        email=addresses.comparable(spelled),
+        spelled=spelled,
         customer_name=_text(record, "CoworkerFullName"),
         company_name=_text(record, "CoworkerCompanyName"),
         currency=_text(record, CURRENCY),
