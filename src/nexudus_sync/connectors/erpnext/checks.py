@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from nexudus_sync.connectors.base import Check, Scope
 from nexudus_sync.connectors.erpnext import roles
-from nexudus_sync.connectors.erpnext.api import Api, Filter, Query
+from nexudus_sync.connectors.erpnext.api import NAMES, Api, Filter, Query
 from nexudus_sync.connectors.erpnext.directories import Directories
 from nexudus_sync.connectors.erpnext.records import text
 from nexudus_sync.connectors.erpnext.settings import ERPNextSettings
@@ -92,7 +92,7 @@ async def _company(api: Api, settings: ERPNextSettings, scope: Scope) -> AsyncIt
     try:
         await api.one("Company", company)
     except NotFound:
-        known = ", ".join(f'"{row["name"]}"' for row in await api.rows("Company", Query(("name",))))
+        known = ", ".join(f'"{row["name"]}"' for row in await api.rows("Company", NAMES))
         yield Check("company", "fail", f'ERPNext has no company "{company}" (it has {known})', exit_code=2)
         return
     listed = await api.count(OPPORTUNITY, (("company", "=", company),))

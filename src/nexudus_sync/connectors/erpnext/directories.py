@@ -7,12 +7,12 @@ from functools import partial
 from nexudus_sync import addresses
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Record
-from nexudus_sync.connectors.cached import Cached
-from nexudus_sync.connectors.erpnext.api import Api, Query
+from nexudus_sync.connectors.cached import PATIENCE, Cached
+from nexudus_sync.connectors.erpnext.api import NAMES, Api, Query
 from nexudus_sync.connectors.erpnext.dialect import Duplicate
 from nexudus_sync.connectors.erpnext.records import text
 from nexudus_sync.connectors.erpnext.site import Site
-from nexudus_sync.errors import RoleMissing, Stale
+from nexudus_sync.errors import Refused, RoleMissing, Stale
 from nexudus_sync.mapping.context import Directory
 
 USER = "user"
@@ -97,6 +97,7 @@ class Directories:
         self._create_missing = create_missing
         self._users = Cached(self._read_users, clock)
         self._links: dict[str, Cached[Names]] = {}
+        self._refused: dict[tuple[str, str], tuple[Refused, float]] = {}
         self._numbered: set[str] = set()
         """DocTypes whose documents the site names otherwise than it is asked to."""
 
@@ -116,10 +117,14 @@ class Directories:
         names = await self._link(doctype).value()
         if names.takes_any or names.knows(name) or not names.can_grow:
             return
+        self._refuse_again(doctype, name)
         try:
             created = await self._api.create(doctype, {_NAMED_BY.get(doctype, "name"): name})
         except Duplicate:
             return
+        except Refused as refused:
+            self._refused[doctype, _fold(name)] = (refused, self._clock.monotonic())
+            raise
         except RoleMissing as error:
             names.can_grow = False
             raise Stale(self._system, error.message) from error
@@ -130,6 +135,12 @@ class Directories:
             names.can_grow = False
             raise Stale(self._system, f'ERPNext names a {doctype} itself: "{name}" became "{made}"')
 
+    def _refuse_again(self, doctype: str, name: str) -> None:
+        """What was refused just now for one record need not be asked for the next. Raises Refused."""
+        refused, at = self._refused.get((doctype, _fold(name)), (None, 0.0))
+        if refused is not None and self._clock.monotonic() - at < PATIENCE:
+            raise refused
+
     def forget(self) -> None:
         """A document that was known is gone: read the lists again."""
         self._links.clear()
@@ -137,7 +148,7 @@ class Directories:
     async def read(self, doctype: str) -> Names:
         """The documents a field may link to, as they are now."""
         try:
-            rows = await self._api.rows(doctype, Query(("name",)))
+            rows = await self._api.rows(doctype, NAMES)
         except RoleMissing:
             return Names(takes_any=True)
         can_grow = self._create_missing and doctype not in self._numbered and await self._api.may("create", doctype)

@@ -36,7 +36,8 @@ A rename of a linked document (a stage, a source) changes the opportunity withou
 shows it.
 """
 _STAMPS = frozenset({"modified", "modified_by"})
-_SHORT = frozenset({"title", "contact_email", "utm_source", "utm_medium", "utm_campaign", "utm_content"})
+SHORT = frozenset({"title", "contact_email", "utm_source", "utm_medium", "utm_campaign", "utm_content"})
+"""The keys that are kept in a Data field."""
 SHORT_TEXT = 140
 """Characters that a Data field holds."""
 
@@ -98,7 +99,7 @@ def facts(record: Record, site: Site, party: Party | None, now: datetime) -> Fac
 def refusals(before: Record | None, after: Record, site: Site) -> list[Refusal]:
     """What the site would drop without a word, or refuse together with all the rest of the record."""
     changed = {key for key, value in after.items() if value != (before or {}).get(key)}
-    return [*_without_place(changed & site.lacks), *_too_long(changed & _SHORT, after)]
+    return [*_without_place(changed & site.lacks), *_too_long(changed & SHORT, after)]
 
 
 def _without_place(keys: Iterable[str]) -> Iterable[Refusal]:

@@ -1,5 +1,6 @@
 """Sending the steps, and finding again what a lost answer may have created."""
 
+import html
 import random
 import re
 from collections.abc import Awaitable, Callable
@@ -64,7 +65,7 @@ class Writer:
         except Refused as refused:
             if isinstance(refused, BadLink):
                 self.directories.forget()
-            blamed = refused.keys or _blamed(refused.message, step)
+            blamed = refused.keys or _blamed(refused.message, step) or _outgrown(refused, step)
             raise Refused(self.system, refused.message, step.record_id or refused.record, blamed) from refused
 
     async def created(self, step: Step, site: Site, since: datetime) -> list[Record]:
@@ -189,6 +190,13 @@ def _blamed(message: str, step: Step) -> frozenset[str]:
     return frozenset(
         key for key, label in labels.items() if re.search(rf"\b({re.escape(label)}|{re.escape(key)})\b", words)
     )
+
+
+def _outgrown(refused: Refused, step: Step) -> frozenset[str]:
+    """The texts that are too long once they are escaped, where the site keeps the database's own words to itself."""
+    body = step.payload.get("body") or {}
+    keys = records.SHORT & step.keys if "DataError" in refused.message else frozenset()
+    return frozenset(key for key in keys if len(html.escape(text(body, key), quote=False)) > records.SHORT_TEXT)
 
 
 def _texts(value: object) -> set[str]:
