@@ -11,6 +11,7 @@ from nexudus_sync.clock import SystemClock
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import records
+from nexudus_sync.store.failures import REFUSED
 from nexudus_sync.store.tables import Failure, Unlinked
 
 
@@ -63,10 +64,16 @@ def retry(root: Root, number: int | None, *, every: bool) -> None:
 
 
 def _retry_all(desk: Desk) -> int:
+    """Of those that were refused in the same words one goes first; the cycle sends the rest if that went well."""
+    first = set[tuple[str, str, str]]()
     with desk.store.session() as session:
         found = _open(session, desk.names())
         for one in found:
-            _again(session, desk, one)
+            words = (one.connection, one.field, one.reason)
+            if one.kind != REFUSED or words not in first:
+                _again(session, desk, one)
+            if one.kind == REFUSED:
+                first.add(words)
     return len(found)
 
 

@@ -14,7 +14,7 @@ from nexudus_sync.connectors.base import Draft, Facts, Party, Record, Step, Writ
 from nexudus_sync.engine.agree import differing, set_digest, set_mark, still_now
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.customers import find_party, no_email, with_company
-from nexudus_sync.engine.outcomes import FIRST_RETRY, RECORD, REFUSED, nothing_left
+from nexudus_sync.engine.outcomes import RECORD, REFUSED, nothing_left
 from nexudus_sync.engine.refused import blamed
 from nexudus_sync.engine.renderings import REPLY, made_of, reply_of, show_all
 from nexudus_sync.engine.report import Report
@@ -380,7 +380,6 @@ def show_parked(session: Session, bridge: Bridge, parked: Iterable[Parked], link
                 nexudus_id=link.nexudus_id,
                 crm_id=link.crm_id,
                 now=bridge.clock.now(),
-                retry_after=FIRST_RETRY if held.kind == REFUSED else None,
             )
 
 

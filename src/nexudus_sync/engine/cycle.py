@@ -6,13 +6,13 @@ once, stages that act are not entered, and what is due meanwhile is polled in be
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.connectors.base import Priority
-from nexudus_sync.engine import brakes, decisions, remap
+from nexudus_sync.engine import again, brakes, decisions, remap
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.create import Created
 from nexudus_sync.engine.pull import Seen, mark, pull, remember
@@ -57,6 +57,7 @@ class Cycle:
         self.backfill = False
         self._polled = bridge.clock.monotonic()
         self._made: dict[int, dict[Side, Sight]] = {}
+        self._tried: set[int | None] = set()
 
     async def run(self) -> Report:
         """Run it. Raises the errors that end a run (login, role, a system that cannot be listed, the store)."""
@@ -204,7 +205,7 @@ class Cycle:
         await matcher.create_all(self._created(settler), tick=self._tick)
         await self._settle_created(settler)
         for _ in range(ROUNDS):
-            if not self.report.unknown or self._stopping():
+            if self._stopping() or not (again.wake(self.bridge, self._tried) or self.report.unknown):
                 break
             self.report.unknown.clear()
             await self._again(settler, forced)
@@ -282,7 +283,7 @@ class Cycle:
             marked = or_(col(Link.nexudus_recheck), col(Link.crm_recheck))
             found = set(session.exec(select(Link.id).where(*self._mine(), marked)))
             failing = self._failing(session)
-        waiting = {} if self.options.one_shot else {one: at for one, (at, rests) in failing.items() if rests}
+        waiting = {one: at for one, (at, rests) in failing.items() if rests}
         ids = sorted(one for one in found if one is not None and not self._rests(one, waiting))
         ids.sort(key=failing.__contains__)  # else many that fail could keep the others from their turn for ever
         return [one for one in ids if one not in minor], [one for one in ids if one in minor]
@@ -303,9 +304,13 @@ class Cycle:
         return not any(moment is not None and moment > failed for moment in touched)
 
     def _failing(self, session: Session) -> dict[int | None, tuple[datetime, bool]]:
-        """Links with a failure as a whole: when it failed last, and whether its next attempt is still to come."""
+        """Links with a failure as a whole: when it failed last, and whether its next attempt is still to come.
+
+        A command waits for none, but what was refused is not sent again by itself.
+        """
         same = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
         resting = and_(*failures.resting(self.bridge.clock.now()))
+        resting = failures.asleep() if self.options.one_shot else or_(resting, failures.asleep())
         query = select(Link.id, Failure.last_at, resting).join(Failure, same)
         about = query.where(
             col(Failure.connection) == self.bridge.name,
@@ -330,7 +335,10 @@ class Cycle:
         """
         bridge = self.bridge
         with bridge.store.session() as session:
-            both = decisions.resolved_links(session, bridge) | self._due(session)
+            if self.options.reconcile:
+                failures.wake(session, bridge.name, bridge.clock.now())
+            both = decisions.resolved_links(session, bridge)
+            both |= again.due(session, bridge, one_shot=self.options.one_shot)
             children = self._children(session)
             if self.options.reconcile:
                 both |= turn(session, bridge.name, bridge.rules.reconcile_days) | remap.parked(session, bridge)
@@ -338,21 +346,7 @@ class Cycle:
                 remap.retake(session, bridge)
             mark(session, Side.NEXUDUS, both)
             mark(session, Side.CRM, both | children)
-
-    def _due(self, session: Session) -> set[int]:
-        """Links with a failure to be tried again: a one-shot command waits for no next attempt."""
-        now = self.bridge.clock.now()
-        when = now + (timedelta(days=3650) if self.options.one_shot else timedelta(0))
-        due = failures.due_failures(session, self.bridge.name, when)
-        for failure in due:
-            failure.next_attempt = now
-        links = (
-            {(link.nexudus_id, link.crm_id): link.id for link in records.links(session, self.bridge.name)}
-            if due
-            else {}
-        )
-        found = (links.get((failure.nexudus_id, failure.crm_id)) for failure in due)
-        return {one for one in found if one is not None}
+            self._tried = again.noted(session, bridge)
 
     def _children(self, session: Session) -> set[int]:
         """Lost opportunities whose child rows were not read for longest, all at a reconcile.

@@ -19,8 +19,7 @@ from nexudus_sync.store.tables import Conflict, Failure, History, Link
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=6)
 RECORD = "record"
 """The field name of a question about a record as a whole."""
-REFUSED = "refused"
-"""The kind of what a system would not take and said so."""
+REFUSED = failures.REFUSED
 ACCEPTED = "stage-acts"
 """The kind of what a backfill leaves undone, and what counts as seen: no merge shows it anew."""
 
@@ -230,7 +229,10 @@ def nothing_left(session: Session, bridge: Bridge, side: Side, record_id: str) -
 def note_failure(
     session: Session, bridge: Bridge, error: SyncError, *, nexudus_id: str = "", crm_id: str = "", field: str = ""
 ) -> Failure:
-    """Keep an error of one record, or of one field of it, as a failure, with the time of its next attempt."""
+    """Keep an error of one record, or of one field of it, as a failure, with the time of its next attempt.
+
+    What was refused has none: see `failures.REFUSED`.
+    """
     failure = failures.open_failure(
         session,
         connection=bridge.name,
@@ -240,9 +242,9 @@ def note_failure(
         nexudus_id=nexudus_id,
         crm_id=crm_id,
         now=bridge.clock.now(),
-        retry_after=FIRST_RETRY,
     )
-    failure.next_attempt = bridge.clock.now() + backoff(failure.attempts)
+    if failure.kind != REFUSED:
+        failure.next_attempt = bridge.clock.now() + backoff(failure.attempts)
     return failure
 
 
