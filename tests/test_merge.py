@@ -614,3 +614,14 @@ def test_a_name_of_a_table_is_no_text_to_be_rendered() -> None:
 def test_a_number_is_no_text_to_be_rendered() -> None:
     outcome = kept((Decimal(10), Decimal(10)), (Decimal(10), Decimal(1)), field=field_of(AMOUNT))
     assert (outcome.verdict, outcome.kind) == (Verdict.TRAVELS, "")
+
+
+def test_another_stage_is_no_rendering_though_it_begins_like_the_one_that_was_sent() -> None:
+    stage = ('path = "N"\ntype = "stage"', 'path = "c"')
+    context = Context(directories={"stage": Table(((1, "Proposal sent"), (2, "Proposal")))})
+    views = (
+        View({"N": 1}, {"N": 1}, context),
+        View({"c": "Proposal"}, {"c": "Proposal sent"}, Context(), written=WROTE),
+    )
+    outcome = merge_field(field_of(stage), *views, Policy())
+    assert (outcome.verdict, outcome.value) == (Verdict.TRAVELS, "Proposal")

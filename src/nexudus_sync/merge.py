@@ -156,7 +156,8 @@ def merge_field(field: Field, nexudus: View, crm: View, policy: Policy) -> Outco
 
 def kept_differently(field: Field, side: Side, sent: Value, got: Value, context: Context) -> str:
     """What to say where a side keeps a rendering of a text that was sent; "" where it does not."""
-    if not (isinstance(sent, str) and isinstance(got, str) and field.lens(side).is_free(context)):
+    free = field.lens(side).is_free(context) and field.lens(side.other).is_free(Context())
+    if not (free and isinstance(sent, str) and isinstance(got, str)):
         return ""
     if field.same(sent, got) or not renders(sent, got):
         return ""

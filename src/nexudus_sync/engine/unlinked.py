@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from nexudus_sync import addresses
 from nexudus_sync.engine.bridge import Bridge, day
 from nexudus_sync.engine.create import Created, NotCreated, create, forget
 from nexudus_sync.engine.outcomes import RECORD, forget_question, note_failure, nothing_left
@@ -67,7 +68,8 @@ class Waiting:
 
 def as_candidate(row: Unlinked) -> Candidate:
     """A stored row as the plan sees it."""
-    return Candidate(Side(row.side), row.record_id, row.email, row.title, row.is_open, row.external_key, row.created_at)
+    email = addresses.key(row.email or "") or None  # rows of earlier versions hold it as it was spelled
+    return Candidate(Side(row.side), row.record_id, email, row.title, row.is_open, row.external_key, row.created_at)
 
 
 class Matcher:
