@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from small_office import SmallOffice
 
 from nexudus_sync.store.tables import Failure
+from small_office import SmallOffice
 
 ANA = "ana.prueba@example.com"
 SPELLINGS = [f"mailto:{ANA}", f"Ana Prueba <{ANA}>", f"\ufeff{ANA}", f"\u200b{ANA.upper()} ", f"{ANA};"]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from small_office import MARIA, TOM, SmallOffice
 
 from nexudus_sync.sandbox.double import Row
 from nexudus_sync.sandbox.overplane.objects import Objects
 from nexudus_sync.store.tables import Failure, Link
+from small_office import MARIA, TOM, SmallOffice
 
 MADE = [
     (("ascii",), "Tour 🎉 café", "Tour ? caf?"),
@@ -155,3 +155,36 @@ async def test_an_update_whose_answer_is_lost_is_found_under_what_was_kept(offic
     assert await office.settle(2) == [{}, {}]
     assert (office.cards.record(card)["Name"], office.deals.record(deal)["title"]) == ("Tour 🎉", "Tour ?")
     assert office.failures() == {("stored-differently", "title")}
+
+
+async def test_a_text_that_a_whole_update_sent_along_is_no_edit_of_nexuduss_either(office: SmallOffice) -> None:
+    card, deal = office.pairs[0]
+    office.cards.edit(card, MARIA, Name="Tour 🎉")
+    await office.settle(2)
+    office.cards.options.keeps = ("ascii",)
+    office.deals.edit(deal, TOM, opportunity_amount=77)
+    assert await office.settle(2) == [{"nexudus opportunity.update": 1}, {}]
+    assert not (await office.read(card)).writes
+    assert (office.cards.record(card)["Name"], office.deals.record(deal)["title"]) == ("Tour ?", "Tour 🎉")
+    assert office.failures() == {("stored-differently", "title")}
+
+
+async def test_what_a_later_read_of_the_same_state_shows_counts_too(office: SmallOffice) -> None:
+    card, deal = office.pairs[0]
+    office.cards.edit(card, MARIA, Name="Tour 🎉")
+    await office.cycle()
+    row = office.deals.objects.rows["opportunity"][deal]
+    office.deals.objects.rows["opportunity"][deal] = {**row, "title": "Tour ?"}  # under the stamp that the reply named
+    assert await office.settle(2) == [{}, {}]
+    assert office.cards.record(card)["Name"] == "Tour 🎉"
+    assert office.failures() == {("stored-differently", "title")}
+
+
+async def test_a_blank_is_no_rendering(office: SmallOffice) -> None:
+    card, deal = office.pairs[0]
+    office.cards.edit(card, MARIA, Name="🎉")
+    await office.cycle()
+    row = office.deals.objects.rows["opportunity"][deal]
+    office.deals.objects.rows["opportunity"][deal] = {**row, "title": " "}
+    await office.settle(2)
+    assert ("stored-differently", "title") not in office.failures()

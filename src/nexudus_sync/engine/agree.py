@@ -57,7 +57,8 @@ def confirm_write(
         origin = outcome.field.lens(to.other).raw(source)
         if not outcome.field.same(_read(outcome.field, to.other, origin, sights[to.other].context), outcome.value):
             snapshot[lens.path.text] = dict(UNSENT)  # an undo: the other side has yet to be given it
-    snapshot[REPLY] = reply_of(written.stamp, told, snapshot)
+    whole = bridge.connector(to).traits.reads_before_write  # such an update sends every field, changed or not
+    snapshot[REPLY] = reply_of(written.stamp, [*told, *(f.name for f in bridge.mapping.fields if whole)], snapshot)
     set_snapshot(link, to, snapshot)
     set_snapshot(link, to.other, sent_snapshot(outcomes, to.other, snapshot_of(link, to.other), source, to))
     if written.stamp is not None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from small_office import MARIA, TOM, SmallOffice
 
 TITLE = "Desk & Co <Ltd>: closed"
