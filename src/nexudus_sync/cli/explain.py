@@ -12,7 +12,7 @@ from nexudus_sync.engine.assemble import load_mapping, plain_contexts
 from nexudus_sync.engine.brakes import standing
 from nexudus_sync.engine.sight import snapshot_of
 from nexudus_sync.mapping import Context, Field, Side, Unreadable
-from nexudus_sync.merge import UNSENT
+from nexudus_sync.merge import STORED_DIFFERENTLY, UNSENT
 from nexudus_sync.opportunity import say as said
 from nexudus_sync.store import journal
 from nexudus_sync.store.tables import Conflict, ConnectionState, Decision, Failure, Journal, Link, Unlinked
@@ -150,6 +150,8 @@ def _conflict(one: Conflict) -> str:
 
 def _failure(one: Failure) -> str:
     when = f"tried again {cell(one.next_attempt)} UTC" if one.next_attempt else "tried again when something changes"
+    if one.kind == STORED_DIFFERENTLY:
+        when = "nothing waits"
     return f"{one.field or 'the record'} ({one.kind}, {one.attempts} tries, {when}): {one.reason}"
 
 
