@@ -10,7 +10,7 @@ from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import note_begun, set_snapshot
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.outcomes import history_entry
-from nexudus_sync.engine.renderings import rendering, show_all
+from nexudus_sync.engine.renderings import rendering, rendering_of, show_all
 from nexudus_sync.engine.sight import Sight
 from nexudus_sync.mapping import Field, Side, Unreadable
 from nexudus_sync.plan import Presence
@@ -89,7 +89,7 @@ def _agree(session: Session, bridge: Bridge, row: Journal, link: Link, sight: Si
         carried = row.fields[mapped.name]
         here[mapped.lens(side.other).path.text] = carried["raw"]
         there[mapped.lens(side).path.text] = raw = mapped.lens(side).raw(record)
-        told = rendering(mapped, side, mapped.read(side, carried["sent"], sight.context), raw, sight.context)
+        told = rendering_of(mapped, side, carried["sent"], raw, sight.context)
         show_all(session, bridge, link, [(mapped.name, told)])
         values = {name: carried[name] for name in ("old", "new", "lost")}
         session.add(history_entry(bridge, link, mapped, side.other, **values))

@@ -45,14 +45,20 @@ def rendering(field: Field, side: Side, sent: Value, raw: Raw, context: Context)
         return ""
 
 
+def rendering_of(field: Field, side: Side, sent: Raw, raw: Raw, context: Context) -> str:
+    """The same where also what was sent is raw."""
+    try:
+        return rendering(field, side, field.read(side, sent, context), raw, context)
+    except Unreadable:
+        return ""
+
+
 def made_of(mapping: Mapping, side: Side, sent: Record, kept: Record, context: Context) -> dict[str, str]:
     """What to say of each field of which a record keeps a rendering of the text that was sent."""
     told = {}
     for field in mapping.fields:
         lens = field.lens(side)
-        raw = lens.raw(sent)
-        if raw is not None:
-            told[field.name] = rendering(field, side, field.read(side, raw, context), lens.raw(kept), context)
+        told[field.name] = rendering_of(field, side, lens.raw(sent), lens.raw(kept), context)
     return {name: reason for name, reason in told.items() if reason}
 
 

@@ -16,6 +16,8 @@ _LONGEST = 500
 """Longer texts are compared by their letters and digits alone."""
 _BYTES = 4
 """So many signs can stand for one character where its bytes were replaced one by one."""
+_WORDS = re.compile(r"[\w \t.,:;!?()/+*#-]*", re.ASCII)
+"""Nothing in it is encoded: most titles are so, and are compared with many."""
 _TAG = re.compile(r"<[^<>]*>")
 _MORE = re.compile(r"(\.\.\.|\[\.+\])$")
 _SPELLINGS = {
@@ -63,6 +65,8 @@ def _forms(sent: str, got: str) -> Iterator[tuple[str, str]]:
 
 def _marked(text: str) -> tuple[str, ...]:
     """The text unescaped, and without its tags."""
+    if _WORDS.fullmatch(text):
+        return (text,)
     for _ in range(_BYTES):
         text = html.unescape(text)
     return tuple(dict.fromkeys((text, _TAG.sub("", text))))
@@ -70,6 +74,8 @@ def _marked(text: str) -> tuple[str, ...]:
 
 def _decoded(text: str) -> Iterator[str]:
     """What the text would be if it was encoded once too often."""
+    if _WORDS.fullmatch(text):
+        return
     yield unquote(text)
     for encoding in ("cp1252", "latin-1"):
         try:
