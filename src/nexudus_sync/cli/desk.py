@@ -87,9 +87,15 @@ def check_laws(settings: Settings) -> None:
         seen.append(mapping)
         for finding in laws.check(mapping):
             if finding.level == "fail":
-                where = f"{mapping.nexudus.source}, {mapping.crm.source}: fields.{finding.field}"
-                remedy = "mend the field; `nexudus-sync mapping check` shows all findings"
-                raise MappingError(where, f"breaks {finding.law}: {finding.detail}", remedy)
+                raise _broken(mapping, finding)
+
+
+def _broken(mapping: Mapping, finding: laws.Finding) -> MappingError:
+    if finding.law == laws.DEFAULT:
+        return MappingError(f"{mapping.crm.source}: fields.{finding.field}.on_unmapped", finding.detail)
+    where = f"{mapping.nexudus.source}, {mapping.crm.source}: fields.{finding.field}"
+    remedy = "mend the field; `nexudus-sync mapping check` shows all findings"
+    return MappingError(where, f"breaks {finding.law}: {finding.detail}", remedy)
 
 
 async def each(root: Root, engine: Engine, bridges: list[Bridge], work: Callable[[Bridge], Awaitable[int]]) -> int:

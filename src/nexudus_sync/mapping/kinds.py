@@ -15,12 +15,14 @@ from nexudus_sync import addresses
 from nexudus_sync.mapping import markup
 from nexudus_sync.mapping.context import Context, Directory
 from nexudus_sync.mapping.paths import Raw
-from nexudus_sync.mapping.sides import Unmapped, Unreadable
+from nexudus_sync.mapping.sides import NoSuchName, Unmapped, Unreadable
 from nexudus_sync.mapping.values import clean, fold, line
 from nexudus_sync.opportunity import Value
 
 _LARGEST = 30
 """Digits before the point past which a number is taken for a mistake."""
+_SHOWN = 6
+"""How many of a list's names an error shows."""
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 _WIDE = Arithmetic(prec=2 * _LARGEST)
 
@@ -77,13 +79,20 @@ class Kind(ABC):
             f"{self.system} has {shown[:60]}{'…' * (len(shown) > 60)} in {self.path}, which is no {wanted}"
         )
 
-    def missing(self, name: str, directory: Directory | None) -> Unmapped:
+    def missing(self, name: str, directory: Directory | None) -> NoSuchName:
         """The error for a name that the side's list lacks, with the line of the mapping file that would help."""
         names = directory.names() if directory else ()
-        near = get_close_matches(name, names, cutoff=0) or ["…"]
-        remedy = f"add it there, or to {self.where}.values a line like {line(near[0], [near[0], name])}"
+        near = self.near(name, names)
         word = "value" if self.name == "text" else self.name
-        return Unmapped(f"{self.system} has no {word} '{name}' for {self.path}; {remedy}")
+        remedy = f"add it there, or to {self.where}.values a line like "
+        text = f"{self.system} has no {word} '{name}' for {self.path}; {remedy}"
+        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        choose = f"{text}{line('…', ['…', name])}; a person has to choose" + (f": it has {shown}" if names else "")
+        return NoSuchName(choose if near is None else f"{text}{line(near, [near, name])}", near, choose)
+
+    def near(self, name: str, names: tuple[str, ...]) -> str | None:
+        """The one of the names that `name` may be another spelling of; None where that is a person's to say."""
+        return next(iter(get_close_matches(name, names, n=1)), None)
 
 
 def find(directory: Directory, name: str) -> object | None:
@@ -201,6 +210,12 @@ class User(Stage):
     """A user by e-mail, lower case."""
 
     name = "user"
+
+    def near(self, name: str, names: tuple[str, ...]) -> str | None:
+        """One with the same name before the @: addresses that only look alike are different people's."""
+        before = fold(name).partition("@")[0]
+        alike = [known for known in names if fold(known).partition("@")[0] == before]
+        return alike[0] if len(alike) == 1 else None
 
     def read(self, raw: Raw, context: Context) -> Value:
         """The e-mail behind the id; one that stands there itself is itself."""
