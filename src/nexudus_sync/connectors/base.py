@@ -55,12 +55,13 @@ class Scope:
     """The part of a system that one connection works on, and what a create in it carries.
 
     `business_id` or `board_id` (Nexudus) select the cards; `company` (CRM) selects the CRM's opportunities, None all
-    of them.
+    of them; `new_company` says that none may carry it yet.
     """
 
     business_id: int | None = None
     board_id: int | None = None
     company: str | None = None
+    new_company: bool = False
     time_zone: ZoneInfo | None = None
     create_board: int | None = None
     party: str = "Lead"

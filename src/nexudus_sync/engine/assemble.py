@@ -9,6 +9,7 @@ import httpx
 
 from nexudus_sync.clock import Clock
 from nexudus_sync.config import ConnectionSettings, Settings
+from nexudus_sync.config.toml import place
 from nexudus_sync.connectors import registry
 from nexudus_sync.connectors.base import Connector, Traits
 from nexudus_sync.connectors.nexudus import NexudusConnector
@@ -133,7 +134,8 @@ def _bridge(engine: Engine, connection: ConnectionSettings, mapping: FieldMappin
         absence_wait=engine.settings.run.absence_wait.total_seconds(),
         poll=connection.poll,
     )
-    return Bridge(connection.name, connection.crm, mapping, ends, engine.store, engine.clock, rules)
+    where = place(engine.settings.path, ("connection", engine.settings.connections.index(connection)))
+    return Bridge(connection.name, connection.crm, mapping, ends, engine.store, engine.clock, rules, where=where)
 
 
 def _introduce(bridges: Iterable[Bridge]) -> None:

@@ -21,7 +21,7 @@ FLOOR, SHARE = 10, 10
 """`mass-delete` lets this many links go, or this percentage of all, whichever is more."""
 CROWD = 100
 """`mass-change` needs at least this many links to judge by."""
-NAMES = ("mass-delete", "empty-side", "mass-change")
+NAMES = ("mass-delete", "empty-side", "mass-change", "no-pairs")
 _STANDING = (
     select(Brake)
     .where(col(Brake.connection) == bindparam("connection"), col(Brake.state) == bindparam("state"))

@@ -49,7 +49,8 @@ class End:
 class Bridge:
     """A connection, ready to work.
 
-    `siblings` are the other connections to the same CRM; `dry`: nothing is written (`plan`).
+    `siblings` are the other connections to the same CRM; `dry`: nothing is written (`plan`); `where` is its place in
+    the configuration, for errors.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Bridge:
     rules: Rules = field(default_factory=Rules)
     siblings: list["Bridge"] = field(default_factory=list)
     dry: bool = False
+    where: str = "the connection"
 
     def connector(self, side: Side) -> Connector:
         """The connector of a side."""

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.connectors.base import Priority
-from nexudus_sync.engine import again, brakes, decisions, remap
+from nexudus_sync.engine import again, brakes, decisions, no_pairs, remap
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.create import Created
 from nexudus_sync.engine.pull import Seen, mark, pull, remember
@@ -196,12 +196,16 @@ class Cycle:
     # -- settle -----------------------------------------------------------------------------------------------------
 
     async def _work(self, forced: decisions.Forced) -> None:
+        early = await no_pairs.first_pairs(self.bridge, self._matcher(), self.report)
+        if self.report.brake is not None:
+            return
         settler, matcher = self._settler(), self._matcher()
         live, minor = self._dirty()
+        live = [one for one in live if one not in early]
         await settler.settle([*live, *sorted(forced.keys() - set(live) - set(minor))], forced)
         await self._settler(Priority.RECONCILE).settle(minor, tick=self._tick)
         await follow_set_aside(self.bridge)
-        await settler.settle(matcher.match(), tick=self._tick if self.backfill else None)
+        await settler.settle([*early, *matcher.match()], tick=self._tick if self.backfill else None)
         await matcher.create_all(self._created(settler), tick=self._tick)
         await self._settle_created(settler)
         for _ in range(ROUNDS):

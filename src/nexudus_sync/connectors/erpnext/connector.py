@@ -29,6 +29,7 @@ from nexudus_sync.connectors.base import (
     Written,
 )
 from nexudus_sync.connectors.budget import Budget, Limiter, Limits, Unlimited, lane_of
+from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.currency import digits
 from nexudus_sync.connectors.erpnext import checks, records, steps
 from nexudus_sync.connectors.erpnext.api import Api, Query
@@ -105,6 +106,10 @@ class ERPNextConnector:
             return [Check("login", "fail", error.message, exit_code=error.exit_code)]
         found = checks.lines(self.api, self._directories, self.site, self._settings, scope)
         return [*[line async for line in found], checks.clock(self._http.offset)]
+
+    async def companies(self, scope: Scope) -> Companies:
+        """The site's own list of them, and what its opportunities carry."""
+        return await checks.known_companies(self.api, self._settings, scope)
 
     async def scan(self, scope: Scope, cursor: str | None, priority: Priority = Priority.LIVE) -> AsyncIterator[Page]:
         """What was saved since the cursor, whatever its company: `in_scope` tells. None: all of the scope's company."""

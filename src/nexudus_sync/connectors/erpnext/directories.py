@@ -8,6 +8,7 @@ from nexudus_sync import addresses
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.connectors.cached import PATIENCE, Cached
+from nexudus_sync.connectors.erpnext import roles
 from nexudus_sync.connectors.erpnext.api import NAMES, Api, Query
 from nexudus_sync.connectors.erpnext.dialect import Duplicate
 from nexudus_sync.connectors.erpnext.records import text
@@ -39,12 +40,15 @@ class Entry:
 class Names:
     """A `Directory`, compared without regard to case as the site does. It remembers what it was asked for in vain.
 
-    `takes_any`: the list cannot be read; `can_grow`: a name it lacks is created when it is written.
+    `takes_any`: the list cannot be read; `can_grow`: a name it lacks is created when it is written; `remedy`: what a
+    person can do about names it lacks.
     """
 
-    def __init__(self, entries: Iterable[Entry] = (), *, takes_any: bool = False, can_grow: bool = False) -> None:
+    def __init__(
+        self, entries: Iterable[Entry] = (), *, takes_any: bool = False, can_grow: bool = False, remedy: str = ""
+    ) -> None:
         self.missed: set[str] = set()
-        self.takes_any, self.can_grow = takes_any, can_grow
+        self.takes_any, self.can_grow, self.remedy = takes_any, can_grow, remedy
         self._by_raw: dict[str, str] = {}
         self._by_name: dict[str, str] = {}
         self._names: list[str] = []
@@ -152,7 +156,16 @@ class Directories:
         except RoleMissing:
             return Names(takes_any=True)
         can_grow = self._create_missing and doctype not in self._numbered and await self._api.may("create", doctype)
-        return Names((Entry(str(row["name"]), str(row["name"])) for row in rows), can_grow=can_grow)
+        entries = (Entry(str(row["name"]), str(row["name"])) for row in rows)
+        return Names(entries, can_grow=can_grow, remedy=self._remedy(doctype))
+
+    def _remedy(self, doctype: str) -> str:
+        """How names come into a list: by hand, or by the sync where it may and has the role."""
+        added = f"add what is needed to the list {doctype} of ERPNext"
+        if self._create_missing and doctype not in self._numbered:
+            return f"{roles.lacking('the user', doctype, 'create')}, or {added}"
+        role = roles.role(doctype, "create")
+        return f"{added}, or say create_missing = true in [crm.{self._system}] (its user then needs the role {role})"
 
     def _link(self, doctype: str) -> Cached[Names]:
         return self._links.setdefault(doctype, Cached(partial(self.read, doctype), self._clock))
