@@ -14,7 +14,7 @@ from nexudus_sync import config, logs
 from nexudus_sync.cli.frame import Root, complain, worst
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.config import ConnectionSettings, Settings
-from nexudus_sync.engine.assemble import Engine, assemble, load_mapping
+from nexudus_sync.engine.assemble import Engine, assemble, load_mapping, open_store
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.names import refuse_missing
 from nexudus_sync.errors import ConfigError, MappingError, SyncError
@@ -59,7 +59,7 @@ def start_log(root: Root, settings: Settings, *, quiet: bool = True) -> None:
 def open_desk(root: Root) -> Iterator[Desk]:
     """The settings and the store, for verbs that talk to no system. Raises ConfigError, StoreError."""
     settings = load_settings(root, secrets=False)
-    store = Store.open(settings.store_url, base_dir=settings.base_dir)
+    store = open_store(settings)
     try:
         yield Desk(settings, store)
     finally:

@@ -1,10 +1,11 @@
 """What is wrong with a table, as the one line a person can act on: file and key, what is wrong, what would be right."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from nexudus_sync.config.toml import Location, is_reference, place
 from nexudus_sync.errors import ConfigError
@@ -40,7 +41,22 @@ _HEADINGS = {
 
 def refuse(error: ValidationError, model: type[BaseModel], path: Path, prefix: Location = ()) -> ConfigError:
     """The ConfigError for the first thing to mend; a misspelt key goes before the one it leaves missing."""
-    found = error.errors(include_url=False, include_input=False)
+    return _problem(error.errors(include_url=False, include_input=False), model, path, prefix)
+
+
+def refuse_loose(
+    error: ValidationError, model: type[BaseModel], path: Path, prefix: Location, allowed: Callable[[Location], bool]
+) -> ConfigError | None:
+    """The same for values of another type than they should be, unless they stand at places that are `allowed` that."""
+    found = [
+        one
+        for one in error.errors(include_url=False, include_input=False)
+        if one["type"] != "json_invalid" and not allowed(one["loc"])
+    ]
+    return _problem(found, model, path, prefix) if found else None
+
+
+def _problem(found: list[ErrorDetails], model: type[BaseModel], path: Path, prefix: Location) -> ConfigError:
     first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     location: Location = first["loc"]
     if first["type"] == "extra_forbidden":

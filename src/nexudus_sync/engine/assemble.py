@@ -93,6 +93,14 @@ def _crm_file(settings: Settings, connection: ConnectionSettings) -> tuple[str, 
     return (text, name) if text is not None else load_file(path or Path(name))
 
 
+def open_store(settings: Settings) -> Store:
+    """The store that the settings name. Raises ConfigError, with file and key, and StoreError."""
+    try:
+        return Store.open(settings.store_url, base_dir=settings.base_dir)
+    except ConfigError as error:
+        raise ConfigError(f"{settings.path}: {error.where}", error.problem, error.remedy) from error
+
+
 def assemble(
     settings: Settings,
     *,
@@ -106,7 +114,7 @@ def assemble(
     `store` is opened from the settings when None. Raises ConfigError, MappingError, StoreError.
     """
     mappings = {connection.name: load_mapping(settings, connection) for connection in settings.connections}
-    opened = store or Store.open(settings.store_url, base_dir=settings.base_dir)
+    opened = store or open_store(settings)
     replaced = transports or {}
     connectors: dict[str, Connector] = {
         HUB: NexudusConnector(HUB, settings.nexudus, clock=clock, rng=rng, store=opened, transport=replaced.get(HUB))

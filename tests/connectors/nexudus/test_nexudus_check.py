@@ -1,3 +1,4 @@
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -118,6 +119,24 @@ async def test_a_zone_nobody_says_must_be_configured(connector, server: Server):
     found = await looked(connector)
     assert levels(found, "time zone") == [("fail", 2)]
     assert "set time_zone" in detail(found, "time zone")
+
+
+async def test_a_configured_zone_that_is_not_the_locations_is_warned_of_with_both(connector):
+    found = await looked(connector, replace(LONDON, time_zone=ZoneInfo("Europe/Madrid")))
+    assert levels(found, "time zone") == [("warn", 1)]
+    assert "time_zone says Europe/Madrid, Nexudus says Europe/London for location 1001" in detail(found, "time zone")
+
+
+@pytest.mark.parametrize("name", ["Europe/London", "Europe/Belfast"])
+async def test_a_zone_of_another_name_that_tells_the_same_time_is_well(connector, name: str):
+    found = await looked(connector, replace(LONDON, time_zone=ZoneInfo(name)))
+    assert levels(found, "time zone") == [("ok", 1)]
+
+
+async def test_a_configured_zone_stands_where_nexudus_does_not_answer(connector, server: Server):
+    server.on("GET", "/sys/businesses/1001", answer("", 500))
+    found = await looked(connector, replace(LONDON, time_zone=ZoneInfo("Europe/London")))
+    assert levels(found, "time zone") == [("ok", 1)]
 
 
 @pytest.mark.parametrize(("total", "level"), [(4499, "ok"), (4500, "warn"), (5000, "warn")])
