@@ -4,7 +4,7 @@ What a create cannot say at once (a later stage, lost reasons) is marked `UNSENT
 merge that follows delivers it like any other change, now or after a crash.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from nexudus_sync.engine.agree import differing, set_digest, set_mark, still_now
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.customers import find_party, no_email, with_company
 from nexudus_sync.engine.outcomes import RECORD, REFUSED, nothing_left
+from nexudus_sync.engine.parked import Parked, foresee, show_parked
 from nexudus_sync.engine.refused import blamed
 from nexudus_sync.engine.renderings import REPLY, made_of, reply_of, show_all
 from nexudus_sync.engine.report import Report
@@ -22,7 +23,7 @@ from nexudus_sync.engine.reused import make_way
 from nexudus_sync.engine.sight import Sight, snapshot_of, with_zone
 from nexudus_sync.engine.write import Intent, perform, rules_moved
 from nexudus_sync.errors import NotFound, Refused
-from nexudus_sync.mapping import Context, Field, OnUnmapped, Side, Unmapped, Unreadable
+from nexudus_sync.mapping import Context, OnUnmapped, Side, Unmapped, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Refusal
@@ -36,16 +37,6 @@ class NotCreated(Refused):
     def __init__(self, system: str, kind: str, message: str, record: str) -> None:
         super().__init__(system, message, record)
         self.kind = kind
-
-
-@dataclass(slots=True)
-class Parked:
-    """A field a create could not carry. `accept`: it counts as seen all the same."""
-
-    field: Field
-    kind: str
-    reason: str
-    accept: bool = False
 
 
 @dataclass(slots=True)
@@ -219,6 +210,8 @@ async def _create(bridge: Bridge, report: Report, creation: Creation, party: Par
             _leave_out(bridge, creation, refused)
             continue
         report.created[creation.to.value] += 1
+        if bridge.dry:
+            foresee(bridge, creation.parked, *records.alone(creation.source, creation.facts.id))
         return links[0] if links else None
 
 
@@ -314,7 +307,7 @@ def link_created(session: Session, bridge: Bridge, creation: Creation, step: Ste
     failures.solve_failures(session, bridge.name, ids[Side.NEXUDUS], ids[Side.CRM])
     conflicts.close_conflicts(session, bridge.name, ids[Side.NEXUDUS], ids[Side.CRM], now=now, fields={RECORD})
     session.flush()
-    show_parked(session, bridge, creation.parked, link)
+    show_parked(session, bridge, creation.parked, link.nexudus_id, link.crm_id)
     show_all(session, bridge, link, told.items())
     return link
 
@@ -365,22 +358,6 @@ def _snapshots(
     carried = {mapped.name for mapped in bridge.mapping.fields if mapped.lens(creation.to).path.root in step.keys}
     target[REPLY] = reply_of(written.stamp, carried, {})
     return {creation.source: with_zone(source, creation.context), creation.to: with_zone(target, creation.there)}
-
-
-def show_parked(session: Session, bridge: Bridge, parked: Iterable[Parked], link: Link) -> None:
-    """Show what a create could not carry, where a rule or the other side held it back."""
-    for held in parked:
-        if held.kind:
-            failures.open_failure(
-                session,
-                connection=bridge.name,
-                kind=held.kind,
-                field=held.field.name,
-                reason=held.reason,
-                nexudus_id=link.nexudus_id,
-                crm_id=link.crm_id,
-                now=bridge.clock.now(),
-            )
 
 
 def forget(session: Session, bridge: Bridge, side: Side, record_id: str) -> None:

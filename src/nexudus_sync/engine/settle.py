@@ -21,7 +21,7 @@ from nexudus_sync.engine.outcomes import intent_fields, note_failure, policy_for
 from nexudus_sync.engine.refused import Held, blamed, held_for, hold, refusals
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Listed, Sight
-from nexudus_sync.engine.work import Share, Work, shared_out
+from nexudus_sync.engine.work import Share, Work, foresee, shared_out
 from nexudus_sync.engine.write import Intent, drop_row, perform, plan_row, rules_moved
 from nexudus_sync.engine.zones import follow_zone
 from nexudus_sync.errors import (
@@ -183,9 +183,10 @@ class Settler:
         with self.bridge.store.session() as session:
             for work in planned:
                 self._keep(session, work)
+        if bridge.dry:
+            foresee(bridge, planned)
+            return
         for number, work in enumerate(planned):
-            if bridge.dry:
-                continue
             if work.plan.after and self.stopping():
                 self.report.finished = False
                 self._drop_rows(*planned[number:])
