@@ -12,7 +12,7 @@ from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.rehearse import rehearse
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
-from nexudus_sync.store.tables import Brake, Link
+from nexudus_sync.store.tables import Brake, Fact, Link
 
 pytestmark = pytest.mark.usefixtures("closed")
 
@@ -120,8 +120,8 @@ def test_a_store_from_before_there_was_this_brake_goes_on(tmp_path: Path) -> Non
     world = strangers(tmp_path, 5, 2)
     run(world)
     with world.store.session() as session:
-        for brake in rows(world, Brake):
-            session.delete(brake)
+        for verdict in rows(world, Fact):
+            session.delete(verdict)
     for number in range(4):
         world.desk.create(f"new-{number}")
     assert run(world).brake is None

@@ -1,7 +1,6 @@
 """The brake `no-pairs`: two sides full of people of which not one record is on both look like a mistaken scope.
 
-Judged once a connection, before its first create. What it came to stays in the store: a row of the brake that is
-"gone" (pairs were found, a side is nearly empty, or a person said yes), or "passed" (only a look at a few was wanted).
+Judged once a connection, before its first create. What it came to stays in the store, as a fact beside the brake.
 """
 
 from sqlalchemy import ColumnElement
@@ -12,13 +11,15 @@ from nexudus_sync.engine.renames import follow_set_aside
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.unlinked import Matcher
 from nexudus_sync.mapping import Side
-from nexudus_sync.store.tables import SET_ASIDE, Brake, Journal, Link, Unlinked
+from nexudus_sync.store.tables import SET_ASIDE, Brake, Fact, Journal, Link, Unlinked
 
 NAME = "no-pairs"
 ENOUGH = 20
 """Records with an e-mail address that each side has at least, before it is odd that none is on both."""
 FEW = 20
 """A `--limit` of at most so many creates is a look, which needs no answer."""
+FINE, LOOKED = "fine", "looked"
+"""What it came to: pairs were found, or a side is nearly empty; or nothing yet, for only a few were to be looked at."""
 
 
 async def first_pairs(bridge: Bridge, matcher: Matcher, report: Report) -> list[int]:
@@ -38,28 +39,30 @@ async def first_pairs(bridge: Bridge, matcher: Matcher, report: Report) -> list[
 def undecided(bridge: Bridge) -> bool:
     """Was it never judged whether this connection may make its creates?"""
     with bridge.store.read() as session:
-        known = set(session.exec(select(Brake.state).where(*_mine(bridge))))
-        if known & {"released", "gone"}:
+        verdict = session.get(Fact, _key(bridge))
+        if verdict is not None:
+            return bool(verdict.value == LOOKED)
+        answered = select(Brake.id).where(*_mine(bridge), col(Brake.state).in_(("released", "gone")))
+        if session.exec(answered).first() is not None:
             return False
-        # a store from before there was this brake
-        return "passed" in known or _made(session, bridge) <= FEW
+        return _made(session, bridge) <= FEW  # more: a store from before there was this brake
 
 
 def may_create(bridge: Bridge, report: Report, limit: int | None) -> bool:
     """May the first creates be made, now that everything was matched? Sets the brake where nobody said so yet."""
     with bridge.store.session() as session:
         counts = {side: _reachable(session, bridge, side) for side in Side}
-        paired = _links(session, bridge) - _made(session, bridge)
-        if paired > 0 or min(counts.values()) < ENOUGH:
-            _note(session, bridge, "gone", f"{max(paired, 0)} pairs were found")
+        if _links(session, bridge) > _made(session, bridge) or min(counts.values()) < ENOUGH:
+            session.merge(Fact(**_key(bridge), value=FINE))
+            return True
+        if limit is not None and limit <= FEW:
+            session.merge(Fact(**_key(bridge), value=LOOKED))
             return True
         said = " and ".join(f"{count} in {bridge.connector(side).name}" for side, count in counts.items())
         evidence = f"not one of the records with e-mail addresses ({said}) is on both sides"
-        looking = limit is not None and limit <= FEW
-        _note(session, bridge, "passed" if looking else "set", evidence)
-    if not looking:
-        report.stop(NAME)
-    return looking
+        session.add(Brake(connection=bridge.name, name=NAME, evidence=evidence, set_at=bridge.clock.now()))
+    report.stop(NAME)
+    return False
 
 
 def answer(bridge: Bridge) -> None:
@@ -74,9 +77,8 @@ def _mine(bridge: Bridge) -> tuple[ColumnElement[bool], ...]:
     return (col(Brake.connection) == bridge.name, col(Brake.name) == NAME)
 
 
-def _note(session: Session, bridge: Bridge, state: str, evidence: str) -> None:
-    brake = Brake(connection=bridge.name, name=NAME, evidence=evidence, state=state, set_at=bridge.clock.now())
-    session.add(brake)
+def _key(bridge: Bridge) -> dict[str, str]:
+    return {"system": bridge.crm, "key": f"{NAME}: {bridge.name}"}
 
 
 def _reachable(session: Session, bridge: Bridge, side: Side) -> int:
