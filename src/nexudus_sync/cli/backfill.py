@@ -17,7 +17,7 @@ from nexudus_sync.cli.sync import answered, print_decisions, print_report
 from nexudus_sync.config import Settings
 from nexudus_sync.connectors.budget import Limits
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.costs import duration
+from nexudus_sync.engine.costs import between, pace
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.estimate import Estimate, estimate
 from nexudus_sync.engine.report import Report
@@ -111,8 +111,10 @@ def print_estimate(bridge: Bridge, coming: Estimate, settings: Settings) -> None
     rows += [(f"calls to {names[side]}, about", coming.calls[side].calls) for side in Side]
     print_table(("the backfill", "records"), [(what, f"{count:,}") for what, count in rows], right=("records",))
     limits = limits_of(settings, bridge)
-    spans = [duration(coming.calls[side], limits[side]) for side in Side]
-    say(f"At the configured limits that takes {about(max(spans))}. It can be stopped and run again at any time.")
+    paces = {side: pace(bridge.connector(side)) for side in Side}
+    span = span_of(*between(coming.calls, limits, paces))
+    say(f"At the configured limits, and as the systems answer now, that takes {span}.")
+    say("It can be stopped and run again at any time.")
 
 
 def limits_of(settings: Settings, bridge: Bridge) -> Mapping[Side, Limits | None]:
@@ -121,6 +123,14 @@ def limits_of(settings: Settings, bridge: Bridge) -> Mapping[Side, Limits | None
         Side.NEXUDUS: settings.nexudus.limits,
         Side.CRM: getattr(settings.crms[bridge.crm].settings, "limits", None),
     }
+
+
+def span_of(least: timedelta, most: timedelta) -> str:
+    """A range of time as people say it; one length where both ends are the same in words."""
+    low, high = about(least), about(most)
+    if low == high:
+        return high
+    return f"{low.replace('about ', '')} to {high.replace('about ', '')}" if "about" in low else f"up to {high}"
 
 
 def about(span: timedelta) -> str:

@@ -8,7 +8,7 @@ sent again, a write too.
 import asyncio
 import random
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -33,6 +33,7 @@ _BACKOFF_BASE, _BACKOFF_CAP = 0.5, 20.0
 _SHORTEST_WAIT, _UNSAID_WAIT, _LONGEST_WAIT = 0.1, 5.0, 3600.0
 _THROTTLED_FOR_LONG = 600.0
 _TIMEOUT = httpx.Timeout(connect=10, read=60, write=30, pool=60)
+_REMEMBERED = 100
 _NEVER_LEFT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -155,6 +156,8 @@ class Http:
         self._login = asyncio.Lock()
         self._logins = 0
         self.calls: Counter[str] = Counter()
+        self.took: deque[float] = deque(maxlen=_REMEMBERED)
+        """How many seconds the last answers took."""
 
     @property
     def offset(self) -> float | None:
@@ -326,6 +329,7 @@ class Http:
             raise kind(self._dialect.system, _explain(call, error, left)) from error
         seconds = self._clock.monotonic() - start
         self._budget.observe(seconds)
+        self.took.append(seconds)
         self._offset.learn(response.headers.get("Date"), sent, self._clock.now())
         status, text = response.status_code, response.text.removeprefix("\ufeff")
         self._log.debug("http.call", method=call.method, path=call.path, status=status, seconds=round(seconds, 3))

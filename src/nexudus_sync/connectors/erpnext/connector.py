@@ -98,6 +98,10 @@ class ERPNextConnector:
         """Seconds the server's clock is ahead of ours, None before the first answer."""
         return self._http.offset
 
+    def latencies(self) -> list[float]:
+        """How many seconds each of the last answers took."""
+        return list(self._http.took)
+
     async def check(self, scope: Scope) -> list[Check]:
         """Login, fields, filters, company, roles, names, clock."""
         try:

@@ -90,6 +90,10 @@ class OverplaneConnector:
         """Seconds the server's clock is ahead of ours, None before the first answer."""
         return self._http.offset
 
+    def latencies(self) -> list[float]:
+        """How many seconds each of the last answers took."""
+        return list(self._http.took)
+
     async def check(self, scope: Scope) -> list[Check]:
         """Token, listing, company, lists of names, clock."""
         found = await checks.run(self.api, scope, lambda: self.companies(scope))
