@@ -160,11 +160,12 @@ def _system(model: type[Model], raw: Any, filled: Any, path: Path, location: Loc
     settings = _validate(model, filled, raw, path, location)
     url = getattr(settings, "base_url", None)
     if url is not None and _STAND_IN not in str(url):
-        _check_base_url(str(url), place(path, (*location, "base_url")))
+        check_base_url(str(url), place(path, (*location, "base_url")))
     return settings
 
 
-def _check_base_url(url: str, where: str) -> None:
+def check_base_url(url: str, where: str) -> None:
+    """Refuse what is no address, or one that a password must not be sent to. Raises ConfigError."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
