@@ -8,7 +8,7 @@ from sqlmodel import Session, col, func, select
 
 from nexudus_sync.cli.desk import open_desk
 from nexudus_sync.cli.frame import Root
-from nexudus_sync.cli.output import print_json, print_table, say, utc
+from nexudus_sync.cli.output import plural, print_json, print_table, say, utc
 from nexudus_sync.store.status import ConnectionStatus, connection_status
 from nexudus_sync.store.tables import ConnectionState, Decision, Unlinked
 
@@ -50,6 +50,10 @@ def _print(session: Session, found: list[ConnectionStatus]) -> None:
             say(f"{one.name} writes nothing while its brake is set: see `nexudus-sync brake show`.", style="bold red")
         elif one.last_success is None:
             say(_unfinished(session, one.name))
+        left = _left_by_limit(session, one.name)
+        if left:
+            records = plural(left, "record")
+            say(f"{one.name}: --limit left {records}: `nexudus-sync sync` copies all, `backfill --limit N` some.")
     if any(one.conflicts for one in found):
         say("Conflicts wait for you: `nexudus-sync conflicts list`.")
     if any(one.failures for one in found):
@@ -61,6 +65,11 @@ def _unfinished(session: Session, name: str) -> str:
     if session.get(ConnectionState, name) is None:
         return f"{name} never ran: `nexudus-sync plan` shows what it would do."
     return f"{name}: the first backfill was begun and is not finished; `nexudus-sync backfill` goes on where it was."
+
+
+def _left_by_limit(session: Session, name: str) -> int:
+    mine = (col(Unlinked.connection) == name, col(Unlinked.state) == "limit")
+    return session.exec(select(func.count()).where(*mine)).one()
 
 
 def _behind(session: Session, name: str) -> tuple[object, ...]:

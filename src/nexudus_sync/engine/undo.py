@@ -18,6 +18,8 @@ from nexudus_sync.plan import Presence
 from nexudus_sync.store import records
 from nexudus_sync.store.tables import Decision, Failure, History, Link
 
+BROUGHT_BACK = "brought back"
+"""The outcome of an undo that was carried out."""
 Forced = dict[int, dict[str, Value]]
 """By link: the values that are brought back to both sides."""
 
@@ -96,7 +98,7 @@ def outcome_of(bridge: Bridge, decision: Decision, unsettled: Collection[int]) -
         if link.id in unsettled:
             return None
         _tell_once(session, decision, entry)
-    return "brought back"
+    return BROUGHT_BACK
 
 
 def _tell_once(session: Session, decision: Decision, undone: History) -> None:

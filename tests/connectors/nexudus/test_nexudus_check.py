@@ -40,6 +40,22 @@ async def test_a_wrong_password_is_the_only_finding(connector, server: Server):
     assert (line.subject, line.level, line.exit_code) == ("login", "fail", 2)
 
 
+@pytest.mark.parametrize("body", ["", "<html>Unauthorized</html>", {"message": "no such endpoint"}])
+async def test_a_login_that_is_refused_in_no_words_of_a_login_may_be_at_the_wrong_address(
+    connector, server: Server, body: object
+):
+    server.on("POST", "/token", answer(body, 401))
+    (line,) = await looked(connector)
+    assert (line.level, line.exit_code) == ("fail", 2)
+    assert "(401, no reason given): is base_url right? If it is, check its password" in line.detail
+
+
+async def test_a_page_that_is_no_login_asks_for_the_address(connector, server: Server):
+    server.on("POST", "/token", answer("<html>not here</html>", 404))
+    (line,) = await looked(connector)
+    assert line.detail == "the login answered 404 without a token; is base_url right?"
+
+
 async def test_a_server_that_cannot_be_reached_is_the_only_finding(connector, server: Server):
     server.on("POST", "/token", answer("", 500))
     (line,) = await looked(connector)
