@@ -6,7 +6,6 @@ systems (stages, users, links), defaults, and the company. Any other value that 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from sqlmodel import col, select
 
@@ -15,6 +14,7 @@ from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.errors import ConfigError, MappingError
 from nexudus_sync.mapping import Context, Field, Side, Unmapped
 from nexudus_sync.mapping.context import Directory
+from nexudus_sync.mapping.kinds import Kind
 from nexudus_sync.store.tables import Link
 
 _NAMING = frozenset({"stage", "user", "link"})
@@ -73,7 +73,7 @@ def missing_names(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple
     """The names that stop the connection, for a side's list lacks them: where each stands, and the problem."""
     if stops(field):
         for side, where, name, directory in _missing(field, contexts):
-            yield where, _no_such(field.lens(side).kind.system, name, directory.names())
+            yield where, _no_such(field.lens(side).kind, name, directory.names())
     yield from _default(field, contexts)
 
 
@@ -104,7 +104,7 @@ def _default(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple[str,
         try:
             lens.write(default, None, contexts[side])
         except Unmapped:
-            problem = _no_such(lens.kind.system, str(default), directory.names())
+            problem = _no_such(lens.kind, str(default), directory.names())
             yield f"{field.crm.kind.where}.on_unmapped.default", problem
 
 
@@ -124,7 +124,7 @@ def lacking(field: Field, contexts: dict[Side, Context]) -> Iterator[Lacking]:
         yield Lacking(side, text)
 
 
-def _no_such(system: str, name: str, names: tuple[str, ...]) -> str:
-    near = get_close_matches(name, names, n=1)
-    remedy = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(names) or 'none'}"
-    return f"{system} has no '{name}'; {remedy}"
+def _no_such(kind: Kind, name: str, names: tuple[str, ...]) -> str:
+    near = kind.near(name, names)
+    remedy = f"did you mean '{near}'?" if near else f"it has {', '.join(names) or 'none'}"
+    return f"{kind.system} has no '{name}'; {remedy}"
