@@ -429,6 +429,7 @@ MISTAKES = [
         '[store]\nurl = "mongodb://db/sync"\n[nexudus]',
         "store.url: there is no database of the kind 'mongodb'; known here: sqlite, postgresql",
     ),
+    ("[nexudus]", '[store]\nurl = "postgresql://db:port/sync"\n[nexudus]', "store.url: is no URL of a database; write"),
     (
         "[nexudus]",
         '[store]\nurl = "sqllite:///state.db"\n[nexudus]',

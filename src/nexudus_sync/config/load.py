@@ -151,8 +151,6 @@ def _check_database(url: str, path: Path) -> None:
         raise ConfigError(where, f"there is no database of the kind '{kind}'", nearest(kind, _DATABASES)) from None
     except (ArgumentError, ValueError):
         raise ConfigError(where, "is no URL of a database", 'write one like "sqlite:///state.db"') from None
-    except ModuleNotFoundError:
-        return
 
 
 def _system(model: type[Model], raw: Any, filled: Any, path: Path, location: Location) -> Model:
