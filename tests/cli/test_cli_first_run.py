@@ -1,13 +1,13 @@
 """What stops a first run before it makes a second set of all records."""
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cli_house import House
 
 from nexudus_sync.cli import sync as sync_module
 from nexudus_sync.engine import no_pairs
-from nexudus_sync.sandbox.world import World
+from nexudus_sync.sandbox.world import Sandbox
 from nexudus_sync.store.tables import Brake, Journal
 
 
@@ -21,7 +21,7 @@ def mistyped(sandboxed: House) -> House:
 
 @pytest.mark.parametrize("verb", [("check",), ("plan",), ("backfill", "--yes"), ("sync",)])
 def test_a_mistyped_company_stops_every_verb_and_the_names_there_are_are_told(
-    mistyped: House, world: World, verb: tuple[str, ...]
+    mistyped: House, world: Sandbox, verb: tuple[str, ...]
 ) -> None:
     ended = mistyped.run(*verb)
     assert ended.code == 2
@@ -42,13 +42,13 @@ def test_a_company_that_is_to_be_new_passes(mistyped: House) -> None:
 
 
 @pytest.fixture
-def strangers(sandboxed: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     """A house of which nobody is on both sides, and where two records are many."""
     monkeypatch.setattr(no_pairs, "ENOUGH", 2)
-    with World(nexudus=3, crm=3, shared=0) as made:
-        sandboxed.write(made.config_toml())
-        sandboxed.environment.update(made.environment())
-        yield sandboxed
+    sandbox = Sandbox(nexudus=3, crm=3, shared=0)
+    house = House.of(tmp_path, sandbox)
+    house.write(sandbox.config_toml())
+    return house
 
 
 def test_yes_on_the_command_line_is_no_answer_to_no_pairs(strangers: House) -> None:

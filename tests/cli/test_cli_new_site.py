@@ -1,6 +1,5 @@
 """A site that is new lacks lists that the mapping names: `check` says so in a line, and stops for what stops a run."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,19 +7,19 @@ from cli_house import Ended, House
 
 from nexudus_sync.mapping.shipped import shipped
 from nexudus_sync.sandbox.erpnext import ERPNextDouble
-from nexudus_sync.sandbox.world import World
+from nexudus_sync.sandbox.world import Sandbox
 
 REASON = "Opportunity Lost Reason"
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[tuple[House, ERPNextDouble]]:
+def site(tmp_path: Path) -> tuple[House, ERPNextDouble]:
     """ERPNext as it is installed: nobody has entered a lost reason yet."""
-    with World(crm_name="erpnext", nexudus=4, crm=3, shared=2) as made:
-        house = House(tmp_path, made.environment())
-        house.write(made.config_toml())
-        made.erpnext.site.tables[REASON].rows.clear()
-        yield house, made.erpnext
+    sandbox = Sandbox(crm_name="erpnext", nexudus=4, crm=3, shared=2)
+    house = House.of(tmp_path, sandbox)
+    house.write(sandbox.config_toml())
+    sandbox.erpnext.site.tables[REASON].rows.clear()
+    return house, sandbox.erpnext
 
 
 def lines(ended: Ended, word: str) -> list[str]:
