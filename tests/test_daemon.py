@@ -414,8 +414,9 @@ async def test_a_cycle_that_fails_has_told_its_news_all_the_same(make: Make) -> 
 
 async def test_a_cycle_counts_what_is_waiting(make: Make) -> None:
     runner, cycles = make()
+    told = failure(id=10, kind="stored-differently", field="notes")  # for which nobody has to do anything
     cycles.outcomes.append(
-        keep(runner, failure(), failure(id=9, field="title"), Conflict(**PAIR, field="t", opened_at=NOW))
+        keep(runner, failure(), failure(id=9, field="title"), told, Conflict(**PAIR, field="t", opened_at=NOW))
     )
     with capture_logs() as logs:
         await one(runner)

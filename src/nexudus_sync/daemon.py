@@ -239,7 +239,7 @@ class Daemon:
             pairs=report.pairs,
             failed=len(report.errors),
             conflicts_waiting=waiting.conflicts,
-            failures_waiting=waiting.failures,
+            failures_waiting=waiting.failures_waiting,
             reconcile=reconcile,
         )
         self._touch_health_file()

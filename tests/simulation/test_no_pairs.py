@@ -12,7 +12,7 @@ from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.rehearse import rehearse
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
-from nexudus_sync.store.tables import Brake, Fact, Link
+from nexudus_sync.store.tables import Brake, Fact, Link, Unlinked
 
 pytestmark = pytest.mark.usefixtures("closed")
 
@@ -113,6 +113,18 @@ def test_a_pair_or_a_nearly_empty_side_is_no_reason_to_ask_now_or_later(
     for number in range(4):
         world.desk.create(f"new-{number}")
     assert (run(world).brake, run(world).brake) == (None, None)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("said", "brake"), [("n/a", None), ("a@example.com", "no-pairs")])
+def test_what_is_no_address_makes_no_side_full(tmp_path: Path, said: str, brake: str | None) -> None:
+    world = strangers(tmp_path)
+    run(world, limit=0)
+    with world.store.session() as session:
+        for row in rows(world, Unlinked, side=Side.CRM.value):
+            row.email = said
+            session.add(row)
+    assert run(world).brake == brake
 
 
 @pytest.mark.usefixtures("small")

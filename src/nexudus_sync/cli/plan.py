@@ -93,7 +93,7 @@ def _totals(actions: Iterable[Action]) -> str:
 
 
 def _waits(seen: Rehearsal) -> str:
-    conflicts, failures = plural(seen.status.conflicts, "conflict"), plural(seen.status.failures, "failure")
+    conflicts, failures = plural(seen.status.conflicts, "conflict"), plural(seen.status.failures_waiting, "failure")
     return f"{conflicts} and {failures} would wait"
 
 

@@ -114,7 +114,7 @@ def print_report(bridge: Bridge, report: Report) -> None:
     done += [f"{plural(report.closed, 'pair')} closed"] if report.closed else []
     with bridge.store.read() as session:
         state = connection_status(session, bridge.name)
-    done += [f"{plural(state.conflicts, 'conflict')} and {plural(state.failures, 'failure')} waiting"]
+    done += [f"{plural(state.conflicts, 'conflict')} and {plural(state.failures_waiting, 'failure')} waiting"]
     say(f"{bridge.name}: {', '.join(done)}")
 
 

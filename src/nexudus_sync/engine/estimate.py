@@ -7,14 +7,13 @@ from datetime import date
 
 from sqlmodel import col, func, or_, select
 
-from nexudus_sync import addresses
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.costs import Calls, of_run
 from nexudus_sync.engine.pull import pull, remember
 from nexudus_sync.engine.rehearse import copied
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.unlinked import Matcher, oldest_first
+from nexudus_sync.engine.unlinked import Matcher, has_email, oldest_first
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Store, records
 from nexudus_sync.store.tables import Link, Unlinked
@@ -81,8 +80,8 @@ def _sum_up(
     limit: int | None,
 ) -> Estimate:
     left = _left(bridge, copy)
-    left["no e-mail to find or create a customer by"] = sum(not _has_email(row) for row in to_create)
-    can = sorted((row for row in to_create if _has_email(row)), key=oldest_first)
+    left["no e-mail to find or create a customer by"] = sum(not has_email(row) for row in to_create)
+    can = sorted((row for row in to_create if has_email(row)), key=oldest_first)
     taken = can if limit is None else can[:limit]
     left[f"beyond --limit {limit}"] = len(can) - len(taken)
     creates = Counter(Side(row.side).other for row in taken)
@@ -93,10 +92,6 @@ def _sum_up(
     traits = {side: bridge.connector(side).traits for side in Side}
     calls = of_run(traits, listed, dict.fromkeys(Side, compare), actions)
     return Estimate(listed, inside, pairs, compare, creates, parties[Side.NEXUDUS], +left, calls)
-
-
-def _has_email(row: Unlinked) -> bool:
-    return addresses.comparable(row.email or "") is not None
 
 
 def _left(bridge: Bridge, copy: Store) -> Counter[str]:

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, select
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.renames import follow_set_aside
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.unlinked import Matcher
+from nexudus_sync.engine.unlinked import Matcher, has_email
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import SET_ASIDE, Brake, Fact, Journal, Link, Unlinked
 
@@ -83,14 +83,13 @@ def _key(bridge: Bridge) -> dict[str, str]:
 
 def _reachable(session: Session, bridge: Bridge, side: Side) -> int:
     """How many records of a side have an e-mail address; those that are linked have."""
-    alone = select(func.count()).where(
+    alone = select(Unlinked).where(
         col(Unlinked.connection) == bridge.name,
         col(Unlinked.side) == side.value,
         col(Unlinked.state).not_in(SET_ASIDE),
         col(Unlinked.email).is_not(None),
-        col(Unlinked.email) != "",
     )
-    return session.exec(alone).one() + _links(session, bridge)
+    return sum(map(has_email, session.exec(alone))) + _links(session, bridge)
 
 
 def _links(session: Session, bridge: Bridge) -> int:

@@ -373,6 +373,11 @@ def oldest_first(row: Unlinked) -> tuple[str, str]:
     return (row.created_at.isoformat() if row.created_at else "", row.record_id)
 
 
+def has_email(row: Unlinked) -> bool:
+    """Does it say an address that a customer can be found or created by?"""
+    return addresses.comparable(row.email or "") is not None
+
+
 def _each_of(pairs: Iterable[tuple[str, str]]) -> set[tuple[Side, str]]:
     """The records that pairs of ids name."""
     return {(side, pair[index]) for pair in pairs for index, side in enumerate(Side) if pair[index]}

@@ -32,7 +32,12 @@ class ConnectionStatus:
     @property
     def waiting(self) -> int:
         """How many conflicts and failures wait for a person."""
-        return self.conflicts + self.failures - self.told
+        return self.conflicts + self.failures_waiting
+
+    @property
+    def failures_waiting(self) -> int:
+        """How many failures do: those that only tell something do not."""
+        return self.failures - self.told
 
 
 def connection_status(session: Session, name: str) -> ConnectionStatus:
