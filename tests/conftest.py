@@ -32,6 +32,7 @@ TESTS = Path(__file__).parent
 QUICK = (
     *("cli", "connectors", "contract", "mapping", "sandbox", "store"),
     *("e2e/test_e2e_decisions.py", "e2e/test_e2e_missing_reason.py", "simulation/test_trail.py"),
+    *("simulation/test_no_pairs.py", "simulation/test_plan_foresees.py", "simulation/test_refusals_by_hand.py"),
 )
 """Folders and files whose tests are quick, beside all that stand directly in tests: what one runs while editing."""
 LONG = ("cli/test_cli_runs.py",)

@@ -227,6 +227,20 @@ def test_environment_variables_fill_any_text_and_become_the_type_it_needs(tmp_pa
     assert london.company == "Ann & ${A}"  # what a variable holds is not looked at again
 
 
+def test_an_environment_variable_may_be_a_number_or_a_yes_or_no(tmp_path: Path) -> None:
+    text = MINIMAL.replace("token =", 'page_size = "${PAGE}"\ntoken =') + 'create_parties = "${PARTIES}"\n'
+    settings = loaded(tmp_path, text, {**ENVIRONMENT, "PAGE": "50", "PARTIES": "false"})
+    assert settings.crms["acme"].settings.page_size == 50  # type: ignore[attr-defined]
+    assert settings.connections[0].create_parties is False
+
+
+def test_all_variables_that_are_missing_are_named_at_once(tmp_path: Path) -> None:
+    told = complaint(tmp_path, MINIMAL, {"NEXUDUS_USERNAME": "sync@example.com", "NEXUDUS_PASSWORD": ""})
+    assert told == (
+        "environment variables are not set: NEXUDUS_PASSWORD (empty), CRM_TOKEN; set them before nexudus-sync starts"
+    )
+
+
 def test_all_secrets_are_known_to_the_log(tmp_path: Path) -> None:
     text = MINIMAL.replace(
         "[crm.acme]",
@@ -328,6 +342,8 @@ MISTAKES = [
     ("business_id = 1001", 'business_id = "x"', "connection[0].scope.business_id: must be a whole number"),
     ("business_id = 1001", "business_id = 1.5", "connection[0].scope.business_id: must be a whole number"),
     ("business_id = 1001", "business_id = true", "connection[0].scope.business_id: must be a whole number"),
+    ("business_id = 1001", 'business_id = "1001"', "connection[0].scope.business_id: must be a whole number"),
+    ("business_id = 1001", "business_id = 1001.0", "connection[0].scope.business_id: must be a whole number"),
     ("business_id = 1001", "business_id = 0", "connection[0].scope.business_id: must be more than 0"),
     ("{ business_id = 1001 }", "7", "connection[0].scope: must be a table"),
     (
@@ -348,6 +364,15 @@ MISTAKES = [
     ('crm = "acme"', 'crm = "acme"\ndeletes = "never"', "connection[0].deletes: must be 'ignore' or 'propagate'"),
     ('crm = "acme"', 'crm = "acme"\nparty = "lead"', "connection[0].party: must be 'Lead', 'Customer' or 'Prospect'"),
     ('crm = "acme"', 'crm = "acme"\ncreate_parties = "si"', "connection[0].create_parties: must be true or false"),
+    ('crm = "acme"', 'crm = "acme"\ncreate_parties = "yes"', "connection[0].create_parties: must be true or false"),
+    ('crm = "acme"', 'crm = "acme"\ncreate_parties = 1', "connection[0].create_parties: must be true or false"),
+    ('crm = "acme"', 'crm = "acme"\nnew_company = "true"', "connection[0].new_company: must be true or false"),
+    ('crm = "acme"', 'crm = "acme"\ncreate_board = "7"', "connection[0].create_board: must be a whole number"),
+    ("token =", 'page_size = "50"\ntoken =', "crm.acme.page_size: must be a whole number"),
+    ("token =", "page_size = true\ntoken =", "crm.acme.page_size: must be a whole number"),
+    ("token =", 'ratio = "0.5"\ntoken =', "crm.acme.ratio: must be a number"),
+    ("[crm.acme]", 'overlap = "300"\n[crm.acme]', "nexudus.overlap: must be a whole number"),
+    ("[crm.acme]", "lag = true\n[crm.acme]", "nexudus.lag: must be a whole number"),
     ('crm = "acme"', 'crm = "acme"\nallow_stages = "Won"', "connection[0].allow_stages: must be a list in [brackets]"),
     ('crm = "acme"', 'crm = "acme"\nmapping = { crm = 5 }', "connection[0].mapping.crm: must be a path in quotes"),
     (
@@ -392,7 +417,26 @@ MISTAKES = [
         "https://me@crm",
         "crm.acme.base_url: holds a user name or password; give them in keys of their own",
     ),
+    ("https://crm.example.com", "https://crm.example.com?v=2", "crm.acme.base_url: has a part after ? or #, which no"),
+    ("https://crm.example.com", "https://crm.example.com/x?", "crm.acme.base_url: has a part after ? or #, which no"),
+    ("https://crm.example.com", "https://crm.example.com/#/login", "crm.acme.base_url: has a part after ? or #,"),
+    (
+        "[crm.acme]",
+        'base_url = "https://spaces.example.com/api?x=1"\n[crm.acme]',
+        "nexudus.base_url: has a part after ? or #, which no call would carry; end it with the path",
+    ),
     ("[nexudus]", '[store]\nurl = "state.db"\n[nexudus]', "store.url: must be the URL of a database, like"),
+    (
+        "[nexudus]",
+        '[store]\nurl = "mongodb://db/sync"\n[nexudus]',
+        "store.url: there is no database of the kind 'mongodb'; known here: sqlite, postgresql",
+    ),
+    ("[nexudus]", '[store]\nurl = "postgresql://db:port/sync"\n[nexudus]', "store.url: is no URL of a database; write"),
+    (
+        "[nexudus]",
+        '[store]\nurl = "sqllite:///state.db"\n[nexudus]',
+        "store.url: there is no database of the kind 'sqllite'; did you mean 'sqlite'?",
+    ),
     ("[nexudus]", '[log]\nlevel = "loud"\n[nexudus]', "log.level: must be 'debug', 'info', 'warning' or 'error'"),
     (
         "[nexudus]",

@@ -1,12 +1,14 @@
 import asyncio
+import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlmodel import SQLModel
 from structlog.testing import capture_logs
 
 from nexudus_sync import daemon
@@ -14,7 +16,7 @@ from nexudus_sync.daemon import LONGEST_REST, Daemon, Rests
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import AuthenticationFailed, MappingError, StoreError, Unavailable
 from nexudus_sync.store import Store
-from nexudus_sync.store.tables import ConnectionState, Decision
+from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Decision, Failure, Link
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -330,6 +332,136 @@ async def test_what_became_of_a_decision_is_told(make: Make) -> None:
         await one(runner)
     assert [(line["history_id"], line["outcome"]) for line in logs if line["event"] == "decision"] == [
         (3, "refused: it moved on")
+    ]
+
+
+PAIR = {"connection": "london", "nexudus_id": "7", "crm_id": "opp_7"}
+
+
+def keep(runner: Daemon, *rows: SQLModel) -> Callable[[], Awaitable[None]]:
+    """A cycle that leaves these rows in the store."""
+
+    async def work() -> None:
+        with runner._engine.store.session() as session:
+            for row in rows:
+                session.merge(row)
+
+    return work
+
+
+def failure(**values: Any) -> Failure:
+    given = {"id": 8, "kind": "unmapped", "field": "sales_stage", "reason": "no such stage"}
+    return Failure(**(PAIR | given | {"first_at": NOW, "last_at": NOW} | values))
+
+
+def linked(**values: Any) -> Link:
+    return Link(**(PAIR | {"id": 3, "crm": "overplane", "created_at": NOW} | values))
+
+
+def news(logs: list[Any]) -> list[tuple[str, str]]:
+    return [(line["event"], line["reason"]) for line in logs if line["event"].endswith((".new", ".closed"))]
+
+
+async def test_what_is_new_is_told_once_with_ids_and_reason(make: Make) -> None:
+    runner, cycles = make()
+    conflict = Conflict(**PAIR, id=5, field="title", opened_at=NOW)
+    cycles.outcomes += [keep(runner, failure(), conflict, linked()), Report("london")]
+    cycles.outcomes += [keep(runner, linked(state="closed", closed_reason="the card was deleted"))]
+    with capture_logs() as logs:
+        for _ in range(3):
+            await one(runner)
+    told = {line.pop("event"): line for line in logs if line["event"] != "cycle.done"}
+    assert told == {
+        "failure.new": PAIR
+        | {"id": 8, "kind": "unmapped", "field": "sales_stage", "reason": "no such stage", "log_level": "info"},
+        "conflict.new": PAIR
+        | {"id": 5, "field": "title", "reason": "both sides say something else", "log_level": "info"},
+        "pair.new": PAIR | {"id": 3, "log_level": "info"},
+        "pair.closed": PAIR | {"id": 3, "reason": "the card was deleted", "log_level": "info"},
+    }
+    assert len(logs) == 4 + 3
+
+
+async def test_a_failure_that_was_solved_is_news_when_it_comes_again(make: Make) -> None:
+    runner, cycles = make()
+    cycles.outcomes += [keep(runner, failure(state=state)) for state in ("open", "open", "solved", "open")]
+    with capture_logs() as logs:
+        for _ in range(4):
+            await one(runner)
+    assert news(logs) == [("failure.new", "no such stage")] * 2
+
+
+async def test_what_another_connection_has_is_not_this_ones_news(make: Make) -> None:
+    runner, cycles = make()
+    cycles.outcomes.append(keep(runner, failure(connection="madrid"), linked(connection="madrid")))
+    with capture_logs() as logs:
+        await one(runner)
+    assert news(logs) == []
+
+
+async def test_a_cycle_that_fails_has_told_its_news_all_the_same(make: Make) -> None:
+    runner, cycles = make()
+
+    async def fails() -> None:
+        await keep(runner, failure())()
+        raise Unavailable("nexudus", "down")
+
+    cycles.outcomes.append(fails)
+    with capture_logs() as logs:
+        await one(runner)
+    assert [line["event"] for line in logs] == ["failure.new", "cycle.failed"]
+
+
+async def test_a_cycle_counts_what_is_waiting(make: Make) -> None:
+    runner, cycles = make()
+    told = failure(id=10, kind="stored-differently", field="notes")  # for which nobody has to do anything
+    cycles.outcomes.append(
+        keep(runner, failure(), failure(id=9, field="title"), told, Conflict(**PAIR, field="t", opened_at=NOW))
+    )
+    with capture_logs() as logs:
+        await one(runner)
+    (done,) = [line for line in logs if line["event"] == "cycle.done"]
+    assert (done["failures_waiting"], done["conflicts_waiting"]) == (2, 1)
+
+
+async def test_a_brake_is_told_with_what_it_saw(make: Make) -> None:
+    runner, _ = make(Report("london", brake="mass-delete"))
+    brake = Brake(connection="london", name="mass-delete", evidence="the records of 40 of 100 links", set_at=NOW)
+    await keep(runner, brake)()
+    with capture_logs() as logs:
+        await one(runner)
+    (told,) = [line for line in logs if line["event"] == "cycle.braked"]
+    assert told["evidence"] == "the records of 40 of 100 links"
+
+
+async def test_the_scheduler_has_no_line_of_its_own(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    runner, cycles = make()
+
+    async def late() -> None:
+        for word in ("apscheduler.scheduler", "apscheduler.executors.default"):
+            logging.getLogger(word).warning("Run time of job was missed by 0:00:09")
+        runner.stop()
+
+    cycles.outcomes.append(late)
+    await asyncio.wait_for(runner.run(), 5)
+    assert [record for record in caplog.records if record.name.startswith("apscheduler")] == []
+    logging.getLogger("apscheduler").warning("heard again")
+    assert "heard again" in caplog.text
+
+
+async def test_an_error_in_the_telling_is_told_and_not_left_to_the_scheduler(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, _ = make(Report("london"))
+
+    def breaks(*_: object, **__: object) -> None:
+        raise StoreError("state.db: disk full; free some space")
+
+    monkeypatch.setattr(runner, "_tell", breaks)
+    with capture_logs() as logs:
+        await one(runner)
+    assert [(line["event"], line["error"]) for line in logs] == [
+        ("cycle.failed", "state.db: disk full; free some space")
     ]
 
 

@@ -552,3 +552,76 @@ def test_only_readable_values_travel_or_are_asked_about(case: tuple[Field, dict[
     assert (outcome.kind, bool(outcome.reason)) == (
         ("unreadable", True) if outcome.verdict is Verdict.PARKED else ("", False)
     )
+
+
+# --- texts of which a side keeps a rendering --------------------------------------------------------------------------
+
+WROTE = frozenset({"x"})
+"""The field, as a write of ours was about it."""
+
+
+def kept(then: Two, now: Two, *, side: Side = Side.CRM, field: Field | None = None) -> Outcome:
+    """The outcome where what a side says now bears the stamp of our own write to it."""
+    sides = {
+        Side.NEXUDUS: View({"N": now[0]}, {"N": then[0]}, Context()),
+        Side.CRM: View({"c": now[1]}, {"c": then[1]}, Context()),
+    }
+    sides[side] = replace(sides[side], written=WROTE)
+    return merge_field(field or field_of(), sides[Side.NEXUDUS], sides[Side.CRM], Policy())
+
+
+def test_what_a_system_made_of_our_write_is_agreed_on_and_told() -> None:
+    outcome = kept(("Tour 🎉", "Tour 🎉"), ("Tour 🎉", "Tour ?"))
+    assert (outcome.verdict, outcome.kind, outcome.to) == (Verdict.AGREED, "stored-differently", None)
+    assert outcome.reason.startswith('the CRM keeps "Tour ?" of "Tour 🎉"')
+    outcome = kept(("Tour 🎉", "Tour 🎉"), ("Tour ?", "Tour 🎉"), side=Side.NEXUDUS)
+    assert outcome.reason.startswith('Nexudus keeps "Tour ?" of "Tour 🎉"')
+
+
+def test_a_long_text_is_shown_by_its_beginning() -> None:
+    outcome = kept(("x" * 200, "x" * 200), ("x" * 200, "x" * 100))
+    assert outcome.reason.count("x" * 80 + "…") == 2
+
+
+def test_an_edit_of_the_other_side_travels_over_a_rendering() -> None:
+    outcome = kept(("Tour 🎉", "Tour 🎉"), ("Visit", "Tour ?"))
+    assert (outcome.verdict, outcome.to, outcome.value, outcome.kind) == (Verdict.TRAVELS, Side.CRM, "Visit", "")
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "expected"),
+    [
+        (("Tour", "Tour"), ("Tour", "Prospect"), to_nexudus()),
+        (("Tour", "Tour"), ("Tour", None), to_nexudus()),
+        (("Tour", UNSENT), ("Tour", "Tou"), to_nexudus()),
+        (("Tour", BAD), ("Tour", "Tou"), to_nexudus()),
+        (("Tour 🎉", "Tour 🎉"), ("Tour ?", "Tour ?"), AGREED),
+    ],
+)
+def test_whatever_else_it_says_is_its_own_change(then: Two, now: Two, expected: Told) -> None:
+    assert told(kept(then, now)) == expected
+
+
+def test_without_the_stamp_of_our_write_a_rendering_is_an_edit() -> None:
+    assert told(kept(("Tour 🎉", "Tour 🎉"), ("Tour 🎉", "Tour ?"), side=Side.NEXUDUS)) == to_nexudus()
+
+
+def test_a_name_of_a_table_is_no_text_to_be_rendered() -> None:
+    outcome = kept((1, "Open"), (1, "Lost"), field=field_of(STATUS))
+    assert (outcome.verdict, outcome.kind) == (Verdict.TRAVELS, "")
+
+
+def test_a_number_is_no_text_to_be_rendered() -> None:
+    outcome = kept((Decimal(10), Decimal(10)), (Decimal(10), Decimal(1)), field=field_of(AMOUNT))
+    assert (outcome.verdict, outcome.kind) == (Verdict.TRAVELS, "")
+
+
+def test_another_stage_is_no_rendering_though_it_begins_like_the_one_that_was_sent() -> None:
+    stage = ('path = "N"\ntype = "stage"', 'path = "c"')
+    context = Context(directories={"stage": Table(((1, "Proposal sent"), (2, "Proposal")))})
+    views = (
+        View({"N": 1}, {"N": 1}, context),
+        View({"c": "Proposal"}, {"c": "Proposal sent"}, Context(), written=WROTE),
+    )
+    outcome = merge_field(field_of(stage), *views, Policy())
+    assert (outcome.verdict, outcome.value) == (Verdict.TRAVELS, "Proposal")

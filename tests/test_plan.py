@@ -916,3 +916,44 @@ def test_what_is_not_said_is_blank() -> None:
 def test_the_words_of_a_plan_are_those_of_the_tables() -> None:
     for words in (Presence, Fate, Lot):
         assert [word.value for word in words] == [word.name.lower() for word in words]
+
+
+# --- titles and addresses that are spelled in several ways ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("kept", ["Tour ?", "tour 🎉", "Tour &#127881;"])
+def test_a_title_as_a_system_keeps_it_is_the_same_title(kept: str) -> None:
+    one, other = here("1", "Tour 🎉", is_open=False), there("2", kept, is_open=False)
+    assert match([one], [other]) == paired(other, "e-mail and title")
+    assert match([other], [one]) == paired(one, "e-mail and title")
+
+
+def test_the_very_same_title_goes_before_a_rendering() -> None:
+    own = [here("1", "Tour 🎉", is_open=False), here("2", "Tour ?", is_open=False)]
+    others = [there("3", "Tour ?", is_open=False), there("4", "Tour 🎉", is_open=False)]
+    assert match(own, others) == paired(others[1], "e-mail and title")
+    assert match(own[::-1], others) == paired(others[0], "e-mail and title")
+
+
+def test_two_that_may_be_made_of_one_title_are_asked_about() -> None:
+    one = here("1", "Tour 🎉", is_open=False)
+    others = [there("2", "Tour ?", is_open=False), there("3", "Tour", is_open=False)]
+    assert match([one], others) == asked(*others, share="e-mail and title")
+
+
+def test_one_that_is_another_ones_rendering_is_nobody_elses_rival() -> None:
+    own = [here("1", "Desk"), here("2", "Tour 🎉")]
+    assert match(own, [there("3", "Tour ?")]).lot is Lot.CREATE
+
+
+@pytest.mark.parametrize("email", ["n/a", "-", "none@"])
+def test_what_is_no_address_pairs_with_the_same_title_and_with_nothing_else(email: str) -> None:
+    one, same, other = here("1", email=email), there("2", email=email), there("3", "Tour", email=email)
+    assert match([one], [same]) == paired(same, "e-mail and title")
+    assert match([one], [other]).lot is Lot.CREATE
+
+
+def test_two_addresses_in_one_place_name_people_all_the_same() -> None:
+    email = "a@example.com; b@example.com"
+    one, other = here("1", email=email), there("2", "Tour", email=email)
+    assert match([one], [other]) == paired(other, "e-mail")

@@ -1,6 +1,7 @@
 """The daemon: every connection polled and reconciled on time, whatever goes wrong, until it is told to stop."""
 
 import asyncio
+import logging
 import signal
 from collections import defaultdict
 from collections.abc import Iterable
@@ -12,14 +13,17 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler  # type: ignore[impo
 from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import-untyped]
 
 from nexudus_sync.config import ConnectionSettings
+from nexudus_sync.engine import news
 from nexudus_sync.engine.assemble import Engine
+from nexudus_sync.engine.brakes import standing
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.decisions import carried_out
 from nexudus_sync.engine.names import refuse_missing
 from nexudus_sync.engine.report import Report
-from nexudus_sync.errors import AuthenticationFailed, ConnectorError, MappingError, SyncError
+from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, SyncError
 from nexudus_sync.mapping import Side
+from nexudus_sync.store.status import connection_status
 from nexudus_sync.store.tables import ConnectionState
 
 GRACE = 5.0
@@ -79,11 +83,14 @@ class Daemon:
         self._stop.set()
 
     async def run(self) -> None:
-        """Run until stopped. Raises AuthenticationFailed and MappingError of a connection that never worked."""
+        """Run until stopped. Raises AuthenticationFailed and ConfigError of a connection that never worked."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        scheduler = self._schedule()
+        scheduler, own_words = self._schedule(), logging.getLogger("apscheduler")
+        level = own_words.level
+        # that a poll took longer than its interval is no news, and what a job raises is told by `_job`
+        own_words.setLevel(logging.CRITICAL + 1)
         scheduler.start()
         self._log.info("daemon.started", connections=[bridge.name for bridge in self._engine.bridges])
         watch = asyncio.ensure_future(self._watch_clock(scheduler))
@@ -94,6 +101,7 @@ class Daemon:
             scheduler.remove_all_jobs()
             await self._finish()
             scheduler.shutdown(wait=False)
+            own_words.setLevel(level)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
         if self._fatal is not None:
@@ -155,6 +163,8 @@ class Daemon:
             with suppress(asyncio.CancelledError):  # cut off by `_finish`
                 async with self._locks[bridge.crm]:
                     await self._cycle(bridge, reconcile=reconcile)
+        except Exception as error:  # the scheduler would tell it in its own words
+            self._failed(bridge, error)
         finally:
             self._running.discard(task)
 
@@ -173,8 +183,8 @@ class Daemon:
             if bridge.name not in self._worked:
                 await refuse_missing(bridge)
             began = self._clock.now()
-            report = await Cycle(bridge, options).run()
-        except (AuthenticationFailed, MappingError) as error:
+            report = await self._told(bridge, Cycle(bridge, options))
+        except (AuthenticationFailed, ConfigError) as error:
             if bridge.name not in self._worked:
                 self._fatal = error
                 self.stop()
@@ -188,6 +198,17 @@ class Daemon:
             self._owed -= {bridge.name} if report.finished else set()
             self._tell(bridge, report, reconcile=reconcile)
             self._tell_decisions(bridge, began)
+
+    async def _told(self, bridge: Bridge, cycle: Cycle) -> Report:
+        """Run a cycle, and tell what is new after it, also where it fails or is cut off on the way."""
+        with self._engine.store.read() as session:
+            before = news.look(session, bridge.name)
+        try:
+            return await cycle.run()
+        finally:
+            with suppress(StoreError), self._engine.store.read() as session:  # whose own error is told already
+                for event, said in news.since(session, bridge.name, before):
+                    self._log.info(event, connection=bridge.name, **said)
 
     def _failed(self, bridge: Bridge, error: Exception) -> None:
         system = error.system if isinstance(error, ConnectorError) else _OTHER
@@ -209,12 +230,16 @@ class Daemon:
             return
         self._braked.discard(bridge.name)
         told = self._log.info if report.written or report.errors or reconcile else self._log.debug
+        with self._engine.store.read() as session:
+            waiting = connection_status(session, bridge.name)
         told(
             "cycle.done",
             connection=bridge.name,
             written=report.written,
             pairs=report.pairs,
             failed=len(report.errors),
+            conflicts_waiting=waiting.conflicts,
+            failures_waiting=waiting.failures_waiting,
             reconcile=reconcile,
         )
         self._touch_health_file()
@@ -228,7 +253,9 @@ class Daemon:
         """Once, not at every poll while it is set."""
         if bridge.name not in self._braked:
             remedy = f"see `nexudus-sync brake show`; if it is right, `nexudus-sync brake release {brake}`"
-            self._log.error("cycle.braked", connection=bridge.name, brake=brake, remedy=remedy)
+            with self._engine.store.read() as session:
+                evidence = "; ".join(one.evidence for one in standing(session, bridge.name) if one.name == brake)
+            self._log.error("cycle.braked", connection=bridge.name, brake=brake, evidence=evidence, remedy=remedy)
         self._braked.add(bridge.name)
 
     def _touch_health_file(self) -> None:

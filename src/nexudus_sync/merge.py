@@ -10,6 +10,7 @@ Pure. Every field is decided by itself, by class (`Field.same`), under the mappi
     yes              | yes         | AGREED if alike, else by `on_conflict`: TRAVELS or CONFLICT
     never agreed on one side or both | a first match: AGREED if alike, a value fills a blank, else by `on_conflict`
 
+A text that is still as a write of ours left it, but for what the system made of it (`View.written`), has not changed.
 Where anything but NOTHING would come of it and one of the two values cannot be read, the field is PARKED. In a one-way
 field only the source's values travel, and they always win: NOTHING as long as the source has not changed (or, at a
 first match, is blank), whatever the other side says.
@@ -22,10 +23,16 @@ from enum import Enum
 from typing import Any
 
 from nexudus_sync.mapping import Context, Field, Mapping, OnConflict, Raw, Side, Unreadable
+from nexudus_sync.mapping.renderings import renders
 from nexudus_sync.opportunity import Value, say
 
 UNSENT: MappingABC[str, bool] = {"$unsent": True}
 """Stands in a snapshot for a value that the other side has never been given yet: the field counts as changed here."""
+
+STORED_DIFFERENTLY = "stored-differently"
+"""The kind of a text of which a system keeps a rendering: each side keeps its own spelling until somebody edits one."""
+_SHOWN = 80
+"""So much of a text stands in a reason."""
 
 CLOSE_CALL = timedelta(seconds=2)
 """`newest` does not decide between changes that are no further apart.
@@ -51,13 +58,15 @@ class View:
     """One side of a link as the merge sees it.
 
     `snapshot` is {path text: raw} of the last agreement (a path it lacks was never agreed on). `changed_at` is when
-    somebody else than the sync last changed the record, by our clock, aware UTC; None when unknown.
+    somebody else than the sync last changed the record, by our clock, aware UTC; None when unknown. `written` are the
+    fields that the sync's own write was about, where nothing was saved since (the stamp is the one its reply named).
     """
 
     record: MappingABC[str, Any]
     snapshot: MappingABC[str, Raw]
     context: Context
     changed_at: datetime | None = None
+    written: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +147,38 @@ def merge_field(field: Field, nexudus: View, crm: View, policy: Policy) -> Outco
         return replace(seen, verdict=Verdict.AGREED)
     if _Change.FIRST in changes.values():
         return _first_match(seen, views, policy)
-    return _later_match(seen, [side for side in Side if changes[side] is _Change.YES], views, policy)
+    moved = [side for side in Side if changes[side] is _Change.YES]
+    rendered = {side: reason for side in moved if (reason := _rendered(field, side, views[side]))}
+    if len(rendered) == len(moved):
+        return replace(seen, verdict=Verdict.AGREED, kind=STORED_DIFFERENTLY, reason="; ".join(rendered.values()))
+    return _later_match(seen, [side for side in moved if side not in rendered], views, policy)
+
+
+def kept_differently(field: Field, side: Side, sent: Value, got: Value, context: Context) -> str:
+    """What to say where a side keeps a rendering of a text that was sent; "" where it does not."""
+    free = field.lens(side).is_free(context) and field.lens(side.other).is_free(Context())
+    if not (free and isinstance(sent, str) and isinstance(got, str)):
+        return ""
+    if field.same(sent, got) or not renders(sent, got):
+        return ""
+    system = field.lens(side).kind.system
+    return f"{system} keeps {_shown(got)} of {_shown(sent)}; edit it on either side if that is not good enough"
+
+
+def _shown(text: str) -> str:
+    return f'"{text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"}"'
+
+
+def _rendered(field: Field, side: Side, view: View) -> str:
+    """Is what moved on this side only what the system made of our own write? Then what to say of it, else ""."""
+    then = view.snapshot[field.lens(side).path.text]
+    if field.name not in view.written or then == UNSENT:
+        return ""
+    try:
+        sent = field.read(side, then, view.context)
+    except Unreadable:
+        return ""
+    return kept_differently(field, side, sent, field.get(side, view.record, view.context), view.context)
 
 
 def _change(field: Field, side: Side, view: View) -> _Change:

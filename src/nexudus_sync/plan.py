@@ -17,8 +17,8 @@ A record without a counterpart, by the first line that fits (`plan_unlinked`):
     what the two sides' unlinked records say | one on either side | several
     -----------------------------------------+--------------------+------------------------------------------
     an external key names the other          | PAIR               | ASK
-    same e-mail and title                    | PAIR               | ASK
-    same e-mail, both open                   | PAIR               | ASK between the open ones without a twin
+    same e-mail and title, or a rendering    | PAIR               | ASK
+    same e-mail (not just "n/a"), both open  | PAIR               | ASK between the open ones without a twin
     anything else                            | CREATE it on the other side, or LEAVE it if it is too old
 """
 
@@ -29,8 +29,9 @@ from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from nexudus_sync.addresses import names_people
 from nexudus_sync.mapping import Mapping, OnUnmapped, Record, Side, Unmapped, Unreadable
-from nexudus_sync.mapping.values import fold
+from nexudus_sync.mapping.titles import renderings, twins, without_twins
 from nexudus_sync.merge import Outcome, Policy, Verdict, View, merge
 from nexudus_sync.opportunity import Value, hear, say
 
@@ -276,7 +277,11 @@ def plan_link(presence: MappingABC[Side, Presence], edited: MappingABC[Side, boo
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An unlinked record as matching knows it. `email` is lower case; `external_key` is what its key field holds."""
+    """An unlinked record as matching knows it.
+
+    `email` is in the form in which addresses are compared, be it an oddity that is none; `external_key` is what its key
+    field holds.
+    """
 
     side: Side
     id: str
@@ -359,21 +364,19 @@ def _is_later_stranger(named: Candidate, copy: Candidate) -> bool:
 def _by_email(record: Candidate, own: list[Candidate], others: list[Candidate]) -> UnlinkedPlan | None:
     """Match by e-mail; None where nothing fits. Who matches does so from either side, and with nobody else."""
     others = [o for o in others if record.email and o.email == record.email]
-    title = _title(record)
-    alike = [o for o in others if title and _title(o) == title]
-    if alike:
-        return _one_of(alike, [c for c in own if _title(c) == title], "e-mail and title")
-    if not record.is_open:
+    same = twins(record, others)
+    if same:
+        return _one_of(same, twins(record, own), "e-mail and title")
+    rest, own_rest = without_twins(others, own), without_twins(own, others)
+    kept = renderings(record, rest)
+    if kept:
+        return _one_of(kept, renderings(kept[0], own_rest), "e-mail and title")
+    if not record.is_open or not names_people(record.email or ""):
         return None
     if len(own) == 1 and len(others) == 1 and others[0].is_open:
         return UnlinkedPlan(Lot.PAIR, others[0], reason=BY_EMAIL)
-    titles = {_title(c) for c in own} - {""}
-    rivals = tuple(o for o in others if o.is_open and _title(o) not in titles)
+    rivals = tuple(o for o in rest if o.is_open and not renderings(o, own_rest))
     return UnlinkedPlan(Lot.ASK, candidates=rivals, reason=f"several records share {record.email}") if rivals else None
-
-
-def _title(candidate: Candidate) -> str:
-    return fold(candidate.title or "")
 
 
 def _one_of(alike: list[Candidate], own_alike: list[Candidate], what: str) -> UnlinkedPlan:

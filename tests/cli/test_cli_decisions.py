@@ -348,7 +348,8 @@ def test_explain_tells_of_a_linked_record(house: House) -> None:
         out = house.run("explain", record).out
         assert "Nexudus 101 ⇄ overplane opp_1, connection london" in out
         assert "2026-03-02|maria" in out
-        assert "CrmBoardColumnId 3001" in out
+        assert "CrmBoardColumnId 3001 (New lead)" in out
+        assert ["title", "Desk"] in [line.split() for line in out.splitlines()]
         assert "(still to be carried over)" in out
         assert "(not read yet)" in out
         assert "keeps its company, Example Iberia" in out
@@ -374,6 +375,53 @@ def test_explain_of_an_unknown_record_is_wrong_usage(house: House) -> None:
     ended = house.run("explain", "105")
     assert ended.code == 2
     assert "record 105: there is no such record" in ended.err
+
+
+def test_explain_tells_what_a_refused_decision_came_to(house: House) -> None:
+    refused = {"asked_at": AT, "done_at": AT, "connection": "london"}
+    house.keep(link(), entry())
+    house.keep(
+        Decision(kind="undo", args={"history_id": 1, "force": False}, outcome="refused: title says 'X' now", **refused)
+    )
+    house.keep(Decision(kind="undo", args={"history_id": 101, "force": False}, outcome="refused: another's", **refused))
+    out = house.run("explain", "101").out
+    assert "undo: refused: title says 'X' now" in out
+    assert "another's" not in out
+
+
+def test_explain_of_a_record_that_only_a_decision_names_tells_its_outcome(house: House) -> None:
+    args = {"side": "nexudus", "record_id": "999"}
+    told = "refused: nexudus has no record 999"
+    house.keep(Decision(kind="ignore", args=args, outcome=told, connection="london", asked_at=AT, done_at=AT))
+    ended = house.run("explain", "999")
+    assert ended.code == 0
+    assert "Nexudus 999: no cycle has seen it" in ended.out
+    assert f"ignore: {told}" in ended.out
+
+
+def test_history_says_what_a_persons_undo_caused(house: House) -> None:
+    later = AT + timedelta(minutes=5)
+    house.keep(entry(), entry(at=later, old="New", new="Old", from_side="nexudus"), entry(at=later, field="notes"))
+    done = Decision(connection="london", kind="undo", args={"history_id": 1, "force": False}, asked_at=AT)
+    done.done_at, done.outcome = later + timedelta(seconds=3), "brought back"
+    house.keep(link(), done)
+    assert [one["from"] for one in house.run("history", "--json").json] == ["crm", "undo", "crm"]
+    assert "undo 1" in house.run("history").out
+    assert "undo 1" in house.run("explain", "101").out
+
+
+def test_an_undo_that_was_refused_caused_nothing(house: House) -> None:
+    house.keep(entry(), entry(at=AT + timedelta(minutes=5), old="New", new="Old"))
+    refused = Decision(connection="london", kind="undo", args={"history_id": 1}, asked_at=AT)
+    refused.done_at, refused.outcome = AT + timedelta(hours=1), "refused: it moved on"
+    house.keep(refused)
+    assert [one["from"] for one in house.run("history", "--json").json] == ["crm", "crm"]
+
+
+def test_status_says_what_a_limit_left(house: House) -> None:
+    house.keep(alone("105", state="limit"), alone("106", state="limit"), alone("107"))
+    told = "london: --limit left 2 records: `nexudus-sync sync` copies all, `backfill --limit N` some."
+    assert told in house.run("status").out
 
 
 def test_of_several_links_the_active_one_is_meant(house: House) -> None:

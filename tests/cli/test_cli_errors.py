@@ -117,8 +117,15 @@ def test_a_store_that_cannot_be_made_is_1(house: House) -> None:
 def test_a_database_without_its_driver_is_2(house: House) -> None:
     house.write('[store]\nurl = "oracle://host/state"\n' + CONFIG)
     ended = house.run("status")
-    told = "nexudus-sync: [store] url: the driver of oracle is not installed; install it or use sqlite\n"
-    assert (ended.code, ended.err) == (2, told)
+    told = "[store] url: the driver of oracle is not installed; install it or use sqlite\n"
+    assert (ended.code, ended.err) == (2, f"nexudus-sync: {house.config}: {told}")
+
+
+def test_a_database_of_an_unknown_kind_names_the_file(house: House) -> None:
+    house.write('[store]\nurl = "mangodb://host/state"\n' + CONFIG)
+    ended = house.run("status")
+    told = "store.url: there is no database of the kind 'mangodb'; known here: sqlite, postgresql\n"
+    assert (ended.code, ended.err) == (2, f"nexudus-sync: {house.config}: {told}")
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,52 @@ def test_where_nobody_answers_the_option_is_named(empty: House) -> None:
     assert not empty.config.exists()
 
 
+def test_without_a_terminal_all_options_that_it_needs_are_named(empty: House) -> None:
+    ended = empty.run("init", "--company", "Example Corp")
+    assert ended.code == 2
+    assert "give it as --name" in ended.err
+    assert "needs as well: --location, --connector, --crm-url" in ended.err
+    assert "--company" not in ended.err
+    assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--location", "--board"])
+def test_an_id_of_0_is_refused(empty: House, option: str) -> None:
+    ended = empty.run("init", "--name", "london", option, "0", *ANSWERS[4:], *URL)
+    assert (ended.code, option in ended.err) == (2, True)
+    assert not empty.config.exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("lon\tdon\nlondon\n1001\noverplane\n\n\n", "must be one line of text"),
+        ("london\n0\n1001\noverplane\n\n\n", "an id is a whole number above 0"),
+        ("london\nten\n1001\noverplane\n\n\n", "an id is a whole number above 0"),
+        ("london\n-5\n1001\noverplane\n\n\n", "an id is a whole number above 0"),
+        ("london\n1001\nsalesfarce\noverplane\n\n\n", 'no connector is named "salesfarce"'),
+        ("london\n1001\noverplane\n\ncrm\n\n", "is not a web address"),
+        ("london\n1001\noverplane\n\nhttps://x.example.com?a=1\n\n", "has a part after ? or #"),
+        ("london\n1001\noverplane\nEx\tample\n\n\n", "must be one line of text"),
+    ],
+)
+def test_a_wrong_answer_is_asked_again_and_nothing_typed_before_is_lost(empty: House, wrong: str, told: str) -> None:
+    ended = empty.run("init", answers=wrong)
+    assert (ended.code, ended.err) == (0, "")
+    assert told in ended.out
+    (connection,) = config.load(empty.config, {}, secrets=False).connections
+    assert (connection.name, connection.cards.business_id, connection.company) == ("london", 1001, None)
+
+
+def test_a_file_that_is_in_the_way_is_told_when_the_crm_is_chosen(empty: House) -> None:
+    (empty.folder / "mappings").mkdir()
+    (empty.folder / "mappings" / "overplane.toml").write_text("mine", encoding="utf-8")
+    ended = empty.run("init", answers="london\n1001\noverplane\nerpnext\n\nhttps://erp.example.com\n")
+    assert ended.code == 0
+    assert "overplane.toml: is there already and stays as it is" in ended.out
+    assert 'crm = "erpnext"' in empty.config.read_text(encoding="utf-8")
+
+
 def test_ctrl_c_at_a_question_is_an_interruption(empty: House, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr("nexudus_sync.cli.init.sys", terminal)

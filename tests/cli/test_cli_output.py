@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from nexudus_sync.cli import output
-from nexudus_sync.cli.backfill import about
+from nexudus_sync.cli.backfill import about, span_of
 from nexudus_sync.cli.progress import progress
 
 LONG = "a title of several words that is long enough to be folded somewhere"
@@ -87,6 +87,20 @@ def test_markup_in_data_is_data(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_lengths_of_time_are_rounded_up(seconds: int, said: str) -> None:
     assert about(timedelta(seconds=seconds)) == said
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "said"),
+    [
+        (10, 90, "less than two minutes"),
+        (10, 600, "up to about 10 minutes"),
+        (180, 700, "3 minutes to 12 minutes"),
+        (7000, 20_000, "117 minutes to 6 hours"),
+        (7200, 7200, "about 2 hours"),
+    ],
+)
+def test_a_range_of_time_is_told_by_its_two_ends(least: int, most: int, said: str) -> None:
+    assert span_of(timedelta(seconds=least), timedelta(seconds=most)) == said
 
 
 async def test_progress_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,7 +130,7 @@ async def test_one_that_vanished_since_the_list_was_read_is_refused_and_later_so
         assert office.deals.record(name)["status"] == "Lost"
         assert stands(office, card, name, "refused")
         office.clock.turn(120)
-        await poll(office, engine)
+        await office.cycle(engine, one_shot=False, reconcile=True)
         assert stands(office, card, name)  # the list was read again: now it is known to be missing
         assert office.failures_of((card, name)) == {("unmapped", "lost_reasons")}
         counted = Counted(office)

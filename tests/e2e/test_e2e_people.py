@@ -327,6 +327,6 @@ async def test_a_record_the_crm_refuses_fails_alone_with_the_servers_words(offic
     (failure,) = office.rows(Failure, nexudus_id=str(pair[0]), state="open")
     assert failure.kind == "refused"
     assert "lost_reason" in failure.reason
-    await office.sync()
+    await office.sync(reconcile=True)
     assert office.deals.lost_reasons(pair[1]) == ["No pet policy"]
     assert titles(office, pair) == ("Refused in part", "Refused in part")

@@ -154,16 +154,21 @@ async def test_a_retry_sends_it_again_and_solves_it_only_when_it_arrives(office:
     assert office.failures_of((card, name)) == set()
 
 
-async def test_it_is_tried_again_by_itself_more_and_more_rarely(office: ErpOffice) -> None:
+async def test_it_is_not_sent_again_by_itself_but_at_a_reconcile(office: ErpOffice) -> None:
     card, _ = await refused(office)
     failure = office.failure_of(card, "sales_stage")
     assert failure is not None
-    assert failure.next_attempt == failure.last_at + timedelta(minutes=1)
+    assert failure.next_attempt is None
+    counted = Counted(office)
     async with office.process() as engine:
-        counted = Counted(office)
-        for _ in range(20):
+        for _ in range(5):
             await poll(office, engine)
-        assert saves(counted.entries(Side.CRM)) == [REFUSED] * 3
+    await office.sync()
+    assert saves(counted.entries(Side.CRM)) == []
+    await office.sync(reconcile=True)
+    assert saves(counted.entries(Side.CRM)) == [REFUSED]
+    await office.sync()
+    assert saves(counted.entries(Side.CRM)) == [REFUSED]
 
 
 async def test_a_dismissed_one_is_not_sent_again_until_the_value_changes(office: ErpOffice) -> None:
@@ -203,7 +208,7 @@ async def test_an_opportunity_is_created_without_the_value_that_is_refused(offic
     assert office.deals.record(link.crm_id)["title"] == "Born here"
     assert office.failures_of((card, link.crm_id)) == {("refused", "sales_stage")}
     office.deals.add("Sales Stage", "Administrator", stage_name=UNHEARD)
-    await office.sync()
+    await office.sync(reconcile=True)
     assert office.deals.record(link.crm_id)["sales_stage"] == UNHEARD
     assert office.failures_of((card, link.crm_id)) == set()
 

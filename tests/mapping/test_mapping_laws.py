@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -51,8 +52,8 @@ def test_made_up_stages_are_tried_where_no_list_is_at_hand(paired: Pairing) -> N
     assert [one.detail for one in found] == [
         "holds on the Nexudus side (9 records)",
         "holds on the Nexudus side (9 records)",
-        "holds on the CRM side (15 records)",
-        "holds on the CRM side (15 records)",
+        "holds on the CRM side (17 records)",
+        "holds on the CRM side (17 records)",
     ]
 
 
@@ -85,11 +86,68 @@ def test_stages_are_checked_with_the_lists_of_the_real_systems(paired: Pairing) 
     }
     detail = (
         "Nexudus's 'Done' cannot cross: the CRM has no value 'Done' for sales; add it there, or to "
-        'c.toml: fields.x.values a line like new = ["new", "Done"]'
+        'c.toml: fields.x.values a line like "…" = ["…", "Done"]; a person has to choose: it has new'
     )
     assert [one for one in laws.check(mapping, contexts) if one.level != "ok"] == [
         Finding("warn", "x", "coverage", detail)
     ]
+
+
+def proposals(nexudus: tuple[str, ...], crm: tuple[str, ...]) -> dict[str, str | None]:
+    """For each stage of Nexudus that the CRM lacks: the CRM's stage that a proposed line puts it to."""
+    mapping = pair(
+        parse('[fields.x]\npath = "Stage"\ntype = "stage"', "n.toml", Side.NEXUDUS),
+        parse('[fields.x]\npath = "sales"\nsync = "from-nexudus"', "c.toml", Side.CRM),
+    )
+    contexts = {
+        Side.NEXUDUS: Context(directories={"stage": Table(tuple(enumerate(nexudus)))}),
+        Side.CRM: Context(directories={"sales": Table(tuple((name, name) for name in crm))}),
+    }
+    told = {one.detail.split("'")[2]: one.detail for one in laws.check(mapping, contexts) if one.level == "warn"}
+    lines = {name: re.search(r'a line like (.+?) = \["(.+?)", ', detail) for name, detail in told.items()}
+    for name, detail in told.items():
+        assert ("a person has to choose" in detail) == ('like "…" =' in detail), name
+    return {name: None if line is None or line[2] == "…" else line[2] for name, line in lines.items()}
+
+
+@pytest.mark.parametrize(
+    ("nexudus", "crm", "expected"),
+    [
+        (("Qualification",), ("Negotiation", "Prospecting"), {"Qualification": None}),
+        (("Qualified",), ("Negotiation", "Qualification"), {"Qualified": "Qualification"}),
+        (("Tour done", "Tour dine"), ("Tour booked",), {"Tour done": "Tour booked", "Tour dine": None}),
+        (("Qualified", "Qualification"), ("Qualification",), {"Qualified": None}),
+        (("Lead",), (), {"Lead": None}),
+    ],
+)
+def test_a_proposed_line_puts_a_name_to_its_like_and_to_no_other(
+    nexudus: tuple[str, ...], crm: tuple[str, ...], expected: dict[str, str | None]
+) -> None:
+    assert proposals(nexudus, crm) == expected
+
+
+@pytest.mark.parametrize(
+    ("default", "sync", "side"),
+    [("Nowhere", "two-way", "Nexudus"), ("Nowhere", "from-crm", "Nexudus"), ("Nowhere", "from-nexudus", None)],
+)
+def test_a_default_that_is_no_value_of_the_other_side_breaks_the_mapping(
+    paired: Pairing, default: str, sync: str, side: str | None
+) -> None:
+    crm = f'path = "s"\nsync = "{sync}"\non_unmapped = {{ default = "{default}" }}'
+    told = [detail for _, detail in problems(paired(f'path = "S"\n{STATUS}', crm), "fail")]
+    assert [one.startswith(f"'{default}' is no value of {side}: ") for one in told] == ([True] if side else [])
+
+
+def test_a_default_of_a_closed_table_of_the_crm_is_looked_at_too(paired: Pairing) -> None:
+    crm = 'path = "s"\non_unmapped = {{ default = "{}" }}\n[fields.x.values]\nhot = "Open"\ncold = "Lost"'
+    assert problems(paired('path = "S"', crm.format("Lost")), "fail") == []
+    ((law, told),) = problems(paired('path = "S"', crm.format("Won")), "fail")
+    assert (law, told.startswith("'Won' is no value of the CRM: ")) == ("default", True)
+
+
+def test_a_default_of_a_list_is_left_to_those_who_can_see_the_list(paired: Pairing) -> None:
+    crm = 'path = "s"\ntype = "stage"\non_unmapped = { default = "Nowhere" }'
+    assert problems(paired('path = "S"\ntype = "stage"', crm), "fail") == []
 
 
 def test_a_crms_statuses_that_nexudus_has_no_word_for_are_told() -> None:

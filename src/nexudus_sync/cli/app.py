@@ -133,10 +133,10 @@ def init(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Option(help="What to call the connection.", show_default=False)] = None,
     location: Annotated[
-        int | None, typer.Option(help="The id of the Nexudus location (business).", show_default=False)
+        int | None, typer.Option(min=1, help="The id of the Nexudus location (business).", show_default=False)
     ] = None,
     board: Annotated[
-        int | None, typer.Option(help="The id of one board, instead of a location.", show_default=False)
+        int | None, typer.Option(min=1, help="The id of one board, instead of a location.", show_default=False)
     ] = None,
     connector: Annotated[str | None, typer.Option(help="Which kind of CRM it is.", show_default=False)] = None,
     crm_url: Annotated[str | None, typer.Option(help="The address of the CRM.", show_default=False)] = None,

@@ -1,6 +1,5 @@
 """`backfill`: the first match of everything, with its cost shown beforehand and its outcome afterwards."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -11,16 +10,17 @@ from sqlmodel import col
 
 from nexudus_sync.cli.desk import asking, configured, each, load_settings, open_engine, run, waiting
 from nexudus_sync.cli.frame import Root, worst
-from nexudus_sync.cli.output import console, plural, print_table, say
+from nexudus_sync.cli.output import at_terminal, plural, print_table, say
 from nexudus_sync.cli.progress import progress
 from nexudus_sync.cli.summary import print_summary
-from nexudus_sync.cli.sync import print_decisions, print_report
+from nexudus_sync.cli.sync import answered, print_decisions, print_report
 from nexudus_sync.config import Settings
 from nexudus_sync.connectors.budget import Limits
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.costs import duration
+from nexudus_sync.engine.costs import between, pace
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.estimate import Estimate, estimate
+from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import records
@@ -72,18 +72,24 @@ async def backfill_one(bridge: Bridge, settings: Settings, wanted: Wanted) -> in
             records.connection_state(session, bridge.name, bridge.crm).create_since = wanted.since.isoformat()
             left = (col(Unlinked.connection) == bridge.name, col(Unlinked.state) == "old")
             session.execute(update(Unlinked).where(*left).values(state="waiting"))
-    cycle, began = Cycle(bridge, Options(limit=wanted.limit)), bridge.clock.now()
-
-    def done() -> int:
-        return min(cycle.report.settled, coming.compare) + sum(cycle.report.created.values())
-
-    async with progress(bridge.name, coming.compare + sum(coming.creates.values()), done):
-        report = await cycle.run()
+    began = bridge.clock.now()
+    report = await answered(bridge, lambda: _work(bridge, wanted, coming), ask=not wanted.yes)
     print_report(bridge, report)
     print_decisions(bridge, began)
     if report.brake is None:
         print_summary(bridge.store, bridge.name, system_names(bridge))
     return report.exit_code
+
+
+async def _work(bridge: Bridge, wanted: Wanted, coming: Estimate) -> Report:
+    """The cycle itself, with a bar that shows how far it is."""
+    cycle = Cycle(bridge, Options(limit=wanted.limit))
+
+    def done() -> int:
+        return min(cycle.report.settled, coming.compare) + sum(cycle.report.created.values())
+
+    async with progress(bridge.name, coming.compare + sum(coming.creates.values()), done):
+        return await cycle.run()
 
 
 def system_names(bridge: Bridge) -> dict[Side, str]:
@@ -105,8 +111,10 @@ def print_estimate(bridge: Bridge, coming: Estimate, settings: Settings) -> None
     rows += [(f"calls to {names[side]}, about", coming.calls[side].calls) for side in Side]
     print_table(("the backfill", "records"), [(what, f"{count:,}") for what, count in rows], right=("records",))
     limits = limits_of(settings, bridge)
-    spans = [duration(coming.calls[side], limits[side]) for side in Side]
-    say(f"At the configured limits that takes {about(max(spans))}. It can be stopped and run again at any time.")
+    paces = {side: pace(bridge.connector(side)) for side in Side}
+    span = span_of(*between(coming.calls, limits, paces))
+    say(f"At the configured limits, and as the systems answer now, that takes {span}.")
+    say("It can be stopped and run again at any time.")
 
 
 def limits_of(settings: Settings, bridge: Bridge) -> Mapping[Side, Limits | None]:
@@ -115,6 +123,14 @@ def limits_of(settings: Settings, bridge: Bridge) -> Mapping[Side, Limits | None
         Side.NEXUDUS: settings.nexudus.limits,
         Side.CRM: getattr(settings.crms[bridge.crm].settings, "limits", None),
     }
+
+
+def span_of(least: timedelta, most: timedelta) -> str:
+    """A range of time as people say it; one length where both ends are the same in words."""
+    low, high = about(least), about(most)
+    if low == high:
+        return high
+    return f"{low.replace('about ', '')} to {high.replace('about ', '')}" if "about" in low else f"up to {high}"
 
 
 def about(span: timedelta) -> str:
@@ -134,7 +150,7 @@ def _listed(coming: Estimate, side: Side, name: str) -> str:
 
 def _agreed() -> bool:
     """Ask at a terminal. Raises ConfigError where nobody can answer."""
-    if not sys.stdin.isatty() or not console().is_terminal:
+    if not at_terminal():
         raise ConfigError("backfill", "nobody is there to say yes to this", "add --yes")
     with asking():
         return typer.confirm("Go on?")

@@ -6,7 +6,7 @@ from nexudus_sync.cli.mappings import MARKS
 from nexudus_sync.cli.output import plural, print_table, say
 from nexudus_sync.connectors.base import Check
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.names import missing_names
+from nexudus_sync.engine.names import lacking, missing_names
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side, laws
 
@@ -61,10 +61,14 @@ async def _mapping(bridge: Bridge) -> list[Check]:
     contexts = {side: await bridge.context(side, {}) for side in Side}
     findings = laws.check(bridge.mapping, contexts)
     held = sum(one.level == "ok" and one.law != "place" for one in findings)
+    waiting = {(field.name, one.side): one.text for field in bridge.mapping.fields for one in lacking(field, contexts)}
     lines = [Check("laws", "ok", f"{plural(held, 'law')} hold")]
     lines += [
-        Check(one.field, one.level, f"{one.law}: {one.detail}", _WRONG_FILE) for one in findings if one.level != "ok"
+        Check(one.field, one.level, f"{one.law}: {one.detail}", _WRONG_FILE)
+        for one in findings
+        if one.level != "ok" and (one.field, one.to) not in waiting  # told in one line below
     ]
+    lines += [Check(name, "warn", text) for (name, _), text in waiting.items()]
     lines += [
         Check(field.name, "fail", f"{where}: {problem}", _WRONG_FILE)
         for field in bridge.mapping.fields

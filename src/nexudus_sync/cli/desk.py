@@ -14,7 +14,7 @@ from nexudus_sync import config, logs
 from nexudus_sync.cli.frame import Root, tell, worst
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.config import ConnectionSettings, Settings
-from nexudus_sync.engine.assemble import Engine, assemble, load_mapping
+from nexudus_sync.engine.assemble import Engine, assemble, load_mapping, open_store
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.names import refuse_missing
 from nexudus_sync.errors import ConfigError, MappingError
@@ -59,7 +59,7 @@ def start_log(root: Root, settings: Settings, *, quiet: bool = True) -> None:
 def open_desk(root: Root) -> Iterator[Desk]:
     """The settings and the store, for verbs that talk to no system. Raises ConfigError, StoreError."""
     settings = load_settings(root, secrets=False)
-    store = Store.open(settings.store_url, base_dir=settings.base_dir)
+    store = open_store(settings)
     try:
         yield Desk(settings, store)
     finally:
@@ -87,9 +87,15 @@ def check_laws(settings: Settings) -> None:
         seen.append(mapping)
         for finding in laws.check(mapping):
             if finding.level == "fail":
-                where = f"{mapping.nexudus.source}, {mapping.crm.source}: fields.{finding.field}"
-                remedy = "mend the field; `nexudus-sync mapping check` shows all findings"
-                raise MappingError(where, f"breaks {finding.law}: {finding.detail}", remedy)
+                raise _broken(mapping, finding)
+
+
+def _broken(mapping: Mapping, finding: laws.Finding) -> MappingError:
+    if finding.law == laws.DEFAULT:
+        return MappingError(f"{mapping.crm.source}: fields.{finding.field}.on_unmapped", finding.detail)
+    where = f"{mapping.nexudus.source}, {mapping.crm.source}: fields.{finding.field}"
+    remedy = "mend the field; `nexudus-sync mapping check` shows all findings"
+    return MappingError(where, f"breaks {finding.law}: {finding.detail}", remedy)
 
 
 async def each(root: Root, engine: Engine, bridges: list[Bridge], work: Callable[[Bridge], Awaitable[int]]) -> int:
@@ -159,7 +165,7 @@ def waiting(store: Store, names: list[str]) -> int:
     """How many conflicts and failures of these connections wait."""
     with store.read() as session:
         found = [connection_status(session, name) for name in names]
-    return sum(one.conflicts + one.failures for one in found)
+    return sum(one.waiting for one in found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,16 @@ from sqlmodel import Session, col, or_, select
 
 from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
 from nexudus_sync.cli.frame import Root, no_such
-from nexudus_sync.cli.history import entries, print_history
+from nexudus_sync.cli.history import entries, print_history, undos
 from nexudus_sync.cli.output import cell, print_table, say
-from nexudus_sync.engine.assemble import load_mapping
+from nexudus_sync.engine.assemble import load_mapping, plain_contexts
 from nexudus_sync.engine.brakes import standing
 from nexudus_sync.engine.sight import snapshot_of
-from nexudus_sync.mapping import Context, Field, Side, Unreadable
-from nexudus_sync.merge import UNSENT
+from nexudus_sync.mapping import Context, Field, Mapping, Side, Unreadable
+from nexudus_sync.merge import STORED_DIFFERENTLY, UNSENT
 from nexudus_sync.opportunity import say as said
 from nexudus_sync.store import journal
-from nexudus_sync.store.tables import Conflict, ConnectionState, Decision, Failure, Journal, Link, Unlinked
+from nexudus_sync.store.tables import Conflict, ConnectionState, Decision, Failure, History, Journal, Link, Unlinked
 
 LATEST = 10
 """How many entries of the history are shown."""
@@ -29,17 +29,21 @@ def explain(root: Root, record: str, connection: str | None) -> None:
             _print_link(session, desk, found.link)
         elif found.unlinked is not None:
             _print_alone(found, found.unlinked)
-        else:
+        elif not _decisions(session, found, desk.names(connection), {record}):
             remedy = "is it in a connection's scope? `nexudus-sync sync` looks for new records"
             raise no_such("record", record, remedy)
-        _print_waiting(session, found)
+        else:
+            say(f"{found.side.word} {record}: no cycle has seen it", style="bold")
+        _print_waiting(session, found, desk.names(connection))
         say()
-        print_history(entries(session, desk.names(), record, LATEST))
+        lines = entries(session, desk.names(), record, LATEST)
+        print_history(lines, undos(session, lines))
 
 
 def _print_link(session: Session, desk: Desk, link: Link) -> None:
     say(f"Nexudus {link.nexudus_id} ⇄ {link.crm} {link.crm_id}, connection {link.connection}", style="bold")
     rows: list[tuple[str, Any]] = [
+        ("title", _title(desk, link)),
         ("linked since (UTC)", link.created_at),
         ("state", link.state if link.closed_reason is None else f"{link.state}: {link.closed_reason}"),
         ("Nexudus was read at stamp", link.nexudus_stamp),
@@ -76,29 +80,51 @@ def _other_companies(session: Session, desk: Desk, link: Link) -> list[str]:
     ]
 
 
-def _print_snapshots(desk: Desk, link: Link) -> None:
-    """What each side said when they last agreed, in canonical words where no directory is needed for them."""
+def _mapping(desk: Desk, link: Link) -> tuple[Mapping, dict[Side, Context]]:
+    """The fields of a link's connection, and what reading its snapshots takes."""
     settings = next(one for one in desk.settings.connections if one.name == link.connection)
-    zone = settings.scope().time_zone
-    mapping = load_mapping(desk.settings, settings)
-    rows = [
-        (field.name, *(_snapshot(field, side, snapshot_of(link, side), Context(zone)) for side in Side))
-        for field in mapping.fields
-    ]
+    return load_mapping(desk.settings, settings), plain_contexts(desk.settings, settings)
+
+
+def _title(desk: Desk, link: Link) -> str | None:
+    mapping, contexts = _mapping(desk, link)
+    field = mapping.find("title")
+    names = (_said(field, side, snapshot_of(link, side), contexts[side]) for side in Side if field is not None)
+    return next(filter(None, names), None)
+
+
+def _print_snapshots(desk: Desk, link: Link) -> None:
+    """What each side said when they last agreed, in canonical words.
+
+    The name of an id that only a system's own list explains is what the other side said: they agreed.
+    """
+    mapping, contexts = _mapping(desk, link)
+    rows = [(field.name, *(_snapshot(field, side, link, contexts) for side in Side)) for field in mapping.fields]
     print_table(("when they last agreed", "Nexudus said", "the CRM said"), rows)
 
 
-def _snapshot(field: Field, side: Side, snapshot: dict[str, object], context: Context) -> str:
-    path = field.lens(side).path.text
+def _snapshot(field: Field, side: Side, link: Link, contexts: dict[Side, Context]) -> str:
+    path, snapshot = field.lens(side).path.text, snapshot_of(link, side)
     if path not in snapshot:
         return "(not read yet)"
-    raw = snapshot[path]
-    if raw == UNSENT:
+    if snapshot[path] == UNSENT:
         return "(still to be carried over)"
+    try:
+        return cell(said(field.read(side, snapshot[path], contexts[side])))
+    except Unreadable:
+        name = _said(field, side.other, snapshot_of(link, side.other), contexts[side.other])
+        return f"{path} {cell(snapshot[path])}" + (f" ({name})" if name else "")
+
+
+def _said(field: Field, side: Side, snapshot: dict[str, object], context: Context) -> str | None:
+    """What a snapshot says of a field, None where it does not, or not in words."""
+    raw = snapshot.get(field.lens(side).path.text)
+    if raw is None or raw == UNSENT:
+        return None
     try:
         return cell(said(field.read(side, raw, context)))
     except Unreadable:
-        return f"{path} {cell(raw)}"
+        return None
 
 
 def _print_alone(found: Located, row: Unlinked) -> None:
@@ -115,7 +141,7 @@ def _print_alone(found: Located, row: Unlinked) -> None:
     print_table(("record", row.record_id), rows)
 
 
-def _print_waiting(session: Session, found: Located) -> None:
+def _print_waiting(session: Session, found: Located, names: list[str]) -> None:
     """Conflicts, failures, writes and decisions about the record, and a brake on its connection."""
     ids = _ids(found)
     rows: list[tuple[str, str]] = []
@@ -128,7 +154,8 @@ def _print_waiting(session: Session, found: Located) -> None:
         if {one.nexudus_id, one.crm_id} & ids
     ]
     rows += [
-        ("decision", f"{one.kind}: {one.outcome or 'at the next cycle'}") for one in _decisions(session, found, ids)
+        ("decision", f"{one.kind}: {one.outcome or 'at the next cycle'}")
+        for one in _decisions(session, found, names, ids)
     ]
     print_table(("waits", "what"), rows, empty="Nothing waits.")
 
@@ -151,14 +178,21 @@ def _conflict(one: Conflict) -> str:
 
 def _failure(one: Failure) -> str:
     when = f"tried again {cell(one.next_attempt)} UTC" if one.next_attempt else "tried again when something changes"
+    if one.kind == STORED_DIFFERENTLY:
+        when = "nothing waits"
     return f"{one.field or 'the record'} ({one.kind}, {one.attempts} tries, {when}): {one.reason}"
 
 
-def _decisions(session: Session, found: Located, ids: set[str]) -> list[Decision]:
-    query = select(Decision).where(col(Decision.connection) == found.connection).order_by(col(Decision.id))
+def _decisions(session: Session, found: Located, names: list[str], ids: set[str]) -> list[Decision]:
+    """What people asked for about the record, with what came of it, also where it was refused."""
+    query = select(Decision).where(col(Decision.connection).in_(names)).order_by(col(Decision.id))
     link_id = found.link.id if found.link else None
-    return [
-        one
-        for one in session.exec(query)
-        if ids & set(map(str, one.args.values())) or one.args.get("link_id") == link_id is not None
-    ]
+    return [one for one in session.exec(query) if _concerns(session, one, link_id, ids)]
+
+
+def _concerns(session: Session, one: Decision, link_id: int | None, ids: set[str]) -> bool:
+    named = {str(one.args[key]) for key in ("nexudus_id", "crm_id", "record_id") if key in one.args}
+    if one.kind == "undo":
+        entry = session.get(History, one.args["history_id"])
+        named = {entry.nexudus_id, entry.crm_id} if entry else set()
+    return bool(named & ids) or (link_id is not None and one.args.get("link_id") == link_id)

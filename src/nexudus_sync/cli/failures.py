@@ -11,7 +11,9 @@ from nexudus_sync.clock import SystemClock
 from nexudus_sync.engine.doubts import let_create
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
+from nexudus_sync.merge import STORED_DIFFERENTLY
 from nexudus_sync.store import records
+from nexudus_sync.store.failures import REFUSED
 from nexudus_sync.store.tables import Failure, Unlinked
 
 
@@ -31,7 +33,7 @@ def show_all(root: Root, connection: str | None, *, as_json: bool) -> None:
             pair_of(one.nexudus_id, one.crm_id),
             one.reason,
             one.attempts,
-            one.next_attempt or "when something changes",
+            one.next_attempt or ("nothing waits" if one.kind == STORED_DIFFERENTLY else "when something changes"),
         )
         for one in found
     ]
@@ -59,16 +61,29 @@ def retry(root: Root, number: int | None, *, every: bool) -> None:
     if (number is None) != every:
         raise ConfigError("failures retry", "needs one of the two", "give an ID or --all")
     with open_desk(root) as desk:
-        count = _retry_all(desk) if number is None else _retry_one(desk, number)
+        count, later = _retry_all(desk) if number is None else (_retry_one(desk, number), 0)
     say(f"{plural(count, 'failure')} will be tried again at the next cycle.")
+    if later:
+        say(f"{later:,} of them were refused in the same words as another: they follow if that goes well.")
 
 
-def _retry_all(desk: Desk) -> int:
+def _retry_all(desk: Desk) -> tuple[int, int]:
+    """Of those that were refused in the same words one goes first; the cycle sends the rest if that went well.
+
+    Returns how many there are, and how many of them wait for another one.
+    """
+    first, later = set[tuple[str, str, str]](), 0
     with desk.store.session() as session:
         found = _open(session, desk.names())
         for one in found:
+            words = (one.connection, one.field, one.reason)
+            if one.kind == REFUSED and words in first:
+                later += 1
+                continue
             _again(session, desk, one)
-    return len(found)
+            if one.kind == REFUSED:
+                first.add(words)
+    return len(found), later
 
 
 def _retry_one(desk: Desk, number: int) -> int:

@@ -1,5 +1,6 @@
 """`history` and `undo`: what the sync wrote over, and how a value is brought back."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlmodel import Session, col, or_, select
@@ -8,10 +9,11 @@ from nexudus_sync.cli.desk import Desk, open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, print_json, print_table, say, utc
 from nexudus_sync.clock import SystemClock
-from nexudus_sync.engine.assemble import load_mapping
+from nexudus_sync.engine.assemble import load_mapping, plain_contexts
+from nexudus_sync.engine.undo import BROUGHT_BACK
 from nexudus_sync.errors import ConfigError, SyncError
-from nexudus_sync.mapping import Context, Side, Unreadable
-from nexudus_sync.merge import UNSENT
+from nexudus_sync.mapping import Side, Unreadable
+from nexudus_sync.merge import UNSENT, kept_differently
 from nexudus_sync.opportunity import hear
 from nexudus_sync.opportunity import say as said
 from nexudus_sync.store import records
@@ -22,10 +24,11 @@ def history(root: Root, record: str | None, limit: int, *, as_json: bool) -> Non
     """Print the history, of one record or of all."""
     with open_desk(root) as desk, desk.store.read() as session:
         found = entries(session, desk.names(), record, limit)
+        undone = undos(session, found)
     if as_json:
-        print_json([as_row(one) for one in found])
+        print_json([as_row(one, undone) for one in found])
     else:
-        print_history(found)
+        print_history(found, undone)
 
 
 def entries(session: Session, names: list[str], record: str | None, limit: int) -> list[History]:
@@ -36,18 +39,44 @@ def entries(session: Session, names: list[str], record: str | None, limit: int) 
     return list(reversed(session.exec(query.order_by(col(History.id).desc()).limit(limit)).all()))
 
 
-def print_history(found: list[History]) -> None:
-    """A table of the history."""
+def undos(session: Session, found: list[History]) -> dict[int | None, int]:
+    """Of the entries that a person's `undo` caused: which one it brought back."""
+    wanted = select(Decision).where(col(Decision.kind) == "undo", col(Decision.outcome) == BROUGHT_BACK)
+    causes: dict[int | None, int] = {}
+    for decision in session.exec(wanted):
+        undone = session.get(History, decision.args["history_id"])
+        causes |= {one.id: undone.id or 0 for one in found if undone is not None and _undoes(one, undone, decision)}
+    return causes
+
+
+def _undoes(one: History, undone: History, decision: Decision) -> bool:
+    pairs = [(entry.field, entry.nexudus_id, entry.crm_id) for entry in (one, undone)]
+    while_done = decision.asked_at <= one.at <= (decision.done_at or decision.asked_at)
+    return pairs[0] == pairs[1] and while_done and one.new == undone.old and one.id != undone.id
+
+
+def print_history(found: list[History], undone: Mapping[int | None, int] | None = None) -> None:
+    """A table of the history; `undone` says which entries a person's `undo` caused."""
+    undone = undone or {}
     rows = [
-        (one.id, one.at, one.field, one.old, one.new, one.lost, one.from_side, pair_of(one.nexudus_id, one.crm_id))
+        (
+            one.id,
+            one.at,
+            one.field,
+            one.old,
+            one.new,
+            one.lost,
+            f"undo {undone[one.id]}" if one.id in undone else one.from_side,
+            pair_of(one.nexudus_id, one.crm_id),
+        )
         for one in found
     ]
     columns = ("id", "at (UTC)", "field", "old", "new", "lost", "from", "record")
     print_table(columns, rows, right=("id",), empty="Nothing was written over yet.")
 
 
-def as_row(one: History) -> dict[str, Any]:
-    """An entry as the contract's JSON."""
+def as_row(one: History, undone: Mapping[int | None, int]) -> dict[str, Any]:
+    """An entry as the contract's JSON; what a person's `undo` caused is from "undo"."""
     return {
         "id": str(one.id),
         "at": utc(one.at),
@@ -56,7 +85,7 @@ def as_row(one: History) -> dict[str, Any]:
         "old": one.old,
         "new": one.new,
         "lost": one.lost,
-        "from": one.from_side,
+        "from": "undo" if one.id in undone else one.from_side,
         "nexudus_id": one.nexudus_id,
         "crm_id": one.crm_id,
     }
@@ -120,11 +149,13 @@ def _snapshot_moved(desk: Desk, entry: History, link: Link) -> tuple[Any] | None
     """The CRM's snapshot says most values as they are; ids that only a directory explains are left to the cycle."""
     settings = next((one for one in desk.settings.connections if one.name == link.connection), None)
     field = load_mapping(desk.settings, settings).find(entry.field) if settings else None
-    if field is None:
+    if settings is None or field is None:
         return None
     raw = link.crm_snapshot.get(field.crm.path.text)
+    context, written = plain_contexts(desk.settings, settings)[Side.CRM], hear(entry.field, entry.new)
     try:
-        now = field.read(Side.CRM, raw, Context())
+        now = field.read(Side.CRM, raw, context)
     except Unreadable:
         return None
-    return None if raw == UNSENT or field.same(now, hear(entry.field, entry.new)) else (said(now),)
+    stands = raw == UNSENT or field.same(now, written) or kept_differently(field, Side.CRM, written, now, context)
+    return None if stands else (said(now),)

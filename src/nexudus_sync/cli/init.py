@@ -2,16 +2,19 @@
 
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import typer
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from nexudus_sync import codec, config
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import say
+from nexudus_sync.config.load import check_base_url
+from nexudus_sync.config.settings import Text
 from nexudus_sync.connectors import registry
 from nexudus_sync.engine.assemble import HUB, mapping_of
 from nexudus_sync.errors import ConfigError
@@ -39,6 +42,8 @@ poll = "1m"
 reconcile = "24h"
 deletes = "ignore"
 """
+T = TypeVar("T")
+
 _FROM_ENVIRONMENT = (SecretStr, str, Path)
 _HOW_TO_MAP = 'It says where each field stands on its records; docs/connectors.md, "The mapping file", tells how.'
 
@@ -54,13 +59,24 @@ class Answers:
     crm_url: str | None = None
     company: str | None = None
 
+    def options(self) -> list[tuple[str, object]]:
+        """Each option with what was given, None for nothing."""
+        place = self.board if self.location is None else self.location
+        return [
+            ("--name", self.name),
+            ("--location", place),
+            ("--connector", self.connector),
+            ("--crm-url", self.crm_url),
+            ("--company", self.company),
+        ]
+
 
 def init(root: Root, answers: Answers) -> None:
     """Ask, then write. Raises ConfigError, leaving nothing behind, for files that exist or answers of no use."""
     folder = root.config.parent / "mappings"
     _must_be_new(root.config)
     _must_be_new(folder / f"{HUB}.toml")
-    text, crm = _ask(answers)
+    text, crm = _ask(answers, folder)
     files = {folder / f"{HUB}.toml": shipped(HUB), folder / f"{crm}.toml": mapping_of(crm), root.config: text}
     written = {path: content for path, content in files.items() if content is not None}
     for path in written:
@@ -89,23 +105,33 @@ def _must_be_new(path: Path) -> None:
         )
 
 
-def _ask(answers: Answers) -> tuple[str, str]:
+def _ask(answers: Answers, folder: Path) -> tuple[str, str]:
     """The text of the configuration, and the connector's name. Raises ConfigError."""
-    name = answers.name or _prompt("--name", "A name for the connection, such as the location's", "main")
     if answers.location is not None and answers.board is not None:
         raise ConfigError("init", "has both --location and --board", "give one of them")
-    place = answers.board or answers.location or _prompt("--location", "The id of the Nexudus location", kind=int)
-    scope = f"{'business_id' if answers.board is None else 'board_id'} = {place}"
     known = registry.names()
-    connector = answers.connector or _prompt("--connector", f"The kind of CRM ({', '.join(known)})", known[0])
-    model = registry.find(connector, where="--connector").Settings
+
+    def connector_of(given: str) -> str:
+        registry.find(given, where="--connector")
+        _must_be_new(folder / f"{given}.toml")
+        return given
+
+    def prompt(option: str, question: str, parse: Callable[[str], T], default: str | None = None) -> T:
+        return _prompt(answers, option, question, parse, default)
+
+    name = answers.name or prompt("--name", "A name for the connection, such as the location's", _text, "main")
+    place = answers.board or answers.location or prompt("--location", "The id of the Nexudus location", _id)
+    scope = f"{'business_id' if answers.board is None else 'board_id'} = {place}"
+    connector = answers.connector or prompt(
+        "--connector", f"The kind of CRM ({', '.join(known)})", connector_of, known[0]
+    )
     company = answers.company
     if company is None:
-        company = _prompt("--company", "The CRM's company for this location (empty: all)", "")
+        company = prompt("--company", "The CRM's company for this location (empty: all)", _text_or_none, "")
     text = _CONFIG.format(
         crm=connector,
         connector=codec.dumps(connector),
-        keys=_keys(connector, model.model_fields, answers.crm_url),
+        keys=_keys(connector, answers),
         name=codec.dumps(name),
         scope=scope,
         company=f"company = {codec.dumps(company)}\n" if company else "",
@@ -113,14 +139,35 @@ def _ask(answers: Answers) -> tuple[str, str]:
     return text, connector
 
 
-def _keys(connector: str, fields: Any, url: str | None) -> str:
+def _text(given: str) -> str:
+    try:
+        return TypeAdapter(Text).validate_python(given.strip())
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+def _text_or_none(given: str) -> str:
+    return _text(given) if given.strip() else ""
+
+
+def _id(given: str) -> int:
+    if not given.strip().isdecimal() or int(given) == 0:
+        raise ValueError("an id is a whole number above 0")
+    return int(given)
+
+
+def _address(given: str) -> str:
+    check_base_url(given.strip(), "the address")
+    return given.strip()
+
+
+def _keys(connector: str, answers: Answers) -> str:
     """The connector's own keys: its address, and what else it requires, secrets above all, from the environment."""
     lines = []
-    for name, field in fields.items():
+    for name, field in registry.find(connector, where="--connector").Settings.model_fields.items():
         if name == "base_url":
-            address = url or _prompt(
-                "--crm-url", "The address of the CRM", None if field.is_required() else field.default
-            )
+            usual = None if field.is_required() else field.default
+            address = answers.crm_url or _prompt(answers, "--crm-url", "The address of the CRM", _address, usual)
             lines.append(f"base_url = {codec.dumps(address)}")
         elif field.is_required() and field.annotation in _FROM_ENVIRONMENT:
             variable = re.sub(r"\W", "_", f"{connector}_{name}").upper()
@@ -128,14 +175,28 @@ def _keys(connector: str, fields: Any, url: str | None) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _prompt(option: str, question: str, default: Any = None, kind: type[Any] = str) -> Any:
-    """Ask at the terminal. Raises ConfigError, naming the option, where nobody answers."""
-    try:
-        return typer.prompt(question, default=default, type=kind)
-    except typer.Abort:
-        if sys.stdin.isatty():
-            raise
-        raise ConfigError("init", f"{question[0].lower()}{question[1:]} is missing", f"give it as {option}") from None
+def _prompt(answers: Answers, option: str, question: str, parse: Callable[[str], T], default: str | None) -> T:
+    """Ask at the terminal, again where the answer is of no use, so that nothing typed before is lost.
+
+    Raises ConfigError, naming the options that are missing, where nobody answers.
+    """
+    while True:
+        try:
+            given = typer.prompt(question, default=default, type=str)
+        except typer.Abort:
+            if sys.stdin.isatty():
+                raise
+            raise _unanswered(answers, option, question) from None
+        try:
+            return parse(given)
+        except (ValueError, ConfigError) as error:
+            typer.echo(f"{error}. Once more, please.")
+
+
+def _unanswered(answers: Answers, option: str, question: str) -> ConfigError:
+    missing = [name for name, given in answers.options() if given is None and name != option]
+    more = f"; without a terminal it needs as well: {', '.join(missing)}" if missing else ""
+    return ConfigError("init", f"{question[0].lower()}{question[1:]} is missing", f"give it as {option}{more}")
 
 
 def _tell(path: Path, text: str) -> None:

@@ -49,7 +49,8 @@ def offline_contexts(mapping: Mapping) -> dict[Side, Context]:
             if own.kind.name in LISTED and other.values is not None:
                 meant = {fold(value) for _, values in _lines(own) for value in values}
                 alike = [value for _, values in _lines(other) for value in values if fold(value) not in meant]
-                named.setdefault(own.kind.name, []).extend([*(key for key, _ in _lines(own)), *alike])
+                default = [] if field.policy.default is None else [field.policy.default]
+                named.setdefault(own.kind.name, []).extend([*(key for key, _ in _lines(own)), *alike, *default])
         lists = {kind: Table(tuple(enumerate(dict.fromkeys(names), start=1))) for kind, names in named.items()}
         contexts[side] = replace(contexts[side], directories=lists)
     return contexts

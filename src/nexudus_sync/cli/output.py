@@ -41,6 +41,11 @@ def console(*, errors: bool = False) -> Console:
     return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
 
 
+def at_terminal() -> bool:
+    """Is somebody there to read a question and to answer it?"""
+    return sys.stdin.isatty() and console().is_terminal
+
+
 def say(text: str = "", style: str = "") -> None:
     """A line for people; it wraps at the terminal's width."""
     console().print(Text(cut(visible(text), LINE)), style=style or None)

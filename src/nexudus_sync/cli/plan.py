@@ -6,14 +6,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from nexudus_sync.cli.backfill import about, limits_of, system_names
+from nexudus_sync.cli.backfill import limits_of, span_of, system_names
 from nexudus_sync.cli.desk import configured, each, load_settings, open_engine, run
 from nexudus_sync.cli.frame import Root, worst
 from nexudus_sync.cli.output import cell, pair_of, plural, print_json, print_table, say
 from nexudus_sync.cli.sync import target
 from nexudus_sync.config import Settings
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.costs import duration, of_run
+from nexudus_sync.engine.costs import between, of_run, pace
 from nexudus_sync.engine.cycle import Options
 from nexudus_sync.engine.rehearse import Action, Rehearsal, rehearse
 from nexudus_sync.mapping import Side, Unmapped
@@ -34,8 +34,7 @@ def plan(root: Root, connection: str | None, record: str | None, *, as_json: boo
                 found.extend(as_row(action) for action in seen.actions)
                 if not as_json:
                     await _print(bridge, seen, settings)
-                waits = seen.status.conflicts + seen.status.failures
-                return worst([seen.report.exit_code, int(strict and waits > 0)])
+                return worst([seen.report.exit_code, int(strict and seen.status.waiting > 0)])
 
             return await each(root, engine, bridges, show)
 
@@ -94,7 +93,7 @@ def _totals(actions: Iterable[Action]) -> str:
 
 
 def _waits(seen: Rehearsal) -> str:
-    conflicts, failures = plural(seen.status.conflicts, "conflict"), plural(seen.status.failures, "failure")
+    conflicts, failures = plural(seen.status.conflicts, "conflict"), plural(seen.status.failures_waiting, "failure")
     return f"{conflicts} and {failures} would wait"
 
 
@@ -104,7 +103,9 @@ def _cost(bridge: Bridge, seen: Rehearsal, settings: Settings) -> str:
     traits = {side: bridge.connector(side).traits for side in Side}
     calls = of_run(traits, seen.listed, seen.read, seen.counts(bridge))
     said = " and ".join(f"{calls[side].calls:,} to {names[side]}" for side in Side)
-    return f"Calls, about: {said}; at the configured limits {about(max(duration(calls[s], limits[s]) for s in Side))}."
+    paces = {side: pace(bridge.connector(side)) for side in Side}
+    span = span_of(*between(calls, limits, paces))
+    return f"Calls, about: {said}; at the configured limits, and as the systems answer now, {span}."
 
 
 async def acting_moves(bridge: Bridge, actions: Iterable[Action]) -> int:

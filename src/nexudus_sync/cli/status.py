@@ -2,12 +2,13 @@
 
 from collections import Counter
 from dataclasses import asdict
+from typing import Any
 
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.cli.desk import open_desk
 from nexudus_sync.cli.frame import Root
-from nexudus_sync.cli.output import print_json, print_table, say, utc
+from nexudus_sync.cli.output import plural, print_json, print_table, say, utc
 from nexudus_sync.connectors.totals import TOLD, systems_without_totals
 from nexudus_sync.store.status import ConnectionStatus, connection_status
 from nexudus_sync.store.tables import ConnectionState, Decision, Unlinked
@@ -18,11 +19,18 @@ def status(root: Root, *, as_json: bool, strict: bool) -> int:
     with open_desk(root) as desk, desk.store.read() as session:
         found = [connection_status(session, name) for name in desk.names()]
         if as_json:
-            rows = [{**asdict(one), "last_success": utc(one.last_success)} for one in found]
+            rows = [_row(one) for one in found]
             print_json({"connections": rows})
         else:
             _print(session, found)
-    return int(strict and any(one.conflicts or one.failures for one in found))
+    return int(strict and any(one.waiting for one in found))
+
+
+def _row(one: ConnectionStatus) -> dict[str, Any]:
+    """A connection as the contract's JSON."""
+    row = {**asdict(one), "last_success": utc(one.last_success)}
+    del row["told"]
+    return row
 
 
 def _print(session: Session, found: list[ConnectionStatus]) -> None:
@@ -43,6 +51,10 @@ def _print(session: Session, found: list[ConnectionStatus]) -> None:
             say(f"{one.name} writes nothing while its brake is set: see `nexudus-sync brake show`.", style="bold red")
         elif one.last_success is None:
             say(_unfinished(session, one.name))
+        left = _left_by_limit(session, one.name)
+        if left:
+            records = plural(left, "record")
+            say(f"{one.name}: --limit left {records}: `nexudus-sync sync` copies all, `backfill --limit N` some.")
     for system in sorted(systems_without_totals(session)):
         say(f"{system} {TOLD}.")
     if any(one.conflicts for one in found):
@@ -56,6 +68,11 @@ def _unfinished(session: Session, name: str) -> str:
     if session.get(ConnectionState, name) is None:
         return f"{name} never ran: `nexudus-sync plan` shows what it would do."
     return f"{name}: the first backfill was begun and is not finished; `nexudus-sync backfill` goes on where it was."
+
+
+def _left_by_limit(session: Session, name: str) -> int:
+    mine = (col(Unlinked.connection) == name, col(Unlinked.state) == "limit")
+    return session.exec(select(func.count()).where(*mine)).one()
 
 
 def _behind(session: Session, name: str) -> tuple[object, ...]:

@@ -32,7 +32,7 @@ def print_summary(store: Store, connection: str, names: Mapping[Side, str]) -> N
     lines = [line for line in (*linked, *alone) if line[1] or line[2]]
     rows = [*lines, ("in this connection", sum(line[1] for line in lines), sum(line[2] for line in lines))]
     print_table(("records", *names.values()), rows, right=tuple(names.values()))
-    conflicts, failures = plural(status.conflicts, "conflict"), plural(status.failures, "failure")
+    conflicts, failures = plural(status.conflicts, "conflict"), plural(status.failures_waiting, "failure")
     say(f"{plural(status.links, 'pair')} linked; {conflicts} and {failures} waiting for a person.")
 
 

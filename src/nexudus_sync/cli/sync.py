@@ -1,10 +1,14 @@
 """`sync` and `run`: cycles of the configured connections, once or until stopped."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+
+import typer
 
 from nexudus_sync.cli.desk import configured, each, load_settings, locate, open_engine, run, waiting
 from nexudus_sync.cli.frame import Root, worst
-from nexudus_sync.cli.output import plural, say
+from nexudus_sync.cli.output import at_terminal, plural, say
+from nexudus_sync.engine import no_pairs
 from nexudus_sync.engine.assemble import Engine
 from nexudus_sync.engine.brakes import standing
 from nexudus_sync.engine.bridge import Bridge
@@ -28,8 +32,13 @@ def sync(root: Root, connection: str | None, record: str | None, *, reconcile: b
                 place, bridges = target(engine, bridges, record)
 
                 async def cycle(bridge: Bridge) -> int:
-                    work, began = Cycle(bridge, Options(reconcile=reconcile)), bridge.clock.now()
-                    report = await (work.run() if place is None else work.run_record(*place))
+                    began = bridge.clock.now()
+
+                    async def once() -> Report:
+                        work = Cycle(bridge, Options(reconcile=reconcile))
+                        return await (work.run() if place is None else work.run_record(*place))
+
+                    report = await answered(bridge, once)
                     print_report(bridge, report)
                     print_decisions(bridge, began)
                     return report.exit_code
@@ -39,6 +48,26 @@ def sync(root: Root, connection: str | None, record: str | None, *, reconcile: b
             return worst([code, int(strict and waits > 0)])
 
     return run(body())
+
+
+async def answered(bridge: Bridge, once: Callable[[], Awaitable[Report]], *, ask: bool = True) -> Report:
+    """A cycle; at a terminal a person may answer the brake that is about a first run without pairs, and it goes on.
+
+    `ask` False: nobody is to be asked anything.
+    """
+    report = await once()
+    if report.brake != no_pairs.NAME or not ask or not at_terminal():
+        return report
+    with bridge.store.read() as session:
+        found = standing(session, bridge.name)
+    for one in found:
+        say(f"{bridge.name}: {one.evidence}.", style="bold red")
+    say("Are company and scope the right ones? Everything would be copied, and nothing matched.")
+    typed = typer.prompt("Type yes to go on all the same", default="no", show_default=False)
+    if typed.strip().casefold() != "yes":
+        return report
+    no_pairs.answer(bridge)
+    return await once()
 
 
 def run_daemon(root: Root) -> int:
@@ -85,7 +114,7 @@ def print_report(bridge: Bridge, report: Report) -> None:
     done += [f"{plural(report.closed, 'pair')} closed"] if report.closed else []
     with bridge.store.read() as session:
         state = connection_status(session, bridge.name)
-    done += [f"{plural(state.conflicts, 'conflict')} and {plural(state.failures, 'failure')} waiting"]
+    done += [f"{plural(state.conflicts, 'conflict')} and {plural(state.failures_waiting, 'failure')} waiting"]
     say(f"{bridge.name}: {', '.join(done)}")
 
 

@@ -1,5 +1,6 @@
 """config.toml and the environment → validated settings. Nothing is requested and nothing written."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,8 +10,10 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, ValidationError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from nexudus_sync.config.problems import refuse, refuse_literal_secrets
+from nexudus_sync.config.problems import refuse, refuse_literal_secrets, refuse_loose
 from nexudus_sync.config.settings import (
     ConnectionSettings,
     CrmSettings,
@@ -44,6 +47,7 @@ class _File(Section):
     run: RunSettings = RunSettings()
 
 
+_DATABASES = ("sqlite", "postgresql")
 _STAND_IN = "A" * 16
 """For an environment variable that nobody will look at: text that any secret's own form accepts, base32 too."""
 
@@ -61,8 +65,9 @@ def load(path: Path, environ: Mapping[str, str], *, find: Find = registry.find, 
         named = references([raw.get("nexudus"), raw.get("crm")])
         environ = {**environ, **{name: _STAND_IN for name in named if not environ.get(name)}}
     filled = substitute(raw, environ, path)
-    file = _validate(_File, filled, path, ())
+    file = _validate(_File, filled, raw, path, ())
     _check_store_url(raw, path)
+    _check_database(file.store.url, path)
     nexudus = _system(NexudusSettings, raw["nexudus"], filled["nexudus"], path, ("nexudus",))
     base = path.absolute().parent
     nexudus = _rooted(nexudus, base)
@@ -89,11 +94,23 @@ def load(path: Path, environ: Mapping[str, str], *, find: Find = registry.find, 
     )
 
 
-def _validate(model: type[Model], table: Any, path: Path, location: Location, raw: Any = None) -> Model:
+def _validate(model: type[Model], table: Any, raw: Any, path: Path, location: Location) -> Model:
+    """The table as a model. `raw` is what the file says: only what comes from the environment may be text throughout.
+
+    Raises ConfigError.
+    """
     try:
-        return model.model_validate(table)
+        found = model.model_validate(table)
     except ValidationError as error:
         raise refuse(error, model, path, location, raw) from None
+    try:
+        # JSON has lists and paths as TOML has them, so that only a type that is another one in the file is refused
+        model.model_validate_json(json.dumps(table, default=str), strict=True)
+    except ValidationError as error:
+        problem = refuse_loose(error, model, path, location, raw)
+        if problem is not None:
+            raise problem from None
+    return found
 
 
 def _rooted(section: Model, base: Path) -> Model:
@@ -129,17 +146,30 @@ def _refuse_password(url: object, where: str, variable: str) -> None:
         raise ConfigError(where, "a password must not stand in the file", remedy)
 
 
+def _check_database(url: str, path: Path) -> None:
+    """Refuse what names no kind of database; whether its driver is installed is seen when it is opened."""
+    where = place(path, ("store", "url"))
+    try:
+        make_url(url).get_dialect()
+    except NoSuchModuleError:
+        kind = urlsplit(url).scheme
+        raise ConfigError(where, f"there is no database of the kind '{kind}'", nearest(kind, _DATABASES)) from None
+    except (ArgumentError, ValueError):
+        raise ConfigError(where, "is no URL of a database", 'write one like "sqlite:///state.db"') from None
+
+
 def _system(model: type[Model], raw: Any, filled: Any, path: Path, location: Location) -> Model:
     refuse_literal_secrets(raw, model, path, location)
     _refuse_password(raw.get("proxy"), place(path, (*location, "proxy")), "PROXY_PASSWORD")
-    settings = _validate(model, filled, path, location, raw)
+    settings = _validate(model, filled, raw, path, location)
     url = getattr(settings, "base_url", None)
     if url is not None and _STAND_IN not in str(url):
-        _check_base_url(str(url), place(path, (*location, "base_url")))
+        check_base_url(str(url), place(path, (*location, "base_url")))
     return settings
 
 
-def _check_base_url(url: str, where: str) -> None:
+def check_base_url(url: str, where: str) -> None:
+    """Refuse what is no address, or one that a password must not be sent to. Raises ConfigError."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
@@ -148,6 +178,8 @@ def _check_base_url(url: str, where: str) -> None:
         host = None
     if host is None or parts.scheme not in {"http", "https"}:
         raise ConfigError(where, "is not a web address", 'write one like "https://example.com/api"')
+    if "?" in url or "#" in url:
+        raise ConfigError(where, "has a part after ? or #, which no call would carry", "end it with the path")
     if parts.username is not None:
         raise ConfigError(where, "holds a user name or password", "give them in keys of their own")
     if parts.scheme == "http" and not _is_near(host):

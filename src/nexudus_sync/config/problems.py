@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from nexudus_sync.config.toml import Location, is_reference, place, references
 from nexudus_sync.errors import ConfigError
@@ -45,7 +46,22 @@ def refuse(
 
     `raw` is what the file says, where it may name environment variables.
     """
-    found = error.errors(include_url=False, include_input=False)
+    return _problem(error.errors(include_url=False, include_input=False), model, path, prefix, raw)
+
+
+def refuse_loose(
+    error: ValidationError, model: type[BaseModel], path: Path, prefix: Location, raw: Any
+) -> ConfigError | None:
+    """The same for values of another type than they should be, unless they come from environment variables."""
+    found = [
+        one
+        for one in error.errors(include_url=False, include_input=False)
+        if one["type"] != "json_invalid" and not _source(raw, one["loc"])
+    ]
+    return _problem(found, model, path, prefix, raw) if found else None
+
+
+def _problem(found: list[ErrorDetails], model: type[BaseModel], path: Path, prefix: Location, raw: Any) -> ConfigError:
     first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     location: Location = first["loc"]
     if first["type"] == "extra_forbidden":

@@ -105,6 +105,7 @@ class ConnectionSettings(Section):
     crm: Text
     cards: CardScope = Field(alias="scope")
     company: Text | None = None
+    new_company: bool = False
     mapping: MappingFiles = MappingFiles()
     poll: Duration = timedelta(minutes=1)
     reconcile: Duration = timedelta(hours=24)
@@ -128,6 +129,7 @@ class ConnectionSettings(Section):
             business_id=self.cards.business_id,
             board_id=self.cards.board_id,
             company=self.company,
+            new_company=self.new_company,
             time_zone=None if self.time_zone is None else ZoneInfo(self.time_zone),
             create_board=self.create_board,
             party=self.party,

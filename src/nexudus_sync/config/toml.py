@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,19 +63,46 @@ def references(value: Any) -> set[str]:
 
 
 def substitute(value: Any, environ: Mapping[str, str], path: Path, location: Location = ()) -> Any:
-    """Replace every `${NAME}` in every text. Raises ConfigError naming file, key and variable when one is not set."""
+    """Replace every `${NAME}` in every text. Raises ConfigError naming file and all variables that are not set."""
+    missing: dict[str, Location] = {}
+    for at, text in _texts(value, location):
+        for name in _REFERENCE.findall(text):
+            if not environ.get(name):
+                missing.setdefault(name, at)
+    if missing:
+        raise _not_set(missing, environ, path)
+    return _substitute(value, environ, path, location)
+
+
+def _texts(value: Any, location: Location) -> Iterator[tuple[Location, str]]:
+    """Every text of a table, with its place."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inner:
+        yield from _texts(one, (*location, key))
+    if isinstance(value, str):
+        yield location, value
+
+
+def _not_set(missing: Mapping[str, Location], environ: Mapping[str, str], path: Path) -> ConfigError:
+    states = {name: "empty" if name in environ else "not set" for name in missing}
+    if len(missing) == 1:
+        (name,) = missing
+        problem = f"the environment variable {name} is {states[name]}"
+        return ConfigError(place(path, missing[name]), problem, f"set {name} before nexudus-sync starts")
+    said = ", ".join(f"{name} ({state})" if state == "empty" else name for name, state in states.items())
+    return ConfigError(str(path), f"environment variables are not set: {said}", "set them before nexudus-sync starts")
+
+
+def _substitute(value: Any, environ: Mapping[str, str], path: Path, location: Location) -> Any:
     if isinstance(value, dict):
-        return {key: substitute(inner, environ, path, (*location, key)) for key, inner in value.items()}
+        return {key: _substitute(inner, environ, path, (*location, key)) for key, inner in value.items()}
     if isinstance(value, list):
-        return [substitute(inner, environ, path, (*location, index)) for index, inner in enumerate(value)]
+        return [_substitute(inner, environ, path, (*location, index)) for index, inner in enumerate(value)]
     return _fill(value, environ, place(path, location)) if isinstance(value, str) else value
 
 
 def _fill(text: str, environ: Mapping[str, str], where: str) -> str:
     for name in _REFERENCE.findall(text):
-        if not environ.get(name):
-            problem = f"the environment variable {name} is {'empty' if name in environ else 'not set'}"
-            raise ConfigError(where, problem, f"set {name} before nexudus-sync starts")
         if misfit := _misfit(environ[name]):
             raise ConfigError(where, f"the environment variable {name} holds {misfit}", "set it anew")
     if "${" in _REFERENCE.sub("", text):

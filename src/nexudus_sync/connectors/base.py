@@ -44,6 +44,8 @@ class Traits:
     """An update needs the whole record just read (no partial update)."""
     exact_stamps: bool = False
     """No two states of a record share a stamp: one that is still "now" when it is read hides no later change."""
+    escapes_text: bool = False
+    """Free text is kept as HTML writes it: `&` and `<` may stand there as `&amp;` and `&lt;`."""
     locks: bool = False
     """An update names the state it was made from, and raises Stale when the record moved since."""
 
@@ -53,12 +55,13 @@ class Scope:
     """The part of a system that one connection works on, and what a create in it carries.
 
     `business_id` or `board_id` (Nexudus) select the cards; `company` (CRM) selects the CRM's opportunities, None all
-    of them.
+    of them; `new_company` says that none may carry it yet.
     """
 
     business_id: int | None = None
     board_id: int | None = None
     company: str | None = None
+    new_company: bool = False
     time_zone: ZoneInfo | None = None
     create_board: int | None = None
     party: str = "Lead"
@@ -116,14 +119,16 @@ class Facts:
     """What scope, matching and creating need to know of a record, beside its mapped fields.
 
     `id` is the record's id as text; `identity` tells two records apart that bore one id in turn ("" where it is not
-    known, or ids are never reused); `email` is the party's, lower case; `external_key` is what the external-key field
-    holds; `created_at` is aware UTC.
+    known, or ids are never reused); `email` is the party's, in the form in which addresses are compared, None where it
+    says none; `spelled` is what stands there; `external_key` is what the external-key field holds; `created_at` is
+    aware UTC.
     """
 
     id: str
     identity: str = ""
     created_at: datetime | None = None
     email: str | None = None
+    spelled: str = ""
     customer_name: str | None = None
     company_name: str | None = None
     company: str | None = None

@@ -8,7 +8,7 @@ sent again, a write too.
 import asyncio
 import random
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -43,13 +43,8 @@ DEADLINE = 180.0
 """Seconds for one request, from the connection to the last byte of the answer."""
 FORBIDDEN, LOCKED = 403, 423
 """What may concern one record alone: an approval keeps it from the login, somebody holds it just now."""
-_NEVER_LEFT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
+_REMEMBERED = 100
+_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _WENT_WRONG = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, ValueError)
 """What the way there and back can end in; the last is what nonsense in an answer's headers makes of it."""
 
@@ -135,6 +130,8 @@ class Http:
         self._login = asyncio.Lock()
         self._logins = 0
         self.calls: Counter[str] = Counter()
+        self.took: deque[float] = deque(maxlen=_REMEMBERED)
+        """How many seconds the last answers took."""
 
     @property
     def offset(self) -> float | None:
@@ -325,7 +322,9 @@ class Http:
             passing = Unavailable if isinstance(error, BrokenBody) else _Passing
             kind = OutcomeUnknown if left and not call.repeatable else passing
             raise kind(self._dialect.system, self._explain(call, error, left)) from error
-        self._budget.observe(seconds := self._clock.monotonic() - start)
+        seconds = self._clock.monotonic() - start
+        self._budget.observe(seconds)
+        self.took.append(seconds)
         self._offset.learn(response.headers.get("Date"), sent, self._clock.now())
         text, mangled = decoded(content)
         status = response.status_code

@@ -12,6 +12,7 @@ from nexudus_sync.connectors.base import Record, Stamp, Written
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.doubts import OTHERS, forget_others
 from nexudus_sync.engine.outcomes import close_rewritten, history_entry, keep_history
+from nexudus_sync.engine.renderings import REPLY, rendering, reply_of, show_all
 from nexudus_sync.engine.sight import Listed, Sight, id_of, snapshot_of, stamp_of
 from nexudus_sync.mapping import Context, Field, Raw, Side, Unreadable
 from nexudus_sync.merge import UNSENT, Outcome
@@ -47,16 +48,19 @@ def confirm_write(
     written: Written,
 ) -> None:
     """In the confirming transaction: both snapshots move for what was delivered, the history keeps what was there."""
-    outcomes, source = tuple(delivered), sights[to.other].record
+    outcomes, source, told = tuple(delivered), sights[to.other].record, dict[str, str]()
     snapshot = sent_snapshot(outcomes, to, snapshot_of(link, to), sent, to)
     for outcome in outcomes:
         lens, context = outcome.field.lens(to), sights[to].context
         raw = lens.raw(written.record)
-        if outcome.field.same(_read(outcome.field, to, raw, context), outcome.value):
+        told[outcome.field.name] = rendering(outcome.field, to, outcome.value, raw, context)
+        if told[outcome.field.name] or outcome.field.same(_read(outcome.field, to, raw, context), outcome.value):
             snapshot[lens.path.text] = raw
         origin = outcome.field.lens(to.other).raw(source)
         if not outcome.field.same(_read(outcome.field, to.other, origin, sights[to.other].context), outcome.value):
             snapshot[lens.path.text] = dict(UNSENT)  # an undo: the other side has yet to be given it
+    whole = bridge.connector(to).traits.reads_before_write  # such an update sends every field, changed or not
+    snapshot[REPLY] = reply_of(written.stamp, [*told, *(f.name for f in bridge.mapping.fields if whole)], snapshot)
     set_snapshot(link, to, snapshot)
     set_snapshot(link, to.other, sent_snapshot(outcomes, to.other, snapshot_of(link, to.other), source, to))
     if written.stamp is not None:
@@ -66,7 +70,33 @@ def confirm_write(
     close_rewritten(session, bridge, link, outcomes)
     names = {outcome.field.name for outcome in outcomes}
     failures.solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields=names)
+    show_all(session, bridge, link, told.items())
     session.add(link)
+
+
+def note_read(
+    bridge: Bridge, link: Link, side: Side, sent: Record, sight: Sight, written: Written, delivered: Iterable[Outcome]
+) -> None:
+    """Keep what a read right after a write shows: what the system made of its texts, and what else it moved."""
+    _absorb(bridge, link, side, sight, written, delivered)
+    _note_effects(bridge, link, side, sent, sight)
+
+
+def _absorb(
+    bridge: Bridge, link: Link, side: Side, sight: Sight, written: Written, delivered: Iterable[Outcome]
+) -> None:
+    """What it says of a text is the write's, where nothing was saved in between."""
+    if written.stamp is None or sight.stamp is None or sight.stamp.token != written.stamp.token:
+        return
+    snapshot, told = dict(snapshot_of(link, side)), dict[str, str]()
+    for field in (outcome.field for outcome in delivered):
+        path, raw = field.lens(side).path.text, field.lens(side).raw(sight.record)
+        if reason := rendering(field, side, _read(field, side, snapshot[path], sight.context), raw, sight.context):
+            snapshot[path] = raw
+            told[field.name] = reason
+    set_snapshot(link, side, snapshot)
+    with bridge.store.session() as session:
+        show_all(session, bridge, link, told.items())
 
 
 def note_begun(link: Link, to: Side, begun: Iterable[Field], record: Record) -> None:
@@ -109,7 +139,7 @@ def differing(bridge: Bridge, link: Link, side: Side, sight: Sight, *, unsent: b
     return names
 
 
-def note_effects(bridge: Bridge, link: Link, side: Side, sent: Record, sight: Sight) -> None:
+def _note_effects(bridge: Bridge, link: Link, side: Side, sent: Record, sight: Sight) -> None:
     """Keep what a write replaced beyond its own fields (a stage that wins a deal), so that it can be brought back."""
     entries = []
     for field in bridge.mapping.fields:

@@ -10,6 +10,7 @@ from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import note_begun, set_snapshot
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.outcomes import history_entry
+from nexudus_sync.engine.renderings import rendering, rendering_of, show_all
 from nexudus_sync.engine.sight import Sight
 from nexudus_sync.mapping import Field, Side, Unreadable
 from nexudus_sync.plan import Presence
@@ -19,11 +20,11 @@ from nexudus_sync.store.tables import Journal, Link
 
 async def found_update(bridge: Bridge, row: Journal) -> bool:
     """Does the record say all that was sent?"""
-    link, record, said, _ = await _said(bridge, row)
-    if link is None or record is None or not said or len(said) < len(row.fields):
+    link, sight, said, _ = await _said(bridge, row)
+    if link is None or sight is None or not said or len(said) < len(row.fields):
         return False
     with bridge.store.session() as session:
-        _agree(session, bridge, row, link, record, said)
+        _agree(session, bridge, row, link, sight, said)
         journal.mark_confirmed(session, row.id or 0, bridge.clock.now(), "found: it was written")
     return True
 
@@ -34,19 +35,19 @@ async def found_in_part(bridge: Bridge, row: Journal) -> bool:
     What it says has arrived; the rest is planned anew, by what both sides say then. What the write only began is still
     to be delivered, and no change of the side it was written to.
     """
-    link, record, said, begun = await _said(bridge, row)
-    if link is None or record is None or not (said or begun):
+    link, sight, said, begun = await _said(bridge, row)
+    if link is None or sight is None or not (said or begun):
         return False
     with bridge.store.session() as session:
-        note_begun(link, Side(row.side), begun, record)
-        _agree(session, bridge, row, link, record, said)
+        note_begun(link, Side(row.side), begun, sight.record)
+        _agree(session, bridge, row, link, sight, said)
         found = f"found in part: {', '.join(field.name for field in (*said, *begun))}; the rest is planned anew"
         journal.mark_dropped(session, row.id or 0, bridge.clock.now(), found)
     return True
 
 
-async def _said(bridge: Bridge, row: Journal) -> tuple[Link | None, Record | None, list[Field], list[Field]]:
-    """The link that a write is of, the record as it is now, and its fields: what says that, and what was only begun."""
+async def _said(bridge: Bridge, row: Journal) -> tuple[Link | None, Sight | None, list[Field], list[Field]]:
+    """The link that a write is of, its record as it is now, and its fields: what says that, and what was only begun."""
     link, side = link_of(bridge, row), Side(row.side)
     if link is None or not row.fields:
         return link, None, [], []
@@ -57,7 +58,7 @@ async def _said(bridge: Bridge, row: Journal) -> tuple[Link | None, Record | Non
     known = [(field, carried) for field, carried in found if field is not None]
     said = [field for field, carried in known if _says(field, side, sight, carried)]
     rest = [(field, carried) for field, carried in known if field not in said]
-    return link, sight.record, said, [one for one, carried in rest if _is_begun(one, side, sight.record, carried)]
+    return link, sight, said, [one for one, carried in rest if _is_begun(one, side, sight.record, carried)]
 
 
 def _is_begun(mapped: Field, side: Side, record: Record, carried: dict[str, Any]) -> bool:
@@ -67,24 +68,29 @@ def _is_begun(mapped: Field, side: Side, record: Record, carried: dict[str, Any]
 
 
 def _says(mapped: Field, side: Side, sight: Sight, carried: dict[str, Any]) -> bool:
-    """Does the record hold what was sent, or something of its class?"""
-    if mapped.lens(side).raw(sight.record) == carried["sent"]:
+    """Does the record hold what was sent, something of its class, or what the system makes of such a text?"""
+    raw = mapped.lens(side).raw(sight.record)
+    if raw == carried["sent"]:
         return True
     try:
         sent = mapped.read(side, carried["sent"], sight.context)
-        return mapped.same(mapped.get(side, sight.record, sight.context), sent)
+        return mapped.same(mapped.get(side, sight.record, sight.context), sent) or bool(
+            rendering(mapped, side, sent, raw, sight.context) and raw != carried.get("over")
+        )
     except Unreadable:
         return False
 
 
-def _agree(session: Session, bridge: Bridge, row: Journal, link: Link, record: Record, fields: Iterable[Field]) -> None:
+def _agree(session: Session, bridge: Bridge, row: Journal, link: Link, sight: Sight, fields: Iterable[Field]) -> None:
     """Both snapshots move for what turned out to be written; the record is read again, since more may have happened."""
-    side = Side(row.side)
+    side, record = Side(row.side), sight.record
     here, there = dict(sights.snapshot_of(link, side.other)), dict(sights.snapshot_of(link, side))
     for mapped in fields:
         carried = row.fields[mapped.name]
         here[mapped.lens(side.other).path.text] = carried["raw"]
-        there[mapped.lens(side).path.text] = mapped.lens(side).raw(record)
+        there[mapped.lens(side).path.text] = raw = mapped.lens(side).raw(record)
+        told = rendering_of(mapped, side, carried["sent"], raw, sight.context)
+        show_all(session, bridge, link, [(mapped.name, told)])
         values = {name: carried[name] for name in ("old", "new", "lost")}
         session.add(history_entry(bridge, link, mapped, side.other, **values))
     set_snapshot(link, side.other, here)

@@ -9,13 +9,14 @@ import httpx
 
 from nexudus_sync.clock import Clock
 from nexudus_sync.config import ConnectionSettings, Settings
+from nexudus_sync.config.toml import place
 from nexudus_sync.connectors import registry
-from nexudus_sync.connectors.base import Connector
+from nexudus_sync.connectors.base import Connector, Traits
 from nexudus_sync.connectors.nexudus import NexudusConnector
 from nexudus_sync.engine.bridge import Bridge, End, Rules
 from nexudus_sync.errors import ConfigError
+from nexudus_sync.mapping import Context, Side, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping import Mapping as FieldMapping
-from nexudus_sync.mapping import Side, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping.shipped import shipped
 from nexudus_sync.store import Store
 
@@ -63,6 +64,16 @@ def load_mapping(settings: Settings, connection: ConnectionSettings) -> FieldMap
     return pair(parse(*hub, Side.NEXUDUS), parse(*_crm_file(settings, connection), Side.CRM))
 
 
+def plain_contexts(settings: Settings, connection: ConnectionSettings) -> dict[Side, Context]:
+    """What reads most of a connection's records without asking a system: no name behind an id is known."""
+    zone, kind = connection.scope().time_zone, registry.find(settings.crms[connection.crm].connector)
+    traits = getattr(kind, "traits", None)
+    return {
+        Side.NEXUDUS: Context(zone),
+        Side.CRM: Context(zone, escaped=isinstance(traits, Traits) and traits.escapes_text),
+    }
+
+
 def mapping_of(connector: str, *, where: str = "connector") -> str | None:
     """The text of the mapping that comes with a connector, its package's own or a shipped one; None if none does."""
     own = registry.own_mapping(connector, where=where)
@@ -82,6 +93,14 @@ def _crm_file(settings: Settings, connection: ConnectionSettings) -> tuple[str, 
     return (text, name) if text is not None else load_file(path or Path(name))
 
 
+def open_store(settings: Settings) -> Store:
+    """The store that the settings name. Raises ConfigError, with file and key, and StoreError."""
+    try:
+        return Store.open(settings.store_url, base_dir=settings.base_dir)
+    except ConfigError as error:
+        raise ConfigError(f"{settings.path}: {error.where}", error.problem, error.remedy) from error
+
+
 def assemble(
     settings: Settings,
     *,
@@ -95,7 +114,7 @@ def assemble(
     `store` is opened from the settings when None. Raises ConfigError, MappingError, StoreError.
     """
     mappings = {connection.name: load_mapping(settings, connection) for connection in settings.connections}
-    opened = store or Store.open(settings.store_url, base_dir=settings.base_dir)
+    opened = store or open_store(settings)
     replaced = transports or {}
     connectors: dict[str, Connector] = {
         HUB: NexudusConnector(HUB, settings.nexudus, clock=clock, rng=rng, store=opened, transport=replaced.get(HUB))
@@ -123,7 +142,8 @@ def _bridge(engine: Engine, connection: ConnectionSettings, mapping: FieldMappin
         absence_wait=engine.settings.run.absence_wait.total_seconds(),
         poll=connection.poll,
     )
-    return Bridge(connection.name, connection.crm, mapping, ends, engine.store, engine.clock, rules)
+    where = place(engine.settings.path, ("connection", engine.settings.connections.index(connection)))
+    return Bridge(connection.name, connection.crm, mapping, ends, engine.store, engine.clock, rules, where=where)
 
 
 def _introduce(bridges: Iterable[Bridge]) -> None:

@@ -21,7 +21,7 @@ FLOOR, SHARE = 10, 10
 """`mass-delete` lets this many links go, or this percentage of all, whichever is more."""
 CROWD = 100
 """`mass-change` needs at least this many links to judge by."""
-MASS_DELETE, EMPTY_SIDE, MASS_CHANGE = NAMES = ("mass-delete", "empty-side", "mass-change")
+MASS_DELETE, EMPTY_SIDE, MASS_CHANGE, NO_PAIRS = NAMES = ("mass-delete", "empty-side", "mass-change", "no-pairs")
 DELETING = (MASS_DELETE, EMPTY_SIDE)
 """The brakes about links that would end; a release of one lets them end whatever the other would say."""
 STANDING = ("set", "released", "passed")

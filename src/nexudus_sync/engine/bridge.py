@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 
-from nexudus_sync import codec
+from nexudus_sync import addresses, codec
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Connector, Facts, Record, Scope
 from nexudus_sync.mapping import Context, Mapping, Side, Unreadable
@@ -49,7 +49,8 @@ class End:
 class Bridge:
     """A connection, ready to work.
 
-    `siblings` are the other connections to the same CRM; `dry`: nothing is written (`plan`).
+    `siblings` are the other connections to the same CRM; `dry`: nothing is written (`plan`); `where` is its place in
+    the configuration, for errors.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Bridge:
     rules: Rules = field(default_factory=Rules)
     siblings: list["Bridge"] = field(default_factory=list)
     dry: bool = False
+    where: str = "the connection"
     sweeping_since: datetime | None = None
     """When the reconcile that is under way began; None in any other cycle."""
 
@@ -92,7 +94,7 @@ class Bridge:
         return Candidate(
             side=side,
             id=facts.id,
-            email=facts.email,
+            email=facts.email or _whole(addresses.oddity(facts.spelled)) or None,
             title=_whole(self._text(side, "title", record, context)),
             is_open=self.is_open(side, record),
             external_key=facts.external_key,
@@ -123,12 +125,16 @@ class Bridge:
         except (ValueError, RecursionError):
             return ""
 
+    def _plain(self, side: Side) -> Context:
+        """What reads a record whose surroundings were not asked for."""
+        return Context(escaped=self.connector(side).traits.escapes_text)
+
     def _is(self, side: Side, record: Record, status: Status, *, default: bool) -> bool:
         found = self.mapping.find("status")
         if found is None:
             return default
         try:
-            value = found.get(side, record, Context())
+            value = found.get(side, record, self._plain(side))
         except Unreadable:
             return default
         return found.same(value, status.value)
@@ -138,7 +144,7 @@ class Bridge:
         if found is None:
             return None
         try:
-            value = found.get(side, record, context or Context())
+            value = found.get(side, record, context or self._plain(side))
         except Unreadable:
             return None
         return None if value is None else str(value)

@@ -1,10 +1,11 @@
-"""How many calls work takes, and how long that is at the configured limits: an estimate for people."""
+"""How many calls work takes, and how long that is at the configured limits and the systems' pace: for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol, runtime_checkable
 
-from nexudus_sync.connectors.base import Traits
+from nexudus_sync.connectors.base import Connector, Traits
 from nexudus_sync.connectors.budget import Limits
 from nexudus_sync.mapping import Side
 
@@ -101,3 +102,47 @@ def _stepped(count: int, limit: int | None, seconds: int, share: float = 1.0) ->
     if limit is None or count == 0:
         return 0.0
     return (count - 1) // max(1, int(limit * share)) * float(seconds)
+
+
+SIDE_BY_SIDE = 2
+"""So many reads are made at once at best, the long run through: those of a pair are, those of a create are not."""
+SAVING = 5
+"""A write may take so many times as long as a read, where a system has much to do for it."""
+
+
+@runtime_checkable
+class TellsPace(Protocol):
+    """What a connector offers besides, when it measures the calls it makes."""
+
+    def latencies(self) -> Sequence[float]:
+        """How many seconds each of the last answers took."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many seconds a system takes for a call: when it is quick, and when it is slow."""
+
+    quick: float = 0.0
+    slow: float = 0.0
+
+
+def pace(connector: Connector) -> Pace:
+    """As its first answers were; no time at all where nothing was measured."""
+    took = sorted(connector.latencies()) if isinstance(connector, TellsPace) else []
+    return Pace(took[len(took) // 4], took[len(took) * 9 // 10]) if took else Pace()
+
+
+def between(
+    calls: Mapping[Side, Calls], limits: Mapping[Side, Limits | None], paces: Mapping[Side, Pace]
+) -> tuple[timedelta, timedelta]:
+    """How long the calls take at least and at most, if nobody else uses the logins: neither the limits nor the systems
+    let them go faster. The two systems mostly wait for each other.
+    """
+    limited = max(duration(calls[side], limits[side]) for side in Side)
+    quick = slow = 0.0
+    for side in Side:
+        reads, writes = calls[side].calls - calls[side].writes, calls[side].writes
+        quick += (reads / SIDE_BY_SIDE + writes) * paces[side].quick
+        slow += (reads + writes * SAVING) * paces[side].slow
+    return max(limited, timedelta(seconds=quick)), max(limited, timedelta(seconds=slow))

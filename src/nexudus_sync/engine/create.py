@@ -4,7 +4,7 @@ What a create cannot say at once (a later stage, lost reasons) is marked `UNSENT
 merge that follows delivers it like any other change, now or after a crash.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,16 +14,19 @@ from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Draft, Facts, Party, Record, Step, Written
 from nexudus_sync.engine.agree import differing, set_digest, set_mark, set_stamp, still_now
 from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.customers import find_party, no_email, with_company
 from nexudus_sync.engine.doubts import create_held
-from nexudus_sync.engine.outcomes import ANOTHER, FIRST_RETRY, RECORD, REFUSED
+from nexudus_sync.engine.outcomes import ANOTHER, RECORD, REFUSED
+from nexudus_sync.engine.parked import Parked, foresee, show_parked
 from nexudus_sync.engine.reading import fetch
 from nexudus_sync.engine.refused import blamed
+from nexudus_sync.engine.renderings import REPLY, made_of, reply_of, show_all
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight, snapshot_of, with_zone
-from nexudus_sync.engine.source import moved_on, with_company
+from nexudus_sync.engine.source import moved_on
 from nexudus_sync.engine.write import Intent, perform, rules_moved
 from nexudus_sync.errors import AnsweredForAnother, NotFound, Refused
-from nexudus_sync.mapping import Context, Field, OnUnmapped, Side, Unmapped, Unreadable
+from nexudus_sync.mapping import Context, OnUnmapped, Side, Unmapped, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Refusal
@@ -37,16 +40,6 @@ class NotCreated(Refused):
     def __init__(self, system: str, kind: str, message: str, record: str) -> None:
         super().__init__(system, message, record)
         self.kind = kind
-
-
-@dataclass(slots=True)
-class Parked:
-    """A field a create could not carry. `accept`: it counts as seen all the same."""
-
-    field: Field
-    kind: str
-    reason: str
-    accept: bool = False
 
 
 @dataclass(slots=True)
@@ -139,7 +132,7 @@ def _refuse(bridge: Bridge, creation: Creation, *, live: bool) -> None:
     if creation.facts.currency and currency and creation.facts.currency != currency:
         _no(bridge, creation, "currency", f"it is in {creation.facts.currency}, the other side in {currency}")
     if not creation.facts.email:
-        _no(bridge, creation, "no-email", "it has no e-mail to find or create its customer by; add one")
+        _no(bridge, creation, "no-email", no_email(creation.facts.spelled))
     for refusal in connector.refusals(None, creation.after, bridge.scope(creation.to), live=live):
         if refusal.whole:
             _no(bridge, creation, refusal.kind, refusal.reason)
@@ -161,7 +154,7 @@ def _withhold(bridge: Bridge, creation: Creation, refusal: Refusal) -> None:
 async def _party(bridge: Bridge, report: Report, creation: Creation) -> Party:
     connector, scope, facts = bridge.connector(creation.to), bridge.scope(creation.to), creation.facts
     assert facts.email is not None
-    found = await connector.find_party(facts.email, scope)
+    found = await find_party(connector, facts, scope)
     if found is not None:
         return found
     if not bridge.rules.create_parties:
@@ -205,6 +198,8 @@ async def _create(bridge: Bridge, report: Report, creation: Creation, party: Par
             _leave_out(bridge, creation, refused)
             continue
         report.created[creation.to.value] += 1
+        if bridge.dry:
+            foresee(bridge, creation.parked, *records.alone(creation.source, creation.facts.id))
         return links[0] if links else None
 
 
@@ -274,7 +269,8 @@ def link_created(session: Session, bridge: Bridge, creation: Creation, step: Ste
         creation.to: bridge.facts(creation.to, written.record).identity,
     }
     _refuse_taken(session, bridge, creation, written, identities[creation.to])
-    snapshots = _snapshots(bridge, creation, step, written)
+    told = made_of(bridge.mapping, creation.to, creation.after, written.record, creation.there)
+    snapshots = _snapshots(bridge, creation, step, written, told)
     crm_record = creation.record if creation.source is Side.CRM else written.record
     link = Link(
         crm=bridge.crm,
@@ -299,7 +295,8 @@ def link_created(session: Session, bridge: Bridge, creation: Creation, step: Ste
     conflicts.close_conflicts(session, bridge.name, ids[Side.NEXUDUS], ids[Side.CRM], now=now, fields={RECORD})
     session.flush()
     records.mark_namesakes(session, link)
-    show_parked(session, bridge, creation.parked, link)
+    show_parked(session, bridge, creation.parked, link.nexudus_id, link.crm_id)
+    show_all(session, bridge, link, told.items())
     return link
 
 
@@ -334,7 +331,9 @@ def _mark(bridge: Bridge, creation: Creation, link: Link, written: Written) -> N
         set_digest(link, creation.source, bridge.digest(creation.source, creation.record))
 
 
-def _snapshots(bridge: Bridge, creation: Creation, step: Step, written: Written) -> dict[Side, dict[str, Any]]:
+def _snapshots(
+    bridge: Bridge, creation: Creation, step: Step, written: Written, told: Collection[str]
+) -> dict[Side, dict[str, Any]]:
     """What each side is taken to have said when the counterpart came to be."""
     parked = {id(p.field): p for p in creation.parked}
     source: dict[str, Any] = {}
@@ -348,25 +347,11 @@ def _snapshots(bridge: Bridge, creation: Creation, step: Step, written: Written)
             source[here.path.text] = raw if accepted else dict(UNSENT)
             target[there.path.text] = there.raw(written.record)
         else:
-            source[here.path.text], target[there.path.text] = raw, sent
+            kept = there.raw(written.record) if mapped.name in told else sent
+            source[here.path.text], target[there.path.text] = raw, kept
+    carried = {mapped.name for mapped in bridge.mapping.fields if mapped.lens(creation.to).path.root in step.keys}
+    target[REPLY] = reply_of(written.stamp, carried, {})
     return {creation.source: with_zone(source, creation.context), creation.to: with_zone(target, creation.there)}
-
-
-def show_parked(session: Session, bridge: Bridge, parked: Iterable[Parked], link: Link) -> None:
-    """Show what a create could not carry, where a rule or the other side held it back."""
-    for held in parked:
-        if held.kind:
-            failures.open_failure(
-                session,
-                connection=bridge.name,
-                kind=held.kind,
-                field=held.field.name,
-                reason=held.reason,
-                nexudus_id=link.nexudus_id,
-                crm_id=link.crm_id,
-                now=bridge.clock.now(),
-                retry_after=FIRST_RETRY if held.kind == REFUSED else None,
-            )
 
 
 def forget(session: Session, bridge: Bridge, side: Side, record_id: str) -> None:

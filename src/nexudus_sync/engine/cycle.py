@@ -6,13 +6,13 @@ once, stages that act are not entered, and what is due meanwhile is polled in be
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.connectors.base import Priority
-from nexudus_sync.engine import brakes, contents, decisions, remap
+from nexudus_sync.engine import again, brakes, contents, decisions, no_pairs, remap
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.create import Created
 from nexudus_sync.engine.pull import Seen, mark, pull, remember
@@ -57,6 +57,7 @@ class Cycle:
         self.backfill = False
         self._polled = bridge.clock.monotonic()
         self._made: dict[int, dict[Side, Sight]] = {}
+        self._tried: set[int | None] = set()
 
     async def run(self) -> Report:
         """Run it. Raises the errors that end a run (login, role, a system that cannot be listed, the store)."""
@@ -208,16 +209,20 @@ class Cycle:
     # -- settle -----------------------------------------------------------------------------------------------------
 
     async def _work(self, forced: decisions.Forced) -> None:
+        early = await no_pairs.first_pairs(self.bridge, self._matcher(), self.report)
+        if self.report.brake is not None:
+            return
         settler, matcher = self._settler(), self._matcher()
         live, minor = self._dirty()
+        live = [one for one in live if one not in early]
         await settler.settle([*live, *sorted(forced.keys() - set(live) - set(minor) - self._undecided())], forced)
         await self._settler(Priority.RECONCILE).settle(minor, tick=self._tick)
         await follow_set_aside(self.bridge)
-        await settler.settle(matcher.match(), tick=self._tick if self.backfill else None)
+        await settler.settle([*early, *matcher.match()], tick=self._tick if self.backfill else None)
         await matcher.create_all(self._created(settler), tick=self._tick)
         await self._settle_created(settler)
         for _ in range(ROUNDS):
-            if not self.report.unknown or self._stopping():
+            if self._stopping() or not (again.wake(self.bridge, self._tried) or self.report.unknown):
                 break
             self.report.unknown.clear()
             await self._again(settler, forced)
@@ -296,8 +301,9 @@ class Cycle:
             found = set(session.exec(select(Link.id).where(*self._mine(), marked)))
             found -= contents.undecided(session, self.bridge)
             minor |= contents.passed(session, self.bridge)
-            failing = failures.failing_links(session, self.bridge.name, self.bridge.clock.now())
-        waiting = {} if self.options.one_shot else {one: at for one, (at, rests) in failing.items() if rests}
+            now, one_shot = self.bridge.clock.now(), self.options.one_shot
+            failing = failures.failing_links(session, self.bridge.name, now, one_shot=one_shot)
+        waiting = {one: at for one, (at, rests) in failing.items() if rests}
         ids = sorted(one for one in found if one is not None and not self._rests(one, waiting))
         ids.sort(key=failing.__contains__)  # else many that fail could keep the others from their turn for ever
         return [one for one in ids if one not in minor], [one for one in ids if one in minor]
@@ -335,7 +341,10 @@ class Cycle:
         """
         bridge = self.bridge
         with bridge.store.session() as session:
-            both = decisions.resolved_links(session, bridge) | self._due(session)
+            if self.options.reconcile:
+                failures.wake(session, bridge.name, bridge.clock.now())
+            both = decisions.resolved_links(session, bridge)
+            both |= again.due(session, bridge, one_shot=self.options.one_shot)
             children = self._children(session)
             if self.options.reconcile:
                 both |= turn(session, bridge.name, bridge.rules.reconcile_days) | remap.parked(session, bridge)
@@ -343,21 +352,7 @@ class Cycle:
                 remap.retake(session, bridge)
             mark(session, Side.NEXUDUS, both)
             mark(session, Side.CRM, both | children)
-
-    def _due(self, session: Session) -> set[int]:
-        """Links with a failure to be tried again: a one-shot command waits for no next attempt."""
-        now = self.bridge.clock.now()
-        when = now + (timedelta(days=3650) if self.options.one_shot else timedelta(0))
-        due = failures.due_failures(session, self.bridge.name, when)
-        for failure in due:
-            failure.next_attempt = now
-        links = (
-            {(link.nexudus_id, link.crm_id): link.id for link in records.links(session, self.bridge.name)}
-            if due
-            else {}
-        )
-        found = (links.get((failure.nexudus_id, failure.crm_id)) for failure in due)
-        return {one for one in found if one is not None}
+            self._tried = again.noted(session, bridge)
 
     def _children(self, session: Session) -> set[int]:
         """Lost opportunities whose child rows were not read for longest, all at a reconcile.

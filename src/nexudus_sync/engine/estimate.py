@@ -13,7 +13,7 @@ from nexudus_sync.engine.costs import Calls, of_run
 from nexudus_sync.engine.pull import pull, remember
 from nexudus_sync.engine.rehearse import copied
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.unlinked import Matcher, oldest_first
+from nexudus_sync.engine.unlinked import Matcher, has_email, oldest_first
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Store, records
 from nexudus_sync.store.tables import Link, Unlinked
@@ -80,8 +80,8 @@ def _sum_up(
     limit: int | None,
 ) -> Estimate:
     left = _left(bridge, copy)
-    left["no e-mail to find or create a customer by"] = sum(not row.email for row in to_create)
-    can = sorted((row for row in to_create if row.email), key=oldest_first)
+    left["no e-mail to find or create a customer by"] = sum(not has_email(row) for row in to_create)
+    can = sorted((row for row in to_create if has_email(row)), key=oldest_first)
     taken = can if limit is None else can[:limit]
     left[f"beyond --limit {limit}"] = len(can) - len(taken)
     creates = Counter(Side(row.side).other for row in taken)

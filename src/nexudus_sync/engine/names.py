@@ -1,19 +1,43 @@
-"""Names that a mapping file writes and a system does not have: refused before anything is written."""
+"""What a configuration or a mapping file names and a system does not have: refused before anything is written.
+
+One rule says what stops, for `check` and for the verbs that write: names of a field whose file pairs names of the two
+systems (stages, users, links), defaults, and the company. Any other value that a list lacks waits as a failure.
+"""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
+from dataclasses import dataclass
 
+from sqlmodel import col, select
+
+from nexudus_sync.connectors import companies
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.errors import MappingError
-from nexudus_sync.mapping import Context, Field, Side
+from nexudus_sync.errors import ConfigError, MappingError
+from nexudus_sync.mapping import Context, Field, Side, Unmapped
+from nexudus_sync.mapping.context import Directory
+from nexudus_sync.mapping.kinds import Kind
+from nexudus_sync.store.tables import Link
 
 _NAMING = frozenset({"stage", "user", "link"})
 """The types whose values are names in a system's own list."""
+_SHOWN = 3
+"""How many of the values that a list lacks are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """Values of a field that a side's list lacks and that wait as failures when they come. One line says it all."""
+
+    side: Side
+    text: str
 
 
 async def refuse_missing(bridge: Bridge) -> None:
-    """Raises MappingError for the first such name. Asks nothing of the systems where no file writes names."""
-    named = [field for field in bridge.mapping.fields if _writes_names(field)]
+    """Raises MappingError or ConfigError for the first such name.
+
+    Asks nothing of the systems where no file writes names and something is linked already.
+    """
+    await _refuse_company(bridge)
+    named = [field for field in bridge.mapping.fields if stops(field) or field.policy.default is not None]
     if not named:
         return
     contexts = {side: await bridge.context(side, {}) for side in Side}
@@ -22,13 +46,39 @@ async def refuse_missing(bridge: Bridge) -> None:
             raise MappingError(where, problem)
 
 
-def _writes_names(field: Field) -> bool:
+async def _refuse_company(bridge: Bridge) -> None:
+    """Until the first link exists: afterwards the company has proven itself."""
+    scope = bridge.scope(Side.CRM)
+    if scope.new_company or _has_links(bridge):
+        return
+    connector = bridge.connector(Side.CRM)
+    wrong, remedy = companies.problem(await companies.companies(connector, scope), connector.name)
+    if wrong:
+        raise ConfigError(f"{bridge.where}.company", wrong, remedy)
+
+
+def _has_links(bridge: Bridge) -> bool:
+    query = select(Link.id).where(col(Link.connection) == bridge.name).limit(1)
+    with bridge.store.read() as session:
+        return session.exec(query).first() is not None
+
+
+def stops(field: Field) -> bool:
+    """Does a name that a system lacks stop the connection? It does where a person paired names of the two systems."""
     lenses = [field.lens(side) for side in Side]
     return any(lens.kind.name in _NAMING for lens in lenses) and any(lens.values is not None for lens in lenses)
 
 
 def missing_names(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple[str, str]]:
-    """The names in the field's value tables that a side's list (of stages, of users) lacks: where, and the problem."""
+    """The names that stop the connection, for a side's list lacks them: where each stands, and the problem."""
+    if stops(field):
+        for side, where, name, directory in _missing(field, contexts):
+            yield where, _no_such(field.lens(side).kind, name, directory.names())
+    yield from _default(field, contexts)
+
+
+def _missing(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple[Side, str, str, Directory]]:
+    """The names in the field's value tables that a side's list (of stages, of users) lacks."""
     for side in Side:
         lens = field.lens(side)
         directory = lens.kind.directory(contexts[side])
@@ -40,10 +90,41 @@ def missing_names(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple
             named += [(f"{other.where}.{own}", values[0]) for own, values in other.entries]
         for where, name in named:
             if not lens.kind.exists(name, contexts[side]):
-                yield where, _no_such(lens.kind.system, name, directory.names())
+                yield side, where, name, directory
 
 
-def _no_such(system: str, name: str, names: tuple[str, ...]) -> str:
-    near = get_close_matches(name, names, n=1, cutoff=0.4)
-    remedy = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(names) or 'none'}"
-    return f"{system} has no '{name}'; {remedy}"
+def _default(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple[str, str]]:
+    """A default that a side's own list lacks would never be written."""
+    default = field.policy.default
+    for side in (source.other for source in field.sources if default is not None):
+        lens = field.lens(side)
+        directory = lens.kind.directory(contexts[side])
+        if directory is None:
+            continue
+        try:
+            lens.write(default, None, contexts[side])
+        except Unmapped:
+            problem = _no_such(lens.kind, str(default), directory.names())
+            yield f"{field.crm.kind.where}.on_unmapped.default", problem
+
+
+def lacking(field: Field, contexts: dict[Side, Context]) -> Iterator[Lacking]:
+    """Where values of a table are missing in a side's list and nothing stops for it: what is missing, what to do."""
+    if stops(field):
+        return
+    found: dict[Side, list[str]] = {}
+    for side, _, name, _ in _missing(field, contexts):
+        found.setdefault(side, []).append(name)
+    for side, names in found.items():
+        kind = field.lens(side).kind
+        shown = ", ".join(f"'{name}'" for name in names[:_SHOWN])
+        more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+        remedy = getattr(kind.directory(contexts[side]), "remedy", "") or "add them there"
+        text = f"{kind.system} has no {shown}{more} for {kind.path}: such a value waits as a failure; {remedy}"
+        yield Lacking(side, text)
+
+
+def _no_such(kind: Kind, name: str, names: tuple[str, ...]) -> str:
+    near = kind.near(name, names)
+    remedy = f"did you mean '{near}'?" if near else f"it has {', '.join(names) or 'none'}"
+    return f"{kind.system} has no '{name}'; {remedy}"

@@ -20,7 +20,7 @@ from nexudus_sync.errors import (
     storable,
 )
 from nexudus_sync.mapping import Field, Side
-from nexudus_sync.merge import Outcome, Policy, Resolution, Verdict, View
+from nexudus_sync.merge import STORED_DIFFERENTLY, Outcome, Policy, Resolution, Verdict, View
 from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.plan import Standing
 from nexudus_sync.store import conflicts, failures, records
@@ -33,7 +33,7 @@ OVERWRITTEN = "overwritten"
 """How the reason of a question begins about a value that our write took away unseen."""
 ANOTHER = "another-record"
 """The kind of what is answered for by another record."""
-REFUSED = "refused"
+REFUSED = failures.REFUSED
 """The kind of what a system would not take and said so."""
 UNEXPECTED = "unexpected"
 """The kind of what the program is not made for: always a fault of its own, too."""
@@ -76,7 +76,16 @@ def record_outcomes(
     _ask_anew(asked, {o.field.name for o in parked if o.kind != REFUSED or o.field.name in dismissed})
     plain = {o.field.name for o in found if not o.kind and o.verdict not in standing}
     free = plain - ({o.field.name for o in found if o.verdict is Verdict.NOTHING} & _accepted(about))
-    failures.solve(_let_go(about, link), fields=free | {""} if settled else free)
+    kept = [one for one in about if one.kind == STORED_DIFFERENTLY]
+    failures.solve((one for one in _let_go(about, link) if one not in kept), fields=free | {""} if settled else free)
+    failures.solve(kept, fields={o.field.name for o in found if o.verdict is Verdict.AGREED and not o.kind})
+    _rest(kept)
+
+
+def _rest(kept: Iterable[Failure]) -> None:
+    """A text that a system keeps differently is looked at once when a person asks for it, and not for ever."""
+    for one in kept:
+        one.next_attempt = None
 
 
 def _let_go(about: Iterable[Failure], link: Link) -> list[Failure]:
@@ -178,7 +187,7 @@ def _park(session: Session, bridge: Bridge, link: Link, outcome: Outcome, about:
 def supersede(about: Iterable[Failure], field: str, kind: str) -> None:
     """Something else holds a field back now: what is open about it under another kind than that is out of date."""
     for failure in about:
-        if failure.field == field and failure.kind != kind and failure.state == "open":
+        if failure.field == field and failure.kind not in (kind, STORED_DIFFERENTLY) and failure.state == "open":
             failure.state, failure.next_attempt = "solved", None
 
 
@@ -281,7 +290,10 @@ def nothing_left(session: Session, bridge: Bridge, side: Side, record_id: str) -
 def note_failure(
     session: Session, bridge: Bridge, error: SyncError, *, nexudus_id: str = "", crm_id: str = "", field: str = ""
 ) -> Failure:
-    """Keep an error of one record, or of one field of it, as a failure, with the time of its next attempt."""
+    """Keep an error of one record, or of one field of it, as a failure, with the time of its next attempt.
+
+    What was refused has none: see `failures.REFUSED`.
+    """
     failure = failures.open_failure(
         session,
         connection=bridge.name,
@@ -291,9 +303,9 @@ def note_failure(
         nexudus_id=storable(nexudus_id),
         crm_id=storable(crm_id),
         now=bridge.clock.now(),
-        retry_after=FIRST_RETRY,
     )
-    failure.next_attempt = bridge.clock.now() + backoff(failure.attempts)
+    if failure.kind != REFUSED:
+        failure.next_attempt = bridge.clock.now() + backoff(failure.attempts)
     return failure
 
 

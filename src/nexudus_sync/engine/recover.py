@@ -14,13 +14,15 @@ from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.agree import set_snapshot
 from nexudus_sync.engine.arrived import found_in_part, found_update, link_of
 from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.create import Parked, forget, show_parked
+from nexudus_sync.engine.create import forget
 from nexudus_sync.engine.doubts import fail
 from nexudus_sync.engine.fates import close
 from nexudus_sync.engine.guard import of_record
 from nexudus_sync.engine.outcomes import RECORD, note_failure
+from nexudus_sync.engine.parked import Parked, show_parked
 from nexudus_sync.engine.pull import mark
 from nexudus_sync.engine.reading import fetch, identity_of
+from nexudus_sync.engine.renderings import REPLY, reply_of
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.strays import note_made
 from nexudus_sync.engine.write import step_from
@@ -193,7 +195,7 @@ async def _found_create(bridge: Bridge, report: Report, row: Journal, step: Step
         solve_failures(session, bridge.name, link.nexudus_id, link.crm_id, fields={""})
         close_conflicts(session, bridge.name, link.nexudus_id, link.crm_id, now=bridge.clock.now(), fields={RECORD})
         if record is not None:
-            show_parked(session, bridge, _accepted(bridge, row), link)
+            show_parked(session, bridge, _accepted(bridge, row), link.nexudus_id, link.crm_id)
     report.created[to.value] += 1
     return True
 
@@ -276,6 +278,7 @@ async def _first_snapshots(bridge: Bridge, row: Journal, link: Link, record: Rec
             blank = False
         source[here.path.text] = here.raw(record) if blank else dict(UNSENT)
         target[there.path.text] = None if blank else there.raw(made)
+    target[REPLY] = reply_of(bridge.connector(to).stamp(made), row.fields, {})
     set_snapshot(link, to.other, source)
     set_snapshot(link, to, target)
 

@@ -10,6 +10,7 @@ from nexudus_sync.engine.outcomes import RECORD
 from nexudus_sync.engine.pull import mark
 from nexudus_sync.engine.sight import ZONE, snapshot_of
 from nexudus_sync.mapping import Field, Mapping, Side
+from nexudus_sync.store import failures
 from nexudus_sync.store.tables import Conflict, ConnectionState, Failure, Link, Unlinked
 
 
@@ -30,6 +31,7 @@ def take_mapping(session: Session, bridge: Bridge, state: ConnectionState) -> No
         for side in Side:
             mark(session, side, linked(session, bridge) if new else parked(session, bridge))
         retake(session, bridge)
+        failures.wake(session, bridge.name, bridge.clock.now())
         _drop_questions(session, bridge)
     if any(one.startswith(ZONE) and one != said for one in state.mapped_paths):
         mark(session, Side.NEXUDUS, linked(session, bridge))  # its days may be others now

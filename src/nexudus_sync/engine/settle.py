@@ -13,7 +13,14 @@ from sqlmodel import Session, col, select
 
 from nexudus_sync.connectors.base import Priority, Step, Written
 from nexudus_sync.engine import sight as sights
-from nexudus_sync.engine.agree import bounced, confirm_write, finish, held_fields, note_begun, note_effects
+from nexudus_sync.engine.agree import (
+    bounced,
+    confirm_write,
+    finish,
+    held_fields,
+    note_begun,
+    note_read,
+)
 from nexudus_sync.engine.brakes import may_go
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.doubts import refuse_held
@@ -24,7 +31,7 @@ from nexudus_sync.engine.outcomes import intent_fields, policy_for, record_outco
 from nexudus_sync.engine.refused import Held, blamed, held_for, hold, refusals
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Listed, Sight
-from nexudus_sync.engine.work import Share, Work, shared_out
+from nexudus_sync.engine.work import Share, Work, foresee, shared_out
 from nexudus_sync.engine.write import Intent, drop_row, perform, plan_row, rules_moved
 from nexudus_sync.engine.zones import follow_zone
 from nexudus_sync.errors import Refused, Stale, Unavailable
@@ -161,9 +168,10 @@ class Settler:
         """Plan the chunk in one transaction, then apply it link by link."""
         planned = [work for work in works if await self._guarded(work.link, self._plan, work)]
         planned = await self._keep_all(planned, forced)
+        if self.bridge.dry:
+            foresee(self.bridge, planned)
+            return
         for number, work in enumerate(planned):
-            if self.bridge.dry:
-                continue
             if work.plan.after and self.stopping():
                 self.report.finished = False
                 self._drop_rows(*planned[number:])
@@ -375,7 +383,7 @@ class Settler:
             except Unavailable:
                 work.again.add(side)
                 return sight
-            note_effects(bridge, work.link, side, work.plan.after[side], sight)
+            note_read(bridge, work.link, side, work.plan.after[side], sight, written, delivered)
         if (step.verify or written.echoed) and bounced(bridge, work.link, side, sight, delivered):
             work.again.add(side)
         return sight

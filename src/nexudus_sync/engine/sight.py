@@ -10,6 +10,7 @@ from sqlmodel import Session
 from nexudus_sync.connectors.base import FollowsRenames, Priority, Record, Row, Stamp
 from nexudus_sync.engine.bridge import FRESH, Bridge
 from nexudus_sync.engine.reading import fetch, identity_of, learn, refuse_old
+from nexudus_sync.engine.renderings import written_fields
 from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, Unavailable
 from nexudus_sync.mapping import Context, Mapping, Side, Unreadable
 from nexudus_sync.merge import UNSENT, View
@@ -256,7 +257,9 @@ def fresh(bridge: Bridge, side: Side, sight: Sight, touched: frozenset[str]) -> 
 
 def view(bridge: Bridge, side: Side, link: Link, sight: Sight) -> View:
     """The side as the merge wants it."""
-    return View(sight.record, snapshot_of(link, side), sight.context, _changed_at(bridge, side, link, sight))
+    snapshot = snapshot_of(link, side)
+    written = written_fields(snapshot, sight.stamp, bridge.connector(side).traits)
+    return View(sight.record, snapshot, sight.context, _changed_at(bridge, side, link, sight), written)
 
 
 def _changed_at(bridge: Bridge, side: Side, link: Link, sight: Sight) -> datetime | None:

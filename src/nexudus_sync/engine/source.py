@@ -1,9 +1,7 @@
 """What is about to be copied, as it is at that moment."""
 
-from dataclasses import replace
-
 from nexudus_sync.connectors.answers import same_identity
-from nexudus_sync.connectors.base import Facts, Record
+from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.outcomes import nothing_left
 from nexudus_sync.mapping import Side
@@ -30,15 +28,3 @@ def moved_on(bridge: Bridge, unlinked: Unlinked, record: Record) -> bool:
             row.identity = identity or row.identity
             row.is_open, row.created_at = now.is_open, now.created_at
     return True
-
-
-async def with_company(bridge: Bridge, side: Side, record: Record) -> Facts:
-    """The facts of a record; where it names its party by id, the company stands with the party and is looked up."""
-    connector = bridge.connector(side)
-    facts = connector.facts(record)
-    if facts.party is not None and facts.email and not facts.company_name:
-        party = await connector.find_party(facts.email, bridge.scope(side))
-        facts = connector.facts(record)  # which now knows what was read of parties
-        if party is not None and not facts.company_name:
-            facts = replace(facts, company_name=party.company_name)
-    return facts

@@ -15,6 +15,7 @@ from sqlmodel import Session, and_, col, or_, select
 
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.mapping import Side
+from nexudus_sync.mapping.renderings import alike
 from nexudus_sync.store import journal, records
 from nexudus_sync.store.tables import Journal, Link, Unlinked
 
@@ -203,7 +204,7 @@ def _alike(attempt: Journal, row: Unlinked, away: timedelta) -> bool:
     The customer alone tells where it was created about then: somebody may have renamed it before it was ever seen.
     """
     email = attempt.step.get("email")
-    if _title(attempt) == (row.title or ""):
+    if _title(attempt) == (row.title or "") or (row.title and alike(_title(attempt), row.title)):
         return not email or row.email in (None, email)
     return bool(email) and row.email == email and abs(away) < SOON
 

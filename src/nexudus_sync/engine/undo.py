@@ -10,12 +10,16 @@ from sqlmodel import Session, col, select
 from nexudus_sync.engine import sight as sights
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.pull import mark
+from nexudus_sync.engine.sight import Sight
 from nexudus_sync.mapping import Field, Side, Unreadable
+from nexudus_sync.merge import STORED_DIFFERENTLY, kept_differently
 from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.plan import Presence
 from nexudus_sync.store import records
 from nexudus_sync.store.tables import Decision, Failure, History, Link
 
+BROUGHT_BACK = "brought back"
+"""The outcome of an undo that was carried out."""
 Forced = dict[int, dict[str, Value]]
 """By link: the values that are brought back to both sides."""
 
@@ -62,11 +66,16 @@ async def moved_on(bridge: Bridge, link: Link, field: Field, known: tuple[Any, .
             continue
         try:
             now = field.get(side, sight.record, sight.context)
-            if not any(field.same(now, hear(field.name, value)) for value in known):
+            if not any(_is(field, side, sight, now, hear(field.name, value)) for value in known):
                 return say(now)
         except (Unreadable, ValidationError):
             return field.lens(side).raw(sight.record)
     return None
+
+
+def _is(field: Field, side: Side, sight: Sight, now: Value, known: Value) -> bool:
+    """Does the side say the value, or what its system makes of that?"""
+    return field.same(now, known) or bool(kept_differently(field, side, known, now, sight.context))
 
 
 def outcome_of(bridge: Bridge, decision: Decision, unsettled: Collection[int]) -> str | None:
@@ -78,7 +87,7 @@ def outcome_of(bridge: Bridge, decision: Decision, unsettled: Collection[int]) -
             return "refused: the records are not linked any more"
         waiting = select(Failure.reason).where(
             col(Failure.state) == "open",
-            col(Failure.kind) != "unavailable",
+            col(Failure.kind).not_in(("unavailable", STORED_DIFFERENTLY)),
             col(Failure.nexudus_id) == entry.nexudus_id,
             col(Failure.crm_id) == entry.crm_id,
             col(Failure.field).in_((entry.field, "")),
@@ -89,7 +98,7 @@ def outcome_of(bridge: Bridge, decision: Decision, unsettled: Collection[int]) -
         if link.id in unsettled:
             return None
         _tell_once(session, decision, entry)
-    return "brought back"
+    return BROUGHT_BACK
 
 
 def _tell_once(session: Session, decision: Decision, undone: History) -> None:

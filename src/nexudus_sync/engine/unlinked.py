@@ -4,10 +4,13 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_
+from sqlalchemy import ColumnElement, and_
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from nexudus_sync import addresses
 from nexudus_sync.engine.bridge import Bridge, day
 from nexudus_sync.engine.create import Created, NotCreated, create, forget
 from nexudus_sync.engine.guard import of_record
@@ -66,7 +69,8 @@ class Waiting:
 
 def as_candidate(row: Unlinked) -> Candidate:
     """A stored row as the plan sees it."""
-    return Candidate(Side(row.side), row.record_id, row.email, row.title, row.is_open, row.external_key, row.created_at)
+    email = addresses.key(row.email or "") or None  # rows of earlier versions hold it as it was spelled
+    return Candidate(Side(row.side), row.record_id, email, row.title, row.is_open, row.external_key, row.created_at)
 
 
 class Matcher:
@@ -91,6 +95,8 @@ class Matcher:
         self.to_create: list[Unlinked] = []
         self._backfilled_at: datetime | None = None
         self._matched: set[Candidate] = set()
+        self._asleep: set[tuple[Side, str]] = set()
+        """Records whose copy was refused, and that nothing has changed for since."""
 
     def match(self) -> list[int]:
         """Pair what matches, ask about what is not clear, and note what is to be created. Returns the new links."""
@@ -102,6 +108,7 @@ class Matcher:
             since = state.create_since if state else None
             self._backfilled_at = state.backfilled_at if state else None
             done, lost = self._barred(session), Lost(session, self.bridge)
+            self._asleep = _each_of(session.exec(self._failing(failures.asleep())))
             for key, row in waiting.rows.items():
                 if key in done or row.state not in TAKEN_UP:
                     continue
@@ -135,11 +142,7 @@ class Matcher:
         sent = select(Journal.nexudus_id, Journal.crm_id).where(
             col(Journal.state) == "sent", col(Journal.connection).in_(records.family(self.bridge.crm))
         )
-        later = select(Failure.nexudus_id, Failure.crm_id).where(
-            col(Failure.connection) == self.bridge.name,
-            col(Failure.state).in_(("open", "dismissed")),
-            *failures.resting(self.bridge.clock.now()),
-        )
+        later = self._failing(*failures.resting(self.bridge.clock.now()))
         renamed = (
             select(Unlinked.side, Unlinked.record_id)
             .join(Link, (col(Link.crm_identity) == col(Unlinked.identity)) & (col(Link.crm) == self.bridge.crm))
@@ -147,7 +150,12 @@ class Matcher:
         )
         perhaps = {(Side(side), record_id) for side, record_id in session.exec(renamed)}
         pairs = [*session.exec(sent), *([] if self.one_shot else session.exec(later))]
-        return perhaps | {(side, pair[index]) for pair in pairs for index, side in enumerate(Side)}
+        return perhaps | _each_of(pairs)
+
+    def _failing(self, *when: ColumnElement[bool]) -> SelectOfScalar[Any]:
+        """The pairs of ids of what failed."""
+        mine = (col(Failure.connection) == self.bridge.name, col(Failure.state).in_(("open", "dismissed")))
+        return select(Failure.nexudus_id, Failure.crm_id).where(*mine, *when)  # type: ignore[return-value]
 
     def _pair(self, session: Session, row: Unlinked, partner: Unlinked) -> int:
         nexudus, crm = (row, partner) if row.side == Side.NEXUDUS else (partner, row)
@@ -169,7 +177,7 @@ class Matcher:
         if plan.lot is Lot.LEAVE:
             row.state, row.reason = "old", plan.reason
             session.add(row)
-        else:
+        elif (Side(row.side), row.record_id) not in self._asleep:
             self.to_create.append(row)
         forget_question(session, self.bridge, Side(row.side), row.record_id)
 
@@ -368,6 +376,16 @@ def _with_origin(plan: UnlinkedPlan, stray: Stray | None, copies: list[Unlinked]
 def oldest_first(row: Unlinked) -> tuple[str, str]:
     """The order in which counterparts are created."""
     return (row.created_at.isoformat() if row.created_at else "", row.record_id)
+
+
+def has_email(row: Unlinked) -> bool:
+    """Does it say an address that a customer can be found or created by?"""
+    return addresses.comparable(row.email or "") is not None
+
+
+def _each_of(pairs: Iterable[tuple[str, str]]) -> set[tuple[Side, str]]:
+    """The records that pairs of ids name."""
+    return {(side, pair[index]) for pair in pairs for index, side in enumerate(Side) if pair[index]}
 
 
 def _ids(row: Unlinked) -> dict[str, str]:

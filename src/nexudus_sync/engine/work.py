@@ -1,9 +1,11 @@
 """What is known of one link while it is being settled."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from nexudus_sync.connectors.base import Step
+from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.outcomes import record_outcomes
 from nexudus_sync.engine.refused import Held
 from nexudus_sync.engine.sight import Sight
 from nexudus_sync.mapping import Side
@@ -34,6 +36,16 @@ class Work:
     def lacks_a_record(self) -> bool:
         """Is one of the two records gone?"""
         return any(sight.presence is Presence.GONE for sight in self.sights.values())
+
+
+def foresee(bridge: Bridge, works: Iterable[Work]) -> None:
+    """In a rehearsal: what would wait for people after the writes, as if each of them had arrived."""
+    with bridge.store.session() as session:
+        for work in works:
+            if work.plan.after:
+                both = all(sight.real for sight in work.sights.values())
+                found = work.plan.outcomes
+                record_outcomes(session, bridge, work.link, found, both_read=both, written=True, settled=True)
 
 
 Share = tuple[Outcome, ...]

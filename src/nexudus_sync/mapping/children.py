@@ -18,6 +18,7 @@ class Rows(Text):
     key: str = ""
 
     name = "rows"
+    free = False
 
     def read(self, raw: Raw, context: Context) -> Value:
         """The first row's text; None where no row has any."""

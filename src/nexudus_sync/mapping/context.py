@@ -49,10 +49,12 @@ class Context:
     `time_zone` is set where days are kept as moments (Nexudus: the location's zone), None where a day is a plain date.
     `digits` is the number of decimals of the record's currency; `currency` is the code that a new record there would
     have, None when it is free. `directories` maps a lens type ("stage", "user") or a record's path ("sales_stage") to
-    the names that exist there; a path without a directory takes any text.
+    the names that exist there; a path without a directory takes any text. `escaped`: free text stands there as HTML
+    writes it.
     """
 
     time_zone: ZoneInfo | None = None
     digits: int = 2
     currency: str | None = None
     directories: Mapping[str, Directory] = field(default_factory=dict)
+    escaped: bool = False

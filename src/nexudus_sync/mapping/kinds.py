@@ -11,14 +11,18 @@ from decimal import Context as Arithmetic
 from difflib import get_close_matches
 from typing import ClassVar, TypeVar
 
+from nexudus_sync import addresses
+from nexudus_sync.mapping import markup
 from nexudus_sync.mapping.context import Context, Directory
 from nexudus_sync.mapping.paths import Raw
-from nexudus_sync.mapping.sides import Unmapped, Unreadable
+from nexudus_sync.mapping.sides import NoSuchName, Unmapped, Unreadable
 from nexudus_sync.mapping.values import clean, fold, line
 from nexudus_sync.opportunity import Value
 
 _LARGEST = 30
 """Digits before the point past which a number is taken for a mistake."""
+_SHOWN = 6
+"""How many of a list's names an error shows."""
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 _WIDE = Arithmetic(prec=2 * _LARGEST)
 
@@ -30,7 +34,8 @@ class Kind(ABC):
     """How one side writes a value.
 
     `system` names the side in a sentence, `path` is the text of the place on the record, `where` the field's
-    file and key. `says` is the type of what is read. Where `folds`, case makes no difference.
+    file and key. `says` is the type of what is read. Where `folds`, case makes no difference; what is `free` is in
+    people's own words.
     """
 
     system: str
@@ -40,6 +45,7 @@ class Kind(ABC):
     name: ClassVar[str]
     says: ClassVar[type]
     folds: ClassVar[bool] = False
+    free: ClassVar[bool] = False
 
     @abstractmethod
     def read(self, raw: Raw, context: Context) -> Value:
@@ -73,13 +79,20 @@ class Kind(ABC):
             f"{self.system} has {shown[:60]}{'…' * (len(shown) > 60)} in {self.path}, which is no {wanted}"
         )
 
-    def missing(self, name: str, directory: Directory | None) -> Unmapped:
+    def missing(self, name: str, directory: Directory | None) -> NoSuchName:
         """The error for a name that the side's list lacks, with the line of the mapping file that would help."""
         names = directory.names() if directory else ()
-        near = get_close_matches(name, names, cutoff=0) or ["…"]
-        remedy = f"add it there, or to {self.where}.values a line like {line(near[0], [near[0], name])}"
+        near = self.near(name, names)
         word = "value" if self.name == "text" else self.name
-        return Unmapped(f"{self.system} has no {word} '{name}' for {self.path}; {remedy}")
+        remedy = f"add it there, or to {self.where}.values a line like "
+        text = f"{self.system} has no {word} '{name}' for {self.path}; {remedy}"
+        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        choose = f"{text}{line('…', ['…', name])}; a person has to choose" + (f": it has {shown}" if names else "")
+        return NoSuchName(choose if near is None else f"{text}{line(near, [near, name])}", near, choose)
+
+    def near(self, name: str, names: tuple[str, ...]) -> str | None:
+        """The one of the names that `name` may be another spelling of; None where that is a person's to say."""
+        return next(iter(get_close_matches(name, names, n=1)), None)
 
 
 def find(directory: Directory, name: str) -> object | None:
@@ -103,6 +116,7 @@ class Text(Kind):
 
     name = "text"
     says = str
+    free = True
 
     def read(self, raw: Raw, context: Context) -> Value:
         """The clean text."""
@@ -110,13 +124,14 @@ class Text(Kind):
             raise self.unreadable(raw, "text")
         directory = self.directory(context)
         known = directory.name(raw) if directory else None
-        return clean(known if known is not None else str(raw)) or None
+        text = known if known is not None else str(raw)
+        return clean(markup.plain(text) if self._is_escaped(context) else text) or None
 
     def write(self, value: Value, old: Raw, context: Context) -> Raw:
         """The text, or what the list has for it."""
         text, directory = expect(value, str), self.directory(context)
         if directory is None:
-            return text
+            return markup.kept(text) if self._is_escaped(context) else text
         raw = find(directory, text)
         if raw is None:
             raise self.missing(text, directory)
@@ -126,18 +141,24 @@ class Text(Kind):
         """The list kept for the path, if any."""
         return context.directories.get(self.path)
 
+    def _is_escaped(self, context: Context) -> bool:
+        """Is it kept as HTML writes it? A name is what it is."""
+        return context.escaped and self.free and self.directory(context) is None
+
 
 class Link(Text):
     """The name of another document of the side's; like the side itself it takes two spellings of one name for one."""
 
     name = "link"
     folds = True
+    free = False
 
 
 class Code(Text):
     """A key of a value table: whole numbers and true/false are written as such, unless the record holds text."""
 
     folds = True
+    free = False
 
     def read(self, raw: Raw, context: Context) -> Value:
         """The key as the table writes it."""
@@ -190,6 +211,12 @@ class User(Stage):
 
     name = "user"
 
+    def near(self, name: str, names: tuple[str, ...]) -> str | None:
+        """One with the same name before the @: addresses that only look alike are different people's."""
+        before = fold(name).partition("@")[0]
+        alike = [known for known in names if fold(known).partition("@")[0] == before]
+        return alike[0] if len(alike) == 1 else None
+
     def read(self, raw: Raw, context: Context) -> Value:
         """The e-mail behind the id; one that stands there itself is itself."""
         try:
@@ -198,7 +225,7 @@ class User(Stage):
             if not isinstance(raw, str) or "@" not in raw:
                 raise
             known = clean(raw)
-        return str(known).lower() if known else None
+        return addresses.key(str(known)) if known else None
 
 
 class Number(Kind):

@@ -10,6 +10,7 @@ Beside the laws: what cannot be said on a side, and where the classes of the two
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from itertools import product
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -19,11 +20,15 @@ from nexudus_sync.mapping.lenses import Lens
 from nexudus_sync.mapping.model import Field, Mapping, OnUnmapped, Policy
 from nexudus_sync.mapping.paths import Record, is_blank
 from nexudus_sync.mapping.samples import example_context, raws
-from nexudus_sync.mapping.sides import Side, Unmapped, Unreadable
+from nexudus_sync.mapping.sides import NoSuchName, Side, Unmapped, Unreadable
 from nexudus_sync.mapping.values import fold
 from nexudus_sync.opportunity import Status, Value
 
 _NEIGHBOURS: Record = {"Untouched": {"a": [1, None, ""], "b": "\u00e9"}}
+_LISTED = frozenset({"stage", "user"})
+"""The types whose values are names in a list of the system's."""
+DEFAULT = "default"
+"""The law that a field's default can be said where it would be written."""
 _MOST = 4_000
 """Pairs of a value and a record to try per law; tables are tried whole."""
 
@@ -38,6 +43,8 @@ class Finding:
     field: str
     law: str
     detail: str
+    to: Side | None = dataclass_field(default=None, compare=False)
+    """The side that lacks a word for a value, where it is about that."""
 
 
 def check(mapping: Mapping, contexts: MappingABC[Side, Context] = EXAMPLE_CONTEXTS) -> list[Finding]:
@@ -49,6 +56,7 @@ def check(mapping: Mapping, contexts: MappingABC[Side, Context] = EXAMPLE_CONTEX
             found += _laws(field, side, surroundings)
         found += _nesting(field)
         found += _coverage(field, surroundings)
+        found += _default(field, contexts)
     return found + list(_resting(mapping))
 
 
@@ -157,11 +165,37 @@ def _coverage(field: Field, contexts: MappingABC[Side, Context]) -> Iterator[Fin
     if field.on_unmapped is OnUnmapped.SKIP:
         return
     for side in field.sources:
-        for value in _enumerable(field, side, contexts[side]):
+        values = _enumerable(field, side, contexts[side])
+        spoken_for = set(map(fold, values))
+        for value in values:
             try:
                 field.put(side.other, value, {}, contexts[side.other])
             except Unmapped as problem:
-                yield Finding("warn", field.name, "coverage", f"{side.word}'s '{value}' cannot cross: {problem}")
+                detail = f"{side.word}'s '{value}' cannot cross: {_proposal(problem, spoken_for)}"
+                yield Finding("warn", field.name, "coverage", detail, side.other)
+
+
+def _proposal(problem: Unmapped, spoken_for: set[str]) -> str:
+    """What to do: a name is proposed once, and never one that another value stands for by its own name."""
+    if not isinstance(problem, NoSuchName) or problem.near is None:
+        return str(problem)
+    if fold(problem.near) in spoken_for:
+        return problem.choose
+    spoken_for.add(fold(problem.near))
+    return str(problem)
+
+
+def _default(field: Field, contexts: MappingABC[Side, Context]) -> Iterator[Finding]:
+    """A default that a side's table has no line for would never be written. What a list lacks only the system tells."""
+    default = field.policy.default
+    for side in dict.fromkeys(source.other for source in field.sources if default is not None):
+        lens = field.lens(side)
+        if lens.kind.directory(contexts[side]) is not None or lens.kind.name in _LISTED:
+            continue
+        try:
+            lens.write(default, None, contexts[side])
+        except Unmapped as problem:
+            yield Finding("fail", field.name, DEFAULT, f"'{default}' is no value of {side.word}: {problem}")
 
 
 def _enumerable(field: Field, side: Side, context: Context) -> list[str]:

@@ -27,6 +27,10 @@ class Lens:
         """Does case make no difference between two values?"""
         return self.kind.folds or self.values is not None
 
+    def is_free(self, context: Context) -> bool:
+        """Does it hold people's own words, and not a name from a list or a table?"""
+        return self.kind.free and self.values is None and self.kind.directory(context) is None
+
     def groups(self) -> tuple[tuple[str, ...], ...]:
         """The canonical values that this side takes together, a group for each line of its table."""
         return tuple(values for _, values in self.values.entries) if self.values else ()

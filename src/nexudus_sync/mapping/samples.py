@@ -20,6 +20,8 @@ _TEXTS: tuple[Raw, ...] = (
     "株式会社 🏢 ₤",
     "STRASSE",
     "straße",
+    "Desk & Co <Ltd>",
+    "Desk &amp; Co &lt;Ltd&gt;",
     "0",
     "x" * 5_000,
     7,

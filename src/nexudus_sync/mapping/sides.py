@@ -26,3 +26,15 @@ class Unreadable(Exception):
 
 class Unmapped(Exception):
     """A value that cannot be said on a side; the text is one line that says what and what to do."""
+
+
+class NoSuchName(Unmapped):
+    """A name that a side's list lacks.
+
+    `near` is the one of its names that may be meant, and the text proposes it; None where a person has to choose.
+    `choose` is the text without the proposal.
+    """
+
+    def __init__(self, text: str, near: str | None, choose: str) -> None:
+        super().__init__(text)
+        self.near, self.choose = near, choose

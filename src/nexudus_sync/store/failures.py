@@ -4,13 +4,21 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, not_
+from sqlalchemy import ColumnElement, and_, not_, or_, update
+from sqlalchemy.orm import Session as OrmSession
+from sqlalchemy.orm import object_session
 from sqlmodel import Session, col, select
 
 from nexudus_sync.errors import storable
 from nexudus_sync.store.concerning import pair_of, unsettled
 from nexudus_sync.store.tables import Failure, Link
 
+REFUSED = "refused"
+"""The kind of what a system would not take and said so. It would say so again: it is sent again when something changed.
+
+That is the record, the mapping, or the answer to a neighbour that was refused in the same words; or at a reconcile, or
+when a person says so.
+"""
 _UNSOLVED = unsettled(Failure, "solved")
 
 
@@ -46,6 +54,8 @@ def open_failure(
     elif failure.state == "dismissed" and failure.reason == reason:
         failure.attempts, failure.last_at = failure.attempts + 1, now
         return failure
+    elif failure.state == "open" and failure.reason != reason:
+        _wake_neighbours(session, failure)
     elif failure.state != "open":
         failure.state, failure.attempts, failure.first_at = "open", 0, now
     failure.attempts += 1
@@ -82,8 +92,31 @@ def solve(
     """Mark as solved those of these failures that are of these fields and kinds (None: all). Returns how many."""
     solved = [one for one in about if (fields is None or one.field in fields) and (kinds is None or one.kind in kinds)]
     for failure in solved:
+        session = object_session(failure)
+        if session is not None:
+            _wake_neighbours(session, failure)
         failure.state, failure.next_attempt = "solved", None
     return len(solved)
+
+
+def _wake_neighbours(session: OrmSession, answered: Failure) -> None:
+    """One that was sent again got another answer: those that were refused in the same words are due as well."""
+    if answered.kind != REFUSED or answered.state != "open" or answered.next_attempt is None:
+        return
+    same = (col(Failure.field) == answered.field, col(Failure.reason) == answered.reason)
+    woken = update(Failure).where(*_asleep(answered.connection), *same, col(Failure.id) != answered.id)
+    session.execute(woken.values(next_attempt=answered.next_attempt))
+
+
+def wake(session: Session, connection: str, now: datetime) -> None:
+    """Everything that a system refused is due: at a reconcile, and under another mapping."""
+    session.execute(update(Failure).where(*_asleep(connection)).values(next_attempt=now))
+
+
+def _asleep(connection: str) -> tuple[ColumnElement[bool], ...]:
+    """What was refused and is not tried again by itself."""
+    mine = (col(Failure.connection) == connection, col(Failure.kind) == REFUSED)
+    return (*mine, col(Failure.state) == "open", col(Failure.next_attempt).is_(None))
 
 
 def resting(now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -91,10 +124,25 @@ def resting(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return col(Failure.next_attempt) > now, col(Failure.last_at) <= now
 
 
-def failing_links(session: Session, connection: str, now: datetime) -> dict[int | None, tuple[datetime, bool]]:
-    """Links with a failure as a whole: when it failed last, and whether its next attempt is still to come."""
+def asleep() -> ColumnElement[bool]:
+    """Which failures are not tried again by themselves: what a system refused, until something changes."""
+    return and_(col(Failure.kind) == REFUSED, col(Failure.next_attempt).is_(None))
+
+
+def woken(session: Session, connection: str, now: datetime) -> list[Failure]:
+    """What was refused and is due."""
+    return [one for one in due_failures(session, connection, now) if one.kind == REFUSED]
+
+
+def failing_links(
+    session: Session, connection: str, now: datetime, *, one_shot: bool
+) -> dict[int | None, tuple[datetime, bool]]:
+    """Links with a failure as a whole: when it failed last, and whether its next attempt is still to come.
+
+    A command (`one_shot`) waits for none, but what was refused is not sent again by itself.
+    """
     same = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
-    rest = and_(*resting(now))
+    rest = asleep() if one_shot else or_(and_(*resting(now)), asleep())
     query = select(Link.id, Failure.last_at, rest).join(Failure, same)
     about = query.where(
         col(Failure.connection) == connection,

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
+from nexudus_sync.merge import STORED_DIFFERENTLY
 from nexudus_sync.store.journal import PENDING
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Failure, Journal, Link
 
@@ -16,7 +17,7 @@ class ConnectionStatus:
 
     `links` are the active ones; `conflicts` those that wait for a person; `failures` the open ones; `pending` the
     journal rows whose outcome is not known; `last_success` is aware UTC, None before the first; `brake` is the name
-    of the brake that is set.
+    of the brake that is set. `told` are failures of which nothing waits: what a system made of a text.
     """
 
     name: str
@@ -26,20 +27,33 @@ class ConnectionStatus:
     pending: int
     last_success: datetime | None
     brake: str | None
+    told: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many conflicts and failures wait for a person."""
+        return self.conflicts + self.failures_waiting
+
+    @property
+    def failures_waiting(self) -> int:
+        """How many failures do: those that only tell something do not."""
+        return self.failures - self.told
 
 
 def connection_status(session: Session, name: str) -> ConnectionStatus:
     """The status of the connection `name`; all zero and None for one the store does not know yet."""
     state = session.get(ConnectionState, name)
     brakes = select(Brake.name).where(col(Brake.connection) == name, col(Brake.state) == "set")
+    failing = (col(Failure.connection) == name, col(Failure.state) == "open")
     return ConnectionStatus(
         name=name,
         links=_count(session, col(Link.connection) == name, col(Link.state) == "active"),
         conflicts=_count(session, col(Conflict.connection) == name, col(Conflict.state) == "open"),
-        failures=_count(session, col(Failure.connection) == name, col(Failure.state) == "open"),
+        failures=_count(session, *failing),
         pending=_count(session, col(Journal.connection) == name, col(Journal.state).in_(PENDING)),
         last_success=state.last_success if state else None,
         brake=session.exec(brakes.order_by(col(Brake.id))).first(),
+        told=_count(session, *failing, col(Failure.kind) == STORED_DIFFERENTLY),
     )
 
 

@@ -66,7 +66,19 @@ async def test_a_company_that_does_not_exist_is_named_with_those_that_do(site: S
     line = (await found(site, scope=Scope(company="Nowhere Ltd")))["company"]
     assert (line.level, line.exit_code) == ("fail", 2)
     assert line.detail == f'ERPNext has no company "Nowhere Ltd" (it has "{COMPANY}")'
+    assert (await found(site, scope=Scope(company="Nowhere Ltd", new_company=True)))["company"].level == "warn"
     assert (await found(site, scope=Scope()))["company"].level == "ok"
+
+
+async def test_a_company_of_the_list_that_no_opportunity_carries_fails_while_others_are_carried(either: Site) -> None:
+    either.double.add("Company", ADMIN, company_name="Other Ltd", default_currency="GBP")
+    other = Scope(company="other ltd")
+    assert (await found(either, scope=other))["company"].level == "ok"
+    either.add()
+    line = (await found(either, scope=other))["company"]
+    assert (line.level, line.exit_code) == ("fail", 2)
+    assert line.detail.startswith(f'no opportunity carries "other ltd" (theirs: "{COMPANY}", "Other Ltd"); correct it')
+    assert (await found(either, scope=replace(other, new_company=True)))["company"].level == "warn"
 
 
 async def test_missing_roles_are_named_beforehand(site: Site) -> None:

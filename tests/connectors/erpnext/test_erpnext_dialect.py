@@ -203,4 +203,4 @@ def test_a_path_names_a_doctype_and_a_document(path: str, expected: tuple[str, s
 
 def test_each_right_has_a_role() -> None:
     assert role("Opportunity", "delete") == "Sales User"
-    assert role("Campaign", "create") == "Sales Master Manager"
+    assert role("Campaign", "create") == "Sales Manager"

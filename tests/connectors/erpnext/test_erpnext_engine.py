@@ -163,15 +163,15 @@ async def test_edits_arrive_on_the_other_side(office: Office) -> None:
     assert not (await office.cycle()).writes
 
 
-async def test_what_the_site_makes_of_a_write_travels_back_once_and_settles(office: Office) -> None:
+async def test_what_the_site_makes_of_a_title_is_not_seen_by_anybody(office: Office) -> None:
     card, name = office.seeded.equal[0]
     office.erpnext.edit(name, TOM, title="A & B <x@y.z>")
     office.nexudus.edit(office.seeded.equal[1][0], MARIA, Name="C & D <c@d.e>")
-    writes = [sum((await office.cycle()).writes.values()) for _ in range(5)]
-    assert writes[0] == 2
-    assert writes[-2:] == [0, 0]
-    assert await office.agree(card, name, "title") == {"title": "A &amp; B &lt;x@y.z&gt;"}
-    assert await office.agree(*office.seeded.equal[1], "title") == {"title": "C &amp; D &lt;c@d.e&gt;"}
+    writes = [sum((await office.cycle()).writes.values()) for _ in range(3)]
+    assert writes == [2, 0, 0]
+    assert await office.agree(card, name, "title") == {"title": "A & B <x@y.z>"}
+    assert await office.agree(*office.seeded.equal[1], "title") == {"title": "C & D <c@d.e>"}
+    assert office.nexudus.record(card)["Name"] == "A & B <x@y.z>"
 
 
 async def test_a_source_of_the_lead_that_cannot_be_cleared_comes_back_and_settles(office: Office) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -37,6 +38,22 @@ async def test_a_wrong_password_is_the_only_finding(connector, server: Server):
     server.on("POST", "/token", answer({"error": "invalid_grant"}, 400))
     (line,) = await looked(connector)
     assert (line.subject, line.level, line.exit_code) == ("login", "fail", 2)
+
+
+@pytest.mark.parametrize("body", ["", "<html>Unauthorized</html>", {"message": "no such endpoint"}])
+async def test_a_login_that_is_refused_in_no_words_of_a_login_may_be_at_the_wrong_address(
+    connector, server: Server, body: object
+):
+    server.on("POST", "/token", answer(body, 401))
+    (line,) = await looked(connector)
+    assert (line.level, line.exit_code) == ("fail", 2)
+    assert "(401, no reason given): is base_url right? If it is, check its password" in line.detail
+
+
+async def test_a_page_that_is_no_login_asks_for_the_address(connector, server: Server):
+    server.on("POST", "/token", answer("<html>not here</html>", 404))
+    (line,) = await looked(connector)
+    assert line.detail == "the login answered 404 without a token; is base_url right?"
 
 
 async def test_a_server_that_cannot_be_reached_is_the_only_finding(connector, server: Server):
@@ -129,6 +146,24 @@ async def test_a_zone_nobody_says_must_be_configured(connector, server: Server):
     found = await looked(connector)
     assert levels(found, "time zone") == [("fail", 2)]
     assert "set time_zone" in detail(found, "time zone")
+
+
+async def test_a_configured_zone_that_is_not_the_locations_is_warned_of_with_both(connector):
+    found = await looked(connector, replace(LONDON, time_zone=ZoneInfo("Europe/Madrid")))
+    assert levels(found, "time zone") == [("warn", 1)]
+    assert "time_zone says Europe/Madrid, Nexudus says Europe/London for location 1001" in detail(found, "time zone")
+
+
+@pytest.mark.parametrize("name", ["Europe/London", "Europe/Belfast"])
+async def test_a_zone_of_another_name_that_tells_the_same_time_is_well(connector, name: str):
+    found = await looked(connector, replace(LONDON, time_zone=ZoneInfo(name)))
+    assert levels(found, "time zone") == [("ok", 1)]
+
+
+async def test_a_configured_zone_stands_where_nexudus_does_not_answer(connector, server: Server):
+    server.on("GET", "/sys/businesses/1001", answer("", 500))
+    found = await looked(connector, replace(LONDON, time_zone=ZoneInfo("Europe/London")))
+    assert levels(found, "time zone") == [("ok", 1)]
 
 
 @pytest.mark.parametrize(("total", "level"), [(4499, "ok"), (4500, "warn"), (5000, "warn")])

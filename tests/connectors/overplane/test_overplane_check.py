@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import httpx
 import pytest
 from fake_overplane import OPPORTUNITY
@@ -28,13 +30,49 @@ async def test_all_is_well_with_a_furnished_account_and_nothing_is_written(crm, 
     assert {method for method, *_ in furnished.calls} == {"GET"}
 
 
-async def test_empty_lists_of_names_and_an_unknown_company_are_warnings(crm, server):
-    server.add(OPPORTUNITY, company="Other")
+async def test_empty_lists_of_names_are_warnings(crm, server):
     found = await levels(crm)
-    assert {found[name] for name in ("company", "sales stages", "users", "lost reasons")} == {"warn"}
-    assert {found["customers"], found["leads"]} == {"ok"}
-    (company,) = [check for check in await crm.check(SCOPE) if check.subject == "company"]
-    assert '"Other"' in company.detail
+    assert {found[name] for name in ("sales stages", "users", "lost reasons")} == {"warn"}
+    assert {found["company"], found["customers"], found["leads"]} == {"ok"}
+
+
+async def company_of(crm, scope=SCOPE) -> Check:
+    (company,) = [check for check in await crm.check(scope) if check.subject == "company"]
+    return company
+
+
+async def test_a_company_that_no_opportunity_carries_fails_with_those_there_are_unless_it_is_to_be_new(crm, server):
+    for company in ("Other", "Another", "Other", None):
+        server.add(OPPORTUNITY, company=company)
+    company = await company_of(crm)
+    assert (company.level, company.exit_code) == ("fail", 2)
+    assert company.detail == (
+        'no opportunity carries "Example Corp" (theirs: "Another", "Other"); correct it, or say new_company = true in '
+        "the connection if it is to be new"
+    )
+    assert (await company_of(crm, replace(SCOPE, new_company=True))).level == "warn"
+
+
+async def test_a_company_that_only_an_old_opportunity_carries_is_well(crm, server):
+    server.add(OPPORTUNITY, company="Example Corp")
+    for _ in range(30):
+        server.add(OPPORTUNITY, company="Other")
+    assert (await company_of(crm)).level == "ok"
+
+
+async def test_any_company_is_well_where_no_opportunity_carries_one(crm, server):
+    server.add(OPPORTUNITY, company=" ")
+    assert (await company_of(crm)).level == "ok"
+
+
+async def test_where_nobody_answers_nothing_is_said_of_a_clock(crm, server):
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("connection refused", request=request)
+
+    server.before = refuse
+    (line,) = await crm.check(SCOPE)
+    assert (line.subject, line.level) == ("opportunities", "fail")
+    assert "check the network and base_url" in line.detail
 
 
 async def test_a_scope_without_company_needs_one_for_creates(crm, connect, furnished):

@@ -29,7 +29,8 @@ class Query:
     """What a list is asked for. `limit` 0: all there are; `any_of` are filters of which one has to hold.
 
     A list that joins a child table ("links.link_name") takes no `order_by`: version 15 does not say whose column it
-    means, and the database refuses it as ambiguous.
+    means, and the database refuses it as ambiguous. `NAMES` is all that a user may ask who can only choose a document
+    in a form (the right "select").
     """
 
     fields: tuple[str, ...]
@@ -37,6 +38,10 @@ class Query:
     any_of: tuple[Filter, ...] = ()
     order_by: str = "creation asc, name asc"
     limit: int = 0
+
+
+NAMES = Query(("name",), order_by="name asc")
+"""The names of all documents."""
 
 
 class Api:

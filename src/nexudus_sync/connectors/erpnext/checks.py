@@ -4,15 +4,17 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+from nexudus_sync.connectors import companies
 from nexudus_sync.connectors.base import Check, Scope
+from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.erpnext import roles
-from nexudus_sync.connectors.erpnext.api import Api, Filter, Query
+from nexudus_sync.connectors.erpnext.api import NAMES, Api, Filter, Query
 from nexudus_sync.connectors.erpnext.directories import Directories
 from nexudus_sync.connectors.erpnext.records import text
 from nexudus_sync.connectors.erpnext.settings import ERPNextSettings
 from nexudus_sync.connectors.erpnext.site import OPPORTUNITY, Site
 from nexudus_sync.connectors.offset import against_ours
-from nexudus_sync.errors import ConnectorError, NotFound, Refused, RoleMissing
+from nexudus_sync.errors import ConnectorError, Refused, RoleMissing
 
 _FAR = "9999-12-31 00:00:00.000000"
 _TOLERANCE = 60.0
@@ -85,18 +87,28 @@ async def _filters(api: Api) -> AsyncIterator[Check]:
 
 
 async def _company(api: Api, settings: ERPNextSettings, scope: Scope) -> AsyncIterator[Check]:
-    company = scope.company or settings.company
-    if company is None:
+    found = await known_companies(api, settings, scope)
+    if found.wanted is None:
         yield Check("company", "ok", "all opportunities take part; created ones carry the site's default company")
         return
-    try:
-        await api.one("Company", company)
-    except NotFound:
-        known = ", ".join(f'"{row["name"]}"' for row in await api.rows("Company", Query(("name",))))
-        yield Check("company", "fail", f'ERPNext has no company "{company}" (it has {known})', exit_code=2)
-        return
-    listed = await api.count(OPPORTUNITY, (("company", "=", company),))
-    yield Check("company", "ok", f'"{company}" has {listed} opportunities')
+    listed = await api.count(OPPORTUNITY, (("company", "=", found.wanted),)) if found.carried else 0
+    well = f'"{found.wanted}" has {listed} opportunities'
+    yield companies.line(found, "ERPNext", new=scope.new_company, well=well)
+
+
+async def known_companies(api: Api, settings: ERPNextSettings, scope: Scope) -> Companies:
+    """How the company that creates carry stands to the site's own list, and to what its opportunities carry."""
+    wanted = scope.company or settings.company
+    if wanted is None:
+        return Companies(None)
+    names: tuple[str, ...] | None = None
+    with suppress(RoleMissing, Refused):
+        names = tuple(text(row, "name") for row in await api.rows("Company", NAMES))
+    listed = None if names is None else wanted.strip().casefold() in {name.casefold() for name in names}
+    carried = listed is not False and bool(await api.count(OPPORTUNITY, (("company", "=", wanted),)))
+    # an opportunity always has a company; one that only creates carry pairs nothing, so it may be new
+    others = scope.company is not None and not carried and bool(await api.count(OPPORTUNITY))
+    return Companies(wanted, names or (), carried, others, listed)
 
 
 async def _rights(api: Api, scope: Scope) -> AsyncIterator[Check]:

@@ -12,7 +12,11 @@ from typing import Any
 
 from nexudus_sync import codec
 
-_TAG = re.compile(r"</?[a-zA-Z][^>]*>")
+_MARKUP = (
+    "a|b|blockquote|br|code|details|div|em|h[1-6]|hr|i|img|li|ol|p|pre|span|strong|summary|table|tbody|td|th|tr|u|ul"
+)
+_TAG = re.compile(rf"</?(?:{_MARKUP})(?=[\s/>])[^<>]*>", re.IGNORECASE)
+"""The markup of a server's messages; whatever else stands in angles is what somebody wrote."""
 _BLOCK = re.compile(r"<(br|/?p|/?div|/?li|/?ul|/?summary|/?details)\b[^>]*>", re.IGNORECASE)
 _LONGEST = 300
 

@@ -29,6 +29,7 @@ from nexudus_sync.connectors.base import (
     Written,
 )
 from nexudus_sync.connectors.budget import Budget, Limiter, Limits, Unlimited, lane_of
+from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.currency import digits
 from nexudus_sync.connectors.erpnext import checks, records, steps
 from nexudus_sync.connectors.erpnext.api import Api, Query
@@ -53,7 +54,14 @@ class ERPNextConnector:
     """One ERPNext site, behind one user's API key."""
 
     Settings = ERPNextSettings
-    traits = Traits(lists_everything=False, rows_are_whole=False, names_author=True, exact_stamps=True, locks=True)
+    traits = Traits(
+        lists_everything=False,
+        rows_are_whole=False,
+        names_author=True,
+        exact_stamps=True,
+        locks=True,
+        escapes_text=True,
+    )
 
     def __init__(
         self,
@@ -92,6 +100,10 @@ class ERPNextConnector:
         """Seconds the server's clock is ahead of ours, None before the first answer."""
         return self._http.offset
 
+    def latencies(self) -> list[float]:
+        """How many seconds each of the last answers took."""
+        return list(self._http.took)
+
     async def check(self, scope: Scope) -> list[Check]:
         """Login, fields, filters, company, roles, names, clock."""
         try:
@@ -100,6 +112,10 @@ class ERPNextConnector:
             return [Check("login", "fail", error.message, exit_code=error.exit_code)]
         found = checks.lines(self.api, self._directories, self.site, self._settings, scope)
         return [*[line async for line in found], checks.clock(self._http.offset)]
+
+    async def companies(self, scope: Scope) -> Companies:
+        """The site's own list of them, and what its opportunities carry."""
+        return await checks.known_companies(self.api, self._settings, scope)
 
     async def scan(self, scope: Scope, cursor: str | None, priority: Priority = Priority.LIVE) -> AsyncIterator[Page]:
         """What was saved since the cursor, whatever its company: `in_scope` tells. None: all of the scope's company."""
@@ -166,7 +182,8 @@ class ERPNextConnector:
     async def context(self, record: Record, scope: Scope) -> Context:
         """The names its links can say, users, and the digits of its currency; days are plain dates here."""
         directories = await self._directories.of(record, self.site)
-        return Context(digits=digits(records.text(record, "currency")), directories=directories)
+        code = records.text(record, "currency")
+        return Context(digits=digits(code), directories=directories, escaped=self.traits.escapes_text)
 
     def stamp(self, record: Record) -> Stamp:
         """`modified`, and whether it was the sync's own user."""

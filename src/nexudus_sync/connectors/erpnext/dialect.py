@@ -26,7 +26,8 @@ from nexudus_sync.errors import (
 
 WHO_AM_I = "/api/method/frappe.auth.get_logged_user"
 _COLLISIONS = frozenset({"QueryDeadlockError", "QueryTimeoutError", "DocumentLockedError"})
-_DUPLICATES = frozenset({"DuplicateEntryError", "UniqueValidationError", "NameError"})
+_DUPLICATES = frozenset({"DuplicateEntryError", "UniqueValidationError"})
+"""What is there already. A 409 can also be a NameError: a name that no document can have."""
 _CLOSED = frozenset({"SessionStopped", "InReadOnlyMode"})
 _STALE = "TimestampMismatchError"
 _BAD_VALUE = re.compile(r"\((1048|1054|1264|1265|1292|1366|1406),")

@@ -4,14 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from nexudus_sync import addresses
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Record
-from nexudus_sync.connectors.cached import Cached
-from nexudus_sync.connectors.erpnext.api import Api, Query
+from nexudus_sync.connectors.cached import PATIENCE, Cached
+from nexudus_sync.connectors.erpnext import roles
+from nexudus_sync.connectors.erpnext.api import NAMES, Api, Query
 from nexudus_sync.connectors.erpnext.dialect import Duplicate
 from nexudus_sync.connectors.erpnext.records import text
 from nexudus_sync.connectors.erpnext.site import Site
-from nexudus_sync.errors import RoleMissing, Stale
+from nexudus_sync.errors import Refused, RoleMissing, Stale
 from nexudus_sync.mapping.context import Directory
 
 USER = "user"
@@ -38,12 +40,15 @@ class Entry:
 class Names:
     """A `Directory`, compared without regard to case as the site does. It remembers what it was asked for in vain.
 
-    `takes_any`: the list cannot be read; `can_grow`: a name it lacks is created when it is written.
+    `takes_any`: the list cannot be read; `can_grow`: a name it lacks is created when it is written; `remedy`: what a
+    person can do about names it lacks.
     """
 
-    def __init__(self, entries: Iterable[Entry] = (), *, takes_any: bool = False, can_grow: bool = False) -> None:
+    def __init__(
+        self, entries: Iterable[Entry] = (), *, takes_any: bool = False, can_grow: bool = False, remedy: str = ""
+    ) -> None:
         self.missed: set[str] = set()
-        self.takes_any, self.can_grow = takes_any, can_grow
+        self.takes_any, self.can_grow, self.remedy = takes_any, can_grow, remedy
         self._by_raw: dict[str, str] = {}
         self._by_name: dict[str, str] = {}
         self._names: list[str] = []
@@ -96,6 +101,7 @@ class Directories:
         self._create_missing = create_missing
         self._users = Cached(self._read_users, clock)
         self._links: dict[str, Cached[Names]] = {}
+        self._refused: dict[tuple[str, str], tuple[Refused, float]] = {}
         self._numbered: set[str] = set()
         """DocTypes whose documents the site names otherwise than it is asked to."""
 
@@ -115,10 +121,14 @@ class Directories:
         names = await self._link(doctype).value()
         if names.takes_any or names.knows(name) or not names.can_grow:
             return
+        self._refuse_again(doctype, name)
         try:
             created = await self._api.create(doctype, {_NAMED_BY.get(doctype, "name"): name})
         except Duplicate:
             return
+        except Refused as refused:
+            self._refused[doctype, _fold(name)] = (refused, self._clock.monotonic())
+            raise
         except RoleMissing as error:
             names.can_grow = False
             raise Stale(self._system, error.message) from error
@@ -129,6 +139,12 @@ class Directories:
             names.can_grow = False
             raise Stale(self._system, f'ERPNext names a {doctype} itself: "{name}" became "{made}"')
 
+    def _refuse_again(self, doctype: str, name: str) -> None:
+        """What was refused just now for one record need not be asked for the next. Raises Refused."""
+        refused, at = self._refused.get((doctype, _fold(name)), (None, 0.0))
+        if refused is not None and self._clock.monotonic() - at < PATIENCE:
+            raise refused
+
     def forget(self) -> None:
         """A document that was known is gone: read the lists again."""
         self._links.clear()
@@ -136,11 +152,20 @@ class Directories:
     async def read(self, doctype: str) -> Names:
         """The documents a field may link to, as they are now."""
         try:
-            rows = await self._api.rows(doctype, Query(("name",)))
+            rows = await self._api.rows(doctype, NAMES)
         except RoleMissing:
             return Names(takes_any=True)
         can_grow = self._create_missing and doctype not in self._numbered and await self._api.may("create", doctype)
-        return Names((Entry(str(row["name"]), str(row["name"])) for row in rows), can_grow=can_grow)
+        entries = (Entry(str(row["name"]), str(row["name"])) for row in rows)
+        return Names(entries, can_grow=can_grow, remedy=self._remedy(doctype))
+
+    def _remedy(self, doctype: str) -> str:
+        """How names come into a list: by hand, or by the sync where it may and has the role."""
+        added = f"add what is needed to the list {doctype} of ERPNext"
+        if self._create_missing and doctype not in self._numbered:
+            return f"{roles.lacking('the user', doctype, 'create')}, or {added}"
+        role = roles.role(doctype, "create")
+        return f"{added}, or say create_missing = true in [crm.{self._system}] (its user then needs the role {role})"
 
     def _link(self, doctype: str) -> Cached[Names]:
         return self._links.setdefault(doctype, Cached(partial(self.read, doctype), self._clock))
@@ -154,7 +179,7 @@ class Directories:
         return Names(
             Entry(str(row["name"]), email, (text(row, "full_name"), email), writable=bool(row.get("enabled")))
             for row in rows
-            if (email := text(row, "email").lower())
+            if (email := addresses.key(text(row, "email")))
         )
 
     async def _current(self, cached: Cached[Names], *raws: object) -> Names:

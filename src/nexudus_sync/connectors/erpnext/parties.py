@@ -9,11 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from nexudus_sync import addresses
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.answers import same_id
 from nexudus_sync.connectors.base import Party, Priority, Record
 from nexudus_sync.connectors.erpnext.api import Api, Filter, Query
-from nexudus_sync.connectors.erpnext.records import text
+from nexudus_sync.connectors.erpnext.records import said, text
 from nexudus_sync.errors import RoleMissing
 
 _BATCH = 20
@@ -69,7 +70,7 @@ class Parties:
         if not found and kind != "Lead":
             names = await self._contacts(wanted, kind)
             found |= {party.id: party for party in await self._named(kind, names)} if names else {}
-        return [Party(wanted.lower(), one.name, one.company_name, kind, one.id) for one in found.values()]
+        return [Party(addresses.key(wanted), one.name, one.company_name, kind, one.id) for one in found.values()]
 
     async def learn(self, records: list[Record], priority: Priority = Priority.LIVE, *, anew: bool = False) -> None:
         """Make sure that `known` can answer for the opportunities that do not say an e-mail themselves.
@@ -77,7 +78,7 @@ class Parties:
         `anew`: as their parties are now. An e-mail is corrected, and the name of a deleted lead is given to the next.
         """
         for kind in ("Lead", "Customer"):
-            silent = [r for r in records if text(r, "opportunity_from") == kind and not text(r, "contact_email")]
+            silent = [r for r in records if text(r, "opportunity_from") == kind and not _has_email(r)]
             names = dict.fromkeys(text(record, "party_name") for record in silent)
             for batch in _batches([name for name in names if name and (anew or not self._recent(kind, name))]):
                 for party in await self._named(kind, batch, priority):
@@ -122,12 +123,16 @@ class Parties:
         return [text(row, "link_name") for row in rows if row.get("link_doctype") == kind][:_BATCH]
 
 
+def _has_email(record: Record) -> bool:
+    return addresses.comparable(said(record, "contact_email")) is not None
+
+
 def from_row(kind: str, row: Record) -> Party:
     """The party that a listed or created document is."""
     of = KINDS[kind]
-    name = text(row, of.name)
-    firm = text(row, of.firm) if of.firm else name if of.form and row.get(of.form) != "Individual" else ""
-    return Party(text(row, of.email).lower() if of.email else "", name, firm or None, kind, str(row["name"]))
+    name = said(row, of.name)
+    firm = said(row, of.firm) if of.firm else name if of.form and row.get(of.form) != "Individual" else ""
+    return Party(addresses.key(said(row, of.email)) if of.email else "", name, firm or None, kind, str(row["name"]))
 
 
 def _batches(names: list[str]) -> Iterator[list[str]]:

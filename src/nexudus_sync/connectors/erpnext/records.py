@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from nexudus_sync import addresses
 from nexudus_sync.connectors.base import Facts, Party, Record, Refusal, Row, Scope, Stamp
 from nexudus_sync.connectors.erpnext import stamps
 from nexudus_sync.connectors.erpnext.site import Site
 from nexudus_sync.errors import storable
+from nexudus_sync.mapping.markup import plain
 
 FIELDS = (
     "name",
@@ -35,7 +37,8 @@ A rename of a linked document (a stage, a source) changes the opportunity withou
 shows it.
 """
 _STAMPS = frozenset({"modified", "modified_by"})
-_SHORT = frozenset({"title", "contact_email", "utm_source", "utm_medium", "utm_campaign", "utm_content"})
+SHORT = frozenset({"title", "contact_email", "utm_source", "utm_medium", "utm_campaign", "utm_content"})
+"""The keys that are kept in a Data field."""
 SHORT_TEXT = 140
 """Characters that a Data field holds."""
 
@@ -73,8 +76,9 @@ def facts(record: Record, site: Site, party: Party | None, now: datetime) -> Fac
 
     Names are given again after a deletion, so `creation` tells two records of one name apart.
     """
-    email = (text(record, "contact_email") or (party.email if party else "")).lower() or None
-    name = text(record, "customer_name") or (party.name if party else "") or None
+    contact, known = said(record, "contact_email"), party.email if party else ""
+    email = addresses.comparable(contact) or addresses.comparable(known)
+    name = said(record, "customer_name") or (party.name if party else "") or None
     firm = party.company_name if party else None
     kind = text(record, "opportunity_from") or "Lead"
     whole = Party(email, name or email, firm, kind, text(record, "party_name")) if email else None
@@ -83,6 +87,7 @@ def facts(record: Record, site: Site, party: Party | None, now: datetime) -> Fac
         identity=text(record, "creation"),
         created_at=stamps.moment(record.get("creation"), site.zone, now),
         email=email,
+        spelled=contact or known,
         customer_name=name,
         company_name=firm,
         company=text(record, "company") or None,
@@ -95,7 +100,7 @@ def facts(record: Record, site: Site, party: Party | None, now: datetime) -> Fac
 def refusals(before: Record | None, after: Record, site: Site) -> list[Refusal]:
     """What the site would drop without a word, or refuse together with all the rest of the record."""
     changed = {key for key, value in after.items() if value != (before or {}).get(key)}
-    return [*_without_place(changed & site.lacks), *_too_long(changed & _SHORT, after)]
+    return [*_without_place(changed & site.lacks), *_too_long(changed & SHORT, after)]
 
 
 def _without_place(keys: Iterable[str]) -> Iterable[Refusal]:
@@ -110,6 +115,11 @@ def _too_long(keys: Iterable[str], after: Record) -> Iterable[Refusal]:
         if length > SHORT_TEXT:
             reason = f"ERPNext holds {SHORT_TEXT} characters in {key}, this has {length}: shorten it in Nexudus"
             yield Refusal("too-long", reason, frozenset({key}))
+
+
+def said(record: Record, key: str) -> str:
+    """A text as people see it: the site keeps what looks like HTML escaped."""
+    return plain(text(record, key))
 
 
 def text(record: Record, key: str) -> str:

@@ -4,7 +4,6 @@ Facts from the DocType definitions of frappe and erpnext; a site may have change
 """
 
 _MARKETING = "Marketing Manager"
-_MASTER = "Sales Master Manager"
 
 _READ = {"Sales Stage": "Sales Manager", "Deleted Document": "System Manager"}
 _CREATE = {
@@ -12,7 +11,7 @@ _CREATE = {
     "UTM Medium": _MARKETING,
     "UTM Campaign": _MARKETING,
     "Lead Source": "Sales Manager",
-    "Campaign": _MASTER,
+    "Campaign": "Sales Manager",
     "Sales Stage": "Sales Manager",
 }
 _OTHERWISE = "Sales User"

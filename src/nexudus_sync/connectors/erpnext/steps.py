@@ -10,6 +10,7 @@ from typing import Any
 from nexudus_sync.connectors.base import Draft, Party, Record, Step
 from nexudus_sync.connectors.erpnext.site import Site
 from nexudus_sync.errors import Refused
+from nexudus_sync.mapping.markup import kept
 
 CREATE, UPDATE, DELETE, PARTY = "opportunity.create", "opportunity.update", "opportunity.delete", "party.create"
 _UNWRITTEN = frozenset(
@@ -62,7 +63,7 @@ def party(system: str, wanted: Party, kind: str, company: str | None) -> Step:
     """The step that creates a lead, customer or prospect. Raises Refused without the e-mail it is found again by."""
     if not wanted.email:
         raise Refused(system, f"a {kind} cannot be created without an e-mail; give the customer one")
-    person, firm = wanted.name.strip(), (wanted.company_name or "").strip()
+    person, firm = kept(wanted.name.strip()), kept((wanted.company_name or "").strip())
     body: Record
     if kind == "Prospect":
         body = {"company_name": firm or person or wanted.email, "company": company}

@@ -20,6 +20,8 @@ from nexudus_sync.connectors.erpnext.parties import Parties
 from nexudus_sync.connectors.erpnext.records import text
 from nexudus_sync.connectors.erpnext.site import OPPORTUNITY, Site
 from nexudus_sync.errors import NotFound, Refused
+from nexudus_sync.mapping.markup import plain
+from nexudus_sync.mapping.renderings import alike
 
 T = TypeVar("T")
 TRIES = 8
@@ -64,7 +66,7 @@ class Writer:
         except Refused as refused:
             if isinstance(refused, BadLink):
                 self.directories.forget()
-            blamed = refused.keys or _blamed(refused.message, step)
+            blamed = refused.keys or _blamed(refused.message, step) or _outgrown(refused, step)
             raise Refused(self.system, refused.message, step.record_id or refused.record, blamed) from refused
 
     async def created(self, step: Step, site: Site, since: datetime) -> list[Record]:
@@ -85,7 +87,8 @@ class Writer:
             low = stamps.bound(since, self.now(), site.zone)
             filters = (("creation", ">=", low), ("owner", "=", site.user), ("party_name", "=", body["party_name"]))
         listed = await self.api.rows(OPPORTUNITY, Query(("name", "title", "contact_email"), filters))
-        names = [str(row["name"]) for row in listed if site.key_field or _says(row, body)]
+        told = [row for row in listed if site.key_field or _says(row, body)] or [r for r in listed if _keeps(r, body)]
+        names = [str(row["name"]) for row in told]
         return [await self.api.one(OPPORTUNITY, name) for name in names]
 
     async def _save(self, step: Step, site: Site) -> Written:
@@ -199,6 +202,13 @@ def _blamed(message: str, step: Step) -> frozenset[str]:
     )
 
 
+def _outgrown(refused: Refused, step: Step) -> frozenset[str]:
+    """The texts that are too long once they are escaped, where the site keeps the database's own words to itself."""
+    body = step.payload.get("body") or {}
+    keys = records.SHORT & step.keys if "DataError" in refused.message else frozenset()
+    return frozenset(key for key in keys if len(html.escape(text(body, key), quote=False)) > records.SHORT_TEXT)
+
+
 def _texts(value: object) -> set[str]:
     """The texts in what was sent, in small letters."""
     if isinstance(value, dict | list):
@@ -213,5 +223,11 @@ def _says(row: Record, sent: Record) -> bool:
     return all(_bare(row, key) == _bare(sent, key) for key in ("title", "contact_email") if text(sent, key))
 
 
+def _keeps(row: Record, sent: Record) -> bool:
+    """Does it say what the site may have made of the title that was sent, and the rest as it was sent?"""
+    kept = bool(text(sent, "title")) and alike(text(sent, "title"), text(row, "title"))
+    return kept and _says(row, sent | {"title": row.get("title")})
+
+
 def _bare(record: Record, key: str) -> str:
-    return " ".join(html.unescape(text(record, key)).split()).casefold()
+    return " ".join(plain(text(record, key)).split()).casefold()

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlmodel import select
 
@@ -159,12 +160,27 @@ def _acting(boards: list[Board], scope: Scope) -> list[Check]:
 
 async def _time_zone(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
     business_id = subject.directory.business_of(scope)
-    zone = scope.time_zone or (await subject.directory.time_zone(business_id) if business_id else None)
-    if zone is None:
+    told: ZoneInfo | None = None
+    try:
+        told = await subject.directory.time_zone(business_id) if business_id else None
+    except ConnectorError:
+        if scope.time_zone is None:
+            raise
+    zone = scope.time_zone or told
+    if scope.time_zone is not None and told is not None and _disagree(scope.time_zone, told, subject.server_now()):
+        detail = f"time_zone says {scope.time_zone.key}, Nexudus says {told.key} for location {business_id}"
+        yield Check("time zone", "warn", f"{detail}; one of the two is wrong, and due dates are days by the former")
+    elif zone is None:
         detail = f'location {business_id} does not say its time zone; set time_zone, e.g. "Europe/London"'
         yield Check("time zone", "fail", detail, exit_code=2)
     else:
         yield Check("time zone", "ok", f"{zone.key} ({'configured' if scope.time_zone else 'as the location says'})")
+
+
+def _disagree(one: ZoneInfo, other: ZoneInfo, now: datetime) -> bool:
+    """Do the clocks of two zones differ on some day of the year? Zones of several names tell the same time."""
+    days = [now + timedelta(days=days) for days in range(366)]
+    return any(day.astimezone(one).utcoffset() != day.astimezone(other).utcoffset() for day in days)
 
 
 async def _room(subject: Subject, scope: Scope) -> AsyncIterator[Check]:

@@ -95,6 +95,10 @@ class NexudusConnector:
         """Seconds the server's clock is ahead of ours, None before the first answer."""
         return self._http.offset
 
+    def latencies(self) -> list[float]:
+        """How many seconds each of the last answers took."""
+        return list(self._http.took)
+
     async def check(self, scope: Scope) -> list[Check]:
         """Look at credentials, roles, filters and what the scope names, without writing a record."""
         subject = check.Subject(

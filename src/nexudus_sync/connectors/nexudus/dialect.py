@@ -118,14 +118,20 @@ class NexudusDialect:
         answer = await http.raw("POST", "/token", data=form)
         body = _object(answer.text)
         if answer.status in (400, 401, 403):
-            told = envelope.one_line(body.get("error_description") or body.get("error") or answer.status)
-            raise AuthenticationFailed(
-                self.system, f"the login of {self._settings.username} was refused ({told}); check its password"
-            )
+            raise self._login_refused(answer.status, body.get("error_description") or body.get("error"))
         token = body.get("access_token")
         if answer.status != 200 or not isinstance(token, str):
-            raise Unavailable(self.system, f"the login answered {answer.status} without a token")
+            raise Unavailable(self.system, f"the login answered {answer.status} without a token; is base_url right?")
         return token
+
+    def _login_refused(self, status: int, told: object) -> AuthenticationFailed:
+        """A wrong address is refused as well, but not in the words of a login."""
+        refused = f"the login of {self._settings.username} was refused"
+        if told:
+            return AuthenticationFailed(self.system, f"{refused} ({envelope.one_line(told)}); check its password")
+        return AuthenticationFailed(
+            self.system, f"{refused} ({status}, no reason given): is base_url right? If it is, check its password"
+        )
 
     def _failed_softly(self, answer: Answer) -> ConnectorError | None:
         """A 200 may say that it failed; one to a write that says nothing readable leaves the outcome open."""
@@ -145,9 +151,7 @@ class NexudusDialect:
         if answer.status == 403 and _is_creation_limit(answer, message):
             return self._creation_limit(message)
         if answer.status == 401 and not self._accepted and self._settings.auth == "basic":
-            return AuthenticationFailed(
-                self.system, f"the login of {self._settings.username} was refused (401); check its password"
-            )
+            return self._login_refused(answer.status, None)
         needed = f"{self._settings.username} lacks the role {role(answer.method, answer.path)}"
         kind = Forbidden if answer.status == 403 else RoleMissing
         told = f": {message}" if message else ""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
+from nexudus_sync import addresses
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Record, Scope
 from nexudus_sync.connectors.nexudus import zones
@@ -248,7 +249,7 @@ class Directory:
         # A user's record holds tokens and password hashes: only the id and the e-mail are kept.
         users = [row for row in await self._api.users() if row.get("Email")]
         users.sort(key=lambda row: row.get("Active") is False)
-        return {row["Id"]: str(row["Email"]).strip().lower() for row in users}
+        return {row["Id"]: addresses.key(str(row["Email"])) for row in users}
 
     async def _read_zone(self, location: Record) -> ZoneInfo | None:
         for key in _ZONE_KEYS:

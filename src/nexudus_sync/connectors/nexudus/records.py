@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from nexudus_sync import addresses
 from nexudus_sync.connectors.base import Facts, Record, Row, Scope, Stamp
 from nexudus_sync.connectors.nexudus import filters, moments
 from nexudus_sync.errors import storable
@@ -42,11 +43,13 @@ def row(record: Record, login: str, read_at: datetime) -> Row:
 
 def facts(record: Record) -> Facts:
     """What matching needs to know. A restored backup gives ids again: `UniqueId` tells the cards of one id apart."""
+    spelled = text(record, "CoworkerEmail") or ""
     return Facts(
         id=str(record.get("Id") or ""),
         identity=(text(record, "UniqueId") or "").lower(),
         created_at=moments.parse(record.get("CreatedOn")),
-        email=(text(record, "CoworkerEmail") or "").lower() or None,
+        email=addresses.comparable(spelled),
+        spelled=spelled,
         customer_name=text(record, "CoworkerFullName"),
         company_name=text(record, "CoworkerCompanyName"),
         currency=text(record, CURRENCY),

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from nexudus_sync import addresses
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Party, Record, Scope, Step, Written
 from nexudus_sync.connectors.nexudus import listing, moments, records, steps
@@ -12,6 +13,7 @@ from nexudus_sync.connectors.nexudus.directory import Directory
 from nexudus_sync.connectors.nexudus.envelope import Envelope
 from nexudus_sync.connectors.nexudus.external_key import ExternalKey
 from nexudus_sync.errors import LimitReached, NotFound, OutcomeUnknown, Refused, Stale
+from nexudus_sync.mapping.renderings import alike
 
 LOCATION_LIMIT = 5000
 """Opportunities per location (page "Create CrmOpportunity")."""
@@ -72,15 +74,15 @@ class Writer:
             return None
         best = found[0]
         name, company = str(best.get("FullName") or email), best.get("CompanyName")
-        return Party(email=email, name=name, company_name=company, kind="Coworker", id=str(best["Id"]))
+        return Party(email=addresses.key(email), name=name, company_name=company, kind="Coworker", id=str(best["Id"]))
 
     async def customers(self, email: str, business_id: int | None) -> list[Record]:
         """All customers with that e-mail, best first; rows are compared, since a filter can be ignored."""
-        wanted = email.strip().casefold()
+        wanted = addresses.key(email)
         if not wanted:
             return []
         rows = await self._api.customers({"Coworker_Email": email.strip()})
-        same = [row for row in rows if str(row.get("Email") or "").strip().casefold() == wanted]
+        same = [row for row in rows if addresses.key(str(row.get("Email") or "")) == wanted]
         return sorted(same, key=lambda row: (not _is_in(row, business_id), str(row.get("CreatedOn")), row["Id"]))
 
     async def find_created(self, step: Step, since: datetime) -> list[Record]:
@@ -95,7 +97,8 @@ class Writer:
         rows: dict[int, Record] = {}
         async for batch in listing.read(self._api, self._system, where):
             rows |= {row["Id"]: row for row in batch.rows if _is_recent(row, since) and _could_be(row, body)}
-        return [await self._api.opportunity(record_id) for record_id in rows]
+        exact_first = sorted(rows, key=lambda one: rows[one].get("Name") != body.get("Name"))
+        return [await self._api.opportunity(record_id) for record_id in exact_first]
 
     async def _create(self, step: Step) -> Written:
         business_id: int = step.payload["business_id"]
@@ -187,4 +190,10 @@ def _could_be(row: Record, body: Record) -> bool:
     key = row.get("SystemId") or None
     if key is not None:
         return bool(key == body.get("SystemId"))
-    return row.get("CoworkerId") == body["CoworkerId"] and (row.get("Name") or None) == (body.get("Name") or None)
+    return row.get("CoworkerId") == body["CoworkerId"] and _is_named(row, body)
+
+
+def _is_named(row: Record, body: Record) -> bool:
+    """Does it bear the name that was sent, or what the system may have made of that?"""
+    said, sent = row.get("Name") or None, body.get("Name") or None
+    return said == sent or (isinstance(said, str) and isinstance(sent, str) and alike(sent, said))

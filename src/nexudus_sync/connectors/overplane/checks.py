@@ -1,9 +1,12 @@
 """What `check` says of an Overplane login, without writing anything."""
 
+from collections.abc import Awaitable, Callable
+
+from nexudus_sync.connectors import companies
 from nexudus_sync.connectors.base import Check, Record, Scope
+from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.offset import against_ours
 from nexudus_sync.connectors.overplane.api import Api, Listing, Resource
-from nexudus_sync.connectors.overplane.reading import text
 from nexudus_sync.connectors.totals import TOLD
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound
 
@@ -13,8 +16,11 @@ _TOLERANCE = 60.0
 """Seconds a server's clock may differ before a person should know."""
 
 
-async def run(api: Api, scope: Scope, default_company: str | None) -> list[Check]:
-    """Token, listing, company, and the lists that names come from. Stops where the opportunities cannot be listed."""
+async def run(api: Api, scope: Scope, look: Callable[[], Awaitable[Companies]]) -> list[Check]:
+    """Token, listing, company, and the lists that names come from. Stops where the opportunities cannot be listed.
+
+    `look` tells how the scope's company stands to those there are.
+    """
     try:
         newest = await api.opportunities.page(SAMPLE)
     except ConnectorError as error:
@@ -25,7 +31,7 @@ async def run(api: Api, scope: Scope, default_company: str | None) -> list[Check
     checks = [
         Check("opportunities", "ok", f"can be listed, {found} in all"),
         *_total(newest),
-        _company(newest.rows, scope, default_company),
+        await _company(scope, look),
     ]
     for subject, resource, without in (
         ("sales stages", api.sales_stages, "any text is written as a stage"),
@@ -53,16 +59,17 @@ def clock(offset: float | None) -> Check:
     return Check("clock", "ok" if abs(offset) <= _TOLERANCE else "warn", against_ours(offset))
 
 
-def _company(rows: list[Record], scope: Scope, default: str | None) -> Check:
-    if scope.company is None:
-        if default:
-            return Check("company", "ok", f'all opportunities take part; created ones carry "{default}"')
+async def _company(scope: Scope, look: Callable[[], Awaitable[Companies]]) -> Check:
+    try:
+        found = await look()
+    except ConnectorError as error:
+        return Check("company", "fail", error.message, exit_code=error.exit_code)
+    if found.wanted is None:
         return Check("company", "warn", "all opportunities take part, but none can be created: set company")
-    seen = sorted({text(row, "company") for row in rows} - {""})
-    if scope.company.strip() in seen:
-        return Check("company", "ok", f'"{scope.company}" occurs')
-    others = ", ".join(f'"{company}"' for company in seen) or "none"
-    return Check("company", "warn", f'"{scope.company}" is not among the newest opportunities (theirs: {others})')
+    well = f'"{found.wanted}" {"occurs" if found.carried else "is the first: no opportunity carries any"}'
+    if scope.company is None:
+        well = f'all opportunities take part; created ones carry "{found.wanted}"'
+    return companies.line(found, "Overplane", new=scope.new_company, well=well)
 
 
 async def _names(subject: str, resource: Resource, without: str) -> Check:

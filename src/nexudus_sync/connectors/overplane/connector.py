@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from nexudus_sync.clock import Clock
+from nexudus_sync.connectors import companies
 from nexudus_sync.connectors.base import (
     Check,
     Draft,
@@ -29,6 +30,7 @@ from nexudus_sync.connectors.base import (
 )
 from nexudus_sync.connectors.budget import Budget, Limiter, Limits, Unlimited, lane_of
 from nexudus_sync.connectors.cached import Cached
+from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.currency import digits
 from nexudus_sync.connectors.http import Http
 from nexudus_sync.connectors.overplane import checks, reading, steps
@@ -92,11 +94,23 @@ class OverplaneConnector:
         """Seconds the server's clock is ahead of ours, None before the first answer."""
         return self._http.offset
 
+    def latencies(self) -> list[float]:
+        """How many seconds each of the last answers took."""
+        return list(self._http.took)
+
     async def check(self, scope: Scope) -> list[Check]:
         """Token, listing, company, lists of names, clock."""
-        found = await checks.run(self.api, scope, self._settings.company)
+        found = await checks.run(self.api, scope, lambda: self.companies(scope))
+        if self._http.offset is None and all(line.level == "fail" for line in found):
+            return found  # nobody answered at all, so nothing is to be said of a clock
         learnt = [] if any(line.subject == "totals" for line in found) else self._totals.checks()
         return [*found, *learnt, checks.clock(self._http.offset)]
+
+    async def companies(self, scope: Scope) -> Companies:
+        """There is no list of them: what opportunities carry tells."""
+        if scope.company is None:
+            return Companies(self._settings.company)
+        return await companies.carried(self, scope)
 
     async def scan(self, scope: Scope, cursor: str | None, priority: Priority = Priority.LIVE) -> AsyncIterator[Page]:
         """All opportunities whatever the cursor, those outside the scope too: `in_scope` tells them apart.

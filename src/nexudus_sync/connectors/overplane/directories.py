@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from nexudus_sync import addresses
 from nexudus_sync.connectors.base import Record
 
 
@@ -48,7 +49,7 @@ class Names:
 def users(rows: list[Record]) -> Names:
     """Users by e-mail; a record may name one by id, e-mail or full name. Without users every e-mail can be written."""
     entries = [
-        (email.lower(), (row.get("id"), row.get("full_name"), row.get("name")))
+        (addresses.key(email), (row.get("id"), row.get("full_name"), row.get("name")))
         for row in rows
         if (email := str(row.get("email") or "").strip())
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
+from nexudus_sync import addresses
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Party, Record
 from nexudus_sync.connectors.cached import Cached
@@ -43,7 +44,7 @@ class Parties:
 
     async def find(self, email: str, kinds: tuple[str, ...]) -> Party | None:
         """The oldest party with that e-mail, of the first kind that has one; after a miss lists are read again."""
-        wanted = email.strip().lower()
+        wanted = addresses.key(email)
         for kind in kinds:
             if found := (await self._books[kind].value()).by_email.get(wanted):
                 return found[0]
@@ -55,7 +56,7 @@ class Parties:
     async def now_with(self, email: str, kind: str) -> list[Party]:
         """All parties of a kind with that e-mail, by a list read now."""
         book = await self._books[kind].fresh()
-        return book.by_email.get(email.strip().lower(), [])
+        return book.by_email.get(addresses.key(email), [])
 
     async def learn(self, kind: str, party_id: str) -> None:
         """Make sure that `known` can answer for this party, if there is one."""
@@ -90,6 +91,6 @@ class Parties:
 
 def from_row(kind: str, row: Record) -> Party:
     """The party a listed or created customer, lead or prospect is."""
-    email, name = str(row.get("email_id") or "").strip().lower(), str(row.get(NAME_KEY[kind]) or "")
+    email, name = addresses.key(str(row.get("email_id") or "")), str(row.get(NAME_KEY[kind]) or "")
     firm = name if kind == "Prospect" or row.get("customer_type") == "Company" else row.get("company_name")
     return Party(email, name, str(firm) if firm else None, kind, str(row["id"]))

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from nexudus_sync import addresses
 from nexudus_sync.connectors.base import Facts, Party, Record, Row, Scope, Stamp
 from nexudus_sync.connectors.overplane.moments import moment, squeeze
 from nexudus_sync.connectors.overplane.steps import CHILDREN
@@ -40,7 +41,8 @@ def facts(record: Record, party: Party | None) -> Facts:
 
     The opportunity's own contact comes before its party's.
     """
-    email = (text(record, "contact_email") or (party.email if party else "")).lower() or None
+    contact, known = text(record, "contact_email"), party.email if party else ""
+    email = addresses.comparable(contact) or addresses.comparable(known)
     name = text(record, "customer_name") or (party.name if party else "") or None
     firm = party.company_name if party else None
     kind = text(record, "opportunity_from") or "Lead"
@@ -49,6 +51,7 @@ def facts(record: Record, party: Party | None) -> Facts:
         id=str(record["id"]) if record.get("id") else "",
         created_at=moment(record.get("created_at")),
         email=email,
+        spelled=contact or known,
         customer_name=name,
         company_name=firm,
         company=text(record, "company") or None,

@@ -13,6 +13,7 @@ from nexudus_sync.connectors.overplane.reading import stamp, text
 from nexudus_sync.connectors.overplane.steps import CHILDREN
 from nexudus_sync.connectors.overplane.sweep import Sweeper
 from nexudus_sync.errors import NotFound, Refused, Stale
+from nexudus_sync.mapping.renderings import alike
 
 _TELLING = ("title", "party_name", "contact_email", "company")
 """What a created opportunity is known again by: there is no place for an external key."""
@@ -41,13 +42,14 @@ class Writer:
 
     async def created(self, step: Step, since: datetime) -> list[Record]:
         """Listed opportunities created since then (by the server's clock) that say what the step sent, newest first."""
-        found: dict[str, Record] = {}
+        found, kept = dict[str, Record](), dict[str, Record]()
         async for stretch in self._sweeper.pages(self._api.opportunities):
             recent = [row for row in stretch.rows if (moment(row.get("created_at")) or since) >= since]
             found |= {str(row["id"]): row for row in recent if _says(row, step.payload)}
+            kept |= {str(row["id"]): row for row in recent if _keeps(row, step.payload)}
             if len(recent) < len(stretch.rows):
                 break
-        return list(found.values())
+        return list((found or kept).values())
 
     async def _create_party(self, step: Step) -> Written:
         kind, body = step.payload["kind"], step.payload["body"]
@@ -102,3 +104,9 @@ def _says(row: Record, sent: Record) -> bool:
     """Does a listed opportunity say what was sent? A contact e-mail that the server left out speaks not against it."""
     telling = [key for key in _TELLING if key in sent and (key != "contact_email" or text(row, key))]
     return all(text(row, key).casefold() == text(sent, key).casefold() for key in telling)
+
+
+def _keeps(row: Record, sent: Record) -> bool:
+    """Does it say what the system may have made of the title that was sent, and the rest as it was sent?"""
+    title = text(sent, "title")
+    return bool(title) and alike(title, text(row, "title")) and _says(row, sent | {"title": row.get("title")})

@@ -19,6 +19,7 @@ STATUS = {
     "PermissionError": 403,
     "DoesNotExistError": 404,
     "DuplicateEntryError": 409,
+    "NameError": 409,
     "TooManyRequestsError": 429,
     "SessionStopped": 503,
     "QueryDeadlockError": 500,
@@ -137,6 +138,11 @@ def not_unique(meta: DocType, name: str, field: Field, value: str) -> FrappeErro
     """417: another document has this value in a unique field."""
     text = f"('{meta.name}', '{name}', IntegrityError(1062, \"Duplicate entry '{value}' for key '{field.name}'\"))"
     return FrappeError("UniqueValidationError", text, (message(f"{field.title} must be unique"),))
+
+
+def bad_name() -> FrappeError:
+    """409, and no duplicate: a name that no document can have."""
+    return thrown("NameError", "Name cannot contain special characters like '<', '>'")
 
 
 def database(version: int, code: int, text: str, kind: str = "OperationalError") -> FrappeError:

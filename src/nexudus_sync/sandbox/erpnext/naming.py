@@ -14,6 +14,13 @@ DIGITS = 5
 
 def new_name(site: Site, meta: DocType, values: dict[str, Any], *, given: str | None) -> str | int:
     """The name of a new document; `given` is what the caller asks for and gets, `prompt` DocTypes take `name`."""
+    name = _named(site, meta, values, given=given)
+    if isinstance(name, str) and ("<" in name or ">" in name):
+        raise errors.bad_name()
+    return name
+
+
+def _named(site: Site, meta: DocType, values: dict[str, Any], *, given: str | None) -> str | int:
     if given:
         return given
     if meta.autoname == "series":

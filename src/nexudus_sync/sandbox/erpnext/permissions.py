@@ -10,13 +10,15 @@ from nexudus_sync.sandbox.double import Row
 from nexudus_sync.sandbox.erpnext import errors
 from nexudus_sync.sandbox.erpnext.meta import DocType
 
-Right = Literal["read", "write", "create", "delete", "submit", "cancel"]
+Right = Literal["select", "read", "write", "create", "delete", "submit", "cancel"]
 
 ADMINISTRATOR, GUEST = "Administrator", "Guest"
 SYSTEM_MANAGER, SALES_USER, SALES_MANAGER, DESK_USER = "System Manager", "Sales User", "Sales Manager", "Desk User"
 FULL: frozenset[Right] = frozenset({"read", "write", "create", "delete"})
 EDIT: frozenset[Right] = frozenset({"read", "write", "create"})
 READ: frozenset[Right] = frozenset({"read"})
+SELECT: frozenset[Right] = frozenset({"select"})
+"""Enough to choose one in a form: its name may be listed, and nothing else of it."""
 SUBMIT: frozenset[Right] = FULL | {"submit", "cancel"}
 
 _SALES = {SALES_USER: FULL, SALES_MANAGER: FULL}
@@ -43,11 +45,11 @@ GRANTS: dict[str, dict[str, frozenset[Right]]] = {
     "Industry Type": _DESK_READS,
     "Market Segment": _DESK_READS,
     "Item": _DESK_READS,
-    "UTM Source": {"Marketing Manager": FULL, **_DESK_READS},
-    "UTM Campaign": {"Marketing Manager": FULL, **_DESK_READS},
-    "UTM Medium": {"Marketing Manager": FULL, **_DESK_READS},
+    "UTM Source": {"Marketing Manager": FULL, DESK_USER: SELECT},
+    "UTM Campaign": {"Marketing Manager": FULL, DESK_USER: SELECT},
+    "UTM Medium": {"Marketing Manager": FULL, DESK_USER: SELECT},
     "Lead Source": {SALES_MANAGER: FULL, SALES_USER: READ},
-    "Campaign": {SALES_MANAGER: READ, SALES_USER: READ, "Sales Master Manager": FULL},
+    "Campaign": {SALES_MANAGER: EDIT, SALES_USER: READ, "Sales Master Manager": FULL},
 }
 """DocType → role → rights. A System Manager may do everything; what is not named here only they may."""
 

@@ -71,6 +71,7 @@ def run(session: Session, query: Query) -> list[dict[str, Any]]:
     """The rows of a list. Raises 403 for those who may not read the DocType, 417 for unknown columns."""
     meta = _readable(session, query.doctype)
     columns = _columns(session, meta, query)
+    _only_selectable(session, meta, query)
     if session.site.version < 16:
         _unambiguous(session, meta, columns, query.order_by)
     found = ordered(session, meta, query, matching(session, meta, query))
@@ -98,11 +99,28 @@ def count_all(session: Session, query: Query) -> int:
 
 def _readable(session: Session, doctype: str) -> DocType:
     meta = session.meta(doctype)
-    if session.user.may("read", doctype):
+    if session.user.may("read", doctype) or session.user.may("select", doctype):
         return meta
     if session.site.version >= 16:
         raise errors.thrown("PermissionError", f"Insufficient Permission for <strong>{doctype}</strong>")
     raise errors.no_permission(session.user.name, doctype, traced=True)
+
+
+def _only_selectable(session: Session, meta: DocType, query: Query) -> None:
+    """Who may only select sees a document's name, and may ask by nothing else."""
+    if session.user.may("read", meta.name):
+        return
+    asked = [str(name) for name in parse_json(query.fields) or ["name"]]
+    asked += [name for name, _ in _order(session, meta, query.order_by)]
+    asked += [one.column for one in conditions(session.site, meta, query.filters)]
+    for name in asked:
+        if name != "name":
+            raise _no_field(meta, name)
+
+
+def _no_field(meta: DocType, name: str) -> errors.FrappeError:
+    text = f"You do not have permission to access field: <strong>{meta.name}.{name}</strong>"
+    return errors.thrown("PermissionError", text, title="Permission Error")
 
 
 def matching(session: Session, meta: DocType, query: Query, *, seen_only: bool = True) -> list[Row]:
@@ -159,8 +177,7 @@ def _unambiguous(session: Session, meta: DocType, columns: list[Column], order_b
 
 def _unknown_order(session: Session, meta: DocType, name: str) -> errors.FrappeError:
     if session.site.version >= 16:
-        text = f"You do not have permission to access field: <strong>{meta.name}.{name}</strong>"
-        return errors.thrown("PermissionError", text, title="Permission Error")
+        return _no_field(meta, name)
     return errors.database(session.site.version, 1054, f"Unknown column '{name}' in 'ORDER BY'")
 
 

@@ -4,6 +4,7 @@ Facts from frappe (utils/html_utils.sanitize_html, model/base_document._sanitize
 """
 
 from html import escape
+from html.entities import html5
 from html.parser import HTMLParser
 
 _HARMLESS_TAGS = (
@@ -52,7 +53,7 @@ class _Cleaner(HTMLParser):
         self.parts.append(escape(data, quote=False))
 
     def handle_entityref(self, name: str) -> None:
-        self.parts.append(f"&{name};")
+        self.parts.append(f"&{name};" if f"{name};" in html5 else f"&amp;{name}")
 
     def handle_charref(self, name: str) -> None:
         self.parts.append(f"&#{name};")

@@ -26,7 +26,7 @@ def check(document: "Document") -> None:
         _formats(meta, row)
         _choices(meta, row, f"Row #{at}:" if at else "")
         _lengths(meta, row, _place(document, at))
-        _clean(meta, row)
+        _clean(meta, row, document.site.version)
     if document.before is not None:
         _constants(document, document.before)
 
@@ -98,11 +98,15 @@ def _lengths(meta: DocType, row: Row, place: str) -> None:
             raise errors.too_long(place, field, value, MAX_LENGTH)
 
 
-def _clean(meta: DocType, row: Row) -> None:
+def _clean(meta: DocType, row: Row, version: int) -> None:
+    """Escape what looks like HTML. What outgrows its column by that only the database refuses."""
     for field in meta.columns:
         value = row[field.name]
         if isinstance(value, str) and "<" in value and field.kind not in UNCLEANED and field.options != "Email":
-            row[field.name] = clean(value)
+            row[field.name] = cleaned = clean(value)
+            if len(cleaned) > MAX_LENGTH and field.kind in SHORT_TEXTS:
+                text = f"Data too long for column '{field.name}' at row 1"
+                raise errors.database(version, 1406, text, "DataError")
 
 
 def _constants(document: "Document", before: Row) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from nexudus_sync.sandbox import lossy
 from nexudus_sync.sandbox.double import Row
 from nexudus_sync.sandbox.nexudus import envelope
 from nexudus_sync.sandbox.nexudus.cards import FLAGS, Cards
@@ -139,4 +140,4 @@ class OpportunityPages:
                 problems[name] = "is a required field"
         if not self._options.keeps_system_id:
             values["SystemId"] = None
-        return values, problems
+        return lossy.kept(values, ("Name",), self._options.keeps), problems

@@ -46,3 +46,5 @@ class NexudusOptions:
     """A customer's deletion takes its opportunities along."""
     undocumented: tuple[str, ...] = ("Score",)
     """Writable fields of an opportunity that no page prints."""
+    keeps: tuple[str, ...] = ()
+    """What a write makes of an opportunity's name (`lossy.MAKES`), in this order."""

@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from nexudus_sync import codec
+from nexudus_sync.sandbox import lossy
 from nexudus_sync.sandbox.double import Row
 from nexudus_sync.sandbox.overplane.options import OverplaneOptions
-from nexudus_sync.sandbox.overplane.shape import LOST_REASON_DETAIL, NUMBER, SHAPES, TEXT, WHOLE, Shape
+from nexudus_sync.sandbox.overplane.shape import LOST_REASON_DETAIL, NUMBER, OPPORTUNITY, SHAPES, TEXT, WHOLE, Shape
 
 _ALPHABET = string.ascii_lowercase + string.digits
 READ_ONLY = frozenset({"id", "created_at", "updated_at"})
@@ -51,7 +52,7 @@ class Objects:
         self._check(kind, values, shape.required)
         row_id = f"{shape.prefix}_{''.join(self.rng.choices(_ALPHABET, k=12))}"
         blank = dict.fromkeys(shape.fields) | dict(shape.defaults)
-        given = {key: value for key, value in values.items() if key not in READ_ONLY}
+        given = self._kept(kind, {key: value for key, value in values.items() if key not in READ_ONLY})
         row = {"id": row_id, "created_at": self.stamp(created), "updated_at": self.stamp(updated), **blank, **given}
         if shape.parent:
             self._adopt(kind, shape, row)
@@ -64,7 +65,7 @@ class Objects:
         shape = SHAPES[kind]
         self._check(kind, values, tuple(name for name in shape.required if name in values))
         fixed = READ_ONLY | ({"opportunity_id"} if shape.parent else set())
-        given = {key: value for key, value in values.items() if key not in fixed}
+        given = self._kept(kind, {key: value for key, value in values.items() if key not in fixed})
         after = {**before, **given, "updated_at": self.stamp(self.now())}
         self.rows[kind][row_id] = after
         self.changed(by, kind, before, after)
@@ -107,6 +108,9 @@ class Objects:
         """A moment as the page prints it, stray spaces included."""
         form = "%Y-%m-%dT%H: %M: %SZ" if self.options.stray_spaces else "%Y-%m-%dT%H:%M:%SZ"
         return at.astimezone(UTC).strftime(form)
+
+    def _kept(self, kind: str, values: Row) -> Row:
+        return lossy.kept(values, ("title",), self.options.keeps) if kind == OPPORTUNITY else values
 
     def _adopt(self, kind: str, shape: Shape, row: Row) -> None:
         siblings = self._children[kind].setdefault(row["opportunity_id"], [])

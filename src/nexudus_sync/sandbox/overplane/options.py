@@ -22,3 +22,5 @@ class OverplaneOptions:
     """Timestamps hold the spaces the page prints them with."""
     created_status: Literal[200, 201] = 201
     """What a create is answered with."""
+    keeps: tuple[str, ...] = ()
+    """What is made of an opportunity's title when it is stored (`lossy.MAKES`), in this order."""

@@ -1,0 +1,71 @@
+"""What stops a first run before it makes a second set of all records."""
+
+from pathlib import Path
+
+import pytest
+from cli_house import House
+
+from nexudus_sync.cli import sync as sync_module
+from nexudus_sync.engine import no_pairs
+from nexudus_sync.sandbox.world import Sandbox
+from nexudus_sync.store.tables import Brake, Journal
+
+
+@pytest.fixture
+def mistyped(sandboxed: House) -> House:
+    """A house whose connection names a company with one letter too many."""
+    text = sandboxed.config.read_text(encoding="utf-8")
+    sandboxed.write(text.replace('company = "', 'company = "x'))
+    return sandboxed
+
+
+@pytest.mark.parametrize("verb", [("check",), ("plan",), ("backfill", "--yes"), ("sync",)])
+def test_a_mistyped_company_stops_every_verb_and_the_names_there_are_are_told(
+    mistyped: House, world: Sandbox, verb: tuple[str, ...]
+) -> None:
+    ended = mistyped.run(*verb)
+    assert ended.code == 2
+    assert 'no opportunity carries "x' in ended.err
+    assert f'"{world.seeded.places.london.company}"' in ended.err
+    assert "new_company = true" in ended.err
+    assert mistyped.rows(Journal) == []
+
+
+def test_the_line_names_file_and_key(mistyped: House) -> None:
+    assert "config.toml: connection[0].company: no opportunity carries" in mistyped.run("sync").err
+
+
+def test_a_company_that_is_to_be_new_passes(mistyped: House) -> None:
+    mistyped.write(mistyped.config.read_text(encoding="utf-8") + "new_company = true\n")
+    assert mistyped.run("check").code == 0
+    assert mistyped.run("plan").code == 0
+
+
+@pytest.fixture
+def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A house of which nobody is on both sides, and where two records are many."""
+    monkeypatch.setattr(no_pairs, "ENOUGH", 2)
+    sandbox = Sandbox(nexudus=3, crm=3, shared=0)
+    house = House.of(tmp_path, sandbox)
+    house.write(sandbox.config_toml())
+    return house
+
+
+def test_yes_on_the_command_line_is_no_answer_to_no_pairs(strangers: House) -> None:
+    ended = strangers.run("backfill", "--yes")
+    assert ended.code == 3
+    assert "the brake no-pairs is set, nothing was written: not one of the records with e-mail addresses" in ended.out
+    assert strangers.run("sync").code == 3
+    assert strangers.run("brake", "release", "no-pairs").code == 0
+    assert strangers.run("backfill", "--yes").code == 0
+
+
+@pytest.mark.parametrize(("typed", "code", "state"), [("yes\n", 0, "gone"), ("y\n", 3, "set"), ("\n", 3, "set")])
+def test_at_a_terminal_the_whole_word_is_asked_for(
+    strangers: House, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, state: str
+) -> None:
+    monkeypatch.setattr(sync_module, "at_terminal", lambda: True)
+    ended = strangers.run("sync", answers=typed)
+    assert ended.code == code
+    assert "Type yes to go on all the same" in ended.out
+    assert [brake.state for brake in strangers.rows(Brake)] == [state]

@@ -1,0 +1,160 @@
+"""What a system refused is sent again when something changed, and not before."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from sqlmodel import col, select
+
+from nexudus_sync.cli import failures as verbs
+from nexudus_sync.cli.desk import Desk
+from nexudus_sync.sandbox.wire import Request, Response, json_response
+from nexudus_sync.store.tables import Failure
+from small_office import MARIA, TOM, SmallOffice
+
+UNHEARD = "Handshake"
+
+
+@pytest_asyncio.fixture
+async def office(tmp_path: Path) -> AsyncIterator[SmallOffice]:
+    """With a sales user who may not list ERPNext's stages, so that nothing shows beforehand what it will refuse."""
+    office = SmallOffice(tmp_path, "erpnext", shared=4)
+    office.deals.users["sync@example.com"].roles = frozenset({"Sales User"})
+    directory = office.cards.directory
+    for board in {stage["CrmBoardId"] for stage in list(directory.stages.values())}:
+        directory.add_stage(board, UNHEARD)
+    async with office.open():
+        yield office
+
+
+def sent(office: SmallOffice) -> int:
+    return sum(entry.method in ("PUT", "POST") for entry in office.deals.log)
+
+
+def move(office: SmallOffice, count: int) -> list[str]:
+    """Some cards are moved to a stage that the CRM has not; gives their counterparts."""
+    moved = office.pairs[:count]
+    for card, _ in moved:
+        office.cards.move(card, UNHEARD, MARIA)
+    return [deal for _, deal in moved]
+
+
+def retry(office: SmallOffice, *which: Failure) -> None:
+    desk = Desk(office.engine.settings, office.engine.store)
+    if not which:
+        verbs._retry_all(desk)
+    for one in which:
+        verbs._retry_one(desk, one.id or 0)
+    with office.engine.store.session() as session:  # `retry` notes the time by the machine's own clock
+        for one in session.exec(select(Failure).where(col(Failure.next_attempt).is_not(None))):
+            one.next_attempt = office.clock.now()
+
+
+async def refused(office: SmallOffice, count: int) -> list[str]:
+    deals = move(office, count)
+    await office.cycle()
+    assert office.failures() == {("refused", "sales_stage")}
+    office.deals.log.clear()
+    return deals
+
+
+async def test_neither_the_daemon_nor_a_command_sends_it_again(office: SmallOffice) -> None:
+    await refused(office, 3)
+    await office.settle(2)
+    await office.settle(3, one_shot=False)
+    assert sent(office) == 0
+    await office.cycle(reconcile=True, one_shot=False)
+    assert sent(office) == 3
+
+
+async def test_one_of_each_reason_goes_first_and_the_rest_stays_where_that_went_ill(office: SmallOffice) -> None:
+    await refused(office, 3)
+    retry(office)
+    await office.settle(2)
+    assert sent(office) == 1
+    assert len(office.rows(Failure, state="open")) == 3
+
+
+@pytest.mark.parametrize("one_shot", [True, False])
+async def test_the_rest_follows_where_that_went_well(office: SmallOffice, one_shot: bool) -> None:
+    deals = await refused(office, 3)
+    office.deals.add("Sales Stage", TOM, stage_name=UNHEARD)
+    retry(office)
+    await office.cycle(one_shot=one_shot)
+    assert sent(office) == 3
+    assert {office.deals.record(deal)["sales_stage"] for deal in deals} == {UNHEARD}
+    assert not office.failures()
+
+
+async def test_one_that_is_asked_for_is_sent_and_its_answer_wakes_the_others(office: SmallOffice) -> None:
+    deals = await refused(office, 2)
+    one = office.rows(Failure, state="open")[0]
+    retry(office, one)
+    await office.cycle(one_shot=False)
+    assert sent(office) == 1
+    office.deals.add("Sales Stage", TOM, stage_name=UNHEARD)
+    retry(office, one)
+    await office.cycle(one_shot=False)
+    assert {office.deals.record(deal)["sales_stage"] for deal in deals} == {UNHEARD}
+
+
+async def test_a_value_that_somebody_changes_wakes_nobody(office: SmallOffice) -> None:
+    await refused(office, 2)
+    office.cards.move(office.pairs[0][0], "New lead", MARIA)
+    await office.settle(2, one_shot=False)
+    assert sent(office) <= 1
+    assert len(office.rows(Failure, state="open")) == 1
+
+
+async def test_a_record_that_is_refused_whole_waits_until_it_is_edited(
+    office: SmallOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, deal = office.pairs[0]
+    handle = office.deals.answer
+
+    def locked(request: Request) -> tuple[str, Response]:
+        if request.method == "PUT":
+            return "sync@example.com", json_response(417, {"exc_type": "ValidationError"})
+        return handle(request)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(office.deals, "answer", locked)
+    office.cards.edit(card, MARIA, Name="Refused")
+    await office.cycle(one_shot=False)
+    assert office.failures() == {("refused", "")}
+    office.deals.log.clear()
+    await office.settle(2, one_shot=False)
+    await office.settle(2)
+    assert sent(office) == 0
+    monkeypatch.undo()
+    await office.settle(2)
+    assert sent(office) == 0
+    office.cards.edit(card, MARIA, Name="Refused no more")
+    await office.settle(2, one_shot=False)
+    assert office.deals.record(deal)["title"] == "Refused no more"
+    assert not office.failures()
+
+
+async def test_a_create_that_is_refused_is_not_sent_again_either(
+    office: SmallOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = office.deals.answer
+
+    def closed(request: Request) -> tuple[str, Response]:
+        if request.method == "POST" and request.path.endswith("/Opportunity"):
+            return "sync@example.com", json_response(417, {"exc_type": "ValidationError"})
+        return handle(request)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(office.deals, "answer", closed)
+    card = office.card("new@example.com", "New desk")
+    await office.cycle()
+    assert office.failures() == {("refused", "")}
+    office.deals.log.clear()
+    await office.settle(2)
+    await office.settle(2, one_shot=False)
+    assert sent(office) == 0
+    monkeypatch.undo()
+    office.cards.edit(card, MARIA, Name="New desk, please")
+    await office.settle(2, one_shot=False)
+    assert "New desk, please" in office.deal_titles()
+    assert not office.failures()
