@@ -239,7 +239,7 @@ def both_rename(world: SimWorld) -> None:
 
 def crashes_all_along(world: SimWorld) -> None:
     """Ana renames one card after the other, and each time the process ends a commit later."""
-    cards = [new_card(world, f"anna{number}") for number in range(1, 9)]
+    cards = [new_card(world, f"anna{number}") for number in range(1, 13)]
     cycle(world)
     cycle(world)
     for number, card in enumerate(cards, 1):

@@ -38,7 +38,7 @@ def test_a_row_in_doubt_whose_record_is_denied_stops_no_other(tmp_path: Path) ->
     assert world.crm.record(second[1])["title"] == f"Travels {second[0]}"
     assert failures(world) == [("refused", str(first[0]), first[1])]
     world.faults[Side.CRM].clear()
-    cycle(world, after=3600.0)
+    cycle(world, reconcile=True, after=3600.0)
     assert (world.crm.record(first[1])["title"], failures(world)) == (f"Travels {first[0]}", [])
 
 

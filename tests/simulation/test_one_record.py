@@ -70,7 +70,7 @@ def test_a_record_that_is_kept_from_the_login_waits_alone_with_the_servers_words
     assert (failure.kind, failure.nexudus_id, failure.crm_id) == ("refused", str(first[0]), first[1])
     assert "locked by an approval" in failure.reason
     world.twists[Side.CRM].clear()
-    one(world, "london")
+    one(world, "london", reconcile=True)
     one(world, "london")
     assert titles(world, first) == ("Travels", "Travels")
     assert failed(world) == []
