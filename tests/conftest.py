@@ -37,6 +37,8 @@ QUICK = (
 """Folders and files whose tests are quick, beside all that stand directly in tests: what one runs while editing."""
 LONG = ("cli/test_cli_runs.py",)
 """Files in these folders that are not."""
+UNMEASURED = ("simulation", "hostile")
+"""Folders whose tests run through much by chance."""
 APART = ("processes", "sockets")
 """Markers of tests that are never quick: they start processes, or have systems behind real sockets."""
 
@@ -46,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is quick, and what coverage is not measured in."""
     quick, long = ([TESTS / place for place in places] for places in (QUICK, LONG))
     for item in items:
-        if item.path.is_relative_to(TESTS / "simulation") or _is_told_twice(item):
+        if any(item.path.is_relative_to(TESTS / place) for place in UNMEASURED) or _is_told_twice(item):
             item.add_marker("unmeasured")
         is_near = item.path.parent == TESTS or any(item.path.is_relative_to(place) for place in quick)
         if is_near and item.path not in long and not any(item.get_closest_marker(name) for name in APART):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from sim_checker import Violation, check
+from sim_odd import KEPT, go_wrong
 from sim_people import People
 from sim_settings import reconfigure
 from sim_time import Deadlock
@@ -140,6 +141,7 @@ def _vary(world: SimWorld, rng: random.Random) -> None:
     world.nexudus.offset, world.crm.offset = rng.uniform(-600, 600), rng.uniform(-600, 600)
     if world.desk.system == "overplane":
         world.crm.options.children_move_parent = rng.random() < 0.3
+        world.crm.options.keeps = rng.choice(KEPT)
     else:
         world.crm.options.late_commit = rng.choice([0.0, 0.0, 3.0, 20.0])
 
@@ -176,12 +178,15 @@ ODD = frozenset({"record_403", "locked_423", "echo", "latin_1", "no_total", "non
 
 
 def _fault(world: SimWorld, trace: Trace, rng: random.Random) -> None:
+    trace.faults += 1
+    if rng.random() < 0.15:
+        trace.note(world, f"fault: {go_wrong(world, rng)}")
+        return
     side = rng.choice(list(Side))
     kind = rng.choice(sorted(KINDS | ODD))
     match = rng.choice(["", "^GET", "^(POST|PUT|PATCH|DELETE)", "^POST", "^(PUT|PATCH)"])
     seconds = LATE if kind == "late_commit" else None
     world.faults[side].add(kind, match, nth=rng.randint(1, 6), times=rng.choice([1, 1, 1, 3]), seconds=seconds)
-    trace.faults += 1
     trace.note(world, f"fault {side} {kind} {match!r}")
 
 

@@ -15,7 +15,7 @@ from sqlmodel import col, select
 
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.wire import Request, Response
+from nexudus_sync.sandbox.wire import Request, Response, json_response
 from nexudus_sync.store.tables import Conflict, Journal, Link
 
 Story = Callable[[SimWorld], None]
@@ -337,6 +337,19 @@ def many_restarts(world: SimWorld) -> None:
     for _ in range(40):
         world.restart()
         cycle(world, reconcile=True, after=0.0)
+
+
+def answered_with_another(world: SimWorld) -> None:
+    """Ana renames a card, and twice its read is answered with another card; meanwhile Ben changes the amount."""
+    card, deal = born_in_crm(world, opportunity_amount=300)
+    other = new_card(world, "olga", Value=777)
+    cycle(world)
+    world.nexudus.edit(card, ANA, Name="Berta's")
+    answer = json_response(200, world.nexudus.record(other))
+    world.faults[Side.NEXUDUS].change(f"^GET .*/{card}$", lambda _: answer, times=2)
+    cycle(world)
+    world.crm.edit(deal, BEN, opportunity_amount=555)
+    cycle(world)
 
 
 def two_at_once(world: SimWorld) -> None:

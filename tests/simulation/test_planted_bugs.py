@@ -13,10 +13,11 @@ from sim_world import LONDON
 from sqlmodel import Session
 
 from nexudus_sync import merge, plan
+from nexudus_sync.connectors import answers
 from nexudus_sync.connectors.nexudus import connector as nexudus_connector
 from nexudus_sync.connectors.nexudus import records
 from nexudus_sync.connectors.nexudus.api import NexudusApi
-from nexudus_sync.engine import agree, cycle, fates, recover, settle, sight, strays
+from nexudus_sync.engine import agree, cycle, fates, reading, recover, settle, sight, strays
 from nexudus_sync.engine.agree import set_snapshot
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.settle import Settler, Work
@@ -235,6 +236,12 @@ def day_of_the_old_zone(patch: Patch) -> None:
     patch.setattr(settle, "follow_zone", lambda *_: None)
 
 
+def another_record_is_believed(patch: Patch) -> None:
+    """Whatever is answered is taken for what was asked."""
+    patch.setattr(answers, "same_id", lambda *_, **__: True)
+    patch.setattr(reading, "same_identity", lambda *_: True)
+
+
 @dataclass(frozen=True)
 class Case:
     """A bug, the story that shows it, and the promise that the checker sees broken."""
@@ -267,6 +274,7 @@ CASES = (
     Case(unmapped_passed_over, stories.unknown_stage, "1 convergence"),
     Case(budget_of_one_process, stories.many_restarts, "8 budget"),
     Case(one_failure_stops_all, stories.two_at_once, "1 convergence"),
+    Case(another_record_is_believed, stories.answered_with_another, "1 convergence"),
     Case(day_of_the_old_zone, stories.late_in_london, "1 convergence", cities=("london", "madrid")),
 )
 

@@ -180,7 +180,7 @@ class NexudusApi:
         body = await self._http.get(path, {**filters.query(entity, where), **paging}, priority=priority)
         if not isinstance(body, dict) or (body.get("Records") is None and body.get("TotalItems") != 0):
             raise Unavailable(self._system, f"GET {path} answered without Records")
-        rows, unread = readable(body["Records"], "Id", f"GET {path}", self._system, lambda one: type(one) is int)
+        rows, unread = readable(body.get("Records"), "Id", f"GET {path}", self._system, lambda one: type(one) is int)
         total = body.get("TotalItems")
         more = bool(rows or unread) and _has_next(body, page)
         return Listing(rows, total if type(total) is int else None, more, unread)
