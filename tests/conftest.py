@@ -39,6 +39,10 @@ LONG = ("cli/test_cli_runs.py",)
 """Files in these folders that are not."""
 UNMEASURED = ("simulation", "hostile")
 """Folders whose tests run through much by chance."""
+LONG_STORIES = (
+    *("test_e2e_calls.py", "test_e2e_crashes.py", "test_e2e_economy.py", "test_e2e_gone.py", "test_e2e_story.py"),
+)
+"""Tests of the whole installation that run through what the others run through, only longer."""
 APART = ("processes", "sockets")
 """Markers of tests that are never quick: they start processes, or have systems behind real sockets."""
 
@@ -57,6 +61,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _is_told_twice(item: pytest.Item) -> bool:
     """Is it the other CRM's turn in a test of the whole installation? What is ERPNext's own is tested beside it."""
+    if item.path.name in LONG_STORIES:
+        return True
     return (
         isinstance(item, pytest.Function)
         and getattr(item, "callspec", None) is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sim_history import run_history
 
-BATCHES, HISTORIES = 10, 5
+BATCHES, HISTORIES = 10, 4
 """So many tests, that can run side by side, of so many histories each."""
 STEPS, RECORDS = 25, 4
 

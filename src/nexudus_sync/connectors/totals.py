@@ -16,6 +16,7 @@ class Totals:
 
     def __init__(self, name: str, store: Store | None) -> None:
         self._name, self._store = name, store
+        self._known: bool | None = None
 
     def note(self, fits: bool) -> None:
         """A list ended: did its total fit, or had it to be read again?"""
@@ -23,6 +24,7 @@ class Totals:
             return
         with self._store.session() as session:
             session.merge(Fact(system=self._name, key=KEY, value=fits))
+        self._known = fits
 
     def checks(self) -> list[Check]:
         """What `check` says of it."""
@@ -31,9 +33,11 @@ class Totals:
     def _fits(self) -> bool:
         if self._store is None:
             return True
-        with self._store.read() as session:
-            fact = session.get(Fact, (self._name, KEY))
-        return fact is None or fact.value is not False
+        if self._known is None:  # asked after every list
+            with self._store.read() as session:
+                fact = session.get(Fact, (self._name, KEY))
+            self._known = fact is None or fact.value is not False
+        return self._known
 
 
 def systems_without_totals(session: Session) -> list[str]:

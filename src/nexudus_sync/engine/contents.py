@@ -77,7 +77,11 @@ async def judge(
 
     `total`: how many links are active. `whole`: read as many as it takes now, not a slice.
     """
+    with bridge.store.read() as session:
+        begun = {row.judged.get("side") for row in _rows(session, bridge, JUDGING)}
     for side, one in seen.items():
+        if side.value not in begun and not _are_many(len(one.news.keys() - one.minor), total):
+            continue
         with bridge.store.session() as session:
             trial = _trial(session, bridge, side, one, total)
         if trial is None:
@@ -98,7 +102,7 @@ def _trial(session: Session, bridge: Bridge, side: Side, seen: Seen, total: int)
     open_one = next((one for one in _rows(session, bridge, JUDGING) if one.judged.get("side") == side.value), None)
     if open_one is None:
         moved -= covered(session, bridge.name, MASS_CHANGE)
-        if total < CROWD or len(moved) * 2 <= total:
+        if not _are_many(len(moved), total):
             return None
         open_one = Brake(connection=bridge.name, name=MASS_CHANGE, evidence="", set_at=bridge.clock.now())
         open_one.state, open_one.judged = JUDGING, {"side": side.value, "read": {}}
@@ -107,6 +111,11 @@ def _trial(session: Session, bridge: Bridge, side: Side, seen: Seen, total: int)
     session.flush()
     assert open_one.id is not None
     return Trial(open_one.id, side, list(open_one.links), total, dict(open_one.judged["read"]))
+
+
+def _are_many(moved: int, total: int) -> bool:
+    """Did so many of the links move that their contents are to be judged?"""
+    return total >= CROWD and moved * 2 > total
 
 
 async def _read(

@@ -214,8 +214,9 @@ class Cycle:
             return
         settler, matcher = self._settler(), self._matcher()
         live, minor = self._dirty()
+        undecided = self._undecided() if forced else set[int]()
         live = [one for one in live if one not in early]
-        await settler.settle([*live, *sorted(forced.keys() - set(live) - set(minor) - self._undecided())], forced)
+        await settler.settle([*live, *sorted(forced.keys() - set(live) - set(minor) - undecided)], forced)
         await self._settler(Priority.RECONCILE).settle(minor, tick=self._tick)
         await follow_set_aside(self.bridge)
         await settler.settle([*early, *matcher.match()], tick=self._tick if self.backfill else None)
