@@ -41,7 +41,7 @@ class NotingWorld(ScenarioWorld):
                 before = self._tables.get(table.name, [])
                 rows = self._tables[table.name] = list(session.connection().execute(table.select()))
                 if table.name not in ALWAYS and rows != before:
-                    yield f"{table.name} {len(rows) - len(before):+}"
+                    yield f"{table.name} {'-=+'[1 + (len(rows) > len(before)) - (len(rows) < len(before))]}"
             states = {row.id: f"{row.side} {row.kind} {row.state}" for row in session.exec(select(Journal))}
         yield from {state for number, state in states.items() if self._journal.get(number) != state}
         self._journal = states

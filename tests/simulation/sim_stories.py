@@ -334,7 +334,7 @@ def unknown_stage(world: SimWorld) -> None:
 
 def many_restarts(world: SimWorld) -> None:
     """One process after the other, without a pause."""
-    for _ in range(40):
+    for _ in range(25):
         world.restart()
         cycle(world, reconcile=True, after=0.0)
 
