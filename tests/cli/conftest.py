@@ -33,16 +33,15 @@ def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def laws_tried_once() -> Iterator[None]:
-    """Each command checks the laws of its mapping first; of the same mapping the findings are the same."""
-    tried: list[tuple[Mapping, list[laws.Finding]]] = []
+    """Each command checks the laws of its mapping first; of the same mapping and lists the findings are the same."""
+    tried: list[tuple[Mapping, Any, list[laws.Finding]]] = []
     check = laws.check
 
     def known(mapping: Mapping, contexts: Any = laws.EXAMPLE_CONTEXTS) -> list[laws.Finding]:
-        if contexts is not laws.EXAMPLE_CONTEXTS:
-            return check(mapping, contexts)
-        if not any(one == mapping for one, _ in tried):
-            tried.append((mapping, check(mapping)))
-        return next(found for one, found in tried if one == mapping)
+        asked = (mapping, dict(contexts))
+        if not any((one, beside) == asked for one, beside, _ in tried):
+            tried.append((*asked, check(mapping, contexts)))
+        return next(found for one, beside, found in tried if (one, beside) == asked)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(laws, "check", known)

@@ -10,7 +10,7 @@ import pytest
 from hostile_world import play
 
 SYSTEMS = ("overplane", "erpnext")
-WORLDS = 10
+WORLDS = 6
 """Of each system; each plays its part of the cycles."""
 CYCLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 300
 EACH = CYCLES // WORLDS // len(SYSTEMS)

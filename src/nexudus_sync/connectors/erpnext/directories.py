@@ -110,7 +110,9 @@ class Directories:
         found: dict[str, Directory] = {USER: await self._current(self._users, record.get("opportunity_owner"))}
         for key, doctype in site.links.items():
             rows = record.get(key)
-            raws = [row.get("lost_reason") for row in rows] if isinstance(rows, list) else [rows]
+            raws = (
+                [row.get("lost_reason") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else [rows]
+            )
             names = await self._current(self._link(doctype), *raws)
             if not names.takes_any:
                 found[key] = names
