@@ -22,11 +22,13 @@ from sim_rest import (
     times_given,
     turned_up_late,
 )
+from sim_set_back import set_back
 from sim_world import SimWorld
 from sqlmodel import col, select
 
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.outcomes import UNEXPECTED
+from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Context, OnConflict, Side, Sync, Unreadable
 from nexudus_sync.opportunity import say
 from nexudus_sync.sandbox.seed.places import SYNC_USER
@@ -53,7 +55,7 @@ def check(world: SimWorld) -> tuple[list[Violation], int]:
     lost, exempt = no_lost_update(world, rest)
     found = [*converged(world, rest), *lost, *no_duplicates(world, rest, left_alone=moved_away(world, rest))]
     found += [*no_clobber(world), *proven_deletes(world), *no_phantoms(world, rest), *no_overruling(world)]
-    found += [*created_once(world, rest), *nothing_unforeseen(world)]
+    found += [*created_once(world, rest), *nothing_unforeseen(world), *kept_by_hand(world, rest)]
     return [*found, *within_budget(world), *accounted(world, rest)], exempt
 
 
@@ -83,7 +85,10 @@ def converged(world: SimWorld, rest: Rest) -> list[Violation]:
                 found.append(Violation("1 convergence", f"{link.nexudus_id}/{link.crm_id} {field.name}: {said}"))
     for _ in range(2):
         world.clock.seconds += 60
-        reports = [world.clock.run(Cycle(bridge, Options()).run()) for bridge in world.engine.bridges]
+        try:
+            reports = [world.clock.run(Cycle(bridge, Options()).run()) for bridge in world.engine.bridges]
+        except SyncError as error:
+            return [*found, Violation("1 convergence", f"a cycle at rest ended: {error}")]
     found += [Violation("4 echo", f"a cycle at rest wrote {dict(one.writes)}") for one in reports if one.written]
     return found
 
@@ -141,6 +146,14 @@ def _last_edit(
     index, change = edit
     at = change.at.timestamp() - world.double(side).offset
     return (index, change.new) if at > after.timestamp() + 1 else None
+
+
+def kept_by_hand(world: SimWorld, rest: Rest) -> list[Violation]:
+    """Invariant 2: what a person wrote gives way only to what a person said."""
+    return [
+        Violation("2 set back", f"{side} {one} {name}: {change.old!r} gave way to {change.new!r}, which nobody wrote")
+        for side, one, name, change in set_back(world, rest)
+    ]
 
 
 def no_duplicates(world: SimWorld, rest: Rest, *, left_alone: Collection[str] = ()) -> list[Violation]:

@@ -17,11 +17,12 @@ from nexudus_sync.connectors import answers
 from nexudus_sync.connectors.nexudus import connector as nexudus_connector
 from nexudus_sync.connectors.nexudus import records
 from nexudus_sync.connectors.nexudus.api import NexudusApi
-from nexudus_sync.engine import agree, cycle, fates, reading, recover, settle, sight, strays
+from nexudus_sync.engine import agree, cycle, fates, pull, reading, recover, renderings, settle, sight, strays
 from nexudus_sync.engine.agree import set_snapshot
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.settle import Settler, Work
 from nexudus_sync.engine.sight import Sight, snapshot_of
+from nexudus_sync.errors import Refused, RoleMissing
 from nexudus_sync.mapping import Context, OnConflict, Side
 from nexudus_sync.merge import Verdict
 from nexudus_sync.plan import Presence
@@ -242,6 +243,27 @@ def another_record_is_believed(patch: Patch) -> None:
     patch.setattr(reading, "same_identity", lambda *_: True)
 
 
+def older_row_is_news(patch: Patch) -> None:
+    """What a list shows counts, also where it is behind what is known of the record."""
+    patch.setattr(pull, "_is_doubtful", lambda *_: False)
+    patch.setattr(sight, "refuse_old", lambda *_: None)
+
+
+def rendering_travels_back(patch: Patch) -> None:
+    """What a system made of a text that was written to it is somebody's edit."""
+    patch.setattr(merge, "kept_differently", lambda *_: "")
+    patch.setattr(renderings, "kept_differently", lambda *_: "")
+
+
+def one_refusal_is_everybodys(patch: Patch) -> None:
+    """A record that may not be written is taken for a role that the login lacks."""
+
+    def raised(error: RoleMissing) -> Refused:
+        raise error
+
+    patch.setattr(RoleMissing, "of_record", raised)
+
+
 @dataclass(frozen=True)
 class Case:
     """A bug, the story that shows it, and the promise that the checker sees broken."""
@@ -275,6 +297,9 @@ CASES = (
     Case(budget_of_one_process, stories.many_restarts, "8 budget"),
     Case(one_failure_stops_all, stories.two_at_once, "1 convergence"),
     Case(another_record_is_believed, stories.answered_with_another, "1 convergence"),
+    Case(older_row_is_news, stories.shown_as_it_was, "2 set back"),
+    Case(rendering_travels_back, stories.kept_differently, "2 set back"),
+    Case(one_refusal_is_everybodys, stories.one_is_locked, "1 convergence"),
     Case(day_of_the_old_zone, stories.late_in_london, "1 convergence", cities=("london", "madrid")),
 )
 

@@ -1,0 +1,68 @@
+"""Invariant 9: what a person wrote gives way only to what a person said, in the counterpart or of the pair."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sim_rest import Rest, pairs
+from sim_world import SimWorld
+from sqlmodel import select
+
+from nexudus_sync.mapping import Context, Field, Side, Sync, Unreadable
+from nexudus_sync.merge import kept_differently
+from nexudus_sync.sandbox.double import Change
+from nexudus_sync.sandbox.seed.places import SYNC_USER
+from nexudus_sync.store.tables import Decision, Link
+
+SAID_BY_HAND = ("title", "opportunity_amount", "utm_source", "utm_medium", "utm_campaign", "utm_content")
+"""The fields in which nothing is written but what people say: no server moves, translates or fills them by itself."""
+
+
+def set_back(world: SimWorld, rest: Rest) -> Iterator[tuple[Side, str, str, Change]]:
+    """Each write of the sync over a person's value, by side, record and field, that says what nobody ever wrote there.
+
+    An older state of a list, or what a server made of a text, is what nobody wrote.
+    """
+    with world.store.read() as session:
+        if session.exec(select(Decision).where(Decision.kind == "undo")).first():
+            return
+    for link, _, contexts in pairs(world, rest):
+        for field in world.bridge.mapping.fields:
+            if field.sync is Sync.TWO_WAY and field.name in SAID_BY_HAND:
+                for side in Side:
+                    for change in _over_a_person(world, side, _id(link, side), field.lens(side).path.root):
+                        if not _said_there(world, link, field, side, contexts, change.new):
+                            yield side, _id(link, side), field.name, change
+
+
+def _id(link: Link, side: Side) -> str:
+    return link.nexudus_id if side is Side.NEXUDUS else link.crm_id
+
+
+def _over_a_person(world: SimWorld, side: Side, record_id: str, key: str) -> Iterator[Change]:
+    """The writes of the sync to a key of a record right after a person's."""
+    last: Change | None = None
+    for change in world.double(side).changes:
+        if (change.record_id, change.field, change.action) != (record_id, key, "update"):
+            continue
+        if change.by == SYNC_USER and last is not None and last.by != SYNC_USER:
+            yield change
+        last = change
+
+
+def _said_there(world: SimWorld, link: Link, field: Field, side: Side, contexts: dict[Side, Context], raw: Any) -> bool:
+    """Did a person ever write this in the counterpart, be it when it was made, or what the server makes of it?"""
+    there, key = side.other, field.lens(side.other).path.root
+    wrote = field.read(side, raw, contexts[side])
+    for change in world.double(there).changes:
+        if change.record_id != _id(link, there) or change.by == SYNC_USER:
+            continue
+        if change.action == "update" and change.field != key:
+            continue
+        said = change.new if change.action == "update" else (change.new or {}).get(key)
+        try:
+            value = field.read(there, said, contexts[there])
+            if field.same(value, wrote) or kept_differently(field, side, value, wrote, contexts[side]):
+                return True
+        except Unreadable:
+            continue
+    return False
