@@ -244,6 +244,19 @@ def asked_about_what_was_edited_while_off(world: SimWorld) -> None:
         assert asked.all() == ["utm_medium"]
 
 
+def ended_when_the_server_had_moved_more(world: SimWorld) -> None:
+    """Ben moves two old deals into stages that win and lose cards by themselves; the process ends at that write."""
+    for times, ((_, deal), stage) in enumerate(zip(world.seeded.equal, ("Won", "Lost"), strict=True), 1):
+        world.crm.move(deal, stage, BEN)
+
+        def ends() -> None:
+            world.crash_at = world.commits + 1
+
+        when(world, Side.NEXUDUS, "PUT", "/crmopportunities", ends)
+        cycle(world)
+        assert world.restarts == times
+
+
 STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (renamed_after_its_end, "erpnext"),
     (renamed_while_elsewhere, "erpnext"),
@@ -262,6 +275,8 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (name_given_to_the_next_before_it_was_copied, "erpnext"),
     (name_given_to_the_next_and_still_waiting, "erpnext"),
     (asked_about_what_was_edited_while_off, "overplane"),
+    (ended_when_the_server_had_moved_more, "overplane"),
+    (ended_when_the_server_had_moved_more, "erpnext"),
 ]
 
 

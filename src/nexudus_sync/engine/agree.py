@@ -65,6 +65,7 @@ def confirm_write(
     set_snapshot(link, to.other, sent_snapshot(outcomes, to.other, snapshot_of(link, to.other), source, to))
     if written.stamp is not None:
         set_stamp(link, to, written.stamp, bridge.clock.now())
+    set_mark(link, to, True)  # the server may have moved more than was sent: a crash comes before that is looked at
     forget_others(link, to)
     keep_history(session, bridge, link, to, outcomes)
     close_rewritten(session, bridge, link, outcomes)
