@@ -22,6 +22,7 @@ from sim_world import SimWorld
 from sqlmodel import select
 
 from nexudus_sync.mapping import Side
+from nexudus_sync.sandbox.wire import json_response
 from nexudus_sync.store.tables import Conflict, Unlinked
 
 
@@ -257,6 +258,18 @@ def ended_when_the_server_had_moved_more(world: SimWorld) -> None:
         assert world.restarts == times
 
 
+def days_of_a_zone_that_was_kept_from_us(world: SimWorld) -> None:
+    """Ana moves due dates to just before midnight by UTC, the next day in London; the location is refused meanwhile."""
+    card, deal = born_in_crm(world)
+    for day, status in ((25, 403), (26, 404)):
+        world.restart()
+        world.faults[Side.NEXUDUS].change(r"^GET .*/businesses/\d+$", lambda _, code=status: json_response(code, {}))
+        world.nexudus.edit(card, ANA, DueDate=f"2026-07-{day}T23:30:00Z")
+        for _ in range(4):
+            cycle(world, after=300.0)
+        assert world.crm.record(deal)["expected_closing"] == f"2026-07-{day + 1}"
+
+
 STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (renamed_after_its_end, "erpnext"),
     (renamed_while_elsewhere, "erpnext"),
@@ -277,6 +290,7 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (asked_about_what_was_edited_while_off, "overplane"),
     (ended_when_the_server_had_moved_more, "overplane"),
     (ended_when_the_server_had_moved_more, "erpnext"),
+    (days_of_a_zone_that_was_kept_from_us, "overplane"),
 ]
 
 

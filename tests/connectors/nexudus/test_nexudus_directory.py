@@ -4,7 +4,7 @@ import pytest
 from nexudus_server import Server, answer, card, stage
 
 from nexudus_sync.connectors.base import Scope
-from nexudus_sync.errors import Unavailable
+from nexudus_sync.errors import RoleMissing, Unavailable
 
 LONDON = Scope(business_id=1001)
 
@@ -132,11 +132,15 @@ async def test_the_zone_is_what_the_locations_record_says(connector, server: Ser
     assert (context.time_zone.key if context.time_zone else None) == zone
 
 
-async def test_a_location_that_may_not_be_read_has_no_zone(connector, server: Server):
+async def test_without_the_zone_of_its_own_location_no_card_is_read(connector, server: Server):
     server.on("GET", "/sys/businesses/1001", answer("", 403))
-    assert (await connector.context(card(7), LONDON)).time_zone is None
-    assert (await connector.context(card(7), LONDON)).time_zone is None
-    assert len(server.calls("GET", "/businesses/1001")) == 1
+    for _ in range(2):
+        with pytest.raises(RoleMissing, match="Business-Read"):
+            await connector.context(card(7), LONDON)
+
+
+async def test_another_location_that_may_not_be_read_has_no_zone(connector):
+    assert (await connector.context(card(7, CrmBoardColumnId=31), LONDON)).time_zone is None
 
 
 async def test_a_configured_zone_needs_no_location(connector, server: Server):

@@ -15,7 +15,7 @@ from nexudus_sync.connectors.nexudus.external_key import ExternalKey
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
 from nexudus_sync.connectors.nexudus.writes import LOCATION_LIMIT
 from nexudus_sync.connectors.offset import against_ours
-from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound
+from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, RoleMissing
 from nexudus_sync.store import Store
 from nexudus_sync.store.tables import Link
 
@@ -163,8 +163,8 @@ async def _time_zone(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
     told: ZoneInfo | None = None
     try:
         told = await subject.directory.time_zone(business_id) if business_id else None
-    except ConnectorError:
-        if scope.time_zone is None:
+    except ConnectorError as error:
+        if scope.time_zone is None and not isinstance(error, RoleMissing | NotFound):
             raise
     zone = scope.time_zone or told
     if scope.time_zone is not None and told is not None and _disagree(scope.time_zone, told, subject.server_now()):

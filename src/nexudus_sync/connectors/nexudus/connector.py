@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -157,9 +158,7 @@ class NexudusConnector:
         board = self._directory.board_of(record) or self._directory.home(scope)
         named = record.get(records.BUSINESS)
         business_id = board.business_id if board else named if type(named) is int else scope.business_id
-        zone = scope.time_zone
-        if zone is None and business_id:
-            zone = await self._directory.time_zone(business_id)
+        zone = scope.time_zone or await self._zone(business_id, scope)
         code = await self._currency(record, board)
         return Context(
             time_zone=zone,
@@ -237,6 +236,15 @@ class NexudusConnector:
 
     def _server_now(self) -> datetime:
         return self._clock.now() + timedelta(seconds=self._http.offset or 0.0)
+
+    async def _zone(self, business_id: int | None, scope: Scope) -> ZoneInfo | None:
+        """The zone of a location. Of the scope's own it has to be known: without it, a due date is another day."""
+        try:
+            return await self._directory.time_zone(business_id) if business_id else None
+        except (RoleMissing, NotFound):
+            if business_id == self._directory.business_of(scope):
+                raise
+            return None
 
     async def _currency(self, record: Record, board: Board | None) -> str | None:
         code = records.text(record, records.CURRENCY) or (board.currency if board else None)

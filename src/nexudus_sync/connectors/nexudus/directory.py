@@ -213,13 +213,13 @@ class Directory:
         return self._locations[business_id]
 
     async def time_zone(self, business_id: int) -> ZoneInfo | None:
-        """The zone that a location's record says, None when it says none that is known (or may not be read)."""
+        """The zone that a location's record says, None when it says none that is known.
+
+        Raises RoleMissing, NotFound, Unavailable: a zone that cannot be read is not none, its days would be others.
+        """
         async with self._reading["zone"]:
             if business_id not in self._zones:
-                try:
-                    self._zones[business_id] = await self._read_zone(await self.location(business_id))
-                except (RoleMissing, NotFound):
-                    self._zones[business_id] = None
+                self._zones[business_id] = await self._read_zone(await self.location(business_id))
         return self._zones[business_id]
 
     async def _read_boards(self) -> None:
