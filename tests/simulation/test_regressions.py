@@ -270,6 +270,21 @@ def days_of_a_zone_that_was_kept_from_us(world: SimWorld) -> None:
         assert world.crm.record(deal)["expected_closing"] == f"2026-07-{day + 1}"
 
 
+def kept_differently_and_moved(world: SimWorld) -> None:
+    """The CRM cuts the names of two cards; Ana moves one to Madrid and back, the other there for good."""
+    world.crm.options.keeps = ("cut",)
+    cards = [
+        new_card(world, name, Name=f"Forty desks by the window, from June on, {name}") for name in ("anna", "berta")
+    ]
+    cycle(world)
+    for card, *cities in ((cards[0], "madrid", "london"), (cards[1], "madrid")):
+        for city in cities:
+            place = getattr(world.seeded.places, city)
+            stage = world.nexudus.directory.stage_named(place.board_id, "New lead")
+            world.nexudus.edit(card, ANA, CrmBoardColumnId=stage)
+            cycle(world)
+
+
 STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (renamed_after_its_end, "erpnext"),
     (renamed_while_elsewhere, "erpnext"),
@@ -292,6 +307,13 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
     (ended_when_the_server_had_moved_more, "erpnext"),
     (days_of_a_zone_that_was_kept_from_us, "overplane"),
 ]
+
+
+@pytest.mark.parametrize("cities", [("london",), ("london", "madrid")])
+def test_what_a_system_keeps_differently_stays_shown_wherever_the_card_goes(
+    cities: tuple[str, ...], tmp_path: Path
+) -> None:
+    assert play(kept_differently_and_moved, tmp_path, cities=cities) == []
 
 
 @pytest.mark.parametrize(("story", "system"), STORIES, ids=[f"{story.__name__}-{system}" for story, system in STORIES])

@@ -18,11 +18,14 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Sight, id_of, read
 from nexudus_sync.engine.write import Intent, perform
 from nexudus_sync.mapping import Side, Unreadable
+from nexudus_sync.merge import STORED_DIFFERENTLY
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Fate, LinkPlan, Presence, plan_link
 from nexudus_sync.store import conflicts, failures
 from nexudus_sync.store.tables import Conflict, ConnectionState, Link
 
+LASTS = {ACCEPTED, STORED_DIFFERENTLY}
+"""What stays true of a pair wherever its card goes, and no merge shows again."""
 EDITED, DELETED = "edited", "deleted"
 """What a question about a deletion shows for the side whose record is there, and for the other."""
 
@@ -148,15 +151,16 @@ def _answered(bridge: Bridge, link: Link, plan: LinkPlan) -> LinkPlan:
 def take_over(bridge: Bridge, link: Link) -> None:
     """Take a link from the connection that had it: its card is in this one's scope now.
 
-    The conflicts about it come along, but for fields that do not travel here, and so does what a backfill left
-    undone; what else failed there shows itself anew. A field whose edits did not travel there is a first match of its
-    own here. What travelled is kept with the connection: its mapping may be another since, or it may be no more.
+    The conflicts about it come along, but for fields that do not travel here, and so does what a backfill left undone
+    and what a system keeps differently; what else failed there shows itself anew. A field whose edits did not travel
+    there is a first match of its own here. What travelled is kept with the connection: its mapping may be another
+    since, or it may be no more.
     """
     names = {RECORD, *(field.name for field in bridge.mapping.fields)}
     with bridge.store.session() as session:
         failed = failures.unsolved(session, link.connection, link.nexudus_id, link.crm_id)
-        failures.solve(failed, kinds={one.kind for one in failed} - {ACCEPTED})
-        for one in (one for one in failed if one.kind == ACCEPTED):
+        failures.solve(failed, kinds={one.kind for one in failed} - LASTS)
+        for one in (one for one in failed if one.kind in LASTS):
             one.connection = bridge.name
         about = (col(Conflict.connection) == link.connection, col(Conflict.link_id) == link.id)
         session.execute(update(Conflict).where(*about, col(Conflict.state) != "closed").values(connection=bridge.name))
@@ -182,6 +186,6 @@ def move(bridge: Bridge, report: Report, link: Link, card: Record) -> None:
         link.state = "sleeping"
         with bridge.store.session() as session:
             failed = failures.unsolved(session, link.connection, link.nexudus_id, link.crm_id)
-            failures.solve(one for one in failed if one.state == "open" and one.kind != ACCEPTED)
+            failures.solve(one for one in failed if one.state == "open" and one.kind not in LASTS)
             session.add(link)
     report.moved += 1
