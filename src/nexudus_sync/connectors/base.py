@@ -241,6 +241,15 @@ class FollowsRenames(Protocol):
 
 
 @runtime_checkable
+class RemembersMisses(Protocol):
+    """What a connector offers besides, when it keeps lists of names, or does not ask at once for what was refused."""
+
+    def ask_afresh(self) -> None:
+        """Ask all the same when it is needed next: something is tried again, perhaps since a person mended it."""
+        ...
+
+
+@runtime_checkable
 class ReviewsRules(Protocol):
     """What a connector offers besides, when its `refusals` judge by what people can change at any time."""
 

@@ -20,6 +20,7 @@ class Cached(Generic[T]):
         self._lock = asyncio.Lock()
         self._kept: tuple[T, float] | None = None
         self._missed: dict[str, float] = {}
+        self._stale = False
 
     @property
     def known(self) -> T | None:
@@ -46,10 +47,14 @@ class Cached(Generic[T]):
         self._missed |= dict.fromkeys(new, now)
         return await (self.fresh() if new else self.value())
 
+    def ask_afresh(self) -> None:
+        """Read it again when it is needed next."""
+        self._stale = True
+
     async def _unless(self, good: Callable[[float], bool]) -> T:
         """What is kept if it was read at a `good` moment of the monotonic clock, else read now."""
         async with self._lock:
-            if self._kept is None or not good(self._kept[1]):
+            if self._kept is None or self._stale or not good(self._kept[1]):
                 read_at = self._clock.monotonic()
-                self._kept = (await self._read(), read_at)
+                self._kept, self._stale = (await self._read(), read_at), False
             return self._kept[0]

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from sqlmodel import Session
 
+from nexudus_sync.connectors.base import RemembersMisses
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.pull import mark
 from nexudus_sync.mapping import Side
@@ -15,12 +16,23 @@ _FAR = timedelta(days=3650)
 
 
 def due(session: Session, bridge: Bridge, *, one_shot: bool) -> set[int]:
-    """Links with a failure to be tried again: a one-shot command waits for no next attempt."""
+    """Links with a failure to be tried again: a one-shot command waits for no next attempt.
+
+    What the connectors know of names is asked for afresh then: it is why most of them failed.
+    """
     now = bridge.clock.now()
     found = failures.due_failures(session, bridge.name, now + (_FAR if one_shot else timedelta(0)))
     for failure in found:
         failure.next_attempt = now
+    if found:
+        _ask_afresh(bridge)
     return _links_of(session, bridge, found)
+
+
+def _ask_afresh(bridge: Bridge) -> None:
+    for connector in map(bridge.connector, Side):
+        if isinstance(connector, RemembersMisses):
+            connector.ask_afresh()
 
 
 def noted(session: Session, bridge: Bridge) -> set[int | None]:

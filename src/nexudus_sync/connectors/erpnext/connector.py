@@ -185,6 +185,10 @@ class ERPNextConnector:
         code = records.text(record, "currency")
         return Context(digits=digits(code), directories=directories, escaped=self.traits.escapes_text)
 
+    def ask_afresh(self) -> None:
+        """Names that were refused or missing; see `RemembersMisses`."""
+        self._directories.ask_afresh()
+
     def stamp(self, record: Record) -> Stamp:
         """`modified`, and whether it was the sync's own user."""
         return records.stamp(record, self.site, self._server_now())

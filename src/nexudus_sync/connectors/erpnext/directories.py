@@ -151,6 +151,12 @@ class Directories:
         """A document that was known is gone: read the lists again."""
         self._links.clear()
 
+    def ask_afresh(self) -> None:
+        """What was refused, or looked for in vain, is asked for again."""
+        self._refused.clear()
+        for kept in (self._users, *self._links.values()):
+            kept.ask_afresh()
+
     async def read(self, doctype: str) -> Names:
         """The documents a field may link to, as they are now."""
         try:

@@ -167,6 +167,10 @@ class NexudusConnector:
             directories={"stage": self._directory.stage_names(board), "user": self._directory.user_names()},
         )
 
+    def ask_afresh(self) -> None:
+        """Stages and users that were missing; see `RemembersMisses`."""
+        self._directory.ask_afresh()
+
     def stamp(self, record: Record) -> Stamp:
         """`UpdatedOn` with `UpdatedBy`."""
         return records.stamp(record, self._settings.username)

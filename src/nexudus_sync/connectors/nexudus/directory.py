@@ -88,8 +88,8 @@ class Misses:
         self._waiting: set[object] = set()
 
     def report(self, key: object) -> None:
-        """Something was looked for and is not there."""
-        tried = self._tried.get(key)
+        """Something was looked for and is not there; None: whatever it was, it may be there now."""
+        tried = None if key is None else self._tried.get(key)
         if tried is None or self._clock.monotonic() - tried >= AGAIN:
             self._waiting.add(key)
 
@@ -138,6 +138,11 @@ class Directory:
     def renew(self) -> None:
         """Have the boards read again before the next record, unless they just were."""
         self._due = self._clock.monotonic() - self._read_at >= FRESH
+
+    def ask_afresh(self) -> None:
+        """Read stages and users again when they are needed next."""
+        self._missing_stages.report(None)
+        self._missing_users.report(None)
 
     async def look_again(self, stage_id: object) -> bool:
         """Read a known stage again unless that was within the minute. Is it another one than it was?

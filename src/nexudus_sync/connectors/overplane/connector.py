@@ -155,6 +155,11 @@ class OverplaneConnector:
             directories["sales_stage"] = known_stages
         return Context(digits=digits(reading.text(record, "currency")), directories=directories)
 
+    def ask_afresh(self) -> None:
+        """Users and stages that were missing; see `RemembersMisses`."""
+        self._users.ask_afresh()
+        self._stages.ask_afresh()
+
     def stamp(self, record: Record) -> Stamp:
         """`updated_at` without its stray spaces."""
         return reading.stamp(record)
