@@ -93,3 +93,13 @@ def test_a_default_that_the_sites_own_list_lacks_stops_both(
     ended = house.run(*verb)
     assert ended.code == 2
     assert "own.toml: fields.lost_reasons.on_unmapped.default: the CRM has no 'Other'; it has none" in ended.err
+
+
+def test_a_company_that_only_creates_carry_is_named_where_it_stands(site: tuple[House, ERPNextDouble]) -> None:
+    house, _ = site
+    lines = [line for line in house.config.read_text(encoding="utf-8").splitlines() if not line.startswith("company")]
+    text = "\n".join(lines).replace('connector = "erpnext"', 'connector = "erpnext"\ncompany = "Nowhere Ltd"')
+    house.write(text)
+    ended = house.run("sync")
+    assert ended.code == 2
+    assert 'config.toml: crm.erpnext.company: erpnext has no company "Nowhere Ltd" (it has ' in ended.err

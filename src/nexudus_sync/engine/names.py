@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlmodel import col, select
 
 from nexudus_sync.connectors import companies
+from nexudus_sync.connectors.base import Scope
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.errors import ConfigError, MappingError
 from nexudus_sync.mapping import Context, Field, Side, Unmapped
@@ -54,7 +55,15 @@ async def _refuse_company(bridge: Bridge) -> None:
     connector = bridge.connector(Side.CRM)
     wrong, remedy = companies.problem(await companies.companies(connector, scope), connector.name)
     if wrong:
-        raise ConfigError(f"{bridge.where}.company", wrong, remedy)
+        raise ConfigError(_company_key(bridge, scope), wrong, remedy)
+
+
+def _company_key(bridge: Bridge, scope: Scope) -> str:
+    """Where the company stands: in the connection, or for creates alone in the CRM's own table."""
+    if scope.company is not None:
+        return f"{bridge.where}.company"
+    file, found, _ = bridge.where.rpartition(": ")
+    return f"{file}{found}crm.{bridge.crm}.company"
 
 
 def _has_links(bridge: Bridge) -> bool:

@@ -81,6 +81,20 @@ async def test_a_company_of_the_list_that_no_opportunity_carries_fails_while_oth
     assert (await found(either, scope=replace(other, new_company=True)))["company"].level == "warn"
 
 
+async def test_who_may_not_list_companies_is_told_those_that_opportunities_carry(either: Site) -> None:
+    user = either.double.users[SYNC]
+
+    class Blind(type(user)):  # type: ignore[misc]
+        def may(self, right: str, doctype: str) -> bool:
+            return doctype != "Company" and bool(super().may(right, doctype))
+
+    either.double.users[SYNC] = Blind(SYNC, user.roles, user.api_key, user.api_secret)
+    either.add()
+    line = (await found(either, scope=Scope(company="Nowhere Ltd")))["company"]
+    assert (line.level, line.exit_code) == ("fail", 2)
+    assert line.detail.startswith(f'no opportunity carries "Nowhere Ltd" (theirs: "{COMPANY}"); correct it')
+
+
 async def test_missing_roles_are_named_beforehand(site: Site) -> None:
     lines = await found(site, "sales")
     assert lines["sales_stage"].level == "warn"

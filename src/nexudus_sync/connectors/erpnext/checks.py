@@ -17,6 +17,8 @@ from nexudus_sync.connectors.offset import against_ours
 from nexudus_sync.errors import ConnectorError, Refused, RoleMissing
 
 _FAR = "9999-12-31 00:00:00.000000"
+_LOOKED_AT = 1000
+"""So many opportunities are listed for the companies they carry."""
 _TOLERANCE = 60.0
 """Seconds a server's clock may differ before a person should know."""
 
@@ -108,7 +110,15 @@ async def known_companies(api: Api, settings: ERPNextSettings, scope: Scope) -> 
     carried = listed is not False and bool(await api.count(OPPORTUNITY, (("company", "=", wanted),)))
     # an opportunity always has a company; one that only creates carry pairs nothing, so it may be new
     others = scope.company is not None and not carried and bool(await api.count(OPPORTUNITY))
+    if names is None and others:
+        names = await _carried(api)
     return Companies(wanted, names or (), carried, others, listed)
+
+
+async def _carried(api: Api) -> tuple[str, ...]:
+    """The companies that some opportunities carry, for who may not list companies."""
+    rows = await api.rows(OPPORTUNITY, Query(("company",), limit=_LOOKED_AT))
+    return tuple(sorted({text(row, "company") for row in rows} - {""}))
 
 
 async def _rights(api: Api, scope: Scope) -> AsyncIterator[Check]:
