@@ -283,6 +283,18 @@ def test_without_rights_a_missing_document_is_403(double: ERPNextDouble) -> None
     assert Client(double, "noperm").send("GET", f"{OPPORTUNITY}/NOPE").status == 403
 
 
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        ("Ana <script> & Co", "Ana &lt;script&gt; &amp; Co"),
+        ("<style> 5 < 6", "&lt;style&gt; 5 &lt; 6"),
+        ("<title>A & B", "&lt;title&gt;A &amp; B"),
+    ],
+)
+def test_what_follows_a_tag_that_is_never_closed_is_text(client: Client, title: str, kept: str) -> None:
+    assert client.create(title=title)["title"] == kept
+
+
 def test_html_is_escaped_but_for_harmless_tags(client: Client) -> None:
     title = '<a href="javascript:x" onclick="y" title="z">link</a> <br/> <i>open &amp; &#39; <x/> </x></b>'
     assert client.create(title=title)["title"] == (

@@ -6,6 +6,7 @@ Facts from frappe (utils/html_utils.sanitize_html, model/base_document._sanitize
 from html import escape
 from html.entities import html5
 from html.parser import HTMLParser
+from typing import Any
 
 _HARMLESS_TAGS = (
     "a abbr b blockquote br caption center cite code col colgroup dd del div dl dt em figure font h1 h2 h3 h4"
@@ -24,6 +25,9 @@ class _Cleaner(HTMLParser):
         self.parts: list[str] = []
         self.open: list[str] = []
         self.has_tags = False
+
+    def set_cdata_mode(self, *_: Any, **__: Any) -> None:
+        """What follows a `<script>` is text like any other."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.has_tags = True
