@@ -84,7 +84,8 @@ class Kind(ABC):
         names = directory.names() if directory else ()
         near = self.near(name, names)
         word = "value" if self.name == "text" else self.name
-        remedy = f"add it there, or to {self.where}.values a line like "
+        lacking = getattr(directory, "lacking", "")
+        remedy = f"{lacking and lacking + ', or '}add it there, or to {self.where}.values a line like "
         text = f"{self.system} has no {word} '{name}' for {self.path}; {remedy}"
         shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
         choose = f"{text}{line('…', ['…', name])}; a person has to choose" + (f": it has {shown}" if names else "")

@@ -98,3 +98,32 @@ async def test_check_asks_for_no_role_that_is_not_missing(tmp_path: Path, create
             assert told[key].level == ("warn" if create_missing else "ok")
             assert ("role Marketing Manager" in told[key].detail) is create_missing
             assert "Sales User" not in told[key].detail
+
+
+ROLE = "the user may not create UTM Campaign: give it the role Marketing Manager in ERPNext, or add it there"
+
+
+@pytest.mark.parametrize("create_missing", [False, True])
+async def test_a_value_that_waits_for_a_role_says_which(tmp_path: Path, create_missing: bool) -> None:
+    more = f"create_missing = {str(create_missing).lower()}\n"
+    async with SmallOffice(tmp_path, "erpnext", more=more).open() as office:
+        card, _ = office.pairs[0]
+        office.cards.edit(card, MARIA, UtmCampaign="Nobody's yet")
+        await office.cycle()
+        (told,) = office.rows(Failure, state="open")
+        assert (told.kind, told.field) == ("unmapped", "utm_campaign")
+        assert (ROLE in told.reason) is create_missing
+
+
+async def test_it_is_created_by_a_retry_once_the_role_is_there(tmp_path: Path) -> None:
+    async with SmallOffice(tmp_path, "erpnext", more="create_missing = true\n").open() as office:
+        card, deal = office.pairs[0]
+        office.cards.edit(card, MARIA, UtmCampaign="Nobody's yet")
+        await office.cycle(one_shot=False)
+        office.deals.users["sync@example.com"].roles |= {"Marketing Manager"}
+        with office.engine.store.session() as session:
+            for one in office.rows(Failure, state="open"):
+                session.get_one(Failure, one.id).next_attempt = office.clock.now()
+        await office.cycle(one_shot=False)
+        assert office.deals.record(deal)["utm_campaign"] == "Nobody's yet"
+        assert not office.failures()

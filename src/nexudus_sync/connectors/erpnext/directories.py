@@ -41,14 +41,21 @@ class Names:
     """A `Directory`, compared without regard to case as the site does. It remembers what it was asked for in vain.
 
     `takes_any`: the list cannot be read; `can_grow`: a name it lacks is created when it is written; `remedy`: what a
-    person can do about names it lacks.
+    person can do about names it lacks; `lacking`: which role it would take to create them, where that was wanted.
     """
 
     def __init__(
-        self, entries: Iterable[Entry] = (), *, takes_any: bool = False, can_grow: bool = False, remedy: str = ""
+        self,
+        entries: Iterable[Entry] = (),
+        *,
+        takes_any: bool = False,
+        can_grow: bool = False,
+        remedy: str = "",
+        lacking: str = "",
     ) -> None:
         self.missed: set[str] = set()
-        self.takes_any, self.can_grow, self.remedy = takes_any, can_grow, remedy
+        self.takes_any, self.can_grow = takes_any, can_grow
+        self.remedy, self.lacking = remedy, lacking
         self._by_raw: dict[str, str] = {}
         self._by_name: dict[str, str] = {}
         self._names: list[str] = []
@@ -165,13 +172,19 @@ class Directories:
             return Names(takes_any=True)
         can_grow = self._create_missing and doctype not in self._numbered and await self._api.may("create", doctype)
         entries = (Entry(str(row["name"]), str(row["name"])) for row in rows)
-        return Names(entries, can_grow=can_grow, remedy=self._remedy(doctype))
+        lacking = "" if can_grow else self._lacking(doctype)
+        return Names(entries, can_grow=can_grow, remedy=self._remedy(doctype), lacking=lacking)
+
+    def _lacking(self, doctype: str) -> str:
+        """The role that the sync would need, where it is to create what is missing."""
+        wanted = self._create_missing and doctype not in self._numbered
+        return roles.lacking("the user", doctype, "create") if wanted else ""
 
     def _remedy(self, doctype: str) -> str:
         """How names come into a list: by hand, or by the sync where it may and has the role."""
         added = f"add what is needed to the list {doctype} of ERPNext"
-        if self._create_missing and doctype not in self._numbered:
-            return f"{roles.lacking('the user', doctype, 'create')}, or {added}"
+        if lacking := self._lacking(doctype):
+            return f"{lacking}, or {added}"
         role = roles.role(doctype, "create")
         return f"{added}, or say create_missing = true in [crm.{self._system}] (its user then needs the role {role})"
 
