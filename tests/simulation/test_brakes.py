@@ -14,6 +14,8 @@ from test_odd_moments import one as one_cycle
 
 from nexudus_sync.engine import contents
 from nexudus_sync.engine.contents import Trial
+from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.wire import Response, json_response
 from nexudus_sync.store.tables import Brake, Conflict, Failure
@@ -232,6 +234,22 @@ def test_further_links_set_a_brake_of_their_own(tmp_path: Path) -> None:
     release(world)
     cycle(world)
     assert sum(link.state == "closed" for link in links(world)) == 22
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_record_that_is_asked_for_waits_as_well_while_it_is_undecided(small: Any, tmp_path: Path, side: Side) -> None:
+    world = small(tmp_path)
+    cards, before = restamp(world, changed=14), world.crm.records()
+    assert one_cycle(world, "london", one_shot=False).brake is None
+    (deal,) = [link.crm_id for link in links(world) if link.nexudus_id == str(cards[0])]
+    record = deal if side is Side.CRM else str(cards[0])
+
+    async def alone() -> Report:
+        return await Cycle(world.bridge, Options()).run_record(side, record)
+
+    assert world.clock.run(alone()).written == 0
+    assert world.crm.records() == before
+    assert one_cycle(world, "london", one_shot=False).brake == "mass-change"
 
 
 def test_new_records_travel_while_it_is_undecided(small: Any, tmp_path: Path) -> None:

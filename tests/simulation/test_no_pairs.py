@@ -104,6 +104,22 @@ def test_a_look_at_a_few_passes_without_an_answer_and_gives_none(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("side", list(Side))
+def test_neither_do_records_that_are_copied_one_by_one(tmp_path: Path, side: Side) -> None:
+    world = strangers(tmp_path, 8, 8)
+    records = world.double(side).records()
+
+    async def copy(record: object) -> Report:
+        await world.engine.start()
+        return await Cycle(world.bridge, Options()).run_record(side, str(record))
+
+    for record in list(records)[:5]:
+        assert world.clock.run(copy(record)).brake is None
+    assert len(rows(world, Link)) > no_pairs.FEW
+    assert run(world).brake == "no-pairs"
+
+
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(("nexudus", "crm", "shared"), [(5, 5, 1), (5, 2, 0), (2, 5, 0)])
 def test_a_pair_or_a_nearly_empty_side_is_no_reason_to_ask_now_or_later(
     tmp_path: Path, nexudus: int, crm: int, shared: int

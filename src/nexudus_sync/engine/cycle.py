@@ -143,12 +143,14 @@ class Cycle:
         self._count_marks()
         await follow_idle_renames(bridge)
         if link is not None and link.id is not None:
-            await settler.settle([link.id])
+            await settler.settle({link.id} - self._undecided())
         elif await self._pull():
             await follow_set_aside(bridge)
             matcher = self._matcher()
             await settler.settle(matcher.match())
             wanted = [row for row in matcher.to_create if (row.side, row.record_id) == (side.value, record_id)]
+            if wanted and no_pairs.undecided(bridge):
+                no_pairs.may_create(bridge, self.report, limit=len(wanted))  # a look at one of them
             await matcher.create_all(self._created(settler), wanted)
             await self._settle_created(settler)
 
