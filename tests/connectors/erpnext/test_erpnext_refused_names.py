@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from nexudus_sync.connectors.base import Scope
 from nexudus_sync.connectors.erpnext.complaint import plain
+from nexudus_sync.sandbox.wire import Request, Response, json_response
 from nexudus_sync.store.tables import Failure
 from small_office import MARIA, SmallOffice
 
@@ -53,6 +55,38 @@ async def test_a_name_that_cannot_be_is_refused_once_with_the_servers_words(offi
     assert {one.reason for one in told} == {f"refused (NameError): {WORDS}"}
     assert sent(office, "POST", "UTM%20Campaign") + sent(office, "POST", "UTM Campaign") == 1
     assert sent(office, "PUT", "Opportunity") == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (417, {"exc_type": "UniqueValidationError"}, "refused (UniqueValidationError)"),
+        (409, {"exc_type": "NameError", "exception": "x.NameError: <ann> is <b>no</b> name"}, "<ann> is no name"),
+        (409, {"errors": [{"type": "NameError", "message": "not '<', '>'"}]}, "not '<', '>'"),
+        (417, {"exc_type": "CharacterLengthExceededError", "_error_message": "cut at 140"}, "cut at 140"),
+        (500, {"exc_type": "DataError"}, "refused (DataError)"),
+        (409, {}, "refused (409)"),
+    ],
+)
+async def test_any_refusal_of_a_new_name_is_the_fields_and_sent_once(
+    office: SmallOffice, monkeypatch: pytest.MonkeyPatch, status: int, body: dict[str, Any], told: str
+) -> None:
+    answer = office.deals.answer
+
+    def refuse(request: Request) -> tuple[str, Response]:
+        user, response = answer(request)
+        new = request.method == "POST" and "UTM" in request.path
+        return user, json_response(status, body) if new else response
+
+    for card, _ in office.pairs[:2]:
+        office.cards.edit(card, MARIA, UtmCampaign="Spring", Value=4321)
+    office.deals.site.tables["UTM Campaign"].rows.pop("Spring", None)
+    monkeypatch.setattr(office.deals, "answer", refuse)
+    await office.cycle()
+    failures = office.rows(Failure, state="open")
+    assert {(one.kind, one.field) for one in failures} == {("refused", "utm_campaign")}
+    assert all(told in one.reason for one in failures)
+    assert [office.deals.record(deal)["opportunity_amount"] for _, deal in office.pairs[:2]] == [4321, 4321]
 
 
 async def test_a_name_that_is_there_already_is_no_failure(office: SmallOffice) -> None:

@@ -26,8 +26,8 @@ from nexudus_sync.errors import (
 
 WHO_AM_I = "/api/method/frappe.auth.get_logged_user"
 _COLLISIONS = frozenset({"QueryDeadlockError", "QueryTimeoutError", "DocumentLockedError"})
-_DUPLICATES = frozenset({"DuplicateEntryError", "UniqueValidationError"})
-"""What is there already. A 409 can also be a NameError: a name that no document can have."""
+_DUPLICATE, _NOT_UNIQUE = "DuplicateEntryError", "UniqueValidationError"
+"""The name is there already; another document has a value. A 409 can also be a NameError: a name that cannot be."""
 _CLOSED = frozenset({"SessionStopped", "InReadOnlyMode"})
 _STALE = "TimestampMismatchError"
 _BAD_VALUE = re.compile(r"\((1048|1054|1264|1265|1292|1366|1406),")
@@ -41,7 +41,9 @@ class Collision(Unavailable):
 
 
 class Duplicate(Refused):
-    """A document with this name, or with this value in a unique field, exists already."""
+    """A document with this name, or with this value in a unique field, exists already. `named`: it has the name."""
+
+    named = True
 
 
 class BadLink(Refused):
@@ -117,8 +119,10 @@ class ERPNextDialect:
             return NotFound(self.system, _with("no such record", told.message), record)
         if status == 404:
             return Unavailable(self.system, f"{answer.says()} without a word from ERPNext; is base_url right?", record)
-        if told.kind in _DUPLICATES:
-            return Duplicate(self.system, message, record)
+        if told.kind in (_DUPLICATE, _NOT_UNIQUE):
+            duplicate = Duplicate(self.system, message, record)
+            duplicate.named = told.kind == _DUPLICATE
+            return duplicate
         if told.kind == "LinkValidationError":
             return BadLink(self.system, message, record)
         # the numbers stand in a text that a site may keep to itself; this type it tells, and it is never anything else

@@ -133,9 +133,9 @@ class Directories:
         self._refuse_again(doctype, name)
         try:
             created = await self._api.create(doctype, {_NAMED_BY.get(doctype, "name"): name})
-        except Duplicate:
-            return
         except Refused as refused:
+            if isinstance(refused, Duplicate) and refused.named:
+                return
             self._refused[doctype, _fold(name)] = (refused, self._clock.monotonic())
             raise
         except RoleMissing as error:
