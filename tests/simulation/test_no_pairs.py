@@ -104,6 +104,21 @@ def test_a_look_at_a_few_passes_without_an_answer_and_gives_none(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("answered", [True, False])
+def test_an_answer_after_a_look_counts_for_good(tmp_path: Path, answered: bool) -> None:
+    world = strangers(tmp_path)
+    assert run(world, limit=2).brake is None
+    assert run(world).brake == "no-pairs"
+    if answered:
+        no_pairs.answer(world.bridge)
+    else:
+        release(world)
+    assert run(world, limit=4).created.total() == 4
+    assert run(world).created.total() == 4
+    assert run(world).brake is None
+
+
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("side", list(Side))
 def test_neither_do_records_that_are_copied_one_by_one(tmp_path: Path, side: Side) -> None:
     world = strangers(tmp_path, 8, 8)

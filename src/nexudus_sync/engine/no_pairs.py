@@ -39,12 +39,12 @@ async def first_pairs(bridge: Bridge, matcher: Matcher, report: Report) -> list[
 def undecided(bridge: Bridge) -> bool:
     """Was it never judged whether this connection may make its creates?"""
     with bridge.store.read() as session:
-        verdict = session.get(Fact, _key(bridge))
-        if verdict is not None:
-            return bool(verdict.value == LOOKED)
         answered = select(Brake.id).where(*_mine(bridge), col(Brake.state).in_(("released", "gone")))
         if session.exec(answered).first() is not None:
             return False
+        verdict = session.get(Fact, _key(bridge))
+        if verdict is not None:
+            return bool(verdict.value == LOOKED)
         return _made(session, bridge) <= FEW  # more: a store from before there was this brake
 
 
