@@ -1,5 +1,6 @@
 """Two full sides without one record in common are a mistaken scope until a person says otherwise: `no-pairs`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,28 @@ def test_an_answer_after_a_look_counts_for_good(tmp_path: Path, answered: bool) 
     assert run(world, limit=4).created.total() == 4
     assert run(world).created.total() == 4
     assert run(world).brake is None
+
+
+def of_company(world: SimWorld, company: str | None) -> None:
+    """A person writes another company into the configuration."""
+    end = world.bridge.ends[Side.CRM]
+    world.bridge.ends[Side.CRM] = replace(end, scope=replace(end.scope, company=company))
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("corrected", "brake"), [("Example Corp", None), ("Example Iberia", "no-pairs"), (None, None)])
+def test_who_corrects_the_company_need_not_answer_for_the_wrong_one(
+    tmp_path: Path, corrected: str | None, brake: str | None
+) -> None:
+    world = strangers(tmp_path, shared=2)
+    for number in range(4):
+        world.desk.create(f"elsewhere-{number}", company="Example Americas")
+        world.desk.create(f"elsewhere-too-{number}", company="Example Iberia")
+    of_company(world, "Example Americas")
+    assert [run(world).brake for _ in range(2)] == ["no-pairs", "no-pairs"]
+    of_company(world, corrected)
+    assert run(world).brake == brake
+    assert [one.name for one in rows(world, Brake, state="set")] == ([brake] if brake else [])
 
 
 @pytest.mark.usefixtures("small")

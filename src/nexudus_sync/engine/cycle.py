@@ -88,6 +88,7 @@ class Cycle:
         with bridge.store.session() as session:
             state = records.connection_state(session, bridge.name, bridge.crm)
             self.backfill = state.backfilled_at is None
+            no_pairs.lift_if_corrected(session, bridge)
             set_brakes = brakes.standing(session, bridge.name)
             remap.take_mapping(session, bridge, state)
             swept = state.last_reconcile

@@ -60,7 +60,9 @@ def may_create(bridge: Bridge, report: Report, limit: int | None) -> bool:
             return True
         said = " and ".join(f"{count} in {bridge.connector(side).name}" for side, count in counts.items())
         evidence = f"not one of the records with e-mail addresses ({said}) is on both sides"
-        session.add(Brake(connection=bridge.name, name=NAME, evidence=evidence, set_at=bridge.clock.now()))
+        brake = Brake(connection=bridge.name, name=NAME, evidence=evidence, set_at=bridge.clock.now())
+        brake.judged = {"scope": _scope(bridge)}
+        session.add(brake)
     report.stop(NAME)
     return False
 
@@ -71,6 +73,20 @@ def answer(bridge: Bridge) -> None:
         for brake in session.exec(select(Brake).where(*_mine(bridge), col(Brake.state) == "set")).all():
             brake.state, brake.released_at = "gone", bridge.clock.now()
             session.add(brake)
+
+
+def lift_if_corrected(session: Session, bridge: Bridge) -> None:
+    """Forget the brake where it was set for another scope: a person corrected that, and it is judged anew."""
+    for brake in session.exec(select(Brake).where(*_mine(bridge), col(Brake.state) == "set")).all():
+        if brake.judged.get("scope", _scope(bridge)) != _scope(bridge):
+            session.delete(brake)
+    session.flush()
+
+
+def _scope(bridge: Bridge) -> list[int | str | None]:
+    """What of both systems takes part, as the store keeps it."""
+    cards, deals = bridge.scope(Side.NEXUDUS), bridge.scope(Side.CRM)
+    return [cards.business_id, cards.board_id, deals.company]
 
 
 def _mine(bridge: Bridge) -> tuple[ColumnElement[bool], ...]:

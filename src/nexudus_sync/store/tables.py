@@ -269,7 +269,10 @@ class Brake(SQLModel, table=True):
     links: list[int] = Field(default_factory=list, sa_type=Json)
     """The links it is about that are not settled, nor back, since it was released."""
     judged: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
-    """Of a mass change: the side, and which links' records were read for it and say something else (`read`)."""
+    """Of a mass change: the side, and which links' records were read for it and say something else (`read`).
+
+    Of `no-pairs`: the scope it is about.
+    """
     state: str = "set"
     set_at: datetime = Field(sa_type=UtcDateTime)
     released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
