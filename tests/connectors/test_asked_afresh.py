@@ -82,3 +82,18 @@ async def test_a_stage_that_was_just_added_to_the_board_is_found_too(tmp_path: P
         await retried(office)
         assert office.cards.records()[card]["CrmBoardColumnId"] in added
         assert not office.failures()
+
+
+async def test_a_passing_trouble_has_no_list_read_again(tmp_path: Path) -> None:
+    async with SmallOffice(tmp_path, "erpnext").open() as office:
+        card, deal = office.pairs[0]
+        office.deal_faults.add("error_500_before", f"^PUT .*/{deal}", times=99)
+        office.cards.edit(card, MARIA, Value=4321)
+        await office.cycle(one_shot=False)
+        assert office.failures() == {("unavailable", "")}
+        office.cards.log.clear()
+        office.deals.log.clear()
+        await retried(office)
+        paths = [entry.path for entry in (*office.cards.log, *office.deals.log)]
+        assert any(path.endswith(f"/{deal}") for path in paths)
+        assert not [path for path in paths if "UTM" in path or path.endswith(("/crmboards", "/sys/users"))]

@@ -18,13 +18,13 @@ _FAR = timedelta(days=3650)
 def due(session: Session, bridge: Bridge, *, one_shot: bool) -> set[int]:
     """Links with a failure to be tried again: a one-shot command waits for no next attempt.
 
-    What the connectors know of names is asked for afresh then: it is why most of them failed.
+    What the connectors know of names is asked for afresh where that may be why; a passing trouble is no reason.
     """
     now = bridge.clock.now()
     found = failures.due_failures(session, bridge.name, now + (_FAR if one_shot else timedelta(0)))
     for failure in found:
         failure.next_attempt = now
-    if found:
+    if any(failure.field or failure.kind == failures.REFUSED for failure in found):
         _ask_afresh(bridge)
     return _links_of(session, bridge, found)
 
