@@ -158,3 +158,30 @@ async def test_a_create_that_is_refused_is_not_sent_again_either(
     await office.settle(2, one_shot=False)
     assert "New desk, please" in office.deal_titles()
     assert not office.failures()
+
+
+@pytest.mark.parametrize("status", [417, 500])
+async def test_a_document_that_a_job_holds_is_waited_for_once(
+    office: SmallOffice, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    card, deal = office.pairs[0]
+    tries = list[Request]()
+    handle, words = office.deals.answer, "Document is currently locked and queued for execution"
+
+    def held(request: Request) -> tuple[str, Response]:
+        user, answer = handle(request) if request.method != "PUT" else ("sync@example.com", None)
+        body = {"exc_type": "DocumentLockedError", "exception": f"frappe.exceptions.DocumentLockedError: {words}"}
+        if answer is None:
+            tries.append(request)
+        return user, answer or json_response(status, body)
+
+    monkeypatch.setattr(office.deals, "answer", held)
+    office.cards.edit(card, MARIA, Value=4321)
+    await office.settle(3)
+    assert len(tries) == 2
+    (told,) = office.rows(Failure, state="open")
+    assert (told.kind, told.field) == ("refused", "")
+    assert words in told.reason
+    monkeypatch.undo()
+    await office.cycle(reconcile=True)
+    assert office.deals.record(deal)["opportunity_amount"] == 4321

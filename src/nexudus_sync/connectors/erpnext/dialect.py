@@ -25,7 +25,8 @@ from nexudus_sync.errors import (
 )
 
 WHO_AM_I = "/api/method/frappe.auth.get_logged_user"
-_COLLISIONS = frozenset({"QueryDeadlockError", "QueryTimeoutError", "DocumentLockedError"})
+_HELD = "DocumentLockedError"
+_COLLISIONS = frozenset({"QueryDeadlockError", "QueryTimeoutError", _HELD})
 _DUPLICATE, _NOT_UNIQUE = "DuplicateEntryError", "UniqueValidationError"
 """The name is there already; another document has a value. A 409 can also be a NameError: a name that cannot be."""
 _CLOSED = frozenset({"SessionStopped", "InReadOnlyMode"})
@@ -37,7 +38,12 @@ _PATH = re.compile(r"/api/(?:resource|v2/document)/(?P<doctype>[^/]+)(?:/(?P<nam
 
 
 class Collision(Unavailable):
-    """Another save got in the way and this one was rolled back: it may be sent again at once."""
+    """Another save got in the way and this one was rolled back: it may be sent again at once.
+
+    `held`: a job holds the document, which can last.
+    """
+
+    held = False
 
 
 class Duplicate(Refused):
@@ -108,7 +114,9 @@ class ERPNextDialect:
             return Stale(self.system, "it was changed meanwhile", record)
         if told.kind == _STALE or told.kind in _COLLISIONS:
             # On a create it is about the prospect, which keeps a row for each of its opportunities.
-            return Collision(self.system, _with("another save got in the way", told.message), record)
+            collision = Collision(self.system, _with("another save got in the way", told.message), record)
+            collision.held = told.kind == _HELD
+            return collision
         if told.kind in _CLOSED:
             return Unavailable(self.system, _with("the site is closed for maintenance", told.message), record)
         return None

@@ -167,11 +167,13 @@ class Writer:
         await self.api.create("Contact", body)
 
     async def _patiently(self, send: Callable[[], Awaitable[T]]) -> T:
-        """Send again what was rolled back because of another save."""
+        """Send again what was rolled back because of another save; a document that is held is waited for once."""
         for attempt in range(1, TRIES):
             try:
                 return await send()
-            except Collision:
+            except Collision as collision:
+                if collision.held and attempt > 1:
+                    raise Refused(self.system, collision.message, collision.record) from collision
                 await self.clock.sleep(self.rng.uniform(_SHORTEST, _LONGEST) * attempt)
         return await send()
 
