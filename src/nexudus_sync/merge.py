@@ -31,6 +31,8 @@ UNSENT: MappingABC[str, bool] = {"$unsent": True}
 
 STORED_DIFFERENTLY = "stored-differently"
 """The kind of a text of which a system keeps a rendering: each side keeps its own spelling until somebody edits one."""
+UNREADABLE = "unreadable"
+"""The kind of a value that the mapping cannot read: what it says is not known."""
 _SHOWN = 80
 """So much of a text stands in a reason."""
 
@@ -141,7 +143,7 @@ def merge_field(field: Field, nexudus: View, crm: View, policy: Policy) -> Outco
     try:
         now = {side: field.get(side, view.record, view.context) for side, view in views.items()}
     except Unreadable as problem:
-        return Outcome(field, Verdict.PARKED, kind="unreadable", reason=str(problem))
+        return Outcome(field, Verdict.PARKED, kind=UNREADABLE, reason=str(problem))
     seen = Outcome(field, Verdict.NOTHING, now[Side.NEXUDUS], now[Side.CRM], _base(field, views))
     if field.same(seen.nexudus, seen.crm):
         return replace(seen, verdict=Verdict.AGREED)

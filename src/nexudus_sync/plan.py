@@ -32,7 +32,7 @@ from typing import Any
 from nexudus_sync.addresses import names_people
 from nexudus_sync.mapping import Mapping, OnUnmapped, Record, Side, Unmapped, Unreadable
 from nexudus_sync.mapping.titles import renderings, twins, without_twins
-from nexudus_sync.merge import Outcome, Policy, Verdict, View, merge
+from nexudus_sync.merge import UNREADABLE, Outcome, Policy, Verdict, View, merge
 from nexudus_sync.opportunity import Value, hear, say
 
 AMOUNT = "opportunity_amount"
@@ -149,7 +149,7 @@ def _force(outcome: Outcome, forced: MappingABC[str, Value], views: MappingABC[S
     try:
         now = {side: field.get(side, view.record, view.context) for side, view in views.items()}
     except Unreadable as problem:
-        return [_instead(outcome, Verdict.PARKED, "unreadable", str(problem))]
+        return [_instead(outcome, Verdict.PARKED, UNREADABLE, str(problem))]
     for side in Side:
         if not field.same(now[side], value):
             says = now | {side.other: value}

@@ -27,7 +27,7 @@ from nexudus_sync.engine.source import moved_on
 from nexudus_sync.engine.write import Intent, perform, rules_moved
 from nexudus_sync.errors import AnsweredForAnother, NotFound, Refused
 from nexudus_sync.mapping import Context, OnUnmapped, Side, Unmapped, Unreadable
-from nexudus_sync.merge import UNSENT
+from nexudus_sync.merge import UNREADABLE, UNSENT
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Refusal
 from nexudus_sync.store import conflicts, failures, records
@@ -119,7 +119,7 @@ async def _prepare(bridge: Bridge, creation: Creation) -> None:
             if value is not None:
                 creation.after = mapped.put(creation.to, value, creation.after, creation.there)
         except Unreadable as problem:
-            creation.parked.append(Parked(mapped, "unreadable", str(problem)))
+            creation.parked.append(Parked(mapped, UNREADABLE, str(problem)))
         except Unmapped as problem:
             skip = mapped.on_unmapped == OnUnmapped.SKIP
             creation.parked.append(Parked(mapped, "" if skip else "unmapped", str(problem), accept=skip))

@@ -20,7 +20,7 @@ from nexudus_sync.errors import (
     storable,
 )
 from nexudus_sync.mapping import Field, Side
-from nexudus_sync.merge import STORED_DIFFERENTLY, Outcome, Policy, Resolution, Verdict, View
+from nexudus_sync.merge import STORED_DIFFERENTLY, UNREADABLE, Outcome, Policy, Resolution, Verdict, View
 from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.plan import Standing
 from nexudus_sync.store import conflicts, failures, records
@@ -70,7 +70,7 @@ def record_outcomes(
     asked = conflicts.unclosed(session, bridge.name, link.nexudus_id, link.crm_id)
     restored: set[int | None] = {link.id} if both_read else set()
     conflicts.close([one for one in asked if _is_over(one, restored, over)], bridge.clock.now())
-    close_rewritten(session, bridge, link, (o for o in found if o.verdict is Verdict.AGREED))
+    close_rewritten(session, bridge, link, (o for o in found if o.verdict is Verdict.AGREED or _waits(o)))
     dismissed = {one.field for one in about if one.kind == REFUSED and one.state == "dismissed"}
     parked = (o for o in found if o.verdict is Verdict.PARKED)
     _ask_anew(asked, {o.field.name for o in parked if o.kind != REFUSED or o.field.name in dismissed})
@@ -80,6 +80,11 @@ def record_outcomes(
     failures.solve((one for one in _let_go(about, link) if one not in kept), fields=free | {""} if settled else free)
     failures.solve(kept, fields={o.field.name for o in found if o.verdict is Verdict.AGREED and not o.kind})
     _rest(kept)
+
+
+def _waits(outcome: Outcome) -> bool:
+    """Is it known what both sides say, though that cannot be carried over?"""
+    return outcome.verdict is Verdict.PARKED and outcome.kind != UNREADABLE
 
 
 def _rest(kept: Iterable[Failure]) -> None:
@@ -105,9 +110,9 @@ def _is_over(asked: Conflict, restored: Collection[int | None], fields: Collecti
 
 
 def close_rewritten(session: Session, bridge: Bridge, link: Link, settled: Iterable[Outcome]) -> None:
-    """Close the open questions about overwritten values where both sides say something else now than our write left.
+    """Close the open questions about overwritten values where Nexudus says something else now than our write left.
 
-    A person wrote that since: the lost value again, or a newer one.
+    A person wrote that since: the lost value again, or a newer one, which may not be carried over yet.
     """
     says = {o.field.name: (o.field, o.value if o.verdict is Verdict.TRAVELS else o.nexudus) for o in settled}
     asked = conflicts.unclosed(session, bridge.name, link.nexudus_id, link.crm_id) if says else []
