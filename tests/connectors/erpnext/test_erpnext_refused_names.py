@@ -37,6 +37,9 @@ def sent(office: SmallOffice, method: str, path: str) -> int:
         ("Could not find Campaign: Été & <fun>", "Could not find Campaign: Été & <fun>"),
         ("UTM Campaign <strong>x</strong> already exists", "UTM Campaign x already exists"),
         ("<p>one</p><br/>two <a href='/x'>three</a>", "one two three"),
+        ("Could not find Sales Stage: Tour <b> & <i>", "Could not find Sales Stage: Tour <b> & <i>"),
+        ("<p>Could not find <strong>Tour <p></strong>", "<p>Could not find Tour <p>"),
+        ("a<hr>b<br>c <img src='x'>d", "ab c d"),
         ("<a@x.com> is no <b>name</b>", "<a@x.com> is no name"),
     ],
 )

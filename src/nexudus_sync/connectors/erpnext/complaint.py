@@ -6,6 +6,7 @@ HTML in them; version 2 has `errors`. A proxy or the web server in front answers
 
 import html
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,11 @@ from nexudus_sync import codec
 _MARKUP = (
     "a|b|blockquote|br|code|details|div|em|h[1-6]|hr|i|img|li|ol|p|pre|span|strong|summary|table|tbody|td|th|tr|u|ul"
 )
-_TAG = re.compile(rf"</?(?:{_MARKUP})(?=[\s/>])[^<>]*>", re.IGNORECASE)
+_TAG = re.compile(rf"<(?P<ends>/?)(?P<name>{_MARKUP})(?=[\s/>])[^<>]*>", re.IGNORECASE)
 """The markup of a server's messages; whatever else stands in angles is what somebody wrote."""
-_BLOCK = re.compile(r"<(br|/?p|/?div|/?li|/?ul|/?summary|/?details)\b[^>]*>", re.IGNORECASE)
+_ALONE = frozenset({"br", "hr", "img"})
+_BLOCKS = frozenset({"br", "p", "div", "li", "ul", "summary", "details"})
+"""What stands apart from the text around it."""
 _LONGEST = 300
 
 
@@ -76,7 +79,17 @@ def _loaded(text: Any) -> Any:
 
 def plain(text: str) -> str:
     """A message without its HTML, on one line."""
-    return " ".join(html.unescape(_TAG.sub("", _BLOCK.sub(" ", text))).split())
+    ends = Counter[str]()
+    for tag in _TAG.finditer(text):
+        ends[tag["name"].lower()] += -1 if tag["ends"] else 1
+
+    def without(tag: re.Match[str]) -> str:
+        name = tag["name"].lower()
+        if ends[name] and name not in _ALONE:
+            return tag[0]  # a server closes what it opens: this is somebody's `<b>`
+        return " " if name in _BLOCKS else ""
+
+    return " ".join(html.unescape(_TAG.sub(without, text)).split())
 
 
 def _line(messages: Iterator[str] | list[str]) -> str:
