@@ -34,6 +34,26 @@ def test_a_message_that_is_packed_only_once_is_read_too() -> None:
     assert read(json.dumps({"exc_type": "X", "_server_messages": "no list"})).message == ""
 
 
+@pytest.mark.parametrize(
+    ("trace", "message"),
+    [
+        (
+            'Traceback (most recent call last):\n  File "x", line 1\nMySQLdb.DataError: (1406, "Too long: x")\n',
+            '(1406, "Too long: x")',
+        ),
+        ("frappe.exceptions.NameError: no '<', '>'", "no '<', '>'"),
+        ("KeyError", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_an_error_of_version_2_without_a_message_says_the_last_line_of_its_traceback(
+    trace: str | None, message: str
+) -> None:
+    body = json.dumps({"errors": [{"type": "X", "exception": trace}]})
+    assert read(body) == Complaint("X", message)
+
+
 def test_without_messages_the_summary_or_the_last_line_of_the_traceback_speaks() -> None:
     assert read('{"exc_type": "X", "_error_message": "No permission for Lead"}').message == "No permission for Lead"
     assert read('{"exc_type": "X", "exception": "a.b.X: it broke: here"}').message == "it broke: here"

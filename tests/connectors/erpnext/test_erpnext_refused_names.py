@@ -164,3 +164,26 @@ async def test_it_is_created_by_a_retry_once_the_role_is_there(tmp_path: Path) -
         await office.cycle(one_shot=False)
         assert office.deals.record(deal)["utm_campaign"] == "Nobody's yet"
         assert not office.failures()
+
+
+@pytest.mark.parametrize("kind", ["DataError", "OperationalError"])
+async def test_a_create_under_an_own_name_tells_the_databases_words_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    words = """(1366, "Incorrect string value for column 'utm_content' at row 1")"""
+    more = 'own_names = true\nexternal_key_field = "custom_none"\n'
+    async with SmallOffice(tmp_path, "erpnext", more=more).open() as office:
+        handle = office.deals.answer
+
+        def refuse(request: Request) -> tuple[str, Response]:
+            if request.path.startswith("/api/v2/") and b"utm_content" in request.body:
+                error = {"type": kind, "exception": f"Traceback\nMySQLdb.{kind}: {words}"}
+                return "sync@example.com", json_response(500, {"errors": [error]})
+            return handle(request)  # type: ignore[no-any-return]
+
+        monkeypatch.setattr(office.deals, "answer", refuse)
+        card = office.card("new@example.com", "New", UtmContent="\U0001f600")
+        await office.cycle()
+        (told,) = office.rows(Failure, state="open")
+        assert (told.kind, told.field, told.reason) == ("refused", "utm_content", f"refused ({kind}): {words}")
+        assert card in office.links()

@@ -46,8 +46,16 @@ def read(text: str) -> Complaint:
     if isinstance(errors, list):
         told = [error for error in errors if isinstance(error, dict)]
         kind = next((str(error["type"]) for error in told if error.get("type")), "")
-        return Complaint(kind, _line(str(error["message"]) for error in told if error.get("message")))
+        return Complaint(kind, _line(filter(None, map(_said, told))))
     return Complaint(str(body.get("exc_type") or ""), _line(_messages(body)))
+
+
+def _said(error: dict[str, Any]) -> str:
+    """What one error of version 2 says: its message, or the last line of its traceback."""
+    if error.get("message"):
+        return str(error["message"])
+    lines = str(error.get("exception") or "").strip().splitlines()
+    return lines[-1].partition(": ")[2] if lines else ""
 
 
 def _messages(body: dict[str, Any]) -> Iterator[str]:
