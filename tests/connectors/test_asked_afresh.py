@@ -97,3 +97,16 @@ async def test_a_passing_trouble_has_no_list_read_again(tmp_path: Path) -> None:
         paths = [entry.path for entry in (*office.cards.log, *office.deals.log)]
         assert any(path.endswith(f"/{deal}") for path in paths)
         assert not [path for path in paths if "UTM" in path or path.endswith(("/crmboards", "/sys/users"))]
+
+
+async def test_a_list_that_cannot_be_read_again_just_now_keeps_no_record_from_its_turn(tmp_path: Path) -> None:
+    async with SmallOffice(tmp_path, "erpnext").open() as office:
+        (card, deal), (other, _) = office.pairs[:2]
+        office.cards.edit(other, MARIA, UtmCampaign="Nobody's yet")
+        office.cards.edit(card, MARIA, UtmCampaign="brand")
+        await office.cycle(one_shot=False)
+        office.deal_faults.add("error_500_before", "^GET .*/(Sales Stage|Sales%20Stage|User)$", times=99)
+        office.cards.edit(card, MARIA, Value=4321)
+        await retried(office)
+        assert office.deals.record(deal)["opportunity_amount"] == 4321
+        assert office.failures() == {("unmapped", "utm_campaign")}

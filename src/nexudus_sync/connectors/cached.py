@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from nexudus_sync.clock import Clock
+from nexudus_sync.errors import Unavailable
 
 T = TypeVar("T")
 PATIENCE = 60.0
@@ -48,13 +50,20 @@ class Cached(Generic[T]):
         return await (self.fresh() if new else self.value())
 
     def ask_afresh(self) -> None:
-        """Read it again when it is needed next."""
+        """Read it again when it is needed next, if that is to be had; else what is kept will do."""
         self._stale = True
 
     async def _unless(self, good: Callable[[float], bool]) -> T:
         """What is kept if it was read at a `good` moment of the monotonic clock, else read now."""
         async with self._lock:
-            if self._kept is None or self._stale or not good(self._kept[1]):
-                read_at = self._clock.monotonic()
-                self._kept, self._stale = (await self._read(), read_at), False
+            stale, self._stale = self._stale, False
+            if self._kept is None or not good(self._kept[1]):
+                self._kept = await self._read_now()
+            elif stale:
+                with suppress(Unavailable):
+                    self._kept = await self._read_now()
             return self._kept[0]
+
+    async def _read_now(self) -> tuple[T, float]:
+        read_at = self._clock.monotonic()
+        return await self._read(), read_at
