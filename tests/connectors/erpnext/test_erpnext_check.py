@@ -77,7 +77,7 @@ async def test_a_company_of_the_list_that_no_opportunity_carries_fails_while_oth
     either.add()
     line = (await found(either, scope=other))["company"]
     assert (line.level, line.exit_code) == ("fail", 2)
-    assert line.detail.startswith(f'no opportunity carries "other ltd" (theirs: "{COMPANY}", "Other Ltd"); correct it')
+    assert line.detail.startswith(f'no opportunity carries "other ltd" (theirs: "{COMPANY}"); correct it')
     assert (await found(either, scope=replace(other, new_company=True)))["company"].level == "warn"
 
 

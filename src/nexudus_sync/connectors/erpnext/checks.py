@@ -110,13 +110,13 @@ async def known_companies(api: Api, settings: ERPNextSettings, scope: Scope) -> 
     carried = listed is not False and bool(await api.count(OPPORTUNITY, (("company", "=", wanted),)))
     # an opportunity always has a company; one that only creates carry pairs nothing, so it may be new
     others = scope.company is not None and not carried and bool(await api.count(OPPORTUNITY))
-    if names is None and others:
+    if others and listed is not False:
         names = await _carried(api)
     return Companies(wanted, names or (), carried, others, listed)
 
 
 async def _carried(api: Api) -> tuple[str, ...]:
-    """The companies that some opportunities carry, for who may not list companies."""
+    """The companies that opportunities carry: not all of the site's list, which not everybody may read."""
     rows = await api.rows(OPPORTUNITY, Query(("company",), limit=_LOOKED_AT))
     return tuple(sorted({text(row, "company") for row in rows} - {""}))
 
