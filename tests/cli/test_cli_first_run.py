@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from cli_house import House
+from cli_house import House, link
 
 from nexudus_sync.cli import sync as sync_module
 from nexudus_sync.engine import no_pairs
@@ -39,6 +39,32 @@ def test_a_company_that_is_to_be_new_passes(mistyped: House) -> None:
     mistyped.write(mistyped.config.read_text(encoding="utf-8") + "new_company = true\n")
     assert mistyped.run("check").code == 0
     assert mistyped.run("plan").code == 0
+
+
+WRONG_SCOPES = [
+    ("{ business_id = 1099 }", "", "scope: there is no location 1099 with a board"),
+    ("{ board_id = 99 }", "", "scope: there is no board 99"),
+    ("{ business_id = 1001 }", 'allow_stages = ["Welcome mail", "Wellcome"]', "allow_stages: no board"),
+]
+
+
+@pytest.mark.parametrize("verb", [("check",), ("backfill", "--yes"), ("sync",)])
+@pytest.mark.parametrize(("scope", "key", "told"), WRONG_SCOPES)
+def test_what_a_scope_names_and_nexudus_lacks_stops_check_and_what_writes_alike(
+    sandboxed: House, verb: tuple[str, ...], scope: str, key: str, told: str
+) -> None:
+    text = sandboxed.config.read_text(encoding="utf-8").replace("{ business_id = 1001 }", scope)
+    sandboxed.write(f"{text}{key}\n")
+    ended = sandboxed.run(*verb)
+    assert (ended.code, told in ended.err) == (2, True), ended.err
+    assert "None" not in ended.err
+    assert sandboxed.rows(Journal) == []
+
+
+def test_a_stage_that_goes_missing_later_stops_both_as_well(sandboxed: House) -> None:
+    sandboxed.keep(link())
+    sandboxed.write(sandboxed.config.read_text(encoding="utf-8") + 'allow_stages = ["Wellcome"]\n')
+    assert [sandboxed.run(*verb).code for verb in (("check",), ("sync",))] == [2, 2]
 
 
 @pytest.fixture

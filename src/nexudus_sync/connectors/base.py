@@ -271,6 +271,18 @@ class Check:
     exit_code: int = 1
 
 
+@runtime_checkable
+class ChecksScopes(Protocol):
+    """What a connector offers besides, when it can tell that what a scope names is not there."""
+
+    async def wrong_scope(self, scope: Scope, *, first: bool) -> list[Check]:
+        """A failure for each key of the connection that names what the system lacks; they stop the verbs that write.
+
+        `first`: nothing is linked yet, so that the scope has not proven itself.
+        """
+        ...
+
+
 class Connector(Protocol):
     """One system, behind one login. All methods may raise the `ConnectorError` tree.
 

@@ -1,7 +1,8 @@
 """What a configuration or a mapping file names and a system does not have: refused before anything is written.
 
 One rule says what stops, for `check` and for the verbs that write: names of a field whose file pairs names of the two
-systems (stages, users, links), defaults, and the company. Any other value that a list lacks waits as a failure.
+systems (stages, users, links), defaults, the company, and what the scope names (a location, a board, its time zone,
+stages that are allowed). Any other value that a list lacks waits as a failure.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from sqlmodel import col, select
 
 from nexudus_sync.connectors import companies
-from nexudus_sync.connectors.base import Scope
+from nexudus_sync.connectors.base import ChecksScopes, Scope
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.errors import ConfigError, MappingError
 from nexudus_sync.mapping import Context, Field, Side, Unmapped
@@ -37,7 +38,10 @@ async def refuse_missing(bridge: Bridge) -> None:
 
     Asks nothing of the systems where no file writes names and something is linked already.
     """
-    await _refuse_company(bridge)
+    first = not _has_links(bridge)
+    await _refuse_scope(bridge, first=first)
+    if first:
+        await _refuse_company(bridge)
     named = [field for field in bridge.mapping.fields if stops(field) or field.policy.default is not None]
     if not named:
         return
@@ -47,10 +51,19 @@ async def refuse_missing(bridge: Bridge) -> None:
             raise MappingError(where, problem)
 
 
+async def _refuse_scope(bridge: Bridge, *, first: bool) -> None:
+    """Raises ConfigError for what a side's scope names wrongly; afterwards only stages that are named are looked at."""
+    for side in Side:
+        connector, scope = bridge.connector(side), bridge.scope(side)
+        if isinstance(connector, ChecksScopes) and (first or scope.allow_stages):
+            for line in await connector.wrong_scope(scope, first=first):
+                raise ConfigError(f"{bridge.where}.{line.subject.replace(' ', '_')}", line.detail)
+
+
 async def _refuse_company(bridge: Bridge) -> None:
     """Until the first link exists: afterwards the company has proven itself."""
     scope = bridge.scope(Side.CRM)
-    if scope.new_company or _has_links(bridge):
+    if scope.new_company:
         return
     connector = bridge.connector(Side.CRM)
     wrong, remedy = companies.problem(await companies.companies(connector, scope), connector.name)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import select
 
 from nexudus_sync.connectors.base import Check, Record, Scope
-from nexudus_sync.connectors.nexudus import records
+from nexudus_sync.connectors.nexudus import records, scopes
 from nexudus_sync.connectors.nexudus.api import NexudusApi
 from nexudus_sync.connectors.nexudus.directory import Board, Directory
 from nexudus_sync.connectors.nexudus.external_key import ExternalKey
@@ -110,37 +110,14 @@ def _identity(row: Record, record: Record) -> Check:
 
 async def _stages(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
     await subject.directory.refresh()
-    boards = _boards(subject.directory, scope)
+    boards = scopes.boards_of(subject.directory, scope)
     if not boards:
-        what = f"board {scope.board_id}" if scope.board_id is not None else f"location {scope.business_id} with a board"
-        yield Check("scope", "fail", f"there is no {what} that this login sees; correct scope", exit_code=2)
+        yield scopes.nowhere(scope)
         return
     yield Check("scope", "ok", ", ".join(f"{board.name} ({len(board.stages)} stages)" for board in boards))
-    yield _home(subject.directory, scope, boards)
-    known = {stage.name.strip().casefold() for board in boards for stage in board.stages}
-    for name in sorted(scope.allow_stages):
-        if name.strip().casefold() not in known:
-            yield Check("allow_stages", "fail", f'no board of the scope has a stage "{name}"', exit_code=2)
-    for line in _acting(boards, scope):
+    yield scopes.home(subject.directory, scope, boards)
+    for line in (*scopes.unknown_stages(boards, scope), *_acting(boards, scope)):
         yield line
-
-
-def _boards(directory: Directory, scope: Scope) -> list[Board]:
-    if scope.board_id is not None:
-        return [board for board in directory.boards() if board.id == scope.board_id]
-    return [board for board in directory.boards() if board.business_id == scope.business_id]
-
-
-def _home(directory: Directory, scope: Scope, boards: list[Board]) -> Check:
-    home = directory.home(scope)
-    if home is None:
-        choice = (
-            ", ".join(f"{board.id} ({board.name})" for board in boards if not board.archived) or "none is unarchived"
-        )
-        return Check("create_board", "fail", f"set create_board to the board new cards go to: {choice}", exit_code=2)
-    if not home.stages:
-        return Check("create_board", "fail", f"board {home.name} has no stages to create cards in")
-    return Check("create_board", "ok", f"new cards go to {home.name}, stage {home.stages[0].name}")
 
 
 def _acting(boards: list[Board], scope: Scope) -> list[Check]:
@@ -160,9 +137,11 @@ def _acting(boards: list[Board], scope: Scope) -> list[Check]:
 
 async def _time_zone(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
     business_id = subject.directory.business_of(scope)
+    if business_id is None:
+        return  # the board that the scope names is not there, which is told already
     told: ZoneInfo | None = None
     try:
-        told = await subject.directory.time_zone(business_id) if business_id else None
+        told = await subject.directory.time_zone(business_id)
     except ConnectorError as error:
         if scope.time_zone is None and not isinstance(error, RoleMissing | NotFound):
             raise
@@ -171,8 +150,7 @@ async def _time_zone(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
         detail = f"time_zone says {scope.time_zone.key}, Nexudus says {told.key} for location {business_id}"
         yield Check("time zone", "warn", f"{detail}; one of the two is wrong, and due dates are days by the former")
     elif zone is None:
-        detail = f'location {business_id} does not say its time zone; set time_zone, e.g. "Europe/London"'
-        yield Check("time zone", "fail", detail, exit_code=2)
+        yield scopes.no_zone(business_id)
     else:
         yield Check("time zone", "ok", f"{zone.key} ({'configured' if scope.time_zone else 'as the location says'})")
 

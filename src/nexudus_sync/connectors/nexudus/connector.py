@@ -28,7 +28,7 @@ from nexudus_sync.connectors.base import (
 )
 from nexudus_sync.connectors.budget import Limiter, lane_of
 from nexudus_sync.connectors.http import Http
-from nexudus_sync.connectors.nexudus import check, listing, records, safety, steps, trail
+from nexudus_sync.connectors.nexudus import check, listing, records, safety, scopes, steps, trail
 from nexudus_sync.connectors.nexudus.absence import Absence
 from nexudus_sync.connectors.nexudus.api import NexudusApi
 from nexudus_sync.connectors.nexudus.dialect import NexudusDialect
@@ -113,6 +113,10 @@ class NexudusConnector:
             offset=self.clock_offset,
         )
         return [*[line async for line in check.lines(subject, scope)], *self._totals.checks()]
+
+    async def wrong_scope(self, scope: Scope, *, first: bool) -> list[Check]:
+        """What the scope names and Nexudus does not have. See `ChecksScopes`."""
+        return await scopes.problems(self._directory, scope, first=first)
 
     async def scan(self, scope: Scope, cursor: str | None, priority: Priority = Priority.LIVE) -> AsyncIterator[Page]:
         """List what changed since `cursor` (a server's moment, ISO 8601), or all cards of the scope if it is None."""
