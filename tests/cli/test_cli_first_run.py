@@ -1,5 +1,6 @@
 """What stops a first run before it makes a second set of all records."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,15 @@ def test_at_a_terminal_the_whole_word_is_asked_for(
     assert ended.code == code
     assert "Type yes to go on all the same" in ended.out
     assert [brake.state for brake in strangers.rows(Brake)] == [state]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_question_ends_at_the_first_signal(
+    strangers: House, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr(sync_module, "at_terminal", lambda: True)
+    monkeypatch.setattr(sync_module.typer, "prompt", lambda *_, **__: (signal.raise_signal(number), "yes")[1])
+    ended = strangers.run("sync")
+    assert ended.code == 130
+    assert "interrupted" in ended.err
+    assert [brake.state for brake in strangers.rows(Brake)] == ["set"]

@@ -136,7 +136,17 @@ def test_another_programs_database_is_refused_and_left_as_it_was(tmp_path: Path)
     assert (path.read_bytes(), mode(path)) == (before, 0o640)
 
 
-@pytest.mark.parametrize("url", ["", "state.db", "mysql+none://joe:hunter2@host/db", "nothing://joe:hunter2@host/db"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "state.db",
+        "sqlite://state.db",
+        "sqlite:///state.db?mode=ro",
+        "mysql+none://joe:hunter2@host/db",
+        "nothing://joe:hunter2@host/db",
+    ],
+)
 def test_a_url_that_opens_nothing_is_one_line_without_its_password(url: str) -> None:
     with pytest.raises(ConfigError, match=r"^\[store\] url: ") as caught:
         Store.open(url)
@@ -288,6 +298,23 @@ def test_an_empty_store_is_an_error_and_no_new_beginning(spoil: Callable[[Path],
     assert (tmp_path / "state.db").read_bytes() == before
     (tmp_path / "state.db").unlink()
     Store.open("sqlite:///state.db", base_dir=tmp_path).close()
+
+
+@pytest.mark.parametrize("end", ["-wal", "-journal"])
+def test_what_a_store_that_is_gone_left_behind_is_not_played_into_a_new_one(tmp_path: Path, end: str) -> None:
+    left = tmp_path / f"state.db{end}"
+    left.write_bytes(b"what was committed last")
+    with pytest.raises(StoreError, match=rf"state\.db is gone, and state\.db{end} .* delete state\.db{end} too"):
+        Store.open("sqlite:///state.db", base_dir=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [left.name]
+    left.unlink()
+    Store.open("sqlite:///state.db", base_dir=tmp_path).close()
+
+
+def test_a_link_that_leads_to_itself_is_said(tmp_path: Path) -> None:
+    (tmp_path / "state.db").symlink_to(tmp_path / "state.db")
+    with pytest.raises(StoreError, match="leads round in a circle; remove it"):
+        Store.open("sqlite:///state.db", base_dir=tmp_path)
 
 
 def test_a_store_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,11 +81,17 @@ def somebody_elses(path: Path) -> None:
     path.symlink_to(path.parent / "victim")
 
 
+def second_name(path: Path) -> None:
+    (path.parent / "victim").write_text("precious")
+    path.hardlink_to(path.parent / "victim")
+
+
 @pytest.mark.parametrize(
     ("put", "problem"),
     [
         (somebody_elses, "is a symbolic link; remove it"),
         (lambda path: path.symlink_to(path.parent / "nowhere"), "is a symbolic link; remove it"),
+        (second_name, "is a second name of another file"),
         (os.mkfifo, "is a pipe or a device; remove it"),
     ],
 )

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import typer
 
-from nexudus_sync.cli.desk import configured, each, load_settings, locate, open_engine, run, waiting
+from nexudus_sync.cli.desk import asking, configured, each, load_settings, locate, open_engine, run, waiting
 from nexudus_sync.cli.frame import Root, worst
 from nexudus_sync.cli.output import at_terminal, plural, say
 from nexudus_sync.engine import no_pairs
@@ -63,7 +63,8 @@ async def answered(bridge: Bridge, once: Callable[[], Awaitable[Report]], *, ask
     for one in found:
         say(f"{bridge.name}: {one.evidence}.", style="bold red")
     say("Are company and scope the right ones? Everything would be copied, and nothing matched.")
-    typed = typer.prompt("Type yes to go on all the same", default="no", show_default=False)
+    with asking():
+        typed = typer.prompt("Type yes to go on all the same", default="no", show_default=False)
     if typed.strip().casefold() != "yes":
         return report
     no_pairs.answer(bridge)

@@ -16,6 +16,7 @@ from nexudus_sync.store import lock, schema, sqlite
 
 URL_KEY = "[store] url"
 """Where the configuration says which database it is."""
+_EXAMPLE = 'write for example "sqlite:///state.db"'
 
 
 class Store:
@@ -47,7 +48,7 @@ class Store:
             memory = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
             return cls(_sqlite_engine(parsed, **memory), "the store in memory", None)._prepared()
         label = str(folder / str(parsed.database))
-        path = Path(label).resolve()
+        path = _resolved(label)
 
         def make(beside: Path) -> None:
             cls(_sqlite_engine(parsed.set(database=str(beside))), label, None)._prepared().close()
@@ -137,9 +138,20 @@ class Store:
 
 def _parse(url: str) -> URL:
     try:
-        return make_url(url)
+        found = make_url(url)
     except ArgumentError as error:
-        raise ConfigError(URL_KEY, "is no database URL", 'write for example "sqlite:///state.db"') from error
+        raise ConfigError(URL_KEY, "is no database URL", _EXAMPLE) from error
+    if found.get_backend_name() == "sqlite" and (found.host or found.query):
+        problem = "names a host" if found.host else "has a part after ?"
+        raise ConfigError(URL_KEY, f"{problem}, which a file has not", _EXAMPLE + ", with three slashes")
+    return found
+
+
+def _resolved(label: str) -> Path:
+    try:
+        return Path(label).resolve()
+    except (RuntimeError, OSError) as error:  # which of the two depends on Python's version
+        raise StoreError(f"{label} is a symbolic link that leads round in a circle; remove it") from error
 
 
 def _sqlite_engine(url: URL, **options: Any) -> Engine:

@@ -60,6 +60,8 @@ def _open(path: Path, label: str) -> int:
         problem = "is a pipe or a device; remove it"
     elif hasattr(os, "geteuid") and found.st_uid != os.geteuid():
         problem = "belongs to another user; remove it, or work as that user"
+    elif found.st_nlink > 1:
+        problem = "is a second name of another file (a hard link); remove it"
     if problem:
         os.close(file)
         raise StoreError(f"{label}: the lock file {path.name} {problem}")

@@ -33,9 +33,16 @@ def create_file(path: Path, label: str, make: Callable[[Path], None]) -> None:
     if not path.parent.is_dir():
         raise StoreError(f"{label}: the folder {path.parent} does not exist; create it or change [store] url")
     try:
+        # before the question whether the file is there: another process may make it, and these, at any moment
+        orphan = _left_behind(path)
         if path.exists():
             _refuse_none(path, label)
             return
+        if orphan:
+            raise StoreError(
+                f"{label} is gone, and {orphan} of it was left behind; restore both from a backup, or delete {orphan} "
+                "too to begin anew (everything is matched again then)"
+            )
         file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
         os.close(file)
         beside = Path(name)
@@ -47,6 +54,12 @@ def create_file(path: Path, label: str, make: Callable[[Path], None]) -> None:
                 left.unlink()
     except OSError as error:
         raise StoreError(f"{label} cannot be created: {error.strerror}") from error
+
+
+def _left_behind(path: Path) -> str:
+    """The side file of a store that is gone itself: SQLite would play what it holds into the next one of that name."""
+    beside = (path.with_name(f"{path.name}{end}") for end in ("-wal", "-journal"))
+    return next((one.name for one in beside if one.exists()), "")
 
 
 def _refuse_none(path: Path, label: str) -> None:
