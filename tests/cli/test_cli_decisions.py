@@ -1,5 +1,6 @@
 """What people decide at the command line: kept in the store for the next cycle, refused where it makes no sense."""
 
+import getpass
 from datetime import timedelta
 
 import pytest
@@ -408,6 +409,33 @@ def test_history_says_what_a_persons_undo_caused(house: House) -> None:
     assert [one["from"] for one in house.run("history", "--json").json] == ["crm", "undo", "crm"]
     assert "undo 1" in house.run("history").out
     assert "undo 1" in house.run("explain", "101").out
+
+
+@pytest.mark.parametrize(("variables", "by"), [({}, "tom"), ({"SUDO_USER": "maria"}, "maria")])
+def test_history_says_who_asked_for_an_undo(
+    house: House, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], by: str
+) -> None:
+    monkeypatch.setattr(getpass, "getuser", lambda: "tom")
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    house.environment |= variables
+    house.keep(link(crm_snapshot={"title": "New"}), entry())
+    assert house.run("undo", "1").code == 0
+    (asked,) = house.rows(Decision)
+    asked.done_at, asked.outcome = asked.asked_at + timedelta(minutes=1), "brought back"
+    house.keep(asked, entry(at=asked.asked_at, old="New", new="Old", from_side="nexudus"))
+    assert [one.get("by") for one in house.run("history", "--json").json] == [None, by]
+    for verb in (("history",), ("explain", "101")):
+        assert f"undo 1, asked by {by}" in house.run(*verb).out
+
+
+def test_an_undo_whose_asker_nobody_knows_is_told_without(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr(getpass, "getuser", unknown)
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    house.keep(link(crm_snapshot={"title": "New"}), entry())
+    assert house.run("undo", "1").code == 0
 
 
 def test_an_undo_that_was_refused_caused_nothing(house: House) -> None:

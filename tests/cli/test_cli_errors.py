@@ -1,5 +1,7 @@
 """Whatever is wrong: one line on standard error, the contract's exit code, and nothing written."""
 
+import errno
+import io
 from pathlib import Path
 
 import pytest
@@ -155,6 +157,42 @@ def test_wrong_usage_is_one_line_and_2(house: House, words: tuple[str, ...], tol
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith(f"nexudus-sync: {told}")
     assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("history", "\udcff"),
+        ("explain", "\udcff"),
+        ("unlink", "\udcff"),
+        ("ignore", "1\udcff"),
+        ("link", "1", "\udced\udca0"),
+        ("sync", "--record", "\udcff"),
+        ("plan", "--record", "\udcff"),
+    ],
+)
+def test_an_id_that_is_no_text_is_wrong_usage(house: House, words: tuple[str, ...]) -> None:
+    ended = house.run(*words)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "it holds bytes that are not UTF-8" in ended.err
+
+
+class Full(io.StringIO):
+    """A stream to a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["status", "--help"]])
+def test_help_that_a_full_disk_does_not_take_is_one_line(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout", Full())
+    with pytest.raises(SystemExit) as ended:
+        app(words)
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "nexudus-sync: No space left on device\n"
 
 
 def test_without_any_word_the_help_is_shown() -> None:

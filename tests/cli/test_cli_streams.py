@@ -18,7 +18,7 @@ from cli_house import AT, House, conflict, failure, link
 from nexudus_sync import logs, texts
 from nexudus_sync.cli import desk, output
 from nexudus_sync.cli.frame import Root, complain
-from nexudus_sync.store.tables import Brake, Fact, History
+from nexudus_sync.store.tables import Brake, Fact, History, Unlinked
 
 STEERING = {
     "ESC": "\x1b[2J\x1b]52;c;aGk=\x07",
@@ -61,6 +61,12 @@ def test_no_list_lets_a_text_steer_the_terminal(house: House, text: str) -> None
         assert clean(ended.out), verb
         assert ended.json is not None
     assert json.loads(house.run("history", "--json").out)[0]["old"] == text
+
+
+def test_the_head_of_a_table_does_not_steer_the_terminal_either(house: House) -> None:
+    house.keep(Unlinked(connection="london", side="crm", record_id="o\u202e\x1b[2J", state="waiting"))
+    ended = house.run("explain", "o\u202e\x1b[2J")
+    assert (ended.code, clean(ended.out)) == (0, True)
 
 
 def test_emojis_and_other_scripts_are_shown_as_they_are() -> None:

@@ -25,10 +25,24 @@ ConnectionName = Annotated[
     str | None, typer.Option("--connection", metavar="NAME", help="Only this connection; all of them if left out.")
 ]
 StrictFlag = Annotated[bool, typer.Option("--strict", help="Exit with 1 when conflicts or failures wait.")]
+
+
+def readable(given: str | None) -> str | None:
+    """Refuse an argument that no id can be, and no store could be asked for: bytes that are not UTF-8."""
+    try:
+        (given or "").encode()
+    except UnicodeEncodeError:
+        raise typer.BadParameter("it holds bytes that are not UTF-8, as no id does") from None
+    return given
+
+
 RecordOption = Annotated[
-    str | None, typer.Option("--record", metavar="ID", help="Only this record: a Nexudus or a CRM id.")
+    str | None,
+    typer.Option("--record", callback=readable, metavar="ID", help="Only this record: a Nexudus or a CRM id."),
 ]
-RecordId = Annotated[str, typer.Argument(metavar="RECORD", help="A Nexudus or a CRM id.", show_default=False)]
+RecordId = Annotated[
+    str, typer.Argument(metavar="RECORD", callback=readable, help="A Nexudus or a CRM id.", show_default=False)
+]
 
 
 def _show_whole(whole: bool) -> bool:

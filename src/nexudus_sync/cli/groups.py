@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from nexudus_sync.cli.frame import ConnectionName, FullFlag, JsonFlag, RecordId, StrictFlag, end, guarded, root_of
+from nexudus_sync.cli.frame import (
+    ConnectionName,
+    FullFlag,
+    JsonFlag,
+    RecordId,
+    StrictFlag,
+    end,
+    guarded,
+    readable,
+    root_of,
+)
 
 _LOOK = "Look and decide"
 
@@ -59,7 +69,9 @@ def explain(ctx: typer.Context, record: RecordId, connection: ConnectionName = N
 @guarded
 def history(
     ctx: typer.Context,
-    record: Annotated[str | None, typer.Argument(metavar="[RECORD]", help="Only this Nexudus or CRM id.")] = None,
+    record: Annotated[
+        str | None, typer.Argument(metavar="[RECORD]", callback=readable, help="Only this Nexudus or CRM id.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=LARGEST, metavar="N", help="The newest so many.")] = 1000,
     as_json: JsonFlag = False,
     full: FullFlag = False,
@@ -85,8 +97,10 @@ def undo(
 @guarded
 def link(
     ctx: typer.Context,
-    nexudus: Annotated[str, typer.Argument(metavar="NEXUDUS", help="The Nexudus id.", show_default=False)],
-    crm: Annotated[str, typer.Argument(metavar="CRM", help="The CRM's id.", show_default=False)],
+    nexudus: Annotated[
+        str, typer.Argument(metavar="NEXUDUS", callback=readable, help="The Nexudus id.", show_default=False)
+    ],
+    crm: Annotated[str, typer.Argument(metavar="CRM", callback=readable, help="The CRM's id.", show_default=False)],
     connection: ConnectionName = None,
 ) -> None:
     """Pair two records by hand, at the next cycle."""

@@ -1,6 +1,9 @@
 """`history` and `undo`: what the sync wrote over, and how a value is brought back."""
 
+import getpass
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import Session, col, or_, select
@@ -11,13 +14,16 @@ from nexudus_sync.cli.output import pair_of, print_json, print_table, say, utc
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.engine.assemble import load_mapping, plain_contexts
 from nexudus_sync.engine.undo import BROUGHT_BACK
-from nexudus_sync.errors import ConfigError, SyncError
+from nexudus_sync.errors import ConfigError, SyncError, storable
 from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.merge import UNSENT, kept_differently
 from nexudus_sync.opportunity import hear
 from nexudus_sync.opportunity import say as said
 from nexudus_sync.store import records
-from nexudus_sync.store.tables import Decision, History, Link
+from nexudus_sync.store.tables import Decision, Fact, History, Link
+
+_ASKED = "undo asked by"
+"""Under which the facts tell who asked for an undo, by the decision's number."""
 
 
 def history(root: Root, record: str | None, limit: int, *, as_json: bool) -> None:
@@ -39,14 +45,32 @@ def entries(session: Session, names: list[str], record: str | None, limit: int) 
     return list(reversed(session.exec(query.order_by(col(History.id).desc()).limit(limit)).all()))
 
 
-def undos(session: Session, found: list[History]) -> dict[int | None, int]:
-    """Of the entries that a person's `undo` caused: which one it brought back."""
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The `undo` that caused an entry: of which one, and who asked for it, "" where that is not known."""
+
+    number: int
+    by: str = ""
+
+    def __str__(self) -> str:
+        """What stands in the table."""
+        return f"undo {self.number}" + (f", asked by {self.by}" if self.by else "")
+
+
+def undos(session: Session, found: list[History]) -> dict[int | None, Undo]:
+    """The entries that a person's `undo` caused."""
     wanted = select(Decision).where(col(Decision.kind) == "undo", col(Decision.outcome) == BROUGHT_BACK)
-    causes: dict[int | None, int] = {}
+    causes: dict[int | None, Undo] = {}
     for decision in session.exec(wanted):
         undone = session.get(History, decision.args["history_id"])
-        causes |= {one.id: undone.id or 0 for one in found if undone is not None and _undoes(one, undone, decision)}
+        caused = [one.id for one in found if undone is not None and _undoes(one, undone, decision)]
+        causes |= dict.fromkeys(caused, Undo(decision.args["history_id"], _asker(session, decision)))
     return causes
+
+
+def _asker(session: Session, decision: Decision) -> str:
+    known = session.get(Fact, (_ASKED, str(decision.id)))
+    return str(known.value) if known else ""
 
 
 def _undoes(one: History, undone: History, decision: Decision) -> bool:
@@ -55,7 +79,7 @@ def _undoes(one: History, undone: History, decision: Decision) -> bool:
     return pairs[0] == pairs[1] and while_done and one.new == undone.old and one.id != undone.id
 
 
-def print_history(found: list[History], undone: Mapping[int | None, int] | None = None) -> None:
+def print_history(found: list[History], undone: Mapping[int | None, Undo] | None = None) -> None:
     """A table of the history; `undone` says which entries a person's `undo` caused."""
     undone = undone or {}
     rows = [
@@ -66,7 +90,7 @@ def print_history(found: list[History], undone: Mapping[int | None, int] | None 
             one.old,
             one.new,
             one.lost,
-            f"undo {undone[one.id]}" if one.id in undone else one.from_side,
+            str(undone.get(one.id, one.from_side)),
             pair_of(one.nexudus_id, one.crm_id),
         )
         for one in found
@@ -75,8 +99,9 @@ def print_history(found: list[History], undone: Mapping[int | None, int] | None 
     print_table(columns, rows, right=("id",), empty="Nothing was written over yet.")
 
 
-def as_row(one: History, undone: Mapping[int | None, int]) -> dict[str, Any]:
-    """An entry as the contract's JSON; what a person's `undo` caused is from "undo"."""
+def as_row(one: History, undone: Mapping[int | None, Undo]) -> dict[str, Any]:
+    """An entry as the contract's JSON; what a person's `undo` caused is from "undo", and "by" whom where known."""
+    cause = undone.get(one.id)
     return {
         "id": str(one.id),
         "at": utc(one.at),
@@ -85,9 +110,10 @@ def as_row(one: History, undone: Mapping[int | None, int]) -> dict[str, Any]:
         "old": one.old,
         "new": one.new,
         "lost": one.lost,
-        "from": "undo" if one.id in undone else one.from_side,
+        "from": "undo" if cause else one.from_side,
         "nexudus_id": one.nexudus_id,
         "crm_id": one.crm_id,
+        **({"by": cause.by} if cause and cause.by else {}),
     }
 
 
@@ -111,8 +137,19 @@ def undo(root: Root, number: int, *, force: bool) -> None:
         args = {"history_id": number, "force": force}
         with desk.store.session() as session:
             asked = SystemClock().now()
-            session.add(Decision(connection=link.connection, kind="undo", args=args, asked_at=asked))
+            decision = Decision(connection=link.connection, kind="undo", args=args, asked_at=asked)
+            session.add(decision)
+            session.flush()
+            session.merge(Fact(system=_ASKED, key=str(decision.id), value=_who()))
     say(f"{where} will be {entry.old!r} again on both sides, at the next cycle.")
+
+
+def _who() -> str:
+    """Who is at work here, as the system knows them; "" where it does not."""
+    try:
+        return storable(os.environ.get("SUDO_USER") or getpass.getuser())
+    except (KeyError, OSError, ImportError):  # which of them depends on Python's version
+        return ""
 
 
 def _link(session: Session, desk: Desk, entry: History) -> Link:

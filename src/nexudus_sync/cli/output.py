@@ -86,6 +86,7 @@ def print_table(
     A table of many columns that does not fit the terminal is printed row by row instead.
     """
     shown = [[cell(value) for value in row] for row in rows]
+    right, columns = [visible(name) for name in right], [cut(visible(name), CELL) for name in columns]
     out = console()
     if not shown:
         if empty:

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from nexudus_sync.cli.frame import Root, complain
+from nexudus_sync.cli.frame import Root, complain, tell
 
 WRONG = 2
 """The exit code of wrong usage."""
@@ -39,6 +39,8 @@ class Verbs(TyperGroup):
         except _UsageError as error:
             complain(Root(), told(error))
             sys.exit(WRONG)
+        except OSError as error:  # of what is printed before any verb runs: help to a full disk
+            sys.exit(tell(Root(), error))
         sys.exit(code if given else WRONG)
 
 

@@ -292,7 +292,7 @@ class Spent(SQLModel, table=True):
 class Fact(SQLModel, table=True):
     """A thing learnt about a system that outlives the process.
 
-    For example whether its external key sticks, or the page size it honours.
+    For example whether its external key sticks, or the page size it honours; and who asked for an undo.
     """
 
     system: str = Field(primary_key=True)
