@@ -14,6 +14,7 @@ from virtual_time import VirtualClock
 
 from nexudus_sync.connectors import body
 from nexudus_sync.connectors.budget import Unlimited
+from nexudus_sync.connectors.echoes import Echoes
 from nexudus_sync.connectors.http import DEADLINE, Answer, Http, retry_after
 from nexudus_sync.connectors.network import Network
 from nexudus_sync.connectors.offset import http_date
@@ -260,6 +261,47 @@ def test_a_header_that_is_given_back_is_masked(header: str, secret: str) -> None
         with pytest.raises(Refused) as caught:
             Rig(raw(f"refused {text}, sorry".encode(), 422), header=header).send()
         assert text not in str(caught.value)
+
+
+LONG = f"Bearer {TOKEN}" + "".join(map(str, range(100, 130)))
+
+
+def cut_off(text: str) -> str:
+    return f"Authorization: {text[:30]}"
+
+
+def in_lines(text: str) -> str:
+    return "\\r\\n ".join(text[at : at + 17] for at in range(0, len(text), 17))
+
+
+def lower_and_cut(text: str) -> str:
+    return f'{{"authorization": "{text.lower()[:40]}…"}}'
+
+
+@pytest.mark.parametrize("page", [cut_off, in_lines, lower_and_cut])
+@pytest.mark.parametrize("header", [LONG, f"Basic {BASIC}"])
+def test_what_is_left_of_a_header_in_a_cut_or_broken_page_is_masked(page: Callable[[str], str], header: str) -> None:
+    with pytest.raises(Refused) as caught:
+        Rig(httpx.Response(400, text=f"not {page(header)}"), header=header).run(lambda http: http.get("/cards/7"))
+    told = caught.value.message
+    kept = header.partition(" ")[2]
+    assert not any(kept[at : at + 6].lower() in told.lower() for at in range(len(kept) - 6)), told
+    assert told.startswith("not ")
+
+
+def test_words_that_a_secret_begins_with_are_left_alone() -> None:
+    echoes = Echoes()
+    echoes.sent({"password": "password-1"})
+    echoes.sent({"Authorization": f"Basic {BASIC}"})
+    text = "Basic authentication needs a password"
+    assert echoes.mask(text) == text
+
+
+@pytest.mark.parametrize("secret", ["p@ss/w0rd", base64.b64encode(b"me:p@ss/w0rd").decode()])
+def test_the_proxys_password_that_is_given_back_is_masked(secret: str) -> None:
+    network = Network(proxy="http://me:p%40ss%2Fw0rd@proxy.example.com:3128")
+    assert secret not in Echoes(network.proxy_headers()).mask(f"407 for Basic {secret}")
+    assert Network(proxy="http://proxy.example.com:3128").proxy_headers() == {}
 
 
 def test_a_form_that_is_given_back_is_masked() -> None:

@@ -125,7 +125,7 @@ class Http:
         self._log = log or structlog.get_logger(system=dialect.system)
         self._network = network
         self._client = network.client(base_url, transport)
-        self._echoes, self._denials = Echoes(), Denials()
+        self._echoes, self._denials = Echoes(network.proxy_headers()), Denials()
         self._offset = ClockOffset()
         self._login = asyncio.Lock()
         self._logins = 0

@@ -3,11 +3,12 @@
 A proxy from the environment would see what is sent to a server that is reached without encryption, passwords included.
 """
 
+import base64
 import ssl
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -83,6 +84,14 @@ class Network(BaseModel):
             # A session cookie would outlive the token it came with, and Frappe then asks for a CSRF token as well.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
+
+    def proxy_headers(self) -> dict[str, str]:
+        """The header in which the proxy is told who is calling, where its address says that."""
+        parts = urlsplit(self.proxy or "")
+        if not parts.password:
+            return {}
+        pair = f"{unquote(parts.username or '')}:{unquote(parts.password)}"
+        return {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
     def remedy(self, error: Exception) -> str:
         """What to look at when the server cannot be reached."""
