@@ -125,6 +125,32 @@ def test_every_system_can_have_a_proxy_and_certificates_of_its_own(tmp_path: Pat
     assert {"pr%40xy", "pr@xy"} <= settings.secrets()
 
 
+@pytest.mark.parametrize("password", ["p/hunter2", "p#hunter2", "p?hunter2", "p@ss/hunter2", "p@hunter2"])
+@pytest.mark.parametrize(
+    ("heading", "line"),
+    [
+        ("[nexudus]\n", 'proxy = "http://me:${PROXY_PASSWORD}@proxy.example.com:3128"'),
+        ("[nexudus]\n", '[store]\nurl = "postgresql://me:${PROXY_PASSWORD}@db/sync"\n[nexudus]'),
+    ],
+)
+def test_a_password_that_would_end_early_in_an_address_is_told_and_not_shown(
+    tmp_path: Path, heading: str, line: str, password: str
+) -> None:
+    text = CONFIG.replace(heading, line + "\n" if "[nexudus]" in line else f"{heading}{line}\n")
+    told = refused(tmp_path, text, PROXY_PASSWORD=password)
+    assert "the environment variable PROXY_PASSWORD holds a character that ends a password" in told
+    assert "hunter2" not in told
+    assert loaded(tmp_path, text, PROXY_PASSWORD="p%40ss%2Fhunter2")
+
+
+def test_a_user_name_that_basic_would_cut_is_told(tmp_path: Path) -> None:
+    text = CONFIG.replace("[nexudus]\n", '[nexudus]\nauth = "basic"\n')
+    assert loaded(tmp_path, text)
+    assert ': nexudus: auth = "basic" ends a user name at its first colon' in refused(
+        tmp_path, text, NEXUDUS_USERNAME="a:b"
+    )
+
+
 def test_certificates_are_looked_for_beside_the_file(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_bytes(Path(certifi.where()).read_bytes())
     assert loaded(tmp_path, CONFIG.replace("[nexudus]\n", '[nexudus]\nca_file = "ca.pem"\n')).nexudus.ca_file == (

@@ -66,7 +66,7 @@ def load(path: Path, environ: Mapping[str, str], *, find: Find = registry.find, 
         environ = {**environ, **{name: _STAND_IN for name in named if not environ.get(name)}}
     filled = substitute(raw, environ, path)
     file = _validate(_File, filled, raw, path, ())
-    _check_store_url(raw, path)
+    _check_url(raw.get("store", {}), filled.get("store", {}), "url", path, ("store",), "STORE_PASSWORD")
     _check_database(file.store.url, path)
     nexudus = _system(NexudusSettings, raw["nexudus"], filled["nexudus"], path, ("nexudus",))
     base = path.absolute().parent
@@ -132,8 +132,32 @@ def _absolute(value: Any, base: Path) -> Any:
     return value
 
 
-def _check_store_url(raw: Mapping[str, Any], path: Path) -> None:
-    _refuse_password(raw.get("store", {}).get("url", ""), place(path, ("store", "url")), "STORE_PASSWORD")
+def _check_url(
+    raw: Mapping[str, Any], filled: Mapping[str, Any], key: str, path: Path, location: Location, variable: str
+) -> None:
+    """Refuse a password that stands in the file, and one that takes another part of the address for its end."""
+    where = place(path, (*location, key))
+    _refuse_password(raw.get(key), where, variable)
+    given, became = _split(raw.get(key)), _split(filled.get(key))
+    if given is None or not is_reference(given[0]):
+        return
+    moved = became is None or (became[1] != given[1] and not references(given[1]))
+    if moved or "@" in str(became):
+        names = ", ".join(sorted(references(given[0])))
+        problem = f"the environment variable {names} holds a character that ends a password in an address"
+        raise ConfigError(where, problem, "write it percent-encoded, / as %2F and @ as %40")
+
+
+def _split(url: object) -> tuple[str | None, str] | None:
+    """The password of an address, and what follows it; None for what is none."""
+    if not isinstance(url, str):
+        return None
+    try:
+        parts = urlsplit(url)
+        found = parts.password, f"{parts.netloc.rpartition('@')[2]}{parts.path}?{parts.query}#{parts.fragment}"
+    except ValueError:
+        return None
+    return found
 
 
 def _refuse_password(url: object, where: str, variable: str) -> None:
@@ -160,7 +184,7 @@ def _check_database(url: str, path: Path) -> None:
 
 def _system(model: type[Model], raw: Any, filled: Any, path: Path, location: Location) -> Model:
     refuse_literal_secrets(raw, model, path, location)
-    _refuse_password(raw.get("proxy"), place(path, (*location, "proxy")), "PROXY_PASSWORD")
+    _check_url(raw, filled, "proxy", path, location, "PROXY_PASSWORD")
     settings = _validate(model, filled, raw, path, location)
     url = getattr(settings, "base_url", None)
     if url is not None and _STAND_IN not in str(url):
@@ -172,10 +196,11 @@ def check_base_url(url: str, where: str) -> None:
     """Refuse what is no address, or one that a password must not be sent to. Raises ConfigError."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname
-        _ = parts.port
+        host = parts.hostname if parts.port != 0 else None
     except ValueError:
         host = None
+    if host is not None and (not url.isprintable() or " " in url):
+        raise ConfigError(where, "holds a space or a character that cannot be seen", "write it without")
     if host is None or parts.scheme not in {"http", "https"}:
         raise ConfigError(where, "is not a web address", 'write one like "https://example.com/api"')
     if "?" in url or "#" in url:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from nexudus_sync.connectors.budget import Limits
 from nexudus_sync.connectors.network import Network
@@ -32,6 +32,12 @@ class NexudusSettings(Network):
     limits: NexudusLimits = NexudusLimits()
     overlap: int = Field(default=300, ge=0)
     lag: int = Field(default=60, ge=0)
+
+    @model_validator(mode="after")
+    def _can_be_sent(self) -> "NexudusSettings":
+        if self.auth == "basic" and ":" in self.username:
+            raise ValueError('auth = "basic" ends a user name at its first colon; leave auth out, or use another login')
+        return self
 
     @field_validator("totp_secret")
     @classmethod
