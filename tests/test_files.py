@@ -1,6 +1,7 @@
 """Configuration and mapping files that are none, and values that no request could carry."""
 
 import os
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import certifi
 import pytest
 
 from nexudus_sync.config import Settings, load
+from nexudus_sync.connectors.network import Network, certificates
 from nexudus_sync.connectors.registry import find
 from nexudus_sync.errors import ConfigError, MappingError
 from nexudus_sync.files import LARGEST
@@ -173,6 +175,17 @@ def test_a_way_that_leads_nowhere_is_refused(heading: str, line: str, problem: s
     told = refused(tmp_path, CONFIG.replace(heading, f"{heading}{line}\n"))
     assert problem.format(folder=tmp_path) in told
     assert "hunter2" not in told
+
+
+def test_nothing_of_a_connection_is_written_where_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    trust = certificates(Path(certifi.where()))
+    assert (trust.verify_mode, trust.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert trust.get_ca_certs()
+    Network().client("https://plain.example")
+    assert not (tmp_path / "keys").exists()
 
 
 def test_a_pipe_with_certificates_is_not_waited_for(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
+import certifi
 import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
@@ -73,7 +74,7 @@ class Network(BaseModel):
             transport=transport,
             trust_env=False,
             proxy=None if transport else self.proxy,
-            verify=True if transport or self.ca_file is None else certificates(self.ca_file),
+            verify=True if transport else certificates(self.ca_file or Path(certifi.where())),
             follow_redirects=False,
             event_hooks={"response": [_forget_where]},
             headers={
@@ -111,12 +112,15 @@ def certificates(path: Path, where: str = "ca_file") -> ssl.SSLContext:
     remedy = "name a file with the CA's certificate in PEM form"
     if not path.is_file():
         raise ConfigError(where, f"there is no file {path}", remedy)
+    # not Python's default one: that writes the keys of every connection to the file that SSLKEYLOGFILE names
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        return ssl.create_default_context(cafile=str(path))
+        context.load_verify_locations(cafile=str(path))
     except ssl.SSLError:
         raise ConfigError(where, f"{path} holds no certificate", remedy) from None
     except OSError as error:
         raise ConfigError(where, f"{path} cannot be read: {error.strerror}", remedy) from None
+    return context
 
 
 async def _forget_where(response: httpx.Response) -> None:
