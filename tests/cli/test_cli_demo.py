@@ -43,6 +43,17 @@ def test_the_demo_keeps_nothing_in_a_folder_that_exists(house: House) -> None:
     assert "is there already" in ended.err
 
 
+@pytest.mark.usefixtures("stopped")
+@pytest.mark.parametrize("name", ["config.toml", "env.sh"])
+def test_the_sandbox_overwrites_nothing(house: House, name: str) -> None:
+    folder = house.folder / "mine"
+    folder.mkdir()
+    (folder / name).symlink_to(house.folder / "nowhere")
+    ended = house.run("sandbox", "--write", str(folder))
+    assert (ended.code, f"{name}: is there already" in ended.err) == (2, True)
+    assert not (house.folder / "nowhere").exists()
+
+
 @pytest.fixture
 def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sandbox is told to stop as soon as it runs."""

@@ -3,6 +3,7 @@
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from cli_house import House
@@ -124,6 +125,49 @@ def test_a_wrong_answer_is_asked_again_and_nothing_typed_before_is_lost(empty: H
     assert told in ended.out
     (connection,) = config.load(empty.config, {}, secrets=False).connections
     assert (connection.name, connection.cards.business_id, connection.company) == ("london", 1001, None)
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "told"),
+    [
+        ("--crm-url", "http://crm.example.com", "--crm-url (base_url): would send the password to crm.example.com"),
+        ("--crm-url", "https://crm.exam ple.com", "--crm-url (base_url): holds a space"),
+        ("--name", "a\x1b", "--name: must be one line of text"),
+        ("--name", "${HOME}", "--name: ${ begins the name of an environment variable"),
+        ("--company", "\udcff", "--company: must be one line of text"),
+    ],
+)
+def test_an_option_of_no_use_is_told_before_anything_is_asked(empty: House, option: str, given: str, told: str) -> None:
+    ended = empty.run("init", option, given, answers="london\n1001\noverplane\n\n\n")
+    assert (ended.code, ended.out) == (2, "")
+    assert told in ended.err
+
+
+def test_what_the_file_would_take_for_a_variable_is_asked_again(empty: House) -> None:
+    ended = empty.run("init", answers="${x\nlondon\n1001\noverplane\n${Y}\n\n\n")
+    assert (ended.code, ended.out.count("Once more, please")) == (0, 2)
+    assert config.load(empty.config, {}, secrets=False).connections[0].name == "london"
+
+
+def test_a_link_that_leads_nowhere_is_in_the_way_too(empty: House) -> None:
+    empty.config.symlink_to(empty.folder / "nowhere")
+    ended = empty.run("init", *ANSWERS, *URL)
+    assert (ended.code, "is there already" in ended.err) == (2, True)
+    assert not (empty.folder / "mappings").exists()
+
+
+def test_where_one_file_cannot_be_written_none_is_left(empty: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Path.open
+
+    def full(path: Path, *args: Any, **options: Any) -> Any:
+        if path == empty.config and args == ("x",):
+            raise OSError(28, "No space left on device")
+        return before(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    ended = empty.run("init", *ANSWERS, *URL)
+    assert (ended.code, "No space left" in ended.err) == (1, True)
+    assert not [*empty.folder.rglob("*.toml")]
 
 
 def test_a_file_that_is_in_the_way_is_told_when_the_crm_is_chosen(empty: House) -> None:

@@ -1,8 +1,9 @@
 """`init`: a configuration and the mapping files, from a few answers."""
 
+import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -81,15 +82,11 @@ def init(root: Root, answers: Answers) -> None:
     written = {path: content for path, content in files.items() if content is not None}
     for path in written:
         _must_be_new(path)
-    for path, content in written.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(content)
+    _write(written)
     try:
         config.load(root.config, {}, secrets=False)
     except ConfigError:
-        for path in written:
-            path.unlink()
+        _remove(written)
         raise
     say(f"Written: {', '.join(str(path) for path in written)}")
     for path in files.keys() - written.keys():
@@ -98,8 +95,27 @@ def init(root: Root, answers: Answers) -> None:
     _tell(root.config, text)
 
 
+def _write(files: Mapping[Path, str]) -> None:
+    """All of the files or none of them."""
+    made: list[Path] = []
+    try:
+        for path, content in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                made.append(path)
+                file.write(content)
+    except BaseException:
+        _remove(made)
+        raise
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink()
+
+
 def _must_be_new(path: Path) -> None:
-    if path.exists():
+    if os.path.lexists(path):  # a link that leads nowhere is in the way as well
         raise ConfigError(
             str(path), "is there already and stays as it is", "move it away, or name another with --config"
         )
@@ -109,6 +125,7 @@ def _ask(answers: Answers, folder: Path) -> tuple[str, str]:
     """The text of the configuration, and the connector's name. Raises ConfigError."""
     if answers.location is not None and answers.board is not None:
         raise ConfigError("init", "has both --location and --board", "give one of them")
+    _check_options(answers)
     known = registry.names()
 
     def connector_of(given: str) -> str:
@@ -139,7 +156,24 @@ def _ask(answers: Answers, folder: Path) -> tuple[str, str]:
     return text, connector
 
 
+def _check_options(answers: Answers) -> None:
+    """Refuse an option of no use before anything is asked, so that nothing is typed in vain. Raises ConfigError."""
+    for option, given, parse in (
+        ("--name", answers.name, _text),
+        ("--company", answers.company, _text_or_none),
+        ("--crm-url (base_url)", answers.crm_url, _address),
+    ):
+        try:
+            _ = parse(given) if given else None
+        except ValueError as error:
+            raise ConfigError(option, str(error)) from None
+        except ConfigError as error:
+            raise ConfigError(option, error.problem, error.remedy) from None
+
+
 def _text(given: str) -> str:
+    if "${" in given:
+        raise ValueError("${ begins the name of an environment variable in the file; write it without")
     try:
         return TypeAdapter(Text).validate_python(given.strip())
     except ValidationError as error:

@@ -1,5 +1,6 @@
 """`sandbox`: doubles of both systems on this machine, until stopped."""
 
+import os
 import shlex
 import signal
 import threading
@@ -27,8 +28,9 @@ def sandbox(write: Path | None, port: int, counts: Counts, crm: str) -> None:
     """Run a sandbox until SIGTERM or Ctrl-C. Raises ConfigError for impossible counts and files that exist."""
     if counts.shared > min(counts.nexudus, counts.crm):
         raise ConfigError("--shared", "is more than a side has", "lower it, or raise --cards and --deals")
-    if write is not None and (write / "config.toml").exists():
-        raise ConfigError(str(write / "config.toml"), "is there already and stays as it is", "name another folder")
+    for path in () if write is None else (write / "config.toml", write / "env.sh"):
+        if os.path.lexists(path):
+            raise ConfigError(str(path), "is there already and stays as it is", "name another folder")
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

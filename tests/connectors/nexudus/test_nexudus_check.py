@@ -40,7 +40,9 @@ async def test_a_wrong_password_is_the_only_finding(connector, server: Server):
     assert (line.subject, line.level, line.exit_code) == ("login", "fail", 2)
 
 
-@pytest.mark.parametrize("body", ["", "<html>Unauthorized</html>", {"message": "no such endpoint"}])
+@pytest.mark.parametrize(
+    "body", ["", "<html>Unauthorized</html>", {"message": "no such endpoint"}, {"error": {"type": "x"}}]
+)
 async def test_a_login_that_is_refused_in_no_words_of_a_login_may_be_at_the_wrong_address(
     connector, server: Server, body: object
 ):

@@ -46,6 +46,17 @@ async def test_an_error_is_told_by_its_status_whatever_its_body(crm, server, sta
         await patched(crm)
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [({"json": {"error": {"message": "Invalid API key"}}}, False), ({"text": ""}, True), ({"json": {"Id": 7}}, True)],
+)
+async def test_a_token_that_another_server_refuses_may_be_a_wrong_address(crm, server, body, told):
+    server.before = lambda request: httpx.Response(401, **body)
+    with pytest.raises(AuthenticationFailed) as caught:
+        await crm.fetch("o1")
+    assert ("is base_url right?" in str(caught.value)) is told
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 301, 418])
 async def test_a_failing_server_is_unavailable_to_a_read_and_leaves_a_write_unknown(crm, server, status):
     server.before = lambda request: httpx.Response(status, text="<html>oops</html>")

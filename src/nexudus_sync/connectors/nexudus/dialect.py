@@ -127,7 +127,7 @@ class NexudusDialect:
     def _login_refused(self, status: int, told: object) -> AuthenticationFailed:
         """A wrong address is refused as well, but not in the words of a login."""
         refused = f"the login of {self._settings.username} was refused"
-        if told:
+        if isinstance(told, str) and told:  # anything else is no answer of Nexudus's
             return AuthenticationFailed(self.system, f"{refused} ({envelope.one_line(told)}); check its password")
         return AuthenticationFailed(
             self.system, f"{refused} ({status}, no reason given): is base_url right? If it is, check its password"

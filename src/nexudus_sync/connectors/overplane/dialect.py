@@ -53,9 +53,10 @@ class OverplaneDialect:
         record = record_id(answer.path)
         match answer.status:
             case 401:
-                return AuthenticationFailed(
-                    self.system, "the token is not accepted; put a valid one in the environment"
-                )
+                # another server's refusal is not in the words of this one
+                address = "" if message else "; is base_url right? If it is,"
+                problem = f"the token is not accepted{address or ';'} put a valid one in the environment"
+                return AuthenticationFailed(self.system, problem)
             case 403:
                 about = answer.path.removeprefix("/api/")
                 problem = _with(f"the token may not {answer.method} {about}", message)
