@@ -9,7 +9,7 @@ from cli_house import House, link
 from nexudus_sync.cli import sync as sync_module
 from nexudus_sync.engine import no_pairs
 from nexudus_sync.sandbox.world import Sandbox
-from nexudus_sync.store.tables import Brake, Journal
+from nexudus_sync.store.tables import Brake, Journal, Link
 
 
 @pytest.fixture
@@ -85,6 +85,16 @@ def test_yes_on_the_command_line_is_no_answer_to_no_pairs(strangers: House) -> N
     assert strangers.run("sync").code == 3
     assert strangers.run("brake", "release", "no-pairs").code == 0
     assert strangers.run("backfill", "--yes").code == 0
+
+
+@pytest.mark.parametrize(("limit", "code", "links"), [("1", 0, 1), ("20", 0, 6), ("21", 3, 0)])
+def test_a_look_at_a_few_needs_no_answer_even_where_the_brake_is_set(
+    strangers: House, limit: str, code: int, links: int
+) -> None:
+    assert strangers.run("sync").code == 3
+    assert strangers.run("backfill", "--yes", "--limit", limit).code == code
+    assert len(strangers.rows(Link)) == links
+    assert strangers.run("sync").code == 3
 
 
 @pytest.mark.parametrize(("typed", "code", "state"), [("yes\n", 0, "gone"), ("y\n", 3, "set"), ("\n", 3, "set")])

@@ -89,7 +89,8 @@ class Cycle:
             state = records.connection_state(session, bridge.name, bridge.crm)
             self.backfill = state.backfilled_at is None
             no_pairs.lift_if_corrected(session, bridge)
-            set_brakes = brakes.standing(session, bridge.name)
+            found = brakes.standing(session, bridge.name)
+            set_brakes = [one for one in found if not no_pairs.passes(one, self.options.limit)]
             remap.take_mapping(session, bridge, state)
             swept = state.last_reconcile
             released = [

@@ -36,6 +36,11 @@ async def first_pairs(bridge: Bridge, matcher: Matcher, report: Report) -> list[
     return pairs
 
 
+def passes(brake: Brake, limit: int | None) -> bool:
+    """May a run of so few creates go by a set brake? It stays set for all the others: nobody answered it."""
+    return brake.name == NAME and limit is not None and limit <= FEW
+
+
 def undecided(bridge: Bridge) -> bool:
     """Was it never judged whether this connection may make its creates?"""
     with bridge.store.read() as session:
