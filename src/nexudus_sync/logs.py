@@ -14,7 +14,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from nexudus_sync import codec
-from nexudus_sync.texts import in_json, visible
+from nexudus_sync.texts import LINE, cut, in_json, visible
 
 MASK = "***"
 """What stands in a secret's place."""
@@ -110,9 +110,12 @@ def configure(
 
 
 def _visibly(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """What others wrote must not steer the terminal; a traceback keeps its lines."""
-    keep = {"exception": "\n", "stack": "\n"}
-    return {key: visible(value, keep.get(key, "")) if isinstance(value, str) else value for key, value in event.items()}
+    """What others wrote must not steer the terminal, or fill it; a traceback keeps its lines, all of them."""
+    return {key: _fit(key, value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _fit(key: str, text: str) -> str:
+    return visible(text, "\n") if key in {"exception", "stack"} else cut(visible(text), LINE)
 
 
 def _renderer(format: str, stream: TextIO) -> Processor:  # noqa: A002

@@ -119,19 +119,20 @@ def test_long_texts_are_cut_unless_they_are_asked_for_whole(house: House, verb: 
     assert len(house.run(*verb.split()).out) == len(brief)
 
 
-def test_the_log_does_not_steer_the_terminal() -> None:
+def test_the_log_neither_steers_nor_fills_the_terminal() -> None:
     stream = io.StringIO()
     root, before = logging.getLogger(), structlog.get_config()
     handlers, level = list(root.handlers), root.level
     try:
         logs.configure("info", "console", stream)
-        structlog.get_logger("nexudus_sync.x").info("told", error="\x1b[31m\u202e\x00")
+        structlog.get_logger("nexudus_sync.x").info("told", error="\x1b[31m\u202e\x00", outcome="x" * 10**6)
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
         structlog.configure(**before)
     assert clean(stream.getvalue().replace("\x1b[0m", ""))
     assert "\\x1b[31m\\u202e\\x00" in stream.getvalue()
+    assert len(stream.getvalue()) < 2 * texts.LINE
 
 
 # --- processes
