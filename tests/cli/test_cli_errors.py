@@ -149,6 +149,13 @@ def test_a_database_of_an_unknown_kind_names_the_file(house: House) -> None:
         (("undo", BEYOND), "invalid value for 'ID': "),
         (("conflicts", "show", BEYOND), "invalid value for 'ID': "),
         (("failures", "dismiss", BEYOND), "invalid value for 'ID': "),
+        (("undo", "--", f"-{BEYOND}"), "invalid value for 'ID': "),
+        (("conflicts", "show", "--", f"-{BEYOND}"), "invalid value for 'ID': "),
+        (("failures", "retry", "--", f"-{BEYOND}"), "invalid value for '[ID]': "),
+        (("link", "1", ""), "invalid value for 'CRM': it is empty; see"),
+        (("ignore", " "), "invalid value for 'RECORD': it is empty; see"),
+        (("history", ""), "invalid value for '[RECORD]': it is empty; see"),
+        (("sync", "--record", ""), "invalid value for '--record': it is empty; see"),
         (("backfill", "--since", "today"), "invalid value for '--since': 'today' does not match the formats '%Y-"),
     ],
 )

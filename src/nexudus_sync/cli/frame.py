@@ -28,7 +28,9 @@ StrictFlag = Annotated[bool, typer.Option("--strict", help="Exit with 1 when con
 
 
 def readable(given: str | None) -> str | None:
-    """Refuse an argument that no id can be, and no store could be asked for: bytes that are not UTF-8."""
+    """Refuse an argument that no id can be: nothing, or bytes that are not UTF-8, which no store can be asked for."""
+    if given is not None and not given.strip():
+        raise typer.BadParameter("it is empty")
     try:
         (given or "").encode()
     except UnicodeEncodeError:

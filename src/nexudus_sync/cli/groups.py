@@ -22,10 +22,10 @@ _LOOK = "Look and decide"
 LARGEST = 2**63 - 1
 """The largest id that a database counts to."""
 ConflictId = Annotated[
-    int, typer.Argument(metavar="ID", max=LARGEST, help="As `conflicts list` shows it.", show_default=False)
+    int, typer.Argument(metavar="ID", min=1, max=LARGEST, help="As `conflicts list` shows it.", show_default=False)
 ]
 FailureId = Annotated[
-    int, typer.Argument(metavar="ID", max=LARGEST, help="As `failures list` shows it.", show_default=False)
+    int, typer.Argument(metavar="ID", min=1, max=LARGEST, help="As `failures list` shows it.", show_default=False)
 ]
 Take = Literal["nexudus", "crm"]
 
@@ -85,7 +85,9 @@ def history(
 @guarded
 def undo(
     ctx: typer.Context,
-    entry: Annotated[int, typer.Argument(metavar="ID", max=LARGEST, help="As `history` shows it.", show_default=False)],
+    entry: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=LARGEST, help="As `history` shows it.", show_default=False)
+    ],
     force: Annotated[bool, typer.Option("--force", help="Even if the value moved on since.")] = False,
 ) -> None:
     """Bring back, on both sides, the old value of an entry of the history, at the next cycle."""
@@ -185,7 +187,7 @@ def failures_list(
 def failures_retry(
     ctx: typer.Context,
     failure: Annotated[
-        int | None, typer.Argument(metavar="[ID]", max=LARGEST, help="As `failures list` shows it.")
+        int | None, typer.Argument(metavar="[ID]", min=1, max=LARGEST, help="As `failures list` shows it.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
 ) -> None:
