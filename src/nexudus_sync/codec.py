@@ -2,6 +2,7 @@
 
 import math
 import re
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import simplejson
@@ -11,15 +12,17 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 DEEPEST = 100
 """Tables and lists within each other; what lies deeper is cut off where it would end the parsing of all the rest."""
+LARGEST = 308
+"""Places before or after the point: a number with more is none, and to write it out would take all memory."""
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 def loads(text: str | bytes) -> Any:
     """Parse JSON; numbers with a fraction become Decimal.
 
-    A number that is none (NaN, Infinity, thousands of digits) becomes a NaN, which no lens reads and `dumps` refuses:
-    so one row of a list does not make the others unreadable. Raises ValueError for text that is not JSON (truncated,
-    HTML, empty).
+    A number that is none (NaN, Infinity, thousands of digits, 1e999999999) becomes a NaN, which no lens reads and
+    `dumps` refuses: so one row of a list does not make the others unreadable. Raises ValueError for text that is not
+    JSON (truncated, HTML, empty).
     """
     try:
         return _loads(text)
@@ -37,7 +40,15 @@ def loads(text: str | bytes) -> Any:
 
 
 def _loads(text: str | bytes, **options: Any) -> Any:
-    return simplejson.loads(text, use_decimal=True, allow_nan=True, **options)
+    return simplejson.loads(text, parse_float=_fraction, allow_nan=True, **options)
+
+
+def _fraction(digits: str) -> Decimal | float:
+    try:
+        found = Decimal(digits)
+    except InvalidOperation:  # an exponent that no Decimal has
+        return math.nan
+    return found if abs(found.adjusted()) <= LARGEST else math.nan
 
 
 def _number(digits: str) -> int | float:
