@@ -118,6 +118,50 @@ def test_a_locked_record_is_asked_for_twice_a_cycle_and_no_more(world: TwistedWo
     assert [row.state for row in rows(world, Journal, kind="opportunity.update")][-1] == "failed"
 
 
+@pytest.mark.parametrize(
+    ("side", "status"), [(Side.CRM, 402), (Side.CRM, 424), (Side.CRM, 451), (Side.NEXUDUS, 401), (Side.NEXUDUS, 451)]
+)
+def test_whatever_a_refusal_is_called_it_is_sent_once_and_told_in_the_servers_words(
+    world: TwistedWorld, side: Side, status: int
+) -> None:
+    first, second, *_ = pairs(world)
+    denied, asked = instead(status, {"message": "frozen for the audit"}, holding="Odd"), []
+
+    def answer(request: Any) -> Any:
+        found = denied.answer(request)
+        asked.extend([1] if found is not None else [])
+        return found
+
+    world.twists[side].append(("^(PUT|PATCH)", Instead(answer)))
+    for pair, title in ((first, "Odd"), (second, "Travels")):
+        edit(world, side.other, pair, title)
+    assert one(world, "london").exit_code == 0
+    assert (titles(world, second), len(asked)) == (("Travels", "Travels"), 2 if status == 401 else 1)
+    (failure,) = failed(world)
+    assert (failure.kind, failure.nexudus_id) == ("refused", str(first[0]))
+    assert "frozen for the audit" in failure.reason
+
+
+@pytest.mark.parametrize("status", [403, 423])
+def test_a_record_whose_rows_are_kept_from_the_login_waits_alone(world: TwistedWorld, status: int) -> None:
+    first, second, *_ = pairs(world)
+    kept, asked = instead(status, {"message": "locked by an approval"}), []
+
+    def answer(request: Any) -> Any:
+        mine = request.url.params.get("parent_id") == first[1]
+        asked.extend([1] if mine else [])
+        return kept.answer(request) if mine else None
+
+    world.twists[Side.CRM].append(("lost-reason-detail$", Instead(answer)))
+    edit(world, Side.CRM, first, "Travels")
+    edit(world, Side.NEXUDUS, second, "Travels")
+    assert one(world, "london").exit_code == 0
+    assert (titles(world, second), len(asked)) == (("Travels", "Travels"), 1 if status == 403 else 2)
+    (failure,) = failed(world)
+    assert (failure.kind, failure.crm_id) == ("refused", first[1])
+    assert "locked by an approval" in failure.reason
+
+
 def test_two_records_that_are_denied_in_turn_are_a_missing_role(world: TwistedWorld) -> None:
     world.twists[Side.CRM].append((DEAL, instead(403, {"message": "no"})))
     for pair in pairs(world)[:2]:

@@ -41,8 +41,8 @@ _THROTTLED_FOR_LONG = 600.0
 _LONGEST_LOCK = 60.0
 DEADLINE = 180.0
 """Seconds for one request, from the connection to the last byte of the answer."""
-FORBIDDEN, LOCKED = 403, 423
-"""What may concern one record alone: an approval keeps it from the login, somebody holds it just now."""
+LOCKED = 423
+"""Somebody holds this record just now."""
 _REMEMBERED = 100
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _WENT_WRONG = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, ValueError)
@@ -93,7 +93,7 @@ class _Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     creation: bool = False
     about: str | None = None
-    """What tells the record that a write is about from others."""
+    """What tells the record that it is about from others, where the path does not."""
     repeatable: bool = True
     """Doing it twice does no harm (reads, logging in)."""
 
@@ -139,13 +139,18 @@ class Http:
         return self._offset.seconds
 
     async def get(
-        self, path: str, params: Mapping[str, str] | None = None, *, priority: Priority = Priority.LIVE
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        priority: Priority = Priority.LIVE,
+        about: str | None = None,
     ) -> Any:
-        """Read; the parsed JSON of the answer.
+        """Read; the parsed JSON of the answer. `about` names the record whose rows a list is asked for.
 
         Raises what the dialect makes of the answer, and Unavailable when the tries are used up.
         """
-        call = _Call("GET", path, params, priority)
+        call = _Call("GET", path, params, priority, about=about)
 
         async def once() -> Any:
             answer = await self._authorised(call)
@@ -357,7 +362,7 @@ class Http:
     def _raise_for(self, call: _Call, answer: Answer, unclear: type[ConnectorError]) -> None:
         """Raise what the dialect makes of the answer, and `unclear` for one that cannot be a success."""
         error = self._error(answer)
-        if isinstance(error, RoleMissing) and answer.status == FORBIDDEN:
+        if isinstance(error, RoleMissing):
             self._denials.judge(error, call.method, call.path, call.about)
         if error is not None and answer.status == LOCKED and (error.record or call.about):
             raise Refused(error.system, error.message, error.record)

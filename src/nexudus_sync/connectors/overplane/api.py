@@ -42,9 +42,15 @@ class Resource:
         self._system = self.system = system
         self.path = path
 
-    async def page(self, params: Mapping[str, str] | None = None, *, priority: Priority = Priority.LIVE) -> Listing:
-        """One page. Raises Unavailable for an answer that is no list of objects."""
-        body = await self._http.get(self.path, params, priority=priority)
+    async def page(
+        self,
+        params: Mapping[str, str] | None = None,
+        *,
+        priority: Priority = Priority.LIVE,
+        about: str | None = None,
+    ) -> Listing:
+        """One page; `about` is the record whose rows it lists. Raises Unavailable for what is no list of objects."""
+        body = await self._http.get(self.path, params, priority=priority, about=about)
         if isinstance(body, list):
             body = {"data": body, "total": len(body)}
         total = body.get("total") if isinstance(body, dict) else None
@@ -108,7 +114,7 @@ class Children(Resource):
             page += 1
             refuse_endless(page, self.path, self._system)
             following = {"offset": str(offset)} if offset else {}
-            listing = await self.page({"parent_id": parent_id, **following}, priority=priority)
+            listing = await self.page({"parent_id": parent_id, **following}, priority=priority, about=parent_id)
             expect_children(self._system, parent_id, listing.rows, _PARENT)
             fresh = self._by_id(listing.rows, parent_id)
             if fresh.keys() <= rows.keys():

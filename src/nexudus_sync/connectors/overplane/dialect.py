@@ -20,6 +20,8 @@ from nexudus_sync.errors import (
     Unavailable,
 )
 
+_PASSING = (404, 408, 418, 421, 423, 425, 429, 499)
+"""What another try may get over, or a server in between says (404: as a web page). All else below 500 is a refusal."""
 _ID_AT = 4
 """Where the id stands in `/api/crm/opportunity/{id}`, split at the slashes."""
 
@@ -63,7 +65,7 @@ class OverplaneDialect:
                 return RoleMissing(self.system, problem, record, said=message)
             case 404 if not said.html:
                 return NotFound(self.system, _with("no such record", message), record)
-            case 400 | 402 | 405 | 409 | 410 | 412 | 413 | 415 | 422:
+            case status if 400 <= status < 500 and status not in _PASSING:
                 return Refused(self.system, _with(f"refused ({answer.status})", message), record, said.keys)
         return self._odd(answer, _with(f"answered {answer.status}", message), record)
 
