@@ -15,7 +15,7 @@ from nexudus_sync import codec
 from nexudus_sync.errors import AnotherRecord
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.wire import Response, json_response
-from nexudus_sync.store.tables import Brake, Conflict, Failure, History, Journal, Link, Unlinked
+from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, History, Journal, Link, Unlinked
 
 pytestmark = pytest.mark.usefixtures("closed")
 BOTH = pytest.mark.parametrize("system", ["overplane", "erpnext"])
@@ -116,6 +116,51 @@ def test_the_name_of_a_document_in_other_letters_is_the_same(tmp_path: Path) -> 
     told(world, Side.CRM, f"^GET .*/{deal}$", lambda body: body["data"].update(name=deal.lower()), times=9)
     wait(world, False)
     assert (world.nexudus.record(card)["Name"], failures(world)) == ("New desk", [])
+    world.close()
+
+
+def in_small_letters(deal: str, every: int) -> Callable[[dict[str, Any]], None]:
+    """A list that spells the name of one document in small letters, all the time or every other time."""
+    asked: list[int] = []
+
+    def spelt(body: dict[str, Any]) -> None:
+        asked.append(1)
+        for row in body["data"]:
+            if row["name"] == deal and len(asked) % every == 0:
+                row["name"] = deal.lower()
+
+    return spelt
+
+
+@pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_list_that_spells_a_name_in_other_letters_lists_no_other_document(
+    linked: bool, every: int, tmp_path: Path
+) -> None:
+    world = at_rest(tmp_path, system="erpnext")
+    deal = born_in_crm(world)[1] if linked else new_deal(world, "nina")
+    before = len(world.nexudus.records())
+    told(world, Side.CRM, "^GET /api/resource/Opportunity$", in_small_letters(deal, every), times=999)
+    wait(world, False, True)
+    world.crm.edit(deal, BEN, title="New desk")
+    wait(world, False, True, False)
+    (card,) = [int(one.nexudus_id) for one in links(world) if one.crm_id.upper() == deal and one.state == "active"]
+    assert (world.nexudus.record(card)["Name"], len(world.nexudus.records())) == ("New desk", before + (not linked))
+    assert (failures(world), questions(world), rows(world, Unlinked)) == ([], [], [])
+    world.close()
+
+
+@pytest.mark.parametrize("kind", ["link", "ignore"])
+def test_a_person_may_spell_the_name_of_a_linked_document_in_small_letters(kind: str, tmp_path: Path) -> None:
+    world = at_rest(tmp_path, system="erpnext")
+    _, deal = born_in_crm(world)
+    ids = {"nexudus_id": str(new_card(world, "olga")), "crm_id": deal.lower()}
+    args = ids if kind == "link" else {"side": "crm", "record_id": deal.lower()}
+    with world.store.session() as session:
+        session.add(Decision(connection="london", kind=kind, args=args, asked_at=world.clock.now()))
+    wait(world, False)
+    assert f"is linked with {deal}" in (rows(world, Decision)[0].outcome or "")
+    assert [link.state for link in links(world) if link.crm_id.upper() == deal] == ["active"]
     world.close()
 
 

@@ -46,6 +46,8 @@ class Traits:
     """No two states of a record share a stamp: one that is still "now" when it is read hides no later change."""
     escapes_text: bool = False
     """Free text is kept as HTML writes it: `&` and `<` may stand there as `&amp;` and `&lt;`."""
+    ignores_case: bool = False
+    """Ids in other letters (small, capital) are the same, and a list may spell one otherwise than before."""
     locks: bool = False
     """An update names the state it was made from, and raises Stale when the record moved since."""
 

@@ -87,7 +87,7 @@ async def create(bridge: Bridge, report: Report, unlinked: Unlinked, *, live: bo
         raise NotFound(connector.name, "it left this connection's scope", unlinked.record_id)
     if moved_on(bridge, unlinked, record):
         return None
-    facts = await with_company(bridge, source, record)
+    facts = replace(await with_company(bridge, source, record), id=unlinked.record_id)  # however the system spells it
     creation = Creation(source, record, facts, await bridge.context(source, record))
     with bridge.store.read() as session:
         if create_held(session, bridge, source, facts.id):

@@ -91,26 +91,28 @@ async def _do(bridge: Bridge, report: Report, decision: Decision, forced: Forced
 
 
 async def _link(bridge: Bridge, nexudus_id: str, crm_id: str) -> str:
-    if _in_doubt(bridge, nexudus_id, crm_id):
-        raise Unavailable(bridge.crm, "whether it was copied already is not known yet", f"{nexudus_id} and {crm_id}")
-    identities = {}
+    ids, identities = {}, {}
     for side, record_id in ((Side.NEXUDUS, nexudus_id), (Side.CRM, crm_id)):
         record = await _fetched(bridge, side, record_id)
         if record is None:
             return _no_record(bridge, side, record_id)
-        identities[side] = bridge.facts(side, record).identity
-        if _is_another(bridge, side, record_id, identities[side]):
+        facts = bridge.facts(side, record)
+        ids[side], identities[side] = facts.id or record_id, facts.identity
+        if _is_another(bridge, side, ids[side], identities[side]):
             return f"refused: {record_id} is another record by now; ask again if it is the one that you mean"
+    pair_ids = ids[Side.NEXUDUS], ids[Side.CRM]
+    if _in_doubt(bridge, *pair_ids):
+        raise Unavailable(bridge.crm, "whether it was copied already is not known yet", " and ".join(pair_ids))
     with bridge.store.session() as session:
-        for side, record_id in ((Side.NEXUDUS, nexudus_id), (Side.CRM, crm_id)):
+        for side, record_id in ids.items():
             known = next(iter(records.links_of(session, bridge.crm, side, record_id, identities[side])), None)
             if known is not None and known.state != "closed":
                 return f"refused: {known.nexudus_id} is linked with {known.crm_id}; unlink them first"
             if known is not None:
-                _stay_alone(session, bridge, known, {nexudus_id, crm_id})
+                _stay_alone(session, bridge, known, set(pair_ids))
                 session.delete(known)
                 session.flush()
-        pair(session, bridge, (nexudus_id, crm_id), (identities[Side.NEXUDUS], identities[Side.CRM]))
+        pair(session, bridge, pair_ids, (identities[Side.NEXUDUS], identities[Side.CRM]))
     return "linked"
 
 
@@ -179,7 +181,9 @@ async def _ignore(bridge: Bridge, side: Side, record_id: str) -> str:
         record = await _fetched(bridge, side, record_id)
         if record is None:
             return _no_record(bridge, side, record_id)
-        identity = bridge.facts(side, record).identity
+        facts = bridge.facts(side, record)
+        record_id, identity = facts.id or record_id, facts.identity
+        key = (bridge.name, side.value, record_id)
     with bridge.store.session() as session:
         link = next(iter(records.links_of(session, bridge.crm, side, record_id, identity)), None)
         if link is not None and link.state != "closed":

@@ -4,7 +4,7 @@ A changed record leaves a mark in the store (`recheck`) in the same transaction 
 crash cannot lose it. The rows themselves live for one cycle only.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, update
 from sqlmodel import Session, col
 
 from nexudus_sync.connectors.answers import same_identity
-from nexudus_sync.connectors.base import Page, Priority, Row
+from nexudus_sync.connectors.base import Page, Priority, Row, Scope
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.guard import of_record
 from nexudus_sync.engine.outcomes import note_failure, nothing_left
@@ -88,16 +88,16 @@ async def pull(
         replaced = overshadowed(session, bridge.name, side)
     cursor = None if full or state is None else cursor_of(state, side)
     seen, ids = Seen(side, absent=set(replaced) if full or side is Side.CRM else set()), set[str]()
-    before = _Before(known, alone, namesakes, set(keep))
-    lists_all = bridge.connector(side).traits.lists_everything
+    traits = bridge.connector(side).traits
+    before = _Before(known, alone, namesakes, set(keep), _spelt(known) if traits.ignores_case else {})
     at = bridge.clock.monotonic()
-    async for page in bridge.connector(side).scan(bridge.scope(side), cursor, priority):
+    async for page in _pages(bridge, side, bridge.scope(side), cursor, priority, before):
         seen.twice |= _twice(page)
         for row in page.rows:
             ids.add(row.id)
             _sort_guarded(bridge, seen, Listed(row, at), before)
         at = bridge.clock.monotonic()
-        _finish(seen, page, can_be_complete=lists_all or cursor is None)
+        _finish(seen, page, can_be_complete=traits.lists_everything or cursor is None)
     await _look_closer(bridge, seen, before, priority)
     seen.listed = len(ids)
     if seen.complete:
@@ -128,13 +128,34 @@ def _finish(seen: Seen, page: Page, *, can_be_complete: bool) -> None:
 class _Before:
     """What a listing is compared with: the remembered records, links by identity, and the ids whose rows are wanted.
 
-    `alone` are the unlinked records, also those whose id a link goes by whose own record lost it.
+    `alone` are the unlinked records, also those whose id a link goes by whose own record lost it. `spelt` are the ids
+    as they are known, by what they are where the case of letters is ignored.
     """
 
     known: dict[str, Remembered]
     alone: dict[str, Remembered]
     namesakes: dict[str, list[int]]
     wanted: set[str]
+    spelt: dict[str, str]
+
+
+def _spelt(known: dict[str, Remembered]) -> dict[str, str]:
+    """The known ids by what they are in small letters; where two are one, that of a link in force counts."""
+    in_force = sorted(known, key=lambda one: known[one].link_id is not None and known[one].state != "closed")
+    return {record_id.casefold(): record_id for record_id in in_force}
+
+
+async def _pages(
+    bridge: Bridge, side: Side, scope: Scope, cursor: str | None, priority: Priority, before: _Before
+) -> AsyncIterator[Page]:
+    """The pages of a listing, each record under the id that it is known by."""
+    connector = bridge.connector(side)
+    async for page in connector.scan(scope, cursor, priority):
+        if not connector.traits.ignores_case:
+            yield page
+            continue
+        spelt = [before.spelt.setdefault(row.id.casefold(), row.id) for row in page.rows]
+        yield replace(page, rows=[replace(row, id=one) for row, one in zip(page.rows, spelt, strict=True)])
 
 
 async def _find_elsewhere(bridge: Bridge, seen: Seen, before: _Before, priority: Priority) -> None:
@@ -143,7 +164,7 @@ async def _find_elsewhere(bridge: Bridge, seen: Seen, before: _Before, priority:
     if seen.side is Side.NEXUDUS or scope.company is None or connector.traits.lists_everything:
         return
     at = bridge.clock.monotonic()
-    async for page in connector.scan(replace(scope, company=None), None, priority):
+    async for page in _pages(bridge, seen.side, replace(scope, company=None), None, priority, before):
         for row in page.rows:
             there = before.known.get(row.id)
             if there is None or there.link_id not in seen.absent:

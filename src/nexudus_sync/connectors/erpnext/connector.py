@@ -59,6 +59,7 @@ class ERPNextConnector:
         rows_are_whole=False,
         names_author=True,
         exact_stamps=True,
+        ignores_case=True,
         locks=True,
         escapes_text=True,
     )
