@@ -246,6 +246,30 @@ def test_a_create_whose_reply_names_a_linked_record_is_looked_for(system: str, t
     world.close()
 
 
+@BOTH
+@pytest.mark.parametrize("to", list(Side))
+def test_a_create_whose_reply_names_a_record_of_elsewhere_is_looked_for(to: Side, system: str, tmp_path: Path) -> None:
+    """A record that no connection knows: another company's, another location's."""
+    world = at_rest(tmp_path, system=system)
+    deals, cards = set(world.crm.records()), set(world.nexudus.records())
+    theirs = min(deals - {link.crm_id for link in links(world)})
+    card = min(cards - {int(link.nexudus_id) for link in links(world)})
+
+    def about_another(body: dict[str, Any]) -> None:
+        if to is Side.NEXUDUS:
+            body["Value"]["Id"] = card
+        else:
+            body.update({"data": world.crm.record(theirs)} if system == "erpnext" else world.crm.record(theirs))
+
+    new_deal(world, "olga") if to is Side.NEXUDUS else new_card(world, "olga")
+    told(world, to, "^POST .*/([Oo]pportunity|crmopportunities)$", about_another, times=1)
+    wait(world, False, False, True)
+    (card,), (deal,) = set(world.nexudus.records()) - cards, set(world.crm.records()) - deals
+    assert (links(world)[-1].nexudus_id, links(world)[-1].crm_id) == (str(card), deal)
+    assert (failures(world), questions(world)) == ([], [])
+    world.close()
+
+
 @pytest.mark.parametrize("take", list(Side))
 def test_a_person_says_what_becomes_of_a_pair_whose_card_is_another(take: Side, world: SimWorld) -> None:
     card, deal = born_in_crm(world)

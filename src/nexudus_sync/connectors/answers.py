@@ -44,6 +44,15 @@ def expect_children(
             expect(system, parent, row[key], what="record's rows", fold=fold)
 
 
+def expect_made(system: str, sent: Mapping[str, Any], told: Mapping[str, Any], key: str, *, fold: bool = False) -> None:
+    """Raises AnsweredForAnother when the reply to a create says something else under a key that nothing alters."""
+    if sent.get(key) and told.get(key) and not same_id(sent[key], told[key], fold=fold):
+        problem = (
+            f"the reply to a create is about another record, with {key} {_spelt(told[key])}; what was made is not known"
+        )
+        raise AnsweredForAnother(system, problem)
+
+
 def expect_party(system: str, asked: str, told: object) -> None:
     """Raises AnsweredForAnother when the reply to the creation of a party shows another e-mail address."""
     if told and not same_id(asked, told, fold=True):

@@ -7,6 +7,7 @@ from erpnext_site import ADMIN, MARIA, SCOPE, Site
 from nexudus_sync.connectors.base import Record, Written
 from nexudus_sync.connectors.erpnext import ERPNextConnector
 from nexudus_sync.errors import NotFound, OutcomeUnknown, Refused, RoleMissing, Stale
+from nexudus_sync.sandbox.wire import Response, json_response
 
 
 async def change(erp: ERPNextConnector, name: str, **changes: Any) -> Written:
@@ -201,3 +202,19 @@ async def test_a_field_is_not_blamed_for_its_name_in_another_ones_value(either: 
         with pytest.raises(Refused) as caught:
             await change(erp, name, title="A title", utm_source="Source")
         assert caught.value.keys == {"utm_source"}
+
+
+async def test_a_success_without_a_word_is_an_unknown_outcome(site: Site) -> None:
+    name = site.add(title="Before")
+    site.faults.change("^PUT", lambda _: Response(204, {}, b""))
+    async with site.connect() as erp:
+        with pytest.raises(OutcomeUnknown):
+            await change(erp, name, title="After")
+
+
+async def test_a_refusal_by_a_server_in_front_of_it_is_told_in_its_words(site: Site) -> None:
+    name = site.add(title="Before")
+    site.faults.change("^PUT", lambda _: json_response(451, {"message": "frozen for the audit"}))
+    async with site.connect() as erp:
+        with pytest.raises(Refused, match="frozen for the audit"):
+            await change(erp, name, title="After")

@@ -53,6 +53,12 @@ async def test_the_next_page_is_told_by_the_answer_not_by_the_size_asked_for(api
     assert (await api.opportunities({})).has_next is has_next
 
 
+@pytest.mark.parametrize("total", [0, None])
+async def test_null_for_an_empty_list_is_an_empty_list(api, server: Server, total: int | None):
+    server.on("GET", MANY, answer({"Records": None, "TotalItems": total}))
+    assert (await api.opportunities({})).rows == []
+
+
 @pytest.mark.parametrize("body", [[], {"Records": None}, {"Records": [{"Name": "no id"}]}, "text"])
 async def test_a_listing_of_another_shape_is_a_passing_failure(api, server: Server, body):
     server.on("GET", MANY, answer(body) if not isinstance(body, str) else answer('"text"'))

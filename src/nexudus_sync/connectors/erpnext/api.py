@@ -135,7 +135,10 @@ class Api:
         await self._http.send("DELETE", _path(doctype, name))
 
     def _document(self, answer: Answer, name: str | None = None) -> Record:
-        body: Any = answer.json()
+        try:
+            body: Any = answer.json()
+        except Unavailable:  # a write's success without a word (204)
+            body = None
         document = body.get("data") if isinstance(body, dict) else None
         if not isinstance(document, dict) or "name" not in document:
             raise OutcomeUnknown(self._system, f"{answer.method} was answered without the document", name)

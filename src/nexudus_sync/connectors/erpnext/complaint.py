@@ -67,6 +67,8 @@ def _messages(body: dict[str, Any]) -> Iterator[str]:
         yield str(body["_error_message"])
     elif body.get("exception"):
         yield str(body["exception"]).partition(": ")[2] or str(body["exception"])
+    elif isinstance(body.get("message"), str):  # so do servers in front of it say it
+        yield body["message"]
 
 
 def _unpacked(packed: Any) -> Iterator[str]:

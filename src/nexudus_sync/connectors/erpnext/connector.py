@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import httpx
 
 from nexudus_sync.clock import Clock
+from nexudus_sync.connectors.answers import same_id
 from nexudus_sync.connectors.base import (
     Check,
     Draft,
@@ -176,8 +177,9 @@ class ERPNextConnector:
         """Is it among the deleted documents? False where those may not be read (only a System Manager may)."""
         deleted = (("deleted_doctype", "=", OPPORTUNITY), ("deleted_name", "=", record_id), ("restored", "=", 0))
         with suppress(RoleMissing):
-            rows = await self.api.rows("Deleted Document", Query(("data",), deleted), priority)
-            return any(f'"{identity}"' in records.text(row, "data") for row in rows if identity)
+            rows = await self.api.rows("Deleted Document", Query(("deleted_name", "data"), deleted), priority)
+            mine = (row for row in rows if same_id(record_id, row.get("deleted_name", record_id), fold=True))
+            return any(f'"{identity}"' in records.text(row, "data") for row in mine if identity)
         return False
 
     async def context(self, record: Record, scope: Scope) -> Context:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from nexudus_sync.clock import Clock
-from nexudus_sync.connectors.answers import expect_party, same_id
+from nexudus_sync.connectors.answers import expect_made, expect_party, same_id
 from nexudus_sync.connectors.base import Party, Record, Step, Written
 from nexudus_sync.connectors.erpnext import parties, records, stamps, steps
 from nexudus_sync.connectors.erpnext.api import Api, Filter, Query
@@ -110,12 +110,14 @@ class Writer:
         try:
             if name:
                 return await self.api.create_named(OPPORTUNITY, name, body), False
-            return await self.api.create(OPPORTUNITY, body), False
+            made = await self.api.create(OPPORTUNITY, body)
         except Duplicate:
             found = await self.created(step, site, self.now()) if name or site.key_field else []
             if not found:
                 raise
             return found[0], True
+        expect_made(self.system, body, made, "party_name", fold=True)
+        return made, False
 
     async def _ensure_links(self, body: Record, site: Site) -> None:
         """What the values need exists, or is created where that is allowed."""

@@ -17,9 +17,12 @@ class Absence:
         self._api = api
         self._seen: deque[int] = deque(maxlen=_WITNESSES)
         self._audit_readable = True
+        self.highest = 0
+        """The highest id of a record that was there before; new ones are higher."""
 
     def saw(self, record_id: int) -> None:
         """A record with that id was just read or listed."""
+        self.highest = max(self.highest, record_id)
         if record_id not in self._seen:
             self._seen.append(record_id)
 

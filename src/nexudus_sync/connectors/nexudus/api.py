@@ -178,7 +178,7 @@ class NexudusApi:
     ) -> Listing:
         paging = {"page": str(page), "size": str(size), "orderBy": order_by, "dir": str(direction)}
         body = await self._http.get(path, {**filters.query(entity, where), **paging}, priority=priority)
-        if not isinstance(body, dict) or (body.get("Records") is None and body.get("TotalItems") != 0):
+        if not isinstance(body, dict) or (body.get("Records") is None and body.get("TotalItems", 1)):
             raise Unavailable(self._system, f"GET {path} answered without Records")
         rows, unread = readable(body.get("Records"), "Id", f"GET {path}", self._system, lambda one: type(one) is int)
         total = body.get("TotalItems")

@@ -78,8 +78,8 @@ class NexudusConnector:
         self._api = NexudusApi(self._http, name)
         self._directory = Directory(self._api, clock)
         self._key = ExternalKey(name, store)
-        self._writer = Writer(name, settings.username, self._api, self._directory, self._key, clock)
         self._absence = Absence(self._api)
+        self._writer = Writer(name, settings.username, self._api, self._directory, self._key, clock, self._absence)
         self._totals = Totals(name, store)
 
     async def start(self) -> None:

@@ -8,11 +8,20 @@ from nexudus_sync import addresses
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Party, Record, Scope, Step, Written
 from nexudus_sync.connectors.nexudus import listing, moments, records, steps
+from nexudus_sync.connectors.nexudus.absence import Absence
 from nexudus_sync.connectors.nexudus.api import NexudusApi
 from nexudus_sync.connectors.nexudus.directory import Directory
 from nexudus_sync.connectors.nexudus.envelope import Envelope
 from nexudus_sync.connectors.nexudus.external_key import ExternalKey
-from nexudus_sync.errors import LimitReached, NotFound, OutcomeUnknown, Refused, Stale
+from nexudus_sync.errors import (
+    AnsweredForAnother,
+    ConnectorError,
+    LimitReached,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    Stale,
+)
 from nexudus_sync.mapping.renderings import alike
 
 LOCATION_LIMIT = 5000
@@ -37,7 +46,14 @@ class Writer:
     """Performs steps under one login. `login` is the e-mail that `UpdatedBy` names."""
 
     def __init__(
-        self, system: str, login: str, api: NexudusApi, directory: Directory, key: ExternalKey, clock: Clock
+        self,
+        system: str,
+        login: str,
+        api: NexudusApi,
+        directory: Directory,
+        key: ExternalKey,
+        clock: Clock,
+        absence: Absence,
     ) -> None:
         self._system = system
         self._login = login
@@ -45,6 +61,7 @@ class Writer:
         self._directory = directory
         self._key = key
         self._clock = clock
+        self._absence = absence
         self._counts: dict[int, tuple[int, float]] = {}
         self._warned: set[int] = set()
 
@@ -107,10 +124,22 @@ class Writer:
         said = await self._api.create_opportunity(body)
         if said.id is None:
             raise OutcomeUnknown(self._system, "created an opportunity without naming its Id")
+        if said.id <= self._absence.highest:
+            await self._look_whose(said.id, body)
         count, at = self._counts[business_id]
         self._counts[business_id] = (count + 1, at)
         self._key.wrote(str(said.id), body.get("SystemId"))
         return self._written(str(said.id), {**body, "Id": said.id}, said)
+
+    async def _look_whose(self, record_id: int, body: Record) -> None:
+        """Ids ascend: one that was there before is another card's. Raises AnsweredForAnother unless it says our own."""
+        try:
+            record = await self._api.opportunity(record_id)
+        except ConnectorError as error:
+            raise OutcomeUnknown(self._system, f"what a create made cannot be read: {error.message}") from error
+        if not _could_be(record, body):
+            problem = f"the reply to a create is about {record_id}, which was there before; what was made is not known"
+            raise AnsweredForAnother(self._system, problem)
 
     async def _leave_room(self, business_id: int) -> None:
         count = await self.count(business_id)

@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 from datetime import datetime
 
-from nexudus_sync.connectors.answers import expect_party, expect_reply
+from nexudus_sync.connectors.answers import expect_made, expect_party, expect_reply
 from nexudus_sync.connectors.base import Record, Step, Written
 from nexudus_sync.connectors.overplane.api import Api
 from nexudus_sync.connectors.overplane.moments import moment
@@ -66,6 +66,7 @@ class Writer:
             return Written(step.record_id, {})
         if step.kind == "opportunity.create":
             record = {CHILDREN: []} | await self._api.opportunities.create(step.payload)
+            expect_made(self._system, step.payload, record, "party_name")
         else:
             record = record | await self._api.opportunities.update(step.record_id, step.payload)
         return Written(str(record["id"]), record, stamp(record), echoed=True)
