@@ -262,6 +262,26 @@ def test_a_new_record_without_sense_stops_no_other(world: TwistedWorld, side: Si
     assert failed(world) == []
 
 
+@pytest.mark.parametrize("system", ["overplane", "erpnext"])
+@pytest.mark.parametrize("odd_id", [None, ["x"], {}, 1.5, " ", "half \ud83d", "nul \0"], ids=repr)
+def test_a_row_that_does_not_name_its_record_stops_no_other(tmp_path: Path, system: str, odd_id: object) -> None:
+    """Also where it is all that a list has."""
+    world = TwistedWorld(tmp_path, system)
+    for _ in range(2):
+        one(world, "london")
+    first, second, *_ = pairs(world)
+    one(world, "london", after=7200)
+    key = "name" if system == "erpnext" else "id"
+    world.twists[Side.CRM].append(("GET .*/[Oo]pportunity$", record(first[1], **{key: odd_id})))
+    edit(world, Side.CRM, first, "Odd")
+    edit(world, Side.NEXUDUS, second, "Travels")
+    assert one(world, "london").exit_code == 0
+    assert (titles(world, second), failed(world)) == (("Travels", "Travels"), [])
+    world.twists[Side.CRM].clear()
+    one(world, "london", reconcile=True)
+    assert titles(world, first) == ("Odd", "Odd")
+
+
 # --- whatever else
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from nexudus_sync.connectors.base import Record
-from nexudus_sync.errors import Unavailable
+from nexudus_sync.errors import Unavailable, storable
 
 MOST_PAGES = 2000
 """Pages of one list: a hundred thousand records of a server that gives fifty at a time."""
@@ -18,11 +18,12 @@ def readable(raw: Any, key: str, what: str, system: str, fits: Callable[[object]
     """The rows that name their record, and how many others there are: one of those must not hide the rest.
 
     `key` holds the id, which `fits`; None in place of the rows is an empty list. Raises Unavailable for what is no
-    list, and for one of which no row at all can be read.
+    list, and for one of other things, that have no such key.
     """
     listed = [] if raw is None else raw
-    rows = [row for row in listed if isinstance(row, dict) and fits(row.get(key))] if isinstance(listed, list) else []
-    if listed != [] and not rows:
+    named = [row for row in listed if isinstance(row, dict) and key in row] if isinstance(listed, list) else []
+    rows = [row for row in named if fits(row[key])]
+    if listed != [] and not named:
         raise Unavailable(system, f"{what} was answered with something that is no list")
     unread = len(listed) - len(rows)
     if unread:
@@ -31,8 +32,8 @@ def readable(raw: Any, key: str, what: str, system: str, fits: Callable[[object]
 
 
 def is_id(value: object) -> bool:
-    """Can it be the id of a record: a text, or a whole number?"""
-    return type(value) is int or (isinstance(value, str) and bool(value.strip()))
+    """Can it be the id of a record: a text that can be kept, or a whole number?"""
+    return type(value) is int or (isinstance(value, str) and bool(value.strip()) and storable(value) == value)
 
 
 def refuse_endless(page: int, what: str, system: str) -> None:

@@ -84,6 +84,15 @@ async def test_a_wrong_password_is_told_from_the_token_call(connector, server: S
     assert "pa55word" not in str(error.value)
 
 
+@pytest.mark.parametrize("token", ["", "half \ud83d", "two\nlines", "größe", ["x"]])
+async def test_a_token_that_no_header_carries_is_none(connector, server: Server, token: object):
+    server.on("POST", "/token", answer({"access_token": token}))
+    with pytest.raises(Unavailable, match="without a token"):
+        await connector.start()
+    server.on("POST", "/token", answer({"access_token": "good"}))
+    await connector.start()
+
+
 async def test_a_login_that_answers_without_a_token_is_a_passing_failure(connector, server: Server):
     server.on("POST", "/token", answer("<html>maintenance</html>"))
     with pytest.raises(Unavailable, match="without a token"):

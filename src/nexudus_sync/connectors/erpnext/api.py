@@ -71,7 +71,9 @@ class Api:
         what = f"the list of {doctype}"
         if not isinstance(body, dict) or "data" not in body:
             raise Unavailable(self._system, f"{what} was answered with something that is no list")
-        return readable(body["data"], "name", what, self._system, is_id if "name" in query.fields else _any)
+        if "name" in query.fields:
+            return readable(body["data"], "name", what, self._system, is_id)
+        return readable(body["data"], query.fields[0], what, self._system, _any)
 
     async def count(
         self, doctype: str, filters: tuple[Filter, ...] = (), priority: Priority = Priority.LIVE

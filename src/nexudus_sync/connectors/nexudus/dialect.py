@@ -120,7 +120,7 @@ class NexudusDialect:
         if answer.status in (400, 401, 403):
             raise self._login_refused(answer.status, body.get("error_description") or body.get("error"))
         token = body.get("access_token")
-        if answer.status != 200 or not isinstance(token, str):
+        if answer.status != 200 or not isinstance(token, str) or not _can_be_sent(token):
             raise Unavailable(self.system, f"the login answered {answer.status} without a token; is base_url right?")
         return token
 
@@ -192,6 +192,11 @@ def _is_creation_limit(answer: Answer, message: str) -> bool:
 def _record_id(path: str) -> str | None:
     last = path.rstrip("/").rsplit("/", 1)[-1]
     return last if last.isdigit() else None
+
+
+def _can_be_sent(token: str) -> bool:
+    """Can a header carry it? Any other token would keep every call from leaving."""
+    return token.isascii() and token.isprintable() and bool(token.strip())
 
 
 def _object(text: str) -> Mapping[str, object]:
