@@ -12,7 +12,8 @@ from nexudus_sync.connectors.answers import (
     same_id,
     same_identity,
 )
-from nexudus_sync.errors import AnotherRecord, AnsweredForAnother, OutcomeUnknown
+from nexudus_sync.connectors.rows import is_id, readable
+from nexudus_sync.errors import AnotherRecord, AnsweredForAnother, OutcomeUnknown, Unavailable
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,14 @@ def test_a_new_party_has_the_address_it_was_created_with() -> None:
     expect_party("overplane", "zoe@example.com", None)
     with pytest.raises(AnsweredForAnother):
         expect_party("overplane", "zoe@example.com", "ann@example.com")
+
+
+@pytest.mark.parametrize("odd_id", [None, ["x"], {}, 1.5, "", "half \ud83d"])
+def test_a_list_of_one_row_without_a_usable_id_is_a_list(odd_id: object) -> None:
+    assert readable([{"id": odd_id, "title": "x"}], "id", "the list", "crm", is_id) == ([], 1)
+
+
+@pytest.mark.parametrize("listed", ["text", 7, {}, ["id"], [{"title": "x"}], [None]])
+def test_a_list_of_other_things_is_none(listed: object) -> None:
+    with pytest.raises(Unavailable, match="the list was answered with something that is no list"):
+        readable(listed, "id", "the list", "crm", is_id)
