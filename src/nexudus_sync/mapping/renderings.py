@@ -8,6 +8,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import unquote
 
 SHORTEST = 16
@@ -18,6 +19,8 @@ _BYTES = 4
 """So many signs can stand for one character where its bytes were replaced one by one."""
 _WORDS = re.compile(r"[\w \t.,:;!?()/+*#-]*", re.ASCII)
 """Nothing in it is encoded: most titles are so, and are compared with many."""
+_ANY_COLUMN = 20
+"""Characters that any system has room for."""
 _TAG = re.compile(r"<[^<>]*>")
 _MORE = re.compile(r"(\.\.\.|\[\.+\])$")
 _SPELLINGS = {
@@ -42,6 +45,11 @@ def renders(sent: str, got: str) -> bool:
     return sent != got and any(_reach(one, other) is not None for one, other in _forms(sent, got))
 
 
+def is_kept(sent: str) -> bool:
+    """Does every system keep a text like this as it is, but perhaps for its case: short, and nothing but words?"""
+    return len(sent) <= _ANY_COLUMN and sent == " ".join(sent.split()) and _WORDS.fullmatch(sent) is not None
+
+
 def alike(one: str, other: str) -> bool:
     """Are the two one title, as one system or the other may have kept it? What was cut must still tell something."""
     return one == other or _kept_whole(one, other) or _kept_whole(other, one)
@@ -58,9 +66,9 @@ def _forms(sent: str, got: str) -> Iterator[tuple[str, str]]:
     for one in _marked(sent):
         for other in (got, *_decoded(got)):
             for form in _marked(other):
-                told, kept = _bare(one), _bare(form).replace(" ", "")
-                yield told, kept
-                yield told, _MORE.sub("", kept)
+                kept = _bare(form).replace(" ", "")
+                yield one, kept
+                yield one, _MORE.sub("", kept)
 
 
 def _marked(text: str) -> tuple[str, ...]:
@@ -92,13 +100,13 @@ def _bare(text: str) -> str:
 
 
 def _reach(sent: str, got: str) -> bool | None:
-    """Is `got` all of `sent` (True), its beginning (False), or something else (None)?"""
+    """Is `got`, as it is compared, all of `sent` (True), its beginning (False), or something else (None)?"""
     if not got:
         return None
     if max(len(sent), len(got)) > _LONGEST:
-        return _reach_of_words(sent, got)
+        return _reach_of_words(_bare(sent), got)
     places, cut = {0}, False
-    for character in sent:
+    for character in unicodedata.normalize("NFC", sent):
         places = {place for start in places for place in _after(character, got, start)}
         cut = cut or len(got) in places
     return True if len(got) in places else False if cut else None
@@ -112,9 +120,10 @@ def _reach_of_words(sent: str, got: str) -> bool | None:
 
 
 def _after(character: str, got: str, start: int) -> Iterator[int]:
-    """How far into `got` one character of the text can reach."""
-    if got.startswith(character, start):
-        yield start + 1
+    """How far into `got` one character of the text can reach: as it is compared ("ß" is "ss"), or replaced."""
+    folded = _folded(character)
+    if got.startswith(folded, start):
+        yield start + len(folded)
     if _is_plain(character):
         return
     yield start
@@ -122,9 +131,14 @@ def _after(character: str, got: str, start: int) -> Iterator[int]:
         if got[end - 1].isalnum():
             break
         yield end
-    for spelling in _spelled(character):
+    for spelling in _spelled(folded):
         if got.startswith(spelling, start):
             yield start + len(spelling)
+
+
+@lru_cache(maxsize=1 << 12)
+def _folded(character: str) -> str:
+    return _bare(character).replace(" ", "")
 
 
 def _spelled(character: str) -> tuple[str, ...]:
