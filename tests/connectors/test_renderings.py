@@ -54,6 +54,22 @@ async def test_what_nexudus_makes_of_a_title_does_not_go_back_over_the_crms(offi
     assert office.failures() == {("stored-differently", "title")}
 
 
+@pytest.mark.parametrize(("ways", "title"), [(ways, title) for ways, title, _ in MADE if ways != ("lower",)])
+async def test_what_nexudus_made_of_a_title_is_no_part_of_the_next_edit(
+    office: SmallOffice, ways: tuple[str, ...], title: str
+) -> None:
+    """Its replies do not tell what it kept, and a later read tells no more whose doing that is."""
+    card, deal = office.pairs[0]
+    office.cards.options.keeps = ways
+    office.deals.edit(deal, TOM, title=title)
+    await office.settle(2)
+    assert office.failures() == {("stored-differently", "title")}
+    office.cards.options.keeps = ()
+    office.cards.edit(card, MARIA, Value=55)
+    await office.settle(2)
+    assert (office.deals.record(deal)["title"], office.deals.record(deal)["opportunity_amount"]) == (title, 55)
+
+
 async def test_with_a_stage_that_is_read_again_after_the_write_it_is_the_same(office: SmallOffice) -> None:
     card, deal = office.pairs[0]
     office.cards.options.keeps = ("ascii",)

@@ -9,7 +9,8 @@ from sqlmodel import Session
 from nexudus_sync.connectors.base import Record, Stamp, Traits
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.mapping import Context, Field, Mapping, Raw, Side, Unreadable
-from nexudus_sync.merge import STORED_DIFFERENTLY, kept_differently
+from nexudus_sync.mapping.renderings import is_kept
+from nexudus_sync.merge import STORED_DIFFERENTLY, Outcome, kept_differently
 from nexudus_sync.opportunity import Value
 from nexudus_sync.store import failures
 from nexudus_sync.store.tables import Link
@@ -43,6 +44,12 @@ def rendering(field: Field, side: Side, sent: Value, raw: Raw, context: Context)
         return kept_differently(field, side, sent, field.read(side, raw, context), context)
     except Unreadable:
         return ""
+
+
+def may_render(outcome: Outcome, side: Side, context: Context) -> bool:
+    """May a system keep something else of the text that was sent? Unseen now, that would look like an edit later."""
+    free = outcome.field.lens(side).is_free(context) and isinstance(outcome.value, str)
+    return free and not is_kept(str(outcome.value))
 
 
 def rendering_of(field: Field, side: Side, sent: Raw, raw: Raw, context: Context) -> str:

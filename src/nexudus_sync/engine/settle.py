@@ -29,6 +29,7 @@ from nexudus_sync.engine.guard import of_record
 from nexudus_sync.engine.guarded import guarded, ids_of, note
 from nexudus_sync.engine.outcomes import intent_fields, policy_for, record_outcomes, standing_for
 from nexudus_sync.engine.refused import Held, blamed, held_for, hold, refusals
+from nexudus_sync.engine.renderings import may_render
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.sight import Listed, Sight
 from nexudus_sync.engine.work import Share, Work, foresee, shared_out
@@ -377,14 +378,15 @@ class Settler:
         )
         if written.stamp is None:
             work.again.add(side)
-        if step.verify:
+        unseen = not written.echoed and any(may_render(outcome, side, before.context) for outcome in delivered)
+        if step.verify or unseen:
             try:
                 sight = await sights.read(bridge, side, work.link, priority=Priority.RETRY)
             except Unavailable:
                 work.again.add(side)
                 return sight
             note_read(bridge, work.link, side, work.plan.after[side], sight, written, delivered)
-        if (step.verify or written.echoed) and bounced(bridge, work.link, side, sight, delivered):
+        if (step.verify or unseen or written.echoed) and bounced(bridge, work.link, side, sight, delivered):
             work.again.add(side)
         return sight
 
