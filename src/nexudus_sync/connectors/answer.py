@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from nexudus_sync import codec
 from nexudus_sync.connectors.offset import http_date
@@ -74,3 +75,9 @@ def span(seconds: float) -> str:
     if days > 366:  # also one without end
         return "for more than a year"
     return f"{round(seconds / 3600)} hours" if days < 2 else f"{round(days)} days"
+
+
+def template(path: str) -> str:
+    """The path with each part that looks like a record's name replaced by {id}; "v2" names a version of the API."""
+    parts = (unquote(part) for part in path.split("?")[0].split("/"))
+    return "/".join("{id}" if re.search(r"[\d@]", part) and not re.fullmatch(r"v\d+", part) else part for part in parts)

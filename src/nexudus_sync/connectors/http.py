@@ -7,13 +7,11 @@ sent again, a write too.
 
 import asyncio
 import random
-import re
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
-from urllib.parse import unquote
 
 import httpx
 import structlog
@@ -23,7 +21,7 @@ from nexudus_sync.clock import Clock
 from nexudus_sync.connectors import body
 from nexudus_sync.connectors.answer import UNSAID as UNSAID
 from nexudus_sync.connectors.answer import Answer as Answer
-from nexudus_sync.connectors.answer import decoded, span
+from nexudus_sync.connectors.answer import decoded, span, template
 from nexudus_sync.connectors.answer import retry_after as retry_after
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.connectors.body import BrokenBody
@@ -314,7 +312,7 @@ class Http:
 
     async def _once(self, call: _Call, headers: Mapping[str, str]) -> Answer:
         """Send the call and read its answer. Raises _Passing, or OutcomeUnknown for a write that had left."""
-        self.calls[f"{call.method} {_template(call.path)}"] += 1
+        self.calls[f"{call.method} {template(call.path)}"] += 1
         self._echoes.sent(headers)
         self._echoes.sent(call.body.get("data", {}))
         sent, start = self._clock.now(), self._clock.monotonic()
@@ -396,9 +394,3 @@ class Http:
             return f"{what}: {'timed out' if late else 'the connection broke'} ({name}); try again later"
         detail = f": {' '.join(str(error).split())}" if isinstance(error, httpx.ConnectError) and str(error) else ""
         return f"{what}: cannot be reached ({name}{detail}); {self._network.remedy(error)}"
-
-
-def _template(path: str) -> str:
-    """The path with each part that looks like a record's name replaced by {id}; "v2" names a version of the API."""
-    parts = (unquote(part) for part in path.split("?")[0].split("/"))
-    return "/".join("{id}" if re.search(r"[\d@]", part) and not re.fullmatch(r"v\d+", part) else part for part in parts)
