@@ -282,3 +282,21 @@ async def test_the_customer_is_told_apart_from_a_denied_opportunity(connector, s
     with pytest.raises(RoleMissing, match="CrmOpportunity-Edit"):
         await put(connector, server, answer("Access Denied", 403))
     assert sent(server.calls("PUT", "crmopportunities")[0])["Name"] == "New"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"Message": "under review"}, "refused: under review"),
+        ({"message": "under <b>review</b>"}, "refused: under review"),
+        ({"error": {"code": 7}}, 'refused: {"error":{"code":7}}'),
+        ("<h1>under review</h1>", "refused: under review"),
+    ],
+)
+async def test_a_refusal_without_an_envelope_is_told_in_its_own_words(
+    connector, server: Server, body: object, told: str
+):
+    server.on("GET", "/crm/crmopportunities/7", answer(body, 451))
+    with pytest.raises(Refused) as caught:
+        await connector.fetch("7")
+    assert caught.value.message == told

@@ -75,7 +75,7 @@ class NexudusDialect:
             return self._failed_softly(answer)
         record = _record_id(answer.path)
         said = envelope.parse(answer.text)
-        message = said.message if said else envelope.one_line(answer.text)
+        message = said.message if said else _words(answer.text)
         if answer.status in (401, 403):
             return self._no_right(answer, message, record)
         if _is_creation_limit(answer, message):
@@ -192,6 +192,13 @@ def _is_creation_limit(answer: Answer, message: str) -> bool:
 def _record_id(path: str) -> str | None:
     last = path.rstrip("/").rsplit("/", 1)[-1]
     return last if last.isdigit() else None
+
+
+def _words(text: str) -> str:
+    """What an answer without an envelope says to people: its message, where it has one."""
+    body = _object(text)
+    told = (body.get(key) for key in ("Message", "message", "error_description", "error"))
+    return envelope.one_line(next((one for one in told if isinstance(one, str) and one.strip()), text))
 
 
 def _can_be_sent(token: str) -> bool:
