@@ -13,23 +13,9 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from nexudus_sync import errors
 from nexudus_sync.connectors import base, budget, http
-from nexudus_sync.connectors.base import (
-    Check,
-    Connector,
-    Draft,
-    Facts,
-    FollowsRenames,
-    KeepsTrail,
-    Page,
-    Party,
-    ReviewsRules,
-    Row,
-    Stamp,
-    Step,
-    Traits,
-    Written,
-)
+from nexudus_sync.connectors.base import Check, Connector, Draft, Facts, Page, Party, Row, Stamp, Step, Traits, Written
 from nexudus_sync.connectors.http import Dialect
+from nexudus_sync.connectors.optional import FollowsRenames, KeepsTrail, ReviewsRules
 from nexudus_sync.errors import ConnectorError
 from nexudus_sync.store import ledger
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlmodel import Session
 
-from nexudus_sync.connectors.base import RemembersMisses
+from nexudus_sync.connectors.optional import RemembersMisses
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.pull import mark
 from nexudus_sync.mapping import Side

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from sqlmodel import col, select
 
 from nexudus_sync.connectors import companies
-from nexudus_sync.connectors.base import ChecksScopes, Scope
+from nexudus_sync.connectors.base import Scope
+from nexudus_sync.connectors.optional import ChecksScopes
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.errors import ConfigError, MappingError
 from nexudus_sync.mapping import Context, Field, Side, Unmapped

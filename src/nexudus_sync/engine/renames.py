@@ -3,7 +3,8 @@
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
-from nexudus_sync.connectors.base import FollowsRenames, Priority
+from nexudus_sync.connectors.base import Priority
+from nexudus_sync.connectors.optional import FollowsRenames
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.guard import of_record
 from nexudus_sync.engine.reading import fetch

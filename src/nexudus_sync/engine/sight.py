@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from nexudus_sync.connectors.base import FollowsRenames, Priority, Record, Row, Stamp
+from nexudus_sync.connectors.base import Priority, Record, Row, Stamp
+from nexudus_sync.connectors.optional import FollowsRenames
 from nexudus_sync.engine.bridge import FRESH, Bridge
 from nexudus_sync.engine.reading import fetch, identity_of, learn, refuse_old
 from nexudus_sync.engine.renderings import written_fields

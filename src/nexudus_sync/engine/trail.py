@@ -11,7 +11,8 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from nexudus_sync import codec
-from nexudus_sync.connectors.base import Audited, KeepsTrail, Record
+from nexudus_sync.connectors.base import Audited, Record
+from nexudus_sync.connectors.optional import KeepsTrail
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.guard import of_record
 from nexudus_sync.engine.outcomes import OVERWRITTEN as OVERWRITTEN

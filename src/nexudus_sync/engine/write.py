@@ -10,7 +10,8 @@ from typing import Any
 from sqlmodel import Session
 
 from nexudus_sync.connectors.answers import expect_reply
-from nexudus_sync.connectors.base import Record, ReviewsRules, Step, Written
+from nexudus_sync.connectors.base import Record, Step, Written
+from nexudus_sync.connectors.optional import ReviewsRules
 from nexudus_sync.engine.bridge import Bridge
 from nexudus_sync.engine.doubts import note_reply
 from nexudus_sync.engine.guard import of_record

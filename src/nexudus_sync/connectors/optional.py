@@ -1,0 +1,60 @@
+"""What a connector may offer beside the protocol that all of them keep to: the engine asks with `isinstance`."""
+
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from nexudus_sync.connectors.base import Audited, Check, Priority, Record, Scope
+
+
+@runtime_checkable
+class KeepsTrail(Protocol):
+    """What a connector offers besides, when its system tells who changed what."""
+
+    async def trail(self, since: datetime) -> list[Audited] | None:
+        """The changes of opportunities since a moment of the server's clock, oldest first.
+
+        None when it may not be read.
+        """
+        ...
+
+
+@runtime_checkable
+class FollowsRenames(Protocol):
+    """What a connector offers besides, when a person can give a record another id."""
+
+    async def renamed(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> list[str]:
+        """The ids under which the record with that identity may stand now; none when it was not given another.
+
+        More than one where records can share an identity: the engine knows which of them are others.
+        """
+        ...
+
+
+@runtime_checkable
+class RemembersMisses(Protocol):
+    """What a connector offers besides, when it keeps lists of names, or does not ask at once for what was refused."""
+
+    def ask_afresh(self) -> None:
+        """Ask all the same when it is needed next: something is tried again, perhaps since a person mended it."""
+        ...
+
+
+@runtime_checkable
+class ReviewsRules(Protocol):
+    """What a connector offers besides, when its `refusals` judge by what people can change at any time."""
+
+    async def review(self, before: Record | None, after: Record, scope: Scope) -> bool:
+        """Look again at what `refusals` judge this change by. Is it different now, so that they have to judge anew?"""
+        ...
+
+
+@runtime_checkable
+class ChecksScopes(Protocol):
+    """What a connector offers besides, when it can tell that what a scope names is not there."""
+
+    async def wrong_scope(self, scope: Scope, *, first: bool) -> list[Check]:
+        """A failure for each key of the connection that names what the system lacks; they stop the verbs that write.
+
+        `first`: nothing is linked yet, so that the scope has not proven itself.
+        """
+        ...
