@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nexudus_sync.connectors.budget import Limits
-from nexudus_sync.engine.costs import Calls, Pace, between, pace
+from nexudus_sync.engine.rehearse.costs import Calls, Pace, between, pace
 from nexudus_sync.mapping import Side
 
 

@@ -47,7 +47,7 @@ class StillClock:
         await asyncio.sleep(0)
 
 
-class Bridge:
+class Connection:
     """A connection as the daemon sees it."""
 
     def __init__(self, name: str, crm: str = "overplane") -> None:
@@ -64,8 +64,8 @@ class Cycles:
         self.outcomes, self.asked = list(outcomes), list[tuple[str, Any]]()
         self.running = 0
 
-    def __call__(self, bridge: Bridge, options: Any) -> Any:
-        self.asked.append((bridge.name, options))
+    def __call__(self, connection: Connection, options: Any) -> Any:
+        self.asked.append((connection.name, options))
         return SimpleNamespace(run=self.run)
 
     async def run(self) -> Report:
@@ -82,7 +82,7 @@ class Cycles:
         return outcome if isinstance(outcome, Report) else Report("london")
 
 
-async def no_names(bridge: Any) -> None:
+async def no_names(connection: Any) -> None:
     """Stands for `refuse_missing`: the mapping writes no names."""
 
 
@@ -108,8 +108,8 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
             run=SimpleNamespace(jitter=timedelta(seconds=5), health_file=health),
             connections=[SimpleNamespace(name=name, **spans) for name in names],
         )
-        bridges = [Bridge(name) for name in names]
-        engine: Any = SimpleNamespace(settings=settings, clock=clock, bridges=bridges, store=store)
+        connections = [Connection(name) for name in names]
+        engine: Any = SimpleNamespace(settings=settings, clock=clock, connections=connections, store=store)
         return Daemon(engine), cycles
 
     return made
@@ -117,8 +117,8 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
 
 async def one(runner: Daemon, *, reconcile: bool = False, name: str = "london") -> None:
     """What the scheduler does when a job is due."""
-    bridge: Any = Bridge(name)
-    await runner._job(bridge, reconcile)
+    connection: Any = Connection(name)
+    await runner._job(connection, reconcile)
 
 
 async def test_the_first_cycle_runs_at_once_and_the_daemon_ends_when_told(make: Make) -> None:
@@ -188,7 +188,7 @@ async def test_a_name_that_a_system_does_not_have_ends_it_before_the_first_cycle
 ) -> None:
     runner, cycles = make()
 
-    async def refuse(bridge: Any) -> None:
+    async def refuse(connection: Any) -> None:
         raise WRONG
 
     monkeypatch.setattr(daemon, "refuse_missing", refuse)
@@ -203,8 +203,8 @@ async def test_names_are_looked_for_until_a_first_cycle_went_well_and_not_later(
     runner, cycles = make(Unavailable("nexudus", "down"))
     looked = []
 
-    async def look(bridge: Any) -> None:
-        looked.append(bridge.name)
+    async def look(connection: Any) -> None:
+        looked.append(connection.name)
 
     monkeypatch.setattr(daemon, "refuse_missing", look)
     for _ in range(3):

@@ -14,13 +14,13 @@ from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import
 
 from nexudus_sync.config import ConnectionSettings
 from nexudus_sync.engine import news
-from nexudus_sync.engine.assemble import Engine
 from nexudus_sync.engine.brakes import standing
-from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Cycle, Options
-from nexudus_sync.engine.decisions import carried_out
-from nexudus_sync.engine.names import refuse_missing
+from nexudus_sync.engine.decisions.carry_out import carried_out
 from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.startup.assemble import Engine
+from nexudus_sync.engine.startup.missing_names import refuse_missing
 from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.status import connection_status
@@ -92,7 +92,7 @@ class Daemon:
         # that a poll took longer than its interval is no news, and what a job raises is told by `_job`
         own_words.setLevel(logging.CRITICAL + 1)
         scheduler.start()
-        self._log.info("daemon.started", connections=[bridge.name for bridge in self._engine.bridges])
+        self._log.info("daemon.started", connections=[connection.name for connection in self._engine.connections])
         watch = asyncio.ensure_future(self._watch_clock(scheduler))
         try:
             await self._stop.wait()
@@ -135,14 +135,14 @@ class Daemon:
         scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"max_instances": 1, "coalesce": True})
         jitter = max(1, round(self._engine.settings.run.jitter.total_seconds()))
         settings = {connection.name: connection for connection in self._engine.settings.connections}
-        for bridge in self._engine.bridges:
-            one = settings[bridge.name]
+        for each in self._engine.connections:
+            one = settings[each.name]
             poll = IntervalTrigger(seconds=_seconds(one.poll), jitter=min(jitter, _seconds(one.poll)))
             sweep = IntervalTrigger(seconds=_seconds(one.reconcile), jitter=jitter)
             now, late = self._clock.now(), None
-            scheduler.add_job(self._job, poll, (bridge, False), next_run_time=now, misfire_grace_time=late)
+            scheduler.add_job(self._job, poll, (each, False), next_run_time=now, misfire_grace_time=late)
             due = self._reconcile_due(one, now)
-            scheduler.add_job(self._job, sweep, (bridge, True), next_run_time=due, misfire_grace_time=late)
+            scheduler.add_job(self._job, sweep, (each, True), next_run_time=due, misfire_grace_time=late)
         return scheduler
 
     def _reconcile_due(self, connection: ConnectionSettings, now: datetime) -> datetime:
@@ -155,62 +155,62 @@ class Daemon:
         last = None if state is None else state.last_reconcile or state.backfilled_at
         return max(now, min(last or now, now) + connection.reconcile)
 
-    async def _job(self, bridge: Bridge, reconcile: bool) -> None:
+    async def _job(self, connection: Connection, reconcile: bool) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._running.add(task)
         try:
             with suppress(asyncio.CancelledError):  # cut off by `_finish`
-                async with self._locks[bridge.crm]:
-                    await self._cycle(bridge, reconcile=reconcile)
+                async with self._locks[connection.crm]:
+                    await self._cycle(connection, reconcile=reconcile)
         except Exception as error:  # the scheduler would tell it in its own words
-            self._failed(bridge, error)
+            self._failed(connection, error)
         finally:
             self._running.discard(task)
 
-    async def _cycle(self, bridge: Bridge, *, reconcile: bool) -> None:
+    async def _cycle(self, connection: Connection, *, reconcile: bool) -> None:
         """One cycle; a wrong login or mapping ends the daemon if the connection never worked, no other error does."""
-        systems = (*(bridge.connector(side).name for side in Side), _OTHER)
+        systems = (*(connection.connector(side).name for side in Side), _OTHER)
         if reconcile:
-            self._owed.add(bridge.name)
-        reconcile = bridge.name in self._owed
+            self._owed.add(connection.name)
+        reconcile = connection.name in self._owed
         if self._stop.is_set() or self._rests.resting(systems, self._clock.monotonic()):
             return
         options = Options(reconcile=reconcile, one_shot=False, stopping=self._stop.is_set)
         try:
             for side in Side:
-                await bridge.connector(side).start()
-            if bridge.name not in self._worked:
-                await refuse_missing(bridge)
+                await connection.connector(side).start()
+            if connection.name not in self._worked:
+                await refuse_missing(connection)
             began = self._clock.now()
-            report = await self._told(bridge, Cycle(bridge, options))
+            report = await self._told(connection, Cycle(connection, options))
         except (AuthenticationFailed, ConfigError) as error:
-            if bridge.name not in self._worked:
+            if connection.name not in self._worked:
                 self._fatal = error
                 self.stop()
             else:
-                self._failed(bridge, error)
+                self._failed(connection, error)
         except Exception as error:
-            self._failed(bridge, error)
+            self._failed(connection, error)
         else:
             self._rests.worked(systems)
-            self._worked.add(bridge.name)
-            self._owed -= {bridge.name} if report.finished else set()
-            self._tell(bridge, report, reconcile=reconcile)
-            self._tell_decisions(bridge, began)
+            self._worked.add(connection.name)
+            self._owed -= {connection.name} if report.finished else set()
+            self._tell(connection, report, reconcile=reconcile)
+            self._tell_decisions(connection, began)
 
-    async def _told(self, bridge: Bridge, cycle: Cycle) -> Report:
+    async def _told(self, connection: Connection, cycle: Cycle) -> Report:
         """Run a cycle, and tell what is new after it, also where it fails or is cut off on the way."""
         with self._engine.store.read() as session:
-            before = news.look(session, bridge.name)
+            before = news.look(session, connection.name)
         try:
             return await cycle.run()
         finally:
             with suppress(StoreError), self._engine.store.read() as session:  # whose own error is told already
-                for event, said in news.since(session, bridge.name, before):
-                    self._log.info(event, connection=bridge.name, **said)
+                for event, said in news.since(session, connection.name, before):
+                    self._log.info(event, connection=connection.name, **said)
 
-    def _failed(self, bridge: Bridge, error: Exception) -> None:
+    def _failed(self, connection: Connection, error: Exception) -> None:
         system = error.system if isinstance(error, ConnectorError) else _OTHER
         rest = self._rests.failed(system, self._clock.monotonic())
         text = str(error) if isinstance(error, SyncError) else f"{type(error).__name__}: {error}"
@@ -218,23 +218,23 @@ class Daemon:
         unexpected = None if isinstance(error, SyncError) else error
         self._log.error(
             "cycle.failed",
-            connection=bridge.name,
+            connection=connection.name,
             error=text,
             next_try=f"{rest.total_seconds():.0f} s",
             exc_info=unexpected,
         )
 
-    def _tell(self, bridge: Bridge, report: Report, *, reconcile: bool) -> None:
+    def _tell(self, connection: Connection, report: Report, *, reconcile: bool) -> None:
         if report.brake is not None:
-            self._tell_brake(bridge, report.brake)
+            self._tell_brake(connection, report.brake)
             return
-        self._braked.discard(bridge.name)
+        self._braked.discard(connection.name)
         told = self._log.info if report.written or report.errors or reconcile else self._log.debug
         with self._engine.store.read() as session:
-            waiting = connection_status(session, bridge.name)
+            waiting = connection_status(session, connection.name)
         told(
             "cycle.done",
-            connection=bridge.name,
+            connection=connection.name,
             written=report.written,
             pairs=report.pairs,
             failed=len(report.errors),
@@ -244,19 +244,19 @@ class Daemon:
         )
         self._touch_health_file()
 
-    def _tell_decisions(self, bridge: Bridge, began: datetime) -> None:
+    def _tell_decisions(self, connection: Connection, began: datetime) -> None:
         with self._engine.store.read() as session:
-            for one in carried_out(session, bridge.name, began):
-                self._log.info("decision", connection=bridge.name, kind=one.kind, **one.args, outcome=one.outcome)
+            for one in carried_out(session, connection.name, began):
+                self._log.info("decision", connection=connection.name, kind=one.kind, **one.args, outcome=one.outcome)
 
-    def _tell_brake(self, bridge: Bridge, brake: str) -> None:
+    def _tell_brake(self, connection: Connection, brake: str) -> None:
         """Once, not at every poll while it is set."""
-        if bridge.name not in self._braked:
+        if connection.name not in self._braked:
             remedy = f"see `nexudus-sync brake show`; if it is right, `nexudus-sync brake release {brake}`"
             with self._engine.store.read() as session:
-                evidence = "; ".join(one.evidence for one in standing(session, bridge.name) if one.name == brake)
-            self._log.error("cycle.braked", connection=bridge.name, brake=brake, evidence=evidence, remedy=remedy)
-        self._braked.add(bridge.name)
+                evidence = "; ".join(one.evidence for one in standing(session, connection.name) if one.name == brake)
+            self._log.error("cycle.braked", connection=connection.name, brake=brake, evidence=evidence, remedy=remedy)
+        self._braked.add(connection.name)
 
     def _touch_health_file(self) -> None:
         path = self._engine.settings.run.health_file

@@ -15,7 +15,7 @@ from nexudus_sync import codec
 from nexudus_sync.cli import desk
 from nexudus_sync.cli.app import app
 from nexudus_sync.clock import SystemClock
-from nexudus_sync.engine.assemble import assemble
+from nexudus_sync.engine.startup.assemble import assemble
 from nexudus_sync.sandbox.world import Sandbox, World
 from nexudus_sync.store import Store
 from nexudus_sync.store.tables import Conflict, Failure, Link

@@ -15,9 +15,9 @@ from sqlmodel import SQLModel, select
 
 from nexudus_sync import codec
 from nexudus_sync.config import load
-from nexudus_sync.engine.assemble import Engine, assemble
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.startup.assemble import Engine, assemble
 from nexudus_sync.mapping import Side, Sync
 from nexudus_sync.sandbox.double import Double, Entry
 from nexudus_sync.sandbox.world import Sandbox
@@ -136,8 +136,8 @@ class Office:
     async def cycle(self, engine: Engine, connection: str = "london", **options: Any) -> Report:
         """One cycle of a process that runs on, a poll after the last one."""
         self.clock.turn(POLL)
-        (bridge,) = engine.bridge(connection)
-        return await Cycle(bridge, Options(**options)).run()
+        (each,) = engine.connection(connection)
+        return await Cycle(each, Options(**options)).run()
 
     async def quiet(self, connection: str = "london", most: int = 4) -> None:
         """Run cycles until one has nothing to write."""
@@ -216,11 +216,11 @@ class Office:
         waiting = {(one, field) for _, field, one, _ in self.waiting(Conflict) | self.waiting(Failure)}
         found = []
         async with self.process() as engine:
-            (bridge,) = engine.bridges
+            (connection,) = engine.connections
             for one, deal in self.links(state="active").items():
                 records = {Side.NEXUDUS: self.cards.record(int(one)), Side.CRM: self.desk.as_read(deal)}
-                contexts = {side: await bridge.context(side, record) for side, record in records.items()}
-                for field in bridge.mapping.fields:
+                contexts = {side: await connection.context(side, record) for side, record in records.items()}
+                for field in connection.mapping.fields:
                     said = [field.get(side, records[side], contexts[side]) for side in Side]
                     if field.sync is Sync.TWO_WAY and not field.same(*said) and (one, field.name) not in waiting:
                         found.append((one, deal, field.name))

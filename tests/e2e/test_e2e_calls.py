@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from e2e_office import ANA, Counted, Office
 
-from nexudus_sync.engine.costs import of_run
 from nexudus_sync.engine.cycle import Options
-from nexudus_sync.engine.estimate import estimate
-from nexudus_sync.engine.rehearse import Rehearsal, rehearse
+from nexudus_sync.engine.rehearse.costs import of_run
+from nexudus_sync.engine.rehearse.estimate import estimate
+from nexudus_sync.engine.rehearse.rehearse import Rehearsal, rehearse
 from nexudus_sync.mapping import Side
 
 Offices = Callable[..., Office]
@@ -15,23 +15,23 @@ Offices = Callable[..., Office]
 
 async def plan(office: Office) -> Rehearsal:
     async with office.process() as engine:
-        return await rehearse(engine.bridges[0], Options())
+        return await rehearse(engine.connections[0], Options())
 
 
 async def planned_calls(office: Office) -> dict[Side, int]:
     """What `plan` shows."""
     async with office.process() as engine:
-        (bridge,) = engine.bridges
-        seen = await rehearse(bridge, Options())
-        traits = {side: bridge.connector(side).traits for side in Side}
-        found = of_run(traits, seen.listed, seen.read, seen.counts(bridge))
+        (connection,) = engine.connections
+        seen = await rehearse(connection, Options())
+        traits = {side: connection.connector(side).traits for side in Side}
+        found = of_run(traits, seen.listed, seen.read, seen.counts(connection))
     return {side: found[side].calls for side in Side}
 
 
 async def estimated_calls(office: Office) -> dict[Side, int]:
     """What `backfill` shows."""
     async with office.process() as engine:
-        coming = await estimate(engine.bridges[0])
+        coming = await estimate(engine.connections[0])
     return {side: coming.calls[side].calls for side in Side}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from e2e_office import ANA, Office
 
-from nexudus_sync.engine import sight
+from nexudus_sync.engine.read import record as sights
 from nexudus_sync.errors import ConnectorError, NotFound, Refused, RoleMissing, Unavailable
 from nexudus_sync.store.tables import Decision, History
 
@@ -27,19 +27,19 @@ def outcomes(office: Office, last: int) -> list[str | None]:
 def failing(office: Office, monkeypatch: pytest.MonkeyPatch, pair: Pair, error: ConnectorError) -> None:
     """Reading this pair's records raises the error in `undo`, and fetching its deal does in `link`."""
     connector: Any = office.desk.connector
-    read, fetch = sight.read, connector.fetch
+    read, fetch = sights.read, connector.fetch
 
-    async def bad_read(bridge: object, side: object, link: object, *args: object, **kwargs: object) -> object:
+    async def bad_read(connection: object, side: object, link: object, *args: object, **kwargs: object) -> object:
         if getattr(link, "crm_id", "") == pair[1]:
             raise error
-        return await read(bridge, side, link, *args, **kwargs)  # type: ignore[arg-type]
+        return await read(connection, side, link, *args, **kwargs)  # type: ignore[arg-type]
 
     async def bad_fetch(self: object, record_id: str, *args: object, **kwargs: object) -> object:
         if record_id == pair[1]:
             raise error
         return await fetch(self, record_id, *args, **kwargs)
 
-    monkeypatch.setattr(sight, "read", bad_read)
+    monkeypatch.setattr(sights, "read", bad_read)
     monkeypatch.setattr(connector, "fetch", bad_fetch)
 
 

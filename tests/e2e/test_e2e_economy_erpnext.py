@@ -10,7 +10,7 @@ import pytest
 from e2e_erpnext import DOCUMENTS, ErpOffice
 from e2e_office import ANA, BEN, CARDS, Counted
 
-from nexudus_sync.engine.assemble import Engine
+from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.double import Entry
 

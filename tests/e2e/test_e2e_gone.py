@@ -364,8 +364,8 @@ async def test_reconcile_reads_whole_records_in_rotation_and_finds_what_no_listi
     await office.sync()
     assert office.deals.record(pair[1])["utm_content"] != "Without a stamp"
     async with office.process() as engine:
-        (bridge,) = engine.bridges
-        bridge.rules = replace(bridge.rules, reconcile_days=1)
+        (connection,) = engine.connections
+        connection.rules = replace(connection.rules, reconcile_days=1)
         await office.cycle(engine, reconcile=True)
     assert office.deals.record(pair[1])["utm_content"] == "Without a stamp"
 
@@ -379,8 +379,8 @@ async def test_the_rotation_comes_round_to_every_link(offices: Offices) -> None:
         forge(office, card, UtmContent="Without a stamp")
     rounds = 3
     async with office.process() as engine:
-        (bridge,) = engine.bridges
-        bridge.rules = replace(bridge.rules, reconcile_days=rounds)
+        (connection,) = engine.connections
+        connection.rules = replace(connection.rules, reconcile_days=rounds)
         for _ in range(rounds):
             await office.cycle(engine, reconcile=True)
     assert {office.deals.record(deal)["utm_content"] for deal in links.values()} == {"Without a stamp"}

@@ -7,7 +7,7 @@ import pytest
 from e2e_erpnext import ErpOffice, saves
 from e2e_office import ANA, BEN, Counted
 
-from nexudus_sync.engine.assemble import Engine
+from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Failure
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from e2e_office import ANA, BEN, Counted, Office, dump, store_dump
 
 from nexudus_sync.engine.cycle import Options
-from nexudus_sync.engine.rehearse import Rehearsal, rehearse
+from nexudus_sync.engine.rehearse.rehearse import Rehearsal, rehearse
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.seed.places import SYNC_USER
 from nexudus_sync.store.tables import Journal
@@ -21,7 +21,7 @@ SYSTEMS = {"nexudus": "nexudus", "overplane": "crm", "erpnext": "crm"}
 async def plan(office: Office, *, reconcile: bool = False) -> Rehearsal:
     """`plan`, as a process of its own."""
     async with office.process() as engine:
-        return await rehearse(engine.bridges[0], Options(reconcile=reconcile))
+        return await rehearse(engine.connections[0], Options(reconcile=reconcile))
 
 
 def edit_everything(office: Office) -> tuple[int, str]:
@@ -133,7 +133,7 @@ async def test_a_plan_of_one_record_tells_of_that_record_only(office: Office) ->
     for card, _ in (one, other):
         office.cards.edit(card, ANA, Name=f"Renamed {card}")
     async with office.process() as engine:
-        rehearsal = await rehearse(engine.bridges[0], Options(), record=(Side.CRM, one[1]))
+        rehearsal = await rehearse(engine.connections[0], Options(), record=(Side.CRM, one[1]))
     assert {(action.action, action.nexudus_id) for action in rehearsal.actions} == {("update", str(one[0]))}
     await office.sync()
 

@@ -9,7 +9,7 @@ from e2e_erpnext import DOCUMENTS, ErpOffice, saves
 from e2e_office import ANA, Counted
 
 from nexudus_sync.connectors.base import Record, Step, Written
-from nexudus_sync.engine.assemble import Engine
+from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.errors import Refused
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.seed.places import STAGES

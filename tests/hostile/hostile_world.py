@@ -57,7 +57,7 @@ def _cycle(world: HostileWorld, *, reconcile: bool = False) -> list[str]:
 
     async def work() -> list[str]:
         await world.engine.start()
-        report = await Cycle(world.bridge, Options(reconcile=reconcile)).run()
+        report = await Cycle(world.connection, Options(reconcile=reconcile)).run()
         return [*map(str, report.errors), *([report.brake] if report.brake else [])]
 
     world.clock.seconds += 60

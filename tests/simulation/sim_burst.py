@@ -65,7 +65,7 @@ def _at_work(world: SimWorld, people: Coroutine[Any, Any, None]) -> None:
         await asyncio.sleep(1)
         await world.engine.start()
         try:
-            await Cycle(world.bridge, Options()).run()
+            await Cycle(world.connection, Options()).run()
         finally:
             await job
 

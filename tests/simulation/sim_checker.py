@@ -27,7 +27,7 @@ from sim_world import SimWorld
 from sqlmodel import col, select
 
 from nexudus_sync.engine.cycle import Cycle, Options
-from nexudus_sync.engine.outcomes import UNEXPECTED
+from nexudus_sync.engine.inbox import UNEXPECTED
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Context, OnConflict, Side, Sync, Unreadable
 from nexudus_sync.opportunity import say
@@ -70,7 +70,7 @@ def converged(world: SimWorld, rest: Rest) -> list[Violation]:
     """Invariants 1 and 4: both sides agree on every field that is not shown as waiting, and one more cycle is idle."""
     found = []
     for link, records, contexts in pairs(world, rest):
-        for field in world.bridge.mapping.fields:
+        for field in world.connection.mapping.fields:
             if field.sync is not Sync.TWO_WAY:
                 continue
             if {(link.nexudus_id, field.name), (link.crm_id, field.name), (link.nexudus_id, "")} & rest.waiting:
@@ -86,7 +86,7 @@ def converged(world: SimWorld, rest: Rest) -> list[Violation]:
     for _ in range(2):
         world.clock.seconds += 60
         try:
-            reports = [world.clock.run(Cycle(bridge, Options()).run()) for bridge in world.engine.bridges]
+            reports = [world.clock.run(Cycle(connection, Options()).run()) for connection in world.engine.connections]
         except SyncError as error:
             return [*found, Violation("1 convergence", f"a cycle at rest ended: {error}")]
     found += [Violation("4 echo", f"a cycle at rest wrote {dict(one.writes)}") for one in reports if one.written]
@@ -97,7 +97,7 @@ def no_lost_update(world: SimWorld, rest: Rest) -> tuple[list[Violation], int]:
     """Invariant 2: the last value a person wrote is there, or gave way and was kept, or waits for a person."""
     found, exempt = [], 0
     for link, records, contexts in pairs(world, rest):
-        for field in world.bridge.mapping.fields:
+        for field in world.connection.mapping.fields:
             for side, record_id in ((Side.NEXUDUS, link.nexudus_id), (Side.CRM, link.crm_id)):
                 key = field.lens(side).path.root
                 edit = _last_edit(world, rest, side, record_id, key, after=link.created_at)
@@ -218,7 +218,7 @@ def no_phantoms(world: SimWorld, rest: Rest) -> list[Violation]:
     late = {side: given_up(world, rest, side) if turned_up_late(world, side) else set() for side in Side}
     found = []
     for conflict in shown:
-        field = world.bridge.mapping.find(conflict.field)
+        field = world.connection.mapping.find(conflict.field)
         if field is None or field.name in world.widened:
             continue  # it does not travel any more, or was matched anew
         for side, record_id in ((Side.NEXUDUS, conflict.nexudus_id), (Side.CRM, conflict.crm_id)):
@@ -240,7 +240,7 @@ def no_overruling(world: SimWorld) -> list[Violation]:
         undone = session.exec(select(Decision).where(Decision.kind == "undo")).first()
     shown = {(c.nexudus_id, c.field, "nexudus", str(c.nexudus)) for c in conflicts}
     shown |= {(c.nexudus_id, c.field, "crm", str(c.crm)) for c in conflicts}
-    fields = (field for field in world.bridge.mapping.fields if field.name not in world.rules)
+    fields = (field for field in world.connection.mapping.fields if field.name not in world.rules)
     manual = {field.name for field in fields if field.on_conflict is OnConflict.MANUAL}
     return [
         Violation(

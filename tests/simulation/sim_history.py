@@ -228,8 +228,8 @@ async def _work(
     job = asyncio.ensure_future(at_work()) if busy else None
     try:
         await world.engine.start()
-        bridges = rng.sample(world.engine.bridges, len(world.engine.bridges))
-        return [await Cycle(bridge, Options(reconcile=reconcile)).run() for bridge in bridges]
+        connections = rng.sample(world.engine.connections, len(world.engine.connections))
+        return [await Cycle(connection, Options(reconcile=reconcile)).run() for connection in connections]
     finally:
         if job is not None:
             job.cancel()

@@ -77,7 +77,7 @@ class Office:
     @property
     def lists_everything(self) -> bool:
         """Does every poll list all of the CRM's opportunities?"""
-        return self.world.bridge.connector(Side.CRM).traits.lists_everything
+        return self.world.connection.connector(Side.CRM).traits.lists_everything
 
     def person(self) -> tuple[str, str]:
         """Somebody nobody has heard of: name and e-mail."""
@@ -89,7 +89,7 @@ class Office:
 
         async def work() -> Report:
             await self.world.engine.start()
-            return await Cycle(self.world.bridge, Options(reconcile=reconcile)).run()
+            return await Cycle(self.world.connection, Options(reconcile=reconcile)).run()
 
         self.world.clock.seconds += 60
         return self.world.clock.run(work())

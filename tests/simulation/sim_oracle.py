@@ -80,8 +80,8 @@ def _step(world: SimWorld, people: People, rng: random.Random, step: int) -> Non
 def _cycle(world: SimWorld, step: int, *, reconcile: bool) -> None:
     async def work() -> None:
         await world.engine.start()
-        for bridge in world.engine.bridges:
-            await Cycle(bridge, Options(reconcile=reconcile)).run()
+        for connection in world.engine.connections:
+            await Cycle(connection, Options(reconcile=reconcile)).run()
 
     world.clock.run(work())
     at = (step + 1) * STEP

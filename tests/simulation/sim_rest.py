@@ -68,8 +68,8 @@ def pairs(world: SimWorld, rest: Rest) -> list[Pair]:
             same = deal is not None and key(Side.CRM, link.crm_id, deal) == key_held(Side.CRM, link)
             if link.state == "active" and link.nexudus_id in rest.cards and deal is not None and same:
                 records = {Side.NEXUDUS: rest.cards[link.nexudus_id], Side.CRM: deal}
-                bridge = world.bridge_of(link.connection)
-                contexts = {side: await bridge.context(side, record) for side, record in records.items()}
+                connection = world.bridge_of(link.connection)
+                contexts = {side: await connection.context(side, record) for side, record in records.items()}
                 found.append((link, records, contexts))
         return found
 

@@ -234,7 +234,7 @@ def _to_the_end(world: ScenarioWorld, *, reconcile: bool) -> int:
 
 async def _cycle(world: ScenarioWorld, *, reconcile: bool) -> int:
     await world.engine.start()
-    report = await Cycle(world.bridge, Options(reconcile=reconcile)).run()
+    report = await Cycle(world.connection, Options(reconcile=reconcile)).run()
     assert report.brake is None
     return report.written
 

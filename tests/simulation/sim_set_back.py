@@ -26,7 +26,7 @@ def set_back(world: SimWorld, rest: Rest) -> Iterator[tuple[Side, str, str, Chan
         if session.exec(select(Decision).where(Decision.kind == "undo")).first():
             return
     for link, _, contexts in pairs(world, rest):
-        for field in world.bridge.mapping.fields:
+        for field in world.connection.mapping.fields:
             if field.sync is Sync.TWO_WAY and field.name in SAID_BY_HAND:
                 for side in Side:
                     for change in _over_a_person(world, side, _id(link, side), field.lens(side).path.root):

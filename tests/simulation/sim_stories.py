@@ -57,8 +57,8 @@ def cycle(world: SimWorld, *, reconcile: bool = False, after: float = 60.0) -> N
 
     async def work() -> None:
         await world.engine.start()
-        for bridge in world.engine.bridges:
-            await Cycle(bridge, Options(reconcile=reconcile)).run()
+        for connection in world.engine.connections:
+            await Cycle(connection, Options(reconcile=reconcile)).run()
 
     world.clock.seconds += after
     try:

@@ -12,8 +12,8 @@ from sim_store import borrowed, given_back
 from sim_time import SimClock
 
 from nexudus_sync.config import load
-from nexudus_sync.engine.assemble import Engine, assemble
-from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.startup.assemble import Engine, assemble
 from nexudus_sync.mapping import Side
 from nexudus_sync.mapping.shipped import shipped
 from nexudus_sync.sandbox.crms import CRMS
@@ -125,13 +125,13 @@ class SimWorld:
         return self.nexudus if side is Side.NEXUDUS else self.desk.double
 
     @property
-    def bridge(self) -> Bridge:
+    def connection(self) -> Connection:
         """The first connection, or the only one."""
-        return self.engine.bridges[0]
+        return self.engine.connections[0]
 
-    def bridge_of(self, connection: str) -> Bridge:
+    def bridge_of(self, connection: str) -> Connection:
         """The connection of that name."""
-        return self.engine.bridge(connection)[0]
+        return self.engine.connection(connection)[0]
 
     def restart(self) -> None:
         """A new process on the same store; the old one's objects are gone."""
@@ -144,7 +144,7 @@ class SimWorld:
 
     def _heard(self) -> set[tuple[str, Side]]:
         """The fields that travel, with the sides whose edits do."""
-        return {(field.name, side) for field in self.bridge.mapping.fields for side in field.sources}
+        return {(field.name, side) for field in self.connection.mapping.fields for side in field.sources}
 
     def transport(self, side: Side) -> httpx.AsyncBaseTransport:
         """What carries a new engine's requests to a side."""

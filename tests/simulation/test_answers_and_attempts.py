@@ -56,8 +56,8 @@ def left_by_the_first_run(world: SimWorld) -> str:
 
     async def backfill() -> None:
         await world.engine.start()
-        (bridge,) = world.engine.bridge("london")
-        await Cycle(bridge, Options(limit=0)).run()
+        (connection,) = world.engine.connection("london")
+        await Cycle(connection, Options(limit=0)).run()
 
     world.clock.seconds += 60
     world.clock.run(backfill())
@@ -176,7 +176,7 @@ def test_what_recovery_finds_too_late_is_shown_as_a_late_copy(deleted: bool, res
     deal = new_deal(world, "zora")
     with world.store.session() as session:
         ids = {"nexudus_id": str(card), "crm_id": deal}
-        session.add(Link(crm=world.bridge.crm, connection="london", created_at=world.clock.now(), **ids))
+        session.add(Link(crm=world.connection.crm, connection="london", created_at=world.clock.now(), **ids))
     if deleted:
         world.nexudus.delete(card, ANA)
     for _ in range(2):

@@ -12,9 +12,9 @@ from sim_world import SimWorld
 from test_odd_moments import at_rest
 from test_odd_moments import one as one_cycle
 
-from nexudus_sync.engine import contents
-from nexudus_sync.engine.contents import Trial
 from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.pull import judge
+from nexudus_sync.engine.pull.judge import Trial
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.wire import Response, json_response
@@ -67,7 +67,7 @@ def test_the_order_is_random_and_a_restart_keeps_it() -> None:
 def small(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SimWorld]:
     """Worlds in which ten links are a crowd, and the sample is as small."""
     for name, value in (("CROWD", 10), ("FIRST", 6), ("MOST", 9), ("FEW", 2), ("MANY", 4), ("SLICE", 2)):
-        monkeypatch.setattr(contents, name, value)
+        monkeypatch.setattr(judge, name, value)
 
     def make(folder: Path, **settings: Any) -> SimWorld:
         return at_rest(folder, **{"nexudus": 14, "crm": 14, "shared": 14, **settings})
@@ -151,7 +151,7 @@ def test_records_that_cannot_be_read_keep_no_verdict_from_the_others(
     small: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("FIRST", "MOST"):
-        monkeypatch.setattr(contents, name, 100)
+        monkeypatch.setattr(judge, name, 100)
     world = small(tmp_path)
     cards = restamp(world, changed=2)
     world.faults[Side.NEXUDUS].add("error_500_before", f"^GET .*/({cards[5]}|{cards[6]})$", times=9999)
@@ -245,7 +245,7 @@ def test_a_record_that_is_asked_for_waits_as_well_while_it_is_undecided(small: A
     record = deal if side is Side.CRM else str(cards[0])
 
     async def alone() -> Report:
-        return await Cycle(world.bridge, Options()).run_record(side, record)
+        return await Cycle(world.connection, Options()).run_record(side, record)
 
     assert world.clock.run(alone()).written == 0
     assert world.crm.records() == before

@@ -336,7 +336,7 @@ def test_what_is_asked_about_is_no_failure_any_more(rested: SimWorld, monkeypatc
     card = new_card(world, "anna")
     refuses = lambda *_: (_ for _ in ()).throw(Refused("overplane", "it says no", ""))  # noqa: E731
     with monkeypatch.context() as patch:
-        patch.setattr(type(world.bridge.connector(Side.CRM)), "create_step", refuses)
+        patch.setattr(type(world.connection.connector(Side.CRM)), "create_step", refuses)
         cycle(world)
     assert [failure.kind for failure in rows(world, Failure, state="open")] == ["refused"]
     for number in range(2):

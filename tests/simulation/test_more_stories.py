@@ -23,8 +23,8 @@ def one(world: SimWorld, city: str = "london", *, reconcile: bool = False, one_s
 
     async def work() -> Report:
         await world.engine.start()
-        (bridge,) = world.engine.bridge(city)
-        return await Cycle(bridge, Options(reconcile=reconcile, one_shot=one_shot)).run()
+        (connection,) = world.engine.connection(city)
+        return await Cycle(connection, Options(reconcile=reconcile, one_shot=one_shot)).run()
 
     world.clock.seconds += 60
     return world.clock.run(work())
@@ -44,7 +44,7 @@ def slow_poll(world: SimWorld, tick: int, action: Callable[[], object], monkeypa
         ticks[0] += 1
         if ticks[0] == tick:
             action()
-            await self.bridge.clock.sleep(90)
+            await self.connection.clock.sleep(90)
         await real(self)
 
     monkeypatch.setattr(Cycle, "_tick", late)

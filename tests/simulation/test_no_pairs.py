@@ -8,9 +8,9 @@ import pytest
 from sim_stories import rows
 from sim_world import SimWorld
 
-from nexudus_sync.engine import no_pairs
 from nexudus_sync.engine.cycle import Cycle, Options
-from nexudus_sync.engine.rehearse import rehearse
+from nexudus_sync.engine.match import no_pairs
+from nexudus_sync.engine.rehearse.rehearse import rehearse
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Brake, Fact, Link, Unlinked
@@ -33,7 +33,7 @@ def strangers(folder: Path, nexudus: int = 5, crm: int = 5, shared: int = 0) -> 
 def run(world: SimWorld, **options: Any) -> Report:
     async def work() -> Report:
         await world.engine.start()
-        return await Cycle(world.bridge, Options(**options)).run()
+        return await Cycle(world.connection, Options(**options)).run()
 
     world.clock.seconds += 60
     return world.clock.run(work())
@@ -78,7 +78,7 @@ def test_what_plan_shows_is_the_brake(tmp_path: Path) -> None:
 
     async def look() -> str | None:
         await world.engine.start()
-        return (await rehearse(world.bridge, Options())).report.brake
+        return (await rehearse(world.connection, Options())).report.brake
 
     assert world.clock.run(look()) == "no-pairs"
     assert rows(world, Brake) == []
@@ -88,7 +88,7 @@ def test_what_plan_shows_is_the_brake(tmp_path: Path) -> None:
 def test_an_answer_at_a_terminal_is_kept(tmp_path: Path) -> None:
     world = strangers(tmp_path)
     run(world)
-    no_pairs.answer(world.bridge)
+    no_pairs.answer(world.connection)
     assert run(world, limit=1).created.total() == 1
     assert run(world, limit=6).created.total() == 6
 
@@ -111,7 +111,7 @@ def test_an_answer_after_a_look_counts_for_good(tmp_path: Path, answered: bool) 
     assert run(world, limit=2).brake is None
     assert run(world).brake == "no-pairs"
     if answered:
-        no_pairs.answer(world.bridge)
+        no_pairs.answer(world.connection)
     else:
         release(world)
     assert run(world, limit=4).created.total() == 4
@@ -121,8 +121,8 @@ def test_an_answer_after_a_look_counts_for_good(tmp_path: Path, answered: bool) 
 
 def of_company(world: SimWorld, company: str | None) -> None:
     """A person writes another company into the configuration."""
-    end = world.bridge.ends[Side.CRM]
-    world.bridge.ends[Side.CRM] = replace(end, scope=replace(end.scope, company=company))
+    end = world.connection.ends[Side.CRM]
+    world.connection.ends[Side.CRM] = replace(end, scope=replace(end.scope, company=company))
 
 
 @pytest.mark.usefixtures("small")
@@ -149,7 +149,7 @@ def test_neither_do_records_that_are_copied_one_by_one(tmp_path: Path, side: Sid
 
     async def copy(record: object) -> Report:
         await world.engine.start()
-        return await Cycle(world.bridge, Options()).run_record(side, str(record))
+        return await Cycle(world.connection, Options()).run_record(side, str(record))
 
     for record in list(records)[:5]:
         assert world.clock.run(copy(record)).brake is None

@@ -32,8 +32,8 @@ def one(world: SimWorld, city: str, *, after: float = 60.0, **options: Any) -> A
 def at_rest(folder: Path, **kw: Any) -> SimWorld:
     world = SimWorld(11, folder, **{"nexudus": 4, "crm": 4, "shared": 2, **kw})
     for _ in range(2):
-        for bridge in world.engine.bridges:
-            one(world, bridge.name)
+        for connection in world.engine.connections:
+            one(world, connection.name)
     return world
 
 

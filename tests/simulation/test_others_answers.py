@@ -294,7 +294,7 @@ def test_a_link_follows_its_record_into_the_one_it_was_merged_with(
     card, deal = born_in_crm(world)
     survivor = new_deal(world, "olga")
     wait(world, *([False, False] if has_a_pair else []))
-    connector = world.bridge.connector(Side.CRM)
+    connector = world.connection.connector(Side.CRM)
     fetch = connector.fetch
 
     async def merged(record_id: str, *args: Any, **how: Any) -> Any:

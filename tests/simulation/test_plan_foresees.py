@@ -9,7 +9,7 @@ from sim_stories import born_in_nexudus, new_deal
 from sim_world import SimWorld
 
 from nexudus_sync.engine.cycle import Cycle, Options
-from nexudus_sync.engine.rehearse import rehearse
+from nexudus_sync.engine.rehearse.rehearse import rehearse
 from nexudus_sync.store.status import connection_status
 
 pytestmark = pytest.mark.usefixtures("closed")
@@ -17,15 +17,15 @@ pytestmark = pytest.mark.usefixtures("closed")
 
 async def _told(world: SimWorld) -> tuple[int, int]:
     await world.engine.start()
-    status = (await rehearse(world.bridge, Options())).status
+    status = (await rehearse(world.connection, Options())).status
     return status.conflicts, status.failures
 
 
 async def _left(world: SimWorld) -> tuple[int, int]:
     await world.engine.start()
-    await Cycle(world.bridge, Options()).run()
+    await Cycle(world.connection, Options()).run()
     with world.store.read() as session:
-        status = connection_status(session, world.bridge.name)
+        status = connection_status(session, world.connection.name)
     return status.conflicts, status.failures
 
 

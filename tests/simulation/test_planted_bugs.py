@@ -17,11 +17,19 @@ from nexudus_sync.connectors import answers
 from nexudus_sync.connectors.nexudus import connector as nexudus_connector
 from nexudus_sync.connectors.nexudus import records
 from nexudus_sync.connectors.nexudus.api import NexudusApi
-from nexudus_sync.engine import agree, cycle, fates, pull, reading, recover, renderings, settle, sight, strays
-from nexudus_sync.engine.agree import set_snapshot
-from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.settle import Settler, Work
-from nexudus_sync.engine.sight import Sight, snapshot_of
+from nexudus_sync.engine import cycle
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.match import late_copies
+from nexudus_sync.engine.pairs import gone, memory, settle
+from nexudus_sync.engine.pairs.settle import Settler
+from nexudus_sync.engine.pairs.work import Work
+from nexudus_sync.engine.pull import compare
+from nexudus_sync.engine.read import fetch, renderings
+from nexudus_sync.engine.read import record as sights
+from nexudus_sync.engine.read.sight import Sight
+from nexudus_sync.engine.read.snapshots import set_snapshot, snapshot_of
+from nexudus_sync.engine.recover import attempts
+from nexudus_sync.engine.write import confirm
 from nexudus_sync.errors import Refused, RoleMissing
 from nexudus_sync.mapping import Context, OnConflict, Side
 from nexudus_sync.merge import Verdict
@@ -36,9 +44,9 @@ def no_echo_check(patch: Patch) -> None:
     """The written side's snapshot stays as it was, so our own write looks like somebody's change."""
     original = settle.confirm_write
 
-    def confirm(session: Session, bridge: Bridge, link: Link, to: Side, *rest: Any) -> None:
+    def confirm(session: Session, connection: Connection, link: Link, to: Side, *rest: Any) -> None:
         before = dict(snapshot_of(link, to))
-        original(session, bridge, link, to, *rest)
+        original(session, connection, link, to, *rest)
         set_snapshot(link, to, before)
 
     patch.setattr(settle, "confirm_write", confirm)
@@ -54,8 +62,8 @@ def cursor_past_unread_rows(patch: Patch) -> None:
 def verifying_read_swallows_an_edit(patch: Patch) -> None:
     """What the read after a write shows is taken for what was agreed."""
 
-    def absorb(bridge: Bridge, link: Link, side: Side, seen: Sight, delivered: object) -> bool:
-        set_snapshot(link, side, bridge.mapping.snapshot(side, seen.record))
+    def absorb(connection: Connection, link: Link, side: Side, seen: Sight, delivered: object) -> bool:
+        set_snapshot(link, side, connection.mapping.snapshot(side, seen.record))
         return False
 
     patch.setattr(settle, "bounced", absorb)
@@ -78,22 +86,24 @@ def snapshot_of_everything(patch: Patch) -> None:
     """After a write the whole of both records is taken for agreed, open questions included."""
     original = settle.confirm_write
 
-    def confirm(session: Session, bridge: Bridge, link: Link, to: Side, *rest: Any) -> None:
-        original(session, bridge, link, to, *rest)
+    def confirm(session: Session, connection: Connection, link: Link, to: Side, *rest: Any) -> None:
+        original(session, connection, link, to, *rest)
         for side, seen in rest[2].items():
-            set_snapshot(link, side, bridge.mapping.snapshot(side, seen.record) | _written(link, bridge, side, rest[0]))
+            set_snapshot(
+                link, side, connection.mapping.snapshot(side, seen.record) | _written(link, connection, side, rest[0])
+            )
 
     patch.setattr(settle, "confirm_write", confirm)
 
 
-def _written(link: Link, bridge: Bridge, side: Side, outcomes: Iterable[merge.Outcome]) -> dict[str, object]:
+def _written(link: Link, connection: Connection, side: Side, outcomes: Iterable[merge.Outcome]) -> dict[str, object]:
     places = [outcome.field.lens(side).path.text for outcome in outcomes]
     return {place: snapshot_of(link, side)[place] for place in places}
 
 
 def stale_row(patch: Patch) -> None:
     """What the listing showed is written over without another look, however old it is."""
-    patch.setattr(sight, "fresh", lambda bridge, side, seen, touched: side is Side.CRM)
+    patch.setattr(sights, "fresh", lambda connection, side, seen, touched: side is Side.CRM)
 
 
 def marks_cleared_early(patch: Patch) -> None:
@@ -102,7 +112,7 @@ def marks_cleared_early(patch: Patch) -> None:
 
     def keep(self: Settler, session: Session, work: Work) -> None:
         original(self, session, work)
-        agree.finish(session, self.bridge, work.link, work.sights, work.again, self.rows)
+        memory.finish(session, self.connection, work.link, work.sights, work.again, self.rows)
 
     patch.setattr(Settler, "_keep", keep)
 
@@ -113,66 +123,66 @@ def blind_retry_of_a_create(patch: Patch) -> None:
     async def found(*_: object) -> bool:
         return False
 
-    patch.setattr(recover, "_found_create", found)
-    patch.setattr(recover, "LOOKS", 0)
+    patch.setattr(attempts, "found_create", found)
+    patch.setattr(attempts, "LOOKS", 0)
 
 
 def one_look_is_enough(patch: Patch) -> None:
     """Recovery believes the first look that finds nothing."""
-    original = recover._resolve
+    original = attempts._resolve
 
-    async def resolve(bridge: Bridge, report: Any, row: Journal) -> None:
-        patch.setattr(bridge, "rules", replace(bridge.rules, absence_wait=0.0))
-        row.looks = recover.LOOKS
-        await original(bridge, report, row)
+    async def resolve(connection: Connection, report: Any, row: Journal) -> None:
+        patch.setattr(connection, "rules", replace(connection.rules, absence_wait=0.0))
+        row.looks = attempts.LOOKS
+        await original(connection, report, row)
 
-    patch.setattr(recover, "_resolve", resolve)
+    patch.setattr(attempts, "_resolve", resolve)
 
 
 def late_copy_copied_back(patch: Patch) -> None:
     """A create that landed after it was given up is taken for somebody's new record."""
-    patch.setattr(strays.Lost, "stray", lambda lost, row: None)
+    patch.setattr(late_copies.Lost, "stray", lambda lost, row: None)
 
 
 def delete_on_one_absence(patch: Patch) -> None:
     """A record that one listing lacks is taken for deleted."""
     absent: dict[Side, set[int]] = {side: set() for side in Side}
-    listed, look = cycle.pull, sight.look
+    listed, look = cycle.list_side, sights.look
 
-    async def pull(bridge: Bridge, side: Side, **options: Any) -> Any:
-        seen = await listed(bridge, side, **options)
+    async def pull(connection: Connection, side: Side, **options: Any) -> Any:
+        seen = await listed(connection, side, **options)
         absent[side] = seen.absent
         return seen
 
-    async def believe(bridge: Bridge, side: Side, link: Link, row: Any, **options: Any) -> Sight:
+    async def believe(connection: Connection, side: Side, link: Link, row: Any, **options: Any) -> Sight:
         if link.id in absent[side]:
-            return Sight({}, Context(), read_at=bridge.clock.monotonic(), presence=Presence.GONE)
-        return await look(bridge, side, link, row, **options)
+            return Sight({}, Context(), read_at=connection.clock.monotonic(), presence=Presence.GONE)
+        return await look(connection, side, link, row, **options)
 
-    patch.setattr(cycle, "pull", pull)
-    patch.setattr(sight, "look", believe)
+    patch.setattr(cycle, "list_side", pull)
+    patch.setattr(sights, "look", believe)
 
 
 def move_taken_for_a_delete(patch: Patch) -> None:
     """A card that left the scope is taken for deleted."""
-    original = fates.plan_link
+    original = gone.plan_link
 
     def planned(presence: Any, edited: Any, deletes: str) -> Any:
-        gone = {side: Presence.HERE if one is Presence.HERE else Presence.GONE for side, one in presence.items()}
-        return original(gone, edited, deletes)
+        gone_now = {side: Presence.HERE if one is Presence.HERE else Presence.GONE for side, one in presence.items()}
+        return original(gone_now, edited, deletes)
 
-    patch.setattr(fates, "plan_link", planned)
+    patch.setattr(gone, "plan_link", planned)
 
 
 def resurrected(patch: Patch) -> None:
     """A link that ends is forgotten, so the record that is left looks new."""
-    original = fates.close
+    original = confirm.close
 
-    def close(session: Session, bridge: Bridge, report: Any, link: Link, reason: str) -> None:
-        original(session, bridge, report, link, reason)
+    def close(session: Session, connection: Connection, report: Any, link: Link, reason: str) -> None:
+        original(session, connection, report, link, reason)
         session.delete(session.merge(link))
 
-    patch.setattr(fates, "close", close)
+    patch.setattr(gone, "close", close)
 
 
 def put_without_the_rest(patch: Patch) -> None:
@@ -203,7 +213,7 @@ def nobody_is_asked(patch: Patch) -> None:
 
 def loser_not_kept(patch: Patch) -> None:
     """What was written over is not kept."""
-    patch.setattr(agree, "keep_history", lambda *_: None)
+    patch.setattr(confirm, "keep_history", lambda *_: None)
 
 
 def unmapped_passed_over(patch: Patch) -> None:
@@ -224,8 +234,8 @@ def one_failure_stops_all(patch: Patch) -> None:
         if self.report.errors:
             for work in args:
                 if isinstance(work, Work):
-                    with self.bridge.store.session() as session:
-                        agree.finish(session, self.bridge, work.link, work.sights, (), self.rows)
+                    with self.connection.store.session() as session:
+                        memory.finish(session, self.connection, work.link, work.sights, (), self.rows)
             return False
         return await original(self, link, action, *args)
 
@@ -240,13 +250,13 @@ def day_of_the_old_zone(patch: Patch) -> None:
 def another_record_is_believed(patch: Patch) -> None:
     """Whatever is answered is taken for what was asked."""
     patch.setattr(answers, "same_id", lambda *_, **__: True)
-    patch.setattr(reading, "same_identity", lambda *_: True)
+    patch.setattr(fetch, "same_identity", lambda *_: True)
 
 
 def older_row_is_news(patch: Patch) -> None:
     """What a list shows counts, also where it is behind what is known of the record."""
-    patch.setattr(pull, "_is_doubtful", lambda *_: False)
-    patch.setattr(sight, "refuse_old", lambda *_: None)
+    patch.setattr(compare, "_is_doubtful", lambda *_: False)
+    patch.setattr(sights, "refuse_old", lambda *_: None)
 
 
 def rendering_travels_back(patch: Patch) -> None:

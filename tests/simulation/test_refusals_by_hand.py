@@ -27,7 +27,7 @@ class Refusing:
 
     def begin(self) -> None:
         """From now on."""
-        connector: Any = self.world.bridge.connector(Side.CRM)
+        connector: Any = self.world.connection.connector(Side.CRM)
         perform = connector.perform
 
         async def refused(step: Step, record: Record | None = None) -> Written:
@@ -50,7 +50,7 @@ class Refusing:
 
     async def _cycle(self, **options: Any) -> None:
         await self.world.engine.start()
-        await Cycle(self.world.bridge, Options(**options)).run()
+        await Cycle(self.world.connection, Options(**options)).run()
 
     def retry(self) -> None:
         """As `failures retry --all` does it."""

@@ -503,7 +503,7 @@ def run(world: SimWorld, **options: Any) -> Report:
 
     async def work() -> Report:
         await world.engine.start()
-        return await Cycle(world.bridge, Options(**options)).run()
+        return await Cycle(world.connection, Options(**options)).run()
 
     world.clock.seconds += 60
     return world.clock.run(work())

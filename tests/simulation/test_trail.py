@@ -22,7 +22,7 @@ from nexudus_sync.store.tables import Conflict, Fact, History, Link
 def cycle(world: SimWorld, *, reconcile: bool = False) -> Report:
     async def work() -> Report:
         await world.engine.start()
-        return await Cycle(world.bridge, Options(reconcile=reconcile)).run()
+        return await Cycle(world.connection, Options(reconcile=reconcile)).run()
 
     world.clock.seconds += 30
     return world.clock.run(work())

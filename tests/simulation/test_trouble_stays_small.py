@@ -16,7 +16,7 @@ from test_more_stories import slow_poll
 from test_odd_moments import ask, at_rest, link_of, one, release, skewed, to
 from test_trail import shown, world_with_a_lost_edit
 
-from nexudus_sync.engine import brakes, trail
+from nexudus_sync.engine import audit, brakes
 from nexudus_sync.engine import cycle as cycle_module
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import Report
@@ -36,7 +36,7 @@ def alone(world: SimWorld, side: Side, record_id: str) -> Report:
 
     async def work() -> Report:
         await world.engine.start()
-        return await Cycle(world.bridge, Options()).run_record(side, record_id)
+        return await Cycle(world.connection, Options()).run_record(side, record_id)
 
     world.clock.seconds += 60
     return world.clock.run(work())
@@ -82,7 +82,7 @@ def test_a_value_lost_in_the_gap_is_shown_when_its_card_can_be_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, link = world_with_a_lost_edit(tmp_path)
-    said = trail._said
+    said = audit._said
 
     async def broken(*args: Any) -> Any:
         world.faults[Side.NEXUDUS].add("error_500_before", f"^GET .*/{link.nexudus_id}$", times=99)
@@ -92,7 +92,7 @@ def test_a_value_lost_in_the_gap_is_shown_when_its_card_can_be_read_again(
             world.faults[Side.NEXUDUS].clear()
 
     with monkeypatch.context() as patch:
-        patch.setattr(trail, "_said", broken)
+        patch.setattr(audit, "_said", broken)
         cycle(world, reconcile=True)
     assert shown(world) == []
     cycle(world, reconcile=True, after=86400.0)
@@ -129,7 +129,7 @@ def test_one_release_is_for_all_that_one_brake_showed(tmp_path: Path) -> None:
 
     def braked() -> str | None:
         with world.store.session() as session:
-            return brakes.pull_brake(session, world.bridge, evidence)
+            return brakes.pull_brake(session, world.connection, evidence)
 
     assert braked() == "mass-change"
     release(world)

@@ -16,10 +16,10 @@ from nexudus_sync.cli.summary import print_summary
 from nexudus_sync.cli.sync import answered, print_decisions, print_report
 from nexudus_sync.config import Settings
 from nexudus_sync.connectors.budget import Limits
-from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.costs import between, pace
+from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Cycle, Options
-from nexudus_sync.engine.estimate import Estimate, estimate
+from nexudus_sync.engine.rehearse.costs import between, pace
+from nexudus_sync.engine.rehearse.estimate import Estimate, estimate
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side
@@ -47,60 +47,60 @@ def backfill(root: Root, connection: str | None, wanted: Wanted) -> int:
 
     async def body() -> int:
         async with open_engine(settings) as engine:
-            bridges = engine.bridge(connection)
+            connections = engine.connection(connection)
             with engine.store.lock():
 
-                async def work(bridge: Bridge) -> int:
-                    return await backfill_one(bridge, settings, wanted)
+                async def work(each: Connection) -> int:
+                    return await backfill_one(each, settings, wanted)
 
-                code = await each(root, engine, bridges, work)
-            waits = waiting(engine.store, [bridge.name for bridge in bridges])
+                code = await each(root, engine, connections, work)
+            waits = waiting(engine.store, [each.name for each in connections])
             return worst([code, int(wanted.strict and waits > 0)])
 
     return run(body())
 
 
-async def backfill_one(bridge: Bridge, settings: Settings, wanted: Wanted) -> int:
+async def backfill_one(connection: Connection, settings: Settings, wanted: Wanted) -> int:
     """Estimate, ask, run, sum up. Returns the exit code of this connection."""
-    coming = await estimate(bridge, limit=wanted.limit, since=wanted.since)
-    print_estimate(bridge, coming, settings)
+    coming = await estimate(connection, limit=wanted.limit, since=wanted.since)
+    print_estimate(connection, coming, settings)
     if not wanted.yes and not _agreed():
-        say(f"{bridge.name}: nothing was done.")
+        say(f"{connection.name}: nothing was done.")
         return 0
     if wanted.since is not None:
-        with bridge.store.session() as session:
-            records.connection_state(session, bridge.name, bridge.crm).create_since = wanted.since.isoformat()
-            left = (col(Unlinked.connection) == bridge.name, col(Unlinked.state) == "old")
+        with connection.store.session() as session:
+            records.connection_state(session, connection.name, connection.crm).create_since = wanted.since.isoformat()
+            left = (col(Unlinked.connection) == connection.name, col(Unlinked.state) == "old")
             session.execute(update(Unlinked).where(*left).values(state="waiting"))
-    began = bridge.clock.now()
-    report = await answered(bridge, lambda: _work(bridge, wanted, coming), ask=not wanted.yes)
-    print_report(bridge, report)
-    print_decisions(bridge, began)
+    began = connection.clock.now()
+    report = await answered(connection, lambda: _work(connection, wanted, coming), ask=not wanted.yes)
+    print_report(connection, report)
+    print_decisions(connection, began)
     if report.brake is None:
-        print_summary(bridge.store, bridge.name, system_names(bridge))
+        print_summary(connection.store, connection.name, system_names(connection))
     return report.exit_code
 
 
-async def _work(bridge: Bridge, wanted: Wanted, coming: Estimate) -> Report:
+async def _work(connection: Connection, wanted: Wanted, coming: Estimate) -> Report:
     """The cycle itself, with a bar that shows how far it is."""
-    cycle = Cycle(bridge, Options(limit=wanted.limit))
+    cycle = Cycle(connection, Options(limit=wanted.limit))
 
     def done() -> int:
         return min(cycle.report.settled, coming.compare) + sum(cycle.report.created.values())
 
-    async with progress(bridge.name, coming.compare + sum(coming.creates.values()), done):
+    async with progress(connection.name, coming.compare + sum(coming.creates.values()), done):
         return await cycle.run()
 
 
-def system_names(bridge: Bridge) -> dict[Side, str]:
+def system_names(connection: Connection) -> dict[Side, str]:
     """What the two systems of a connection are called."""
-    return {side: bridge.connector(side).name for side in Side}
+    return {side: connection.connector(side).name for side in Side}
 
 
-def print_estimate(bridge: Bridge, coming: Estimate, settings: Settings) -> None:
+def print_estimate(connection: Connection, coming: Estimate, settings: Settings) -> None:
     """What is to come, in numbers, and how long it takes."""
-    names = system_names(bridge)
-    say(f"{bridge.name}: {' and '.join(_listed(coming, side, names[side]) for side in Side)}", style="bold")
+    names = system_names(connection)
+    say(f"{connection.name}: {' and '.join(_listed(coming, side, names[side]) for side in Side)}", style="bold")
     rows: list[tuple[str, int]] = [
         ("pairs found on both sides", coming.pairs),
         ("pairs to read and compare", coming.compare),
@@ -110,18 +110,18 @@ def print_estimate(bridge: Bridge, coming: Estimate, settings: Settings) -> None
     rows += [(f"left alone: {reason}", count) for reason, count in coming.left.items()]
     rows += [(f"calls to {names[side]}, about", coming.calls[side].calls) for side in Side]
     print_table(("the backfill", "records"), [(what, f"{count:,}") for what, count in rows], right=("records",))
-    limits = limits_of(settings, bridge)
-    paces = {side: pace(bridge.connector(side)) for side in Side}
+    limits = limits_of(settings, connection)
+    paces = {side: pace(connection.connector(side)) for side in Side}
     span = span_of(*between(coming.calls, limits, paces))
     say(f"At the configured limits, and as the systems answer now, that takes {span}.")
     say("It can be stopped and run again at any time.")
 
 
-def limits_of(settings: Settings, bridge: Bridge) -> Mapping[Side, Limits | None]:
+def limits_of(settings: Settings, connection: Connection) -> Mapping[Side, Limits | None]:
     """The configured limits of both systems; None where there are none."""
     return {
         Side.NEXUDUS: settings.nexudus.limits,
-        Side.CRM: getattr(settings.crms[bridge.crm].settings, "limits", None),
+        Side.CRM: getattr(settings.crms[connection.crm].settings, "limits", None),
     }
 
 

@@ -5,8 +5,8 @@ from nexudus_sync.cli.frame import Root, complain, worst
 from nexudus_sync.cli.mappings import MARKS
 from nexudus_sync.cli.output import plural, print_table, say
 from nexudus_sync.connectors.base import Check
-from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.names import lacking, missing_names
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.startup.missing_names import lacking, missing_names
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side, laws
 
@@ -20,25 +20,24 @@ def check(root: Root, connection: str | None) -> int:
 
     async def body() -> int:
         async with open_engine(settings) as engine:
-            return worst([await check_one(root, bridge) for bridge in engine.bridge(connection)])
+            return worst([await check_one(root, each) for each in engine.connection(connection)])
 
     return run(body())
 
 
-async def check_one(root: Root, bridge: Bridge) -> int:
+async def check_one(root: Root, connection: Connection) -> int:
     """Print all findings about a connection; the failures once more as one line each. Returns the exit code."""
-    found = [(bridge.connector(side).name, line) for side in Side for line in await _system(bridge, side)]
+    found = [(connection.connector(side).name, line) for side in Side for line in await _system(connection, side)]
     if not any(line.level == "fail" for _, line in found):
-        found += [("mapping", line) for line in await _mapping(bridge)]
+        found += [("mapping", line) for line in await _mapping(connection)]
     rows = [(MARKS[line.level], where, line.subject, line.detail) for where, line in found]
-    print_table(("", "where", "what", "finding"), rows, title=bridge.name)
+    print_table(("", "where", "what", "finding"), rows, title=connection.name)
     failed = [(where, line) for where, line in found if line.level == "fail"]
     for where, line in failed:
         complain(root, _line(where, line))
     warned = sum(line.level == "warn" for _, line in found)
-    say(
-        f"{bridge.name}: {'all is well' if not failed else plural(len(failed), 'failure')}, {plural(warned, 'warning')}"
-    )
+    verdict = "all is well" if not failed else plural(len(failed), "failure")
+    say(f"{connection.name}: {verdict}, {plural(warned, 'warning')}")
     return worst([line.exit_code for _, line in failed])
 
 
@@ -49,19 +48,21 @@ def _line(where: str, line: Check) -> str:
     return f"{where}: {line.subject}: {line.detail}"
 
 
-async def _system(bridge: Bridge, side: Side) -> list[Check]:
+async def _system(connection: Connection, side: Side) -> list[Check]:
     try:
-        return await bridge.connector(side).check(bridge.scope(side))
+        return await connection.connector(side).check(connection.scope(side))
     except SyncError as error:
         return [Check("reachable", "fail", str(error), error.exit_code)]
 
 
-async def _mapping(bridge: Bridge) -> list[Check]:
+async def _mapping(connection: Connection) -> list[Check]:
     """The laws with the systems' own lists at hand, and whether what the files name exists there."""
-    contexts = {side: await bridge.context(side, {}) for side in Side}
-    findings = laws.check(bridge.mapping, contexts)
+    contexts = {side: await connection.context(side, {}) for side in Side}
+    findings = laws.check(connection.mapping, contexts)
     held = sum(one.level == "ok" and one.law != "place" for one in findings)
-    waiting = {(field.name, one.side): one.text for field in bridge.mapping.fields for one in lacking(field, contexts)}
+    waiting = {
+        (field.name, one.side): one.text for field in connection.mapping.fields for one in lacking(field, contexts)
+    }
     lines = [Check("laws", "ok", f"{plural(held, 'law')} hold")]
     lines += [
         Check(one.field, one.level, f"{one.law}: {one.detail}", _WRONG_FILE)
@@ -71,7 +72,7 @@ async def _mapping(bridge: Bridge) -> list[Check]:
     lines += [Check(name, "warn", text) for (name, _), text in waiting.items()]
     lines += [
         Check(field.name, "fail", f"{where}: {problem}", _WRONG_FILE)
-        for field in bridge.mapping.fields
+        for field in connection.mapping.fields
         for where, problem in missing_names(field, contexts)
     ]
     return lines

@@ -5,10 +5,9 @@ from typing import Any
 from nexudus_sync.cli.desk import open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, print_json, print_table, say
-from nexudus_sync.engine.doubts import THE_OTHER
-from nexudus_sync.engine.fates import DELETED
-from nexudus_sync.engine.outcomes import RECORD
-from nexudus_sync.engine.trail import OVERWRITTEN
+from nexudus_sync.engine.inbox import OVERWRITTEN, RECORD
+from nexudus_sync.engine.pairs.gone import DELETED
+from nexudus_sync.engine.write.another import THE_OTHER
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Store, conflicts

@@ -19,7 +19,7 @@ from nexudus_sync.cli.output import print_table, say
 from nexudus_sync.cli.sandbox import exports
 from nexudus_sync.cli.sync import print_report
 from nexudus_sync.config import Settings
-from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import ConfigError
@@ -61,29 +61,29 @@ async def _play(settings: Settings, world: World) -> int:
     async with open_engine(settings) as engine:
         with engine.store.lock():
             await engine.start()
-            return await _acts(engine.bridges[0], settings, world)
+            return await _acts(engine.connections[0], settings, world)
 
 
-async def _acts(bridge: Bridge, settings: Settings, world: World) -> int:
+async def _acts(connection: Connection, settings: Settings, world: World) -> int:
     _step("1. A backfill: match what exists on both sides, copy the rest")
-    code = await backfill_one(bridge, settings, Wanted(yes=True))
+    code = await backfill_one(connection, settings, Wanted(yes=True))
     _step("2. People work on both sides")
     edits = _edit(world)
     print_table(("who", "where", "opportunity", "what"), [(e.who, e.where, e.title, e.what) for e in edits])
     _step("3. A sync: each edit travels, field by field")
-    await _sync(bridge)
+    await _sync(connection)
     _step("4. Both sides changed one amount: nobody is overwritten, a person decides")
-    conflict = _conflict(bridge, edits[-1].title_of)
+    conflict = _conflict(connection, edits[-1].title_of)
     if conflict is None or conflict.id is None:
         say("The conflict did not show up.")
         return 1
     print_conflicts([conflict])
     say(f"$ nexudus-sync conflicts resolve {conflict.id} --take crm")
-    decide(bridge.store, conflict.id, "crm")
-    await _sync(bridge)
+    decide(connection.store, conflict.id, "crm")
+    await _sync(connection)
     _step("5. Nothing changed since: a last sync writes nothing")
-    last = await _cycle(bridge)
-    print_report(bridge, last)
+    last = await _cycle(connection)
+    print_report(connection, last)
     say()
     calls = f"{len(world.nexudus.log):,} calls to Nexudus and {len(world.crm.double.log):,} to {world.crm.title}"
     say(f"All of this took {calls}, the sandbox's own estimate and checks included.")
@@ -131,23 +131,23 @@ def _edit(world: World) -> list[Edit]:
     return [Edit(who, where, titles[number], what, str(cards[number])) for who, where, number, what in told]
 
 
-async def _sync(bridge: Bridge) -> None:
+async def _sync(connection: Connection) -> None:
     """One cycle, and a table of what it wrote over."""
     say("$ nexudus-sync sync")
-    with bridge.store.read() as session:
+    with connection.store.read() as session:
         before = session.exec(select(History.id).order_by(col(History.id).desc())).first() or 0
-    print_report(bridge, await _cycle(bridge))
-    with bridge.store.read() as session:
-        found = entries(session, [bridge.name], None, 100)
+    print_report(connection, await _cycle(connection))
+    with connection.store.read() as session:
+        found = entries(session, [connection.name], None, 100)
     print_history([one for one in found if (one.id or 0) > before])
 
 
-async def _cycle(bridge: Bridge) -> Report:
-    return await Cycle(bridge, Options()).run()
+async def _cycle(connection: Connection) -> Report:
+    return await Cycle(connection, Options()).run()
 
 
-def _conflict(bridge: Bridge, card: str) -> Conflict | None:
-    with bridge.store.read() as session:
+def _conflict(connection: Connection, card: str) -> Conflict | None:
+    with connection.store.read() as session:
         query = select(Conflict).where(col(Conflict.nexudus_id) == card, col(Conflict.state) == "open")
         return session.exec(query).first()
 

@@ -14,9 +14,9 @@ from nexudus_sync import config, logs
 from nexudus_sync.cli.frame import Root, tell, worst
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.config import ConnectionSettings, Settings
-from nexudus_sync.engine.assemble import Engine, assemble, load_mapping, open_store
-from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.names import refuse_missing
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.startup.assemble import Engine, assemble, load_mapping, open_store
+from nexudus_sync.engine.startup.missing_names import refuse_missing
 from nexudus_sync.errors import ConfigError, MappingError
 from nexudus_sync.mapping import Mapping, Side, laws
 from nexudus_sync.store import Store
@@ -98,17 +98,19 @@ def _broken(mapping: Mapping, finding: laws.Finding) -> MappingError:
     return MappingError(where, f"breaks {finding.law}: {finding.detail}", remedy)
 
 
-async def each(root: Root, engine: Engine, bridges: list[Bridge], work: Callable[[Bridge], Awaitable[int]]) -> int:
+async def each(
+    root: Root, engine: Engine, connections: list[Connection], work: Callable[[Connection], Awaitable[int]]
+) -> int:
     """Do something for each connection; one's failure does not stop the others. Returns the worst exit code."""
     codes = []
-    for bridge in bridges:
+    for connection in connections:
         try:
             for side in Side:
-                await bridge.connector(side).start()
-            await refuse_missing(bridge)
-            codes.append(await work(bridge))
+                await connection.connector(side).start()
+            await refuse_missing(connection)
+            codes.append(await work(connection))
         except Exception as error:
-            codes.append(tell(root, error, f"connection {bridge.name}: " if len(engine.bridges) > 1 else ""))
+            codes.append(tell(root, error, f"connection {connection.name}: " if len(engine.connections) > 1 else ""))
     return worst(codes)
 
 

@@ -8,9 +8,9 @@ from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.history import entries, print_history, undos
 from nexudus_sync.cli.output import cell, print_table, say
-from nexudus_sync.engine.assemble import load_mapping, plain_contexts
 from nexudus_sync.engine.brakes import standing
-from nexudus_sync.engine.sight import snapshot_of
+from nexudus_sync.engine.read.snapshots import snapshot_of
+from nexudus_sync.engine.startup.assemble import load_mapping, plain_contexts
 from nexudus_sync.mapping import Context, Field, Mapping, Side, Unreadable
 from nexudus_sync.merge import STORED_DIFFERENTLY, UNSENT
 from nexudus_sync.opportunity import say as said

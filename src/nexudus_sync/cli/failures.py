@@ -8,7 +8,7 @@ from nexudus_sync.cli.desk import Desk, open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, plural, print_json, print_table, say, utc
 from nexudus_sync.clock import SystemClock
-from nexudus_sync.engine.doubts import let_create
+from nexudus_sync.engine.write.another import let_create
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import STORED_DIFFERENTLY

@@ -12,8 +12,8 @@ from nexudus_sync.cli.desk import Desk, open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, print_json, print_table, say, utc
 from nexudus_sync.clock import SystemClock
-from nexudus_sync.engine.assemble import load_mapping, plain_contexts
-from nexudus_sync.engine.undo import BROUGHT_BACK
+from nexudus_sync.engine.decisions.undo import BROUGHT_BACK
+from nexudus_sync.engine.startup.assemble import load_mapping, plain_contexts
 from nexudus_sync.errors import ConfigError, SyncError, storable
 from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.merge import UNSENT, kept_differently

@@ -17,7 +17,7 @@ from nexudus_sync.cli.output import say
 from nexudus_sync.config.load import check_base_url
 from nexudus_sync.config.settings import Text
 from nexudus_sync.connectors import registry
-from nexudus_sync.engine.assemble import HUB, mapping_of
+from nexudus_sync.engine.startup.assemble import HUB, mapping_of
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping.shipped import shipped
 

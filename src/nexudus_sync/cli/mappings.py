@@ -6,7 +6,7 @@ from pathlib import Path
 from nexudus_sync.cli.desk import load_settings
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import plural, print_table, say
-from nexudus_sync.engine.assemble import HUB, load_mapping
+from nexudus_sync.engine.startup.assemble import HUB, load_mapping
 from nexudus_sync.mapping import Context, Mapping, Side, Sync, laws, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping import show as tables
 from nexudus_sync.mapping.context import Table

@@ -12,10 +12,10 @@ from nexudus_sync.cli.frame import Root, worst
 from nexudus_sync.cli.output import cell, pair_of, plural, print_json, print_table, say
 from nexudus_sync.cli.sync import target
 from nexudus_sync.config import Settings
-from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.costs import between, of_run, pace
+from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Options
-from nexudus_sync.engine.rehearse import Action, Rehearsal, rehearse
+from nexudus_sync.engine.rehearse.costs import between, of_run, pace
+from nexudus_sync.engine.rehearse.rehearse import Action, Rehearsal, rehearse
 from nexudus_sync.mapping import Side, Unmapped
 
 
@@ -27,16 +27,16 @@ def plan(root: Root, connection: str | None, record: str | None, *, as_json: boo
 
     async def body() -> int:
         async with open_engine(settings) as engine:
-            place, bridges = target(engine, engine.bridge(connection), record)
+            place, connections = target(engine, engine.connection(connection), record)
 
-            async def show(bridge: Bridge) -> int:
-                seen = await rehearse(bridge, Options(), record=place)
+            async def show(each: Connection) -> int:
+                seen = await rehearse(each, Options(), record=place)
                 found.extend(as_row(action) for action in seen.actions)
                 if not as_json:
-                    await _print(bridge, seen, settings)
+                    await _print(each, seen, settings)
                 return worst([seen.report.exit_code, int(strict and seen.status.waiting > 0)])
 
-            return await each(root, engine, bridges, show)
+            return await each(root, engine, connections, show)
 
     code = run(body())
     if as_json:
@@ -56,17 +56,17 @@ def as_row(action: Action) -> dict[str, Any]:
     }
 
 
-async def _print(bridge: Bridge, seen: Rehearsal, settings: Settings) -> None:
+async def _print(connection: Connection, seen: Rehearsal, settings: Settings) -> None:
     if seen.report.brake is not None:
-        say(f"{bridge.name}: the brake {seen.report.brake} stops it, nothing would be written.", style="bold red")
+        say(f"{connection.name}: the brake {seen.report.brake} stops it, nothing would be written.", style="bold red")
         say("  If it is not set yet, the next sync sets it and says why; see `nexudus-sync brake show`.")
         return
     rows = [_row(action) for action in seen.actions]
-    print_table(("action", "in", "record", "fields"), rows, title=bridge.name)
-    say(f"{bridge.name}: {_totals(seen.actions)}; {_waits(seen)}")
+    print_table(("action", "in", "record", "fields"), rows, title=connection.name)
+    say(f"{connection.name}: {_totals(seen.actions)}; {_waits(seen)}")
     if seen.actions:
-        say(f"  {_cost(bridge, seen, settings)}")
-    acting = await acting_moves(bridge, seen.actions)
+        say(f"  {_cost(connection, seen, settings)}")
+    acting = await acting_moves(connection, seen.actions)
     if acting:
         say(
             f"  {plural(acting, 'card')} would enter a stage that acts on the customer (a message, tasks, the account)."
@@ -97,21 +97,21 @@ def _waits(seen: Rehearsal) -> str:
     return f"{conflicts} and {failures} would wait"
 
 
-def _cost(bridge: Bridge, seen: Rehearsal, settings: Settings) -> str:
+def _cost(connection: Connection, seen: Rehearsal, settings: Settings) -> str:
     """The calls of the sync that would do this: listing, reading and writing."""
-    names, limits = system_names(bridge), limits_of(settings, bridge)
-    traits = {side: bridge.connector(side).traits for side in Side}
-    calls = of_run(traits, seen.listed, seen.read, seen.counts(bridge))
+    names, limits = system_names(connection), limits_of(settings, connection)
+    traits = {side: connection.connector(side).traits for side in Side}
+    calls = of_run(traits, seen.listed, seen.read, seen.counts(connection))
     said = " and ".join(f"{calls[side].calls:,} to {names[side]}" for side in Side)
-    paces = {side: pace(bridge.connector(side)) for side in Side}
+    paces = {side: pace(connection.connector(side)) for side in Side}
     span = span_of(*between(calls, limits, paces))
     return f"Calls, about: {said}; at the configured limits, and as the systems answer now, {span}."
 
 
-async def acting_moves(bridge: Bridge, actions: Iterable[Action]) -> int:
+async def acting_moves(connection: Connection, actions: Iterable[Action]) -> int:
     """How many of the actions put a card into a stage that messages customers, makes tasks or touches accounts."""
-    connector, scope = bridge.connector(Side.NEXUDUS), bridge.scope(Side.NEXUDUS)
-    context, count = await bridge.context(Side.NEXUDUS, {}), 0
+    connector, scope = connection.connector(Side.NEXUDUS), connection.scope(Side.NEXUDUS)
+    context, count = await connection.context(Side.NEXUDUS, {}), 0
     # a stage that is allowed still acts, and a backfill is told of all of them
     unallowed = replace(scope, allow_stages=frozenset())
     for action in actions:
@@ -119,6 +119,6 @@ async def acting_moves(bridge: Bridge, actions: Iterable[Action]) -> int:
         after: dict[str, Any] = {}
         if action.system == connector.name and "sales_stage" in said:
             with suppress(Unmapped):
-                after = bridge.mapping.field("sales_stage").put(Side.NEXUDUS, said["sales_stage"], {}, context)
+                after = connection.mapping.field("sales_stage").put(Side.NEXUDUS, said["sales_stage"], {}, context)
         count += bool(after and connector.refusals({}, after, unallowed, live=False))
     return count

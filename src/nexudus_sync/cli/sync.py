@@ -8,13 +8,13 @@ import typer
 from nexudus_sync.cli.desk import asking, configured, each, load_settings, locate, open_engine, run, waiting
 from nexudus_sync.cli.frame import Root, worst
 from nexudus_sync.cli.output import at_terminal, plural, say
-from nexudus_sync.engine import no_pairs
-from nexudus_sync.engine.assemble import Engine
 from nexudus_sync.engine.brakes import standing
-from nexudus_sync.engine.bridge import Bridge
+from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Cycle, Options
-from nexudus_sync.engine.decisions import carried_out
+from nexudus_sync.engine.decisions.carry_out import carried_out
+from nexudus_sync.engine.match import no_pairs
 from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.status import connection_status
@@ -27,30 +27,30 @@ def sync(root: Root, connection: str | None, record: str | None, *, reconcile: b
 
     async def body() -> int:
         async with open_engine(settings) as engine:
-            bridges = engine.bridge(connection)
+            connections = engine.connection(connection)
             with engine.store.lock():
-                place, bridges = target(engine, bridges, record)
+                place, connections = target(engine, connections, record)
 
-                async def cycle(bridge: Bridge) -> int:
-                    began = bridge.clock.now()
+                async def cycle(each: Connection) -> int:
+                    began = each.clock.now()
 
                     async def once() -> Report:
-                        work = Cycle(bridge, Options(reconcile=reconcile))
+                        work = Cycle(each, Options(reconcile=reconcile))
                         return await (work.run() if place is None else work.run_record(*place))
 
-                    report = await answered(bridge, once)
-                    print_report(bridge, report)
-                    print_decisions(bridge, began)
+                    report = await answered(each, once)
+                    print_report(each, report)
+                    print_decisions(each, began)
                     return report.exit_code
 
-                code = await each(root, engine, bridges, cycle)
-            waits = waiting(engine.store, [bridge.name for bridge in bridges])
+                code = await each(root, engine, connections, cycle)
+            waits = waiting(engine.store, [each.name for each in connections])
             return worst([code, int(strict and waits > 0)])
 
     return run(body())
 
 
-async def answered(bridge: Bridge, once: Callable[[], Awaitable[Report]], *, ask: bool = True) -> Report:
+async def answered(connection: Connection, once: Callable[[], Awaitable[Report]], *, ask: bool = True) -> Report:
     """A cycle; at a terminal a person may answer the brake that is about a first run without pairs, and it goes on.
 
     `ask` False: nobody is to be asked anything.
@@ -58,16 +58,16 @@ async def answered(bridge: Bridge, once: Callable[[], Awaitable[Report]], *, ask
     report = await once()
     if report.brake != no_pairs.NAME or not ask or not at_terminal():
         return report
-    with bridge.store.read() as session:
-        found = standing(session, bridge.name)
+    with connection.store.read() as session:
+        found = standing(session, connection.name)
     for one in found:
-        say(f"{bridge.name}: {one.evidence}.", style="bold red")
+        say(f"{connection.name}: {one.evidence}.", style="bold red")
     say("Are company and scope the right ones? Everything would be copied, and nothing matched.")
     with asking():
         typed = typer.prompt("Type yes to go on all the same", default="no", show_default=False)
     if typed.strip().casefold() != "yes":
         return report
-    no_pairs.answer(bridge)
+    no_pairs.answer(connection)
     return await once()
 
 
@@ -86,51 +86,53 @@ def run_daemon(root: Root) -> int:
     return run(body())
 
 
-def target(engine: Engine, bridges: list[Bridge], record: str | None) -> tuple[tuple[Side, str] | None, list[Bridge]]:
+def target(
+    engine: Engine, connections: list[Connection], record: str | None
+) -> tuple[tuple[Side, str] | None, list[Connection]]:
     """The side and id that `--record` names, with the one connection it belongs to; without it all of them.
 
     Raises ConfigError for a record that no connection knows.
     """
     if record is None:
-        return None, bridges
-    only = bridges[0].name if len(bridges) == 1 else None
+        return None, connections
+    only = connections[0].name if len(connections) == 1 else None
     with engine.store.read() as session:
         found = locate(session, engine.settings, record, only)
     if not found.known:
         raise ConfigError(f"record {record}", "no connection knows it", "a `nexudus-sync sync` finds what is new")
-    return (found.side, found.id), [bridge for bridge in bridges if bridge.name == found.connection]
+    return (found.side, found.id), [connection for connection in connections if connection.name == found.connection]
 
 
-def print_report(bridge: Bridge, report: Report) -> None:
+def print_report(connection: Connection, report: Report) -> None:
     """One line for a cycle; what a brake saw and what failed on the way stand below it."""
     if report.brake is not None:
-        _print_brake(bridge)
+        _print_brake(connection)
         return
     done = [plural(report.written, "write")]
     done += [
-        f"{plural(count, 'record')} created in {bridge.connector(Side(to)).name}"
+        f"{plural(count, 'record')} created in {connection.connector(Side(to)).name}"
         for to, count in report.created.items()
     ]
     done += [f"{plural(report.pairs, 'pair')} matched"] if report.pairs else []
     done += [f"{plural(report.closed, 'pair')} closed"] if report.closed else []
-    with bridge.store.read() as session:
-        state = connection_status(session, bridge.name)
+    with connection.store.read() as session:
+        state = connection_status(session, connection.name)
     done += [f"{plural(state.conflicts, 'conflict')} and {plural(state.failures_waiting, 'failure')} waiting"]
-    say(f"{bridge.name}: {', '.join(done)}")
+    say(f"{connection.name}: {', '.join(done)}")
 
 
-def print_decisions(bridge: Bridge, began: datetime) -> None:
+def print_decisions(connection: Connection, began: datetime) -> None:
     """What became of what people asked for."""
-    with bridge.store.read() as session:
-        for one in carried_out(session, bridge.name, began):
+    with connection.store.read() as session:
+        for one in carried_out(session, connection.name, began):
             asked = ", ".join(str(value) for value in one.args.values() if not isinstance(value, bool))
             say(f"  {one.kind} {asked}: {one.outcome}")
 
 
-def _print_brake(bridge: Bridge) -> None:
-    with bridge.store.read() as session:
-        found = standing(session, bridge.name)
+def _print_brake(connection: Connection) -> None:
+    with connection.store.read() as session:
+        found = standing(session, connection.name)
     for one in found:
-        say(f"{bridge.name}: the brake {one.name} is set, nothing was written: {one.evidence}.", style="bold red")
+        say(f"{connection.name}: the brake {one.name} is set, nothing was written: {one.evidence}.", style="bold red")
     for name in sorted({one.name for one in found}):
-        say(f"  If that is right: nexudus-sync brake release {name} --connection {bridge.name}, then sync again.")
+        say(f"  If that is right: nexudus-sync brake release {name} --connection {connection.name}, then sync again.")

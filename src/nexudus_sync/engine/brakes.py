@@ -1,7 +1,4 @@
-"""Brakes.
-
-What a cycle saw looks so wrong that a person has to release it first. Pure where it judges, short where it stores.
-"""
+"""Brakes: what stops a cycle until a person has looked. See the table in docs/operations.md."""
 
 import re
 from collections.abc import Collection
@@ -10,11 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, or_
 from sqlmodel import Session, col, func, select
 
-from nexudus_sync.engine.bridge import Bridge
-from nexudus_sync.engine.outcomes import RECORD
-from nexudus_sync.engine.pull import Seen
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.engine.report import Report
-from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Brake, Conflict, Link
 
 FLOOR, SHARE = 10, 10
@@ -31,6 +26,8 @@ _STANDING = (
     .where(col(Brake.connection) == bindparam("connection"), col(Brake.state) == bindparam("state"))
     .order_by(col(Brake.id))
 )
+JUDGING, PASSED = "judging", "passed"
+"""The states of a brake that is undecided, and of one that is not set: its links are still being read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +39,8 @@ class Evidence:
     links: frozenset[int] = frozenset()
 
 
-def judge(links: int, seen: dict[Side, Seen], names: dict[Side, str], asked: Collection[int] = ()) -> list[Evidence]:
-    """The brakes that what was listed calls for.
-
-    `links`: how many are active; `names`: what the two systems are called; `asked`: links about whose missing record a
-    person is asked already.
-    """
-    found = []
-    missing = {side: one.absent.difference(asked) for side, one in seen.items()}
-    for side, one in seen.items():
-        if one.complete and links and one.inside == 0:
-            text = f"{names[side]} lists nothing, but {links} links have a record there"
-            found.append(Evidence(EMPTY_SIDE, text, frozenset(one.absent)))
-    going = frozenset[int]().union(*missing.values())
-    if _too_many(len(going), links):
-        where = ", ".join(f"{len(gone)} in {names[side]}" for side, gone in missing.items() if gone)
-        text = f"the records of {len(going)} of {links} links are missing ({where})"
-        found.append(Evidence(MASS_DELETE, text, going))
-    return found
-
-
-def _too_many(going: int, links: int) -> bool:
+def too_many(going: int, links: int) -> bool:
+    """Are so many closings too many for a connection of so many links?"""
     return going > max(FLOOR, links * SHARE / 100)
 
 
@@ -72,21 +50,21 @@ def asked(session: Session, connection: str) -> set[int]:
     return {one for one in session.exec(select(Conflict.link_id).where(*about)) if one is not None}
 
 
-def may_go(bridge: Bridge, report: Report, gone: Collection[int]) -> bool:
+def may_go(connection: Connection, report: Report, gone: Collection[int]) -> bool:
     """May links end whose records turned out to be gone though no listing said so? Sets the brake where they may not.
 
     `report` counts those that the cycle let go so far.
     """
-    with bridge.store.session() as session:
-        report.gone |= set(gone) - asked(session, bridge.name) - covered(session, bridge.name, MASS_DELETE)
+    with connection.store.session() as session:
+        report.gone |= set(gone) - asked(session, connection.name) - covered(session, connection.name, MASS_DELETE)
         links = session.exec(
-            select(func.count()).where(col(Link.connection) == bridge.name, col(Link.state) == "active")
+            select(func.count()).where(col(Link.connection) == connection.name, col(Link.state) == "active")
         ).one()
         links += report.closed
-        if not _too_many(len(report.gone), links):
+        if not too_many(len(report.gone), links):
             return True
         text = f"the records of {len(report.gone)} of {links} links are missing, as reading them showed"
-        stop = pull_brake(session, bridge, [Evidence(MASS_DELETE, text, frozenset(report.gone))], links)
+        stop = pull_brake(session, connection, [Evidence(MASS_DELETE, text, frozenset(report.gone))], links)
     if stop is not None:
         report.stop(stop)
     return stop is None
@@ -109,16 +87,16 @@ def covered(session: Session, connection: str, name: str) -> set[int]:
     return {link_id for links in session.exec(query) for link_id in links}
 
 
-def pull_brake(session: Session, bridge: Bridge, evidence: list[Evidence], links: int = 0) -> str | None:
+def pull_brake(session: Session, connection: Connection, evidence: list[Evidence], links: int = 0) -> str | None:
     """Set the brakes that no person released; returns the first one's name, None when the cycle may go on.
 
     A release is for what was shown: further links set one if they alone are too many of the `links` there are.
     """
     due = None
     for one in evidence:
-        if _may_pass(session, bridge, one, links):
+        if _may_pass(session, connection, one, links):
             continue
-        brake = Brake(connection=bridge.name, name=one.name, evidence=one.text, set_at=bridge.clock.now())
+        brake = Brake(connection=connection.name, name=one.name, evidence=one.text, set_at=connection.clock.now())
         brake.links = sorted(one.links)
         session.add(brake)
         session.flush()
@@ -126,16 +104,16 @@ def pull_brake(session: Session, bridge: Bridge, evidence: list[Evidence], links
     return due
 
 
-def _may_pass(session: Session, bridge: Bridge, evidence: Evidence, links: int) -> bool:
-    if not evidence.links or any(not one.links and one.name == evidence.name for one in _released(session, bridge)):
-        sizes = [_size(one.evidence) for one in _released(session, bridge) if one.name == evidence.name]
+def _may_pass(session: Session, connection: Connection, evidence: Evidence, links: int) -> bool:
+    if not evidence.links or any(not one.links and one.name == evidence.name for one in _released(session, connection)):
+        sizes = [_size(one.evidence) for one in _released(session, connection) if one.name == evidence.name]
         return bool(sizes) and _size(evidence.text) <= max(sizes)
-    further = evidence.links - covered(session, bridge.name, evidence.name)
-    return further != evidence.links and not _too_many(len(further), links)
+    further = evidence.links - covered(session, connection.name, evidence.name)
+    return further != evidence.links and not too_many(len(further), links)
 
 
-def _released(session: Session, bridge: Bridge) -> list[Brake]:
-    return standing(session, bridge.name, "released")
+def _released(session: Session, connection: Connection) -> list[Brake]:
+    return standing(session, connection.name, "released")
 
 
 def _size(evidence: str) -> int:
@@ -144,13 +122,29 @@ def _size(evidence: str) -> int:
     return 0 if found is None or "lists nothing" in evidence else int(found[0])
 
 
-def spend_releases(session: Session, bridge: Bridge) -> None:
+def spend_releases(session: Session, connection: Connection) -> None:
     """A release, or a judgement, is over when its links are settled, or back: none of them has to be read any more."""
     for state in ("released", "passed"):
-        for brake in standing(session, bridge.name, state):
-            about = (col(Link.connection) == bridge.name, col(Link.state) == "active")
+        for brake in standing(session, connection.name, state):
+            about = (col(Link.connection) == connection.name, col(Link.state) == "active")
             marked = or_(col(Link.nexudus_recheck), col(Link.crm_recheck))
             waiting = set(session.exec(select(Link.id).where(*about, marked))).intersection(brake.links)
             brake.links = sorted(one for one in waiting if one is not None)
             brake.state = state if brake.links else "gone"
             session.add(brake)
+
+
+def undecided(session: Session, connection: Connection) -> set[int]:
+    """The links that moved and are not judged yet: nothing of them is written."""
+    return {one for row in brakes_in(session, connection, JUDGING) for one in row.links}
+
+
+def passed(session: Session, connection: Connection) -> set[int]:
+    """The links of which many moved without a mass change: they are read as the budget allows."""
+    return {one for row in brakes_in(session, connection, PASSED) for one in row.links}
+
+
+def brakes_in(session: Session, connection: Connection, state: str) -> list[Brake]:
+    """The brakes of a connection in that state, the oldest first."""
+    query = select(Brake).where(col(Brake.connection) == connection.name, col(Brake.state) == state)
+    return list(session.exec(query.order_by(col(Brake.id))))

@@ -1,12 +1,33 @@
-"""What a cycle did, counted so that everything listed is accounted for."""
+"""What a cycle did, and when a system counts as down."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-from nexudus_sync.engine.circuit import Circuit
+from nexudus_sync.errors import OutcomeUnknown, SyncError, Unavailable
 
+IN_A_ROW = 10
+"""So many records in a row may fail because a system does not answer; more would be hammering."""
 BRAKED = 3
 """The exit code of a cycle that a brake stopped."""
+
+
+class Circuit:
+    """Counts, per system, the records that failed in a row because it did not answer."""
+
+    def __init__(self) -> None:
+        self._failed: Counter[str] = Counter()
+
+    def worked(self) -> None:
+        """A record went well."""
+        self._failed.clear()
+
+    def failed(self, error: SyncError) -> None:
+        """A record failed. Raises the error itself when there is no point in going on with others."""
+        if not isinstance(error, Unavailable | OutcomeUnknown):
+            return
+        self._failed[error.system] += 1
+        if self._failed[error.system] >= IN_A_ROW:
+            raise error
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import pytest
 from erpnext_site import ADMIN, COMPANY, EMAIL, KEY_FIELD, SCOPE, START, SYNC, Site, draft
 
 from nexudus_sync.connectors.base import Draft, Party, Scope, Step
-from nexudus_sync.engine.write import step_from, step_json
+from nexudus_sync.engine.write.perform import step_from, step_json
 from nexudus_sync.errors import OutcomeUnknown, Refused
 
 WHOLE = {

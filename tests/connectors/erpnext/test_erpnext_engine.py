@@ -12,9 +12,9 @@ from erpnext_site import Clock
 from sqlmodel import select
 
 from nexudus_sync.config import load
-from nexudus_sync.engine.assemble import Engine, assemble
 from nexudus_sync.engine.cycle import Cycle, Options
 from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.startup.assemble import Engine, assemble
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.erpnext import ERPNextDouble
 from nexudus_sync.sandbox.faults import Faults
@@ -74,7 +74,7 @@ class Office:
     async def cycle(self, **options: Any) -> Report:
         """A minute later, one cycle."""
         self.clock.pass_time(60)
-        return await Cycle(self.engine.bridges[0], Options(**options)).run()
+        return await Cycle(self.engine.connections[0], Options(**options)).run()
 
     def links(self) -> dict[int, str]:
         with self.engine.store.read() as session:
@@ -93,11 +93,11 @@ class Office:
 
     async def agree(self, card: int, name: str, *fields: str) -> dict[str, Any]:
         """What both sides say, where they say the same."""
-        bridge, said = self.engine.bridges[0], {}
+        connection, said = self.engine.connections[0], {}
         ids = {Side.NEXUDUS: str(card), Side.CRM: name}
-        found = {side: await bridge.connector(side).fetch(ids[side]) for side in Side}
-        contexts = {side: await bridge.context(side, found[side]) for side in Side}
-        for field in map(bridge.mapping.field, fields):
+        found = {side: await connection.connector(side).fetch(ids[side]) for side in Side}
+        contexts = {side: await connection.context(side, found[side]) for side in Side}
+        for field in map(connection.mapping.field, fields):
             nexudus, crm = (field.get(side, found[side], contexts[side]) for side in Side)
             assert field.same(nexudus, crm), (field.name, nexudus, crm)
             said[field.name] = crm

@@ -1,0 +1,220 @@
+"""The gap between our read and our write, where a system has no lock: its own trail shows what that took away.
+
+A value that a person wrote and our write replaced without having seen it is shown as a conflict and kept in the
+history, so it can be brought back.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync import codec
+from nexudus_sync.connectors.base import Audited, Record
+from nexudus_sync.connectors.optional import KeepsTrail
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.inbox import OVERWRITTEN as OVERWRITTEN
+from nexudus_sync.engine.inbox import close_overtaken, note_failure, of_record
+from nexudus_sync.engine.read.fetch import fetch
+from nexudus_sync.engine.write.confirm import history_entry
+from nexudus_sync.errors import NotFound
+from nexudus_sync.mapping import Context, Field, Side, Unreadable
+from nexudus_sync.opportunity import Value, say
+from nexudus_sync.store import conflicts, records
+from nexudus_sync.store.tables import Fact, Journal, Link
+
+MARGIN = timedelta(hours=1)
+FIRST, GIVEN_UP = timedelta(days=2), timedelta(days=30)
+"""How far back the trail is read at first, and for a change whose record cannot be read."""
+UNHEARD = "\0"
+"""Stands for a value that cannot be read; no record says it."""
+GAP = timedelta(minutes=2)
+"""A person's change this close before ours may have fallen between our read and our write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How far the trail was read: up to the entry `number` at the moment `until`, but for the entries `unread`."""
+
+    until: datetime
+    number: int = 0
+    unread: tuple[int, ...] = ()
+
+    @classmethod
+    def kept(cls, fact: Fact | None, now: datetime) -> "Read":
+        """As the store has it. A moment that is still to come was noted under a clock that was ahead."""
+        kept = fact.value if fact is not None and isinstance(fact.value, dict) else {}
+        until = datetime.fromisoformat(kept["until"]) if kept else now - FIRST
+        return cls(min(until, now), kept.get("number", 0), tuple(kept.get("unread", ())))
+
+    def is_new(self, entry: Audited, since: datetime) -> bool:
+        """Was it not read yet? `since`: `until` by the server's clock; restored, a server begins lower with numbers."""
+        late = not self.unread and entry.at > since + MARGIN  # within it, the last reading may have had it
+        return late or entry.number > self.number or entry.number in self.unread
+
+    def value(self) -> dict[str, Any]:
+        """As the store keeps it."""
+        return {"until": self.until.isoformat(), "number": self.number, "unread": list(self.unread)}
+
+
+async def find_overwritten(connection: Connection) -> int:
+    """Show what the sync's writes took away unseen since the trail was last read; returns how many values.
+
+    For all connections to the CRM: a card may be in another's scope by the time it is found.
+    """
+    connector = connection.connector(Side.NEXUDUS)
+    with connection.store.session() as session:
+        close_overtaken(session, connection)
+    if not isinstance(connector, KeepsTrail):
+        return 0
+    now, key = connection.clock.now(), f"trail {connection.crm}"
+    with connection.store.read() as session:
+        read = _read(session, connection, connector.name, now)
+    entries = await connector.trail(_their_time(connection, read.until - MARGIN))
+    if entries is None:
+        return 0
+    since = _their_time(connection, read.until)
+    new = (pair for pair in _taken_away(entries) if read.is_new(pair[1], since))
+    found, unread = 0, list[int]()
+    for theirs, ours in new:
+        home, link = _home(connection, ours.record_id)
+        try:
+            found += 0 if link is None else await _show(home, link, theirs, ours)
+        except NotFound:
+            continue  # deleted since
+        except Exception as error:
+            with connection.store.session() as session:
+                note_failure(session, home, of_record(error), nexudus_id=ours.record_id)
+            unread.append(ours.number)
+    newest = max((read.number, *(entry.number for entry in entries)))
+    # those that are left are looked for again from the same moment on, as long as they may come right
+    until = max(read.until, now - GIVEN_UP) if unread else now
+    with connection.store.session() as session:
+        session.merge(Fact(system=connector.name, key=key, value=Read(until, newest, tuple(unread)).value()))
+    return found
+
+
+def _read(session: Session, connection: Connection, system: str, now: datetime) -> Read:
+    """How far the trail was read; earlier versions kept that for each connection."""
+    names = (connection.crm, *sorted(one.name for one in (connection, *connection.siblings)))
+    first, *earlier = (session.get(Fact, (system, f"trail {name}")) for name in names)
+    found = [first] if first is not None else [one for one in earlier if one is not None]
+    return min((Read.kept(one, now) for one in found), key=lambda one: one.until, default=Read.kept(None, now))
+
+
+def _home(connection: Connection, record_id: str) -> tuple[Connection, Link | None]:
+    """The link of a card, and the connection that has it."""
+    with connection.store.read() as session:
+        link = records.link_by(session, connection.crm, nexudus_id=record_id)
+    known = (one for one in (connection, *connection.siblings) if link is not None and one.name == link.connection)
+    home = next(known, None)
+    return (connection, None) if home is None else (home, link)
+
+
+def _their_time(connection: Connection, moment: datetime) -> datetime:
+    return moment + timedelta(seconds=connection.connector(Side.NEXUDUS).clock_offset() or 0.0)
+
+
+def _taken_away(entries: list[Audited]) -> list[tuple[Audited, Audited]]:
+    """Pairs of a person's change and our change right after it that replaced exactly its value."""
+    last: dict[tuple[str, str], Audited] = {}
+    pairs = []
+    for entry in entries:
+        before = last.get((entry.record_id, entry.key))
+        replaced = before is not None and not before.own and before.new == entry.old
+        if before is not None and entry.own and replaced and entry.at - before.at <= GAP:
+            pairs.append((before, entry))
+        last[entry.record_id, entry.key] = entry
+    return pairs
+
+
+async def _show(connection: Connection, link: Link, theirs: Audited, ours: Audited) -> int:
+    field = next((f for f in connection.mapping.fields if f.nexudus.path.root == ours.key), None)
+    if field is None:
+        return 0
+    with connection.store.read() as session:
+        replaced = _replaced(session, connection, link, field, ours)
+    if replaced is None or ours.old in replaced:
+        return 0
+    lost_value, kept_value, now_value, *known = await _said(connection, link, field, (theirs.new, ours.new), replaced)
+    if any(field.same(one, lost_value) for one in known):
+        return 0  # spelt otherwise, but known to the write
+    if UNHEARD in (lost_value, kept_value) or field.same(lost_value, kept_value):
+        return 0
+    lost, kept = say(lost_value), say(kept_value)
+    moved_on = not field.same(now_value, kept_value)  # somebody wrote a newer one
+    reason = f"{OVERWRITTEN} between our read and our write at {ours.at:%Y-%m-%d %H:%M:%S} UTC; Nexudus has no lock"
+    now = connection.clock.now()
+    with connection.store.session() as session:
+        if not (moved_on or _disputed(session, connection, link, field)):
+            conflicts.open_conflict(
+                session,
+                connection=connection.name,
+                nexudus_id=link.nexudus_id,
+                crm_id=link.crm_id,
+                field=field.name,
+                base=None,
+                nexudus=lost,
+                crm=kept,
+                now=now,
+                link_id=link.id,
+                reason=reason,
+            )
+        session.add(history_entry(connection, link, field, Side.CRM, old=lost, new=kept, lost=lost))
+    return 1
+
+
+def _disputed(session: Session, connection: Connection, link: Link, field: Field) -> bool:
+    """Is a person asked about two newer values of the field? Then the history alone keeps the one before them."""
+    about = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
+    return any(one.field == field.name and one.reason is None for one in about)
+
+
+def _replaced(session: Session, connection: Connection, link: Link, field: Field, ours: Audited) -> list[Any] | None:
+    """The raw values of the field that our writes of that time knew they replaced: the history has them already.
+
+    None where the change is a stage's own doing.
+    """
+    at = connection.our_time(Side.NEXUDUS, ours.at) or ours.at
+    query = select(Journal).where(
+        col(Journal.link_id) == link.id,
+        col(Journal.side) == Side.NEXUDUS,
+        col(Journal.sent_at) >= at - GAP,
+        col(Journal.sent_at) <= at + GAP,
+    )
+    rows = list(session.exec(query))
+    if field.name == "status" and any("sales_stage" in row.fields for row in rows):
+        return None
+    return [row.fields[field.name].get("over") for row in rows if field.name in row.fields]
+
+
+async def _said(
+    connection: Connection, link: Link, field: Field, values: tuple[Any, Any], known: list[Any]
+) -> list[Value]:
+    """What the lost and the kept value say, what the card says now, and what the write knew that it replaced."""
+    record: Record = await fetch(connection, Side.NEXUDUS, link.nexudus_id, link.nexudus_identity)
+    context = await connection.context(Side.NEXUDUS, record)
+    return [_heard(field, raw, context) for raw in (*values, field.nexudus.raw(record), *known)]
+
+
+def _heard(field: Field, raw: Any, context: Context) -> Value:
+    """What a value of the trail says, through the field's lens; `UNHEARD` where that cannot be read.
+
+    The trail keeps all values as text: what is a number or a truth value to one field is a word to another.
+    """
+    for spelt in (raw, *_spelt_otherwise(raw)):
+        try:
+            return field.read(Side.NEXUDUS, spelt, context)
+        except Unreadable:
+            continue
+    return UNHEARD
+
+
+def _spelt_otherwise(raw: Any) -> list[Any]:
+    if not isinstance(raw, str):
+        return [codec.dumps(raw)]
+    try:
+        return [codec.loads(raw)]
+    except ValueError:
+        return []

@@ -1,0 +1,165 @@
+"""One configured connection at work: its two ends, its mapping, and the rules the engine follows."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from hashlib import blake2b
+
+from nexudus_sync import addresses, codec
+from nexudus_sync.clock import Clock
+from nexudus_sync.connectors.base import Connector, Facts, Record, Scope
+from nexudus_sync.mapping import Context, Mapping, Side, Unreadable
+from nexudus_sync.opportunity import Status
+from nexudus_sync.plan import Candidate
+from nexudus_sync.store import Store
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""A stamp before this says that there is none (.NET writes the year 1)."""
+FRESH = 0.5
+"""Seconds after which what the merge saw is read once more before it is written over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a connection behaves where the configuration decides.
+
+    `absence_wait`: seconds after an attempt before a second look may conclude that a write was not done.
+    `reconcile_days`: in how many days every linked record is read whole once.
+    """
+
+    deletes: str = "ignore"
+    create_parties: bool = True
+    first_match: str = "manual"
+    absence_wait: float = 10.0
+    chunk: int = 100
+    reconcile_days: int = 30
+    children_per_cycle: int = 10
+    poll: timedelta = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One side of a connection."""
+
+    side: Side
+    connector: Connector
+    scope: Scope
+
+
+@dataclass(slots=True)
+class Connection:
+    """A connection, ready to work.
+
+    `siblings` are the other connections to the same CRM; `dry`: nothing is written (`plan`); `where` is its place in
+    the configuration, for errors.
+    """
+
+    name: str
+    crm: str
+    mapping: Mapping
+    ends: dict[Side, End]
+    store: Store
+    clock: Clock
+    rules: Rules = field(default_factory=Rules)
+    siblings: list["Connection"] = field(default_factory=list)
+    dry: bool = False
+    where: str = "the connection"
+    sweeping_since: datetime | None = None
+    """When the reconcile that is under way began; None in any other cycle."""
+
+    def connector(self, side: Side) -> Connector:
+        """The connector of a side."""
+        return self.ends[side].connector
+
+    def scope(self, side: Side) -> Scope:
+        """What of a side belongs to this connection."""
+        return self.ends[side].scope
+
+    def key(self, side: Side, record_id: str) -> str:
+        """The external key by which the other side can name a record of `side`."""
+        return f"{self.connector(side).name}:{record_id}"
+
+    async def context(self, side: Side, record: Record) -> Context:
+        """What the lenses need to read and write a record of `side`."""
+        return await self.connector(side).context(record, self.scope(side))
+
+    def our_time(self, side: Side, moment: datetime | None) -> datetime | None:
+        """A server's moment on our clock, by the measured offset."""
+        if moment is None or moment < NEVER:
+            return None
+        return moment - timedelta(seconds=self.connector(side).clock_offset() or 0.0)
+
+    def candidate(self, side: Side, record: Record, context: Context | None = None) -> Candidate:
+        """What matching knows of a listed or whole record."""
+        facts = self.connector(side).facts(record)
+        return Candidate(
+            side=side,
+            id=facts.id,
+            email=facts.email or _whole(addresses.oddity(facts.spelled)) or None,
+            title=_whole(self._text(side, "title", record, context)),
+            is_open=self.is_open(side, record),
+            external_key=facts.external_key,
+            created_at=facts.created_at,
+        )
+
+    def facts(self, side: Side, record: Record) -> Facts:
+        """What scope, matching and creating need to know of a record."""
+        return self.connector(side).facts(record)
+
+    def is_open(self, side: Side, record: Record) -> bool:
+        """Is the opportunity still open? True where the mapping does not say."""
+        return self._is(side, record, Status.OPEN, default=True)
+
+    def is_lost(self, side: Side, record: Record) -> bool:
+        """Is the opportunity lost?"""
+        return self._is(side, record, Status.LOST, default=False)
+
+    def digest(self, side: Side, record: Record) -> str:
+        """A short fingerprint of what a scan's row carries, positions and stamps left out.
+
+        "" for a row that JSON cannot say (a number that is none): it is like no other, so its record is read.
+        """
+        connector = self.connector(side)
+        shown = {k: v for k, v in connector.digest_view(record).items() if k not in connector.traits.child_keys}
+        try:
+            return fingerprint(codec.dumps(shown, sort_keys=True))
+        except (ValueError, RecursionError):
+            return ""
+
+    def _plain(self, side: Side) -> Context:
+        """What reads a record whose surroundings were not asked for."""
+        return Context(escaped=self.connector(side).traits.escapes_text)
+
+    def _is(self, side: Side, record: Record, status: Status, *, default: bool) -> bool:
+        found = self.mapping.find("status")
+        if found is None:
+            return default
+        try:
+            value = found.get(side, record, self._plain(side))
+        except Unreadable:
+            return default
+        return found.same(value, status.value)
+
+    def _text(self, side: Side, name: str, record: Record, context: Context | None) -> str | None:
+        found = self.mapping.find(name)
+        if found is None:
+            return None
+        try:
+            value = found.get(side, record, context or self._plain(side))
+        except Unreadable:
+            return None
+        return None if value is None else str(value)
+
+
+def fingerprint(text: str) -> str:
+    """Sixteen hexadecimal digits that differ when the text does, for all that can happen."""
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+
+
+def _whole(text: str | None) -> str | None:
+    """The text without halves of characters, which no database takes: some programs cut an emoji in two."""
+    return None if text is None else text.encode(errors="replace").decode()
+
+
+def day(text: str | None) -> date | None:
+    """A stored YYYY-MM-DD as a day."""
+    return None if text is None else date.fromisoformat(text)

@@ -1,0 +1,86 @@
+"""Restore values that a person chose to bring back after they were overwritten."""
+
+from collections.abc import Collection, Sequence
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.decisions.undo import Forced, moved_on
+from nexudus_sync.engine.inbox import OVERWRITTEN, of_record
+from nexudus_sync.engine.read.snapshots import mark
+from nexudus_sync.engine.report import Report
+from nexudus_sync.errors import AuthenticationFailed, ConnectorError
+from nexudus_sync.mapping import Side
+from nexudus_sync.opportunity import hear
+from nexudus_sync.store.tables import Conflict, Failure, Link
+
+
+async def prepare(connection: Connection, report: Report, forced: Forced) -> set[int]:
+    """Have the settling bring back what is wanted; the other answer leaves things as they are.
+
+    An answer is for the values shown: where a side says something else by now, the question is asked anew. Returns the
+    ids of the answers that can be closed after the settling: a record that cannot be read now waits for the next cycle.
+    Raises AuthenticationFailed, StoreError.
+    """
+    with connection.store.read() as session:
+        answered = [(one, session.get(Link, one.link_id)) for one in _answered(session, connection)]
+    ready = set()
+    for conflict, link in answered:
+        try:
+            if conflict.take != Side.NEXUDUS or link is None or await _wanted(connection, conflict, link, forced):
+                ready.add(conflict.id or 0)
+        except AuthenticationFailed:
+            raise
+        except Exception as error:
+            report.errors.append(str(error if isinstance(error, ConnectorError) else of_record(error)))
+    return ready
+
+
+async def _wanted(connection: Connection, conflict: Conflict, link: Link, forced: Forced) -> bool:
+    """Force the value that was lost, or ask again where the field moved on; says whether it is still wanted."""
+    field = connection.mapping.find(conflict.field)
+    if field is None or link.id is None:
+        return True
+    moved = await moved_on(connection, link, field, (conflict.nexudus, conflict.crm))
+    with connection.store.session() as session:
+        if moved is not None:
+            conflict.state, conflict.take, conflict.crm = "open", None, moved
+            session.add(conflict)
+            return False
+        forced.setdefault(link.id, {})[conflict.field] = hear(conflict.field, conflict.nexudus)
+        for side in Side:
+            mark(session, side, [link.id])
+    return True
+
+
+def conclude(connection: Connection, ready: Collection[int], unsettled: Collection[int]) -> None:
+    """Close what was answered: what could not be settled is tried again, what a side would not take is asked anew."""
+    with connection.store.session() as session:
+        for conflict in _answered(session, connection):
+            if conflict.id not in ready or conflict.link_id in unsettled:
+                continue
+            if _parked(session, conflict):
+                conflict.state, conflict.take = "open", None
+            else:
+                conflict.state, conflict.closed_at = "closed", connection.clock.now()
+            session.add(conflict)
+
+
+def _answered(session: Session, connection: Connection) -> Sequence[Conflict]:
+    query = select(Conflict).where(
+        col(Conflict.connection) == connection.name,
+        col(Conflict.state) == "resolved",
+        col(Conflict.reason).startswith(OVERWRITTEN),
+    )
+    return session.exec(query).all()
+
+
+def _parked(session: Session, conflict: Conflict) -> bool:
+    """Does the value wait as a failure, wanted though it was?"""
+    query = select(Failure.id).where(
+        col(Failure.nexudus_id) == conflict.nexudus_id,
+        col(Failure.crm_id) == conflict.crm_id,
+        col(Failure.field) == conflict.field,
+        col(Failure.state) == "open",
+    )
+    return conflict.take == Side.NEXUDUS and session.exec(query).first() is not None

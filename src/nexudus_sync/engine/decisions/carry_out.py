@@ -1,0 +1,137 @@
+"""Carry out what people decided: link, unlink, ignore, undo."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.decisions import bring_back, undo
+from nexudus_sync.engine.decisions.pairing import fetched, link_pair, no_record
+from nexudus_sync.engine.decisions.undo import Forced
+from nexudus_sync.engine.inbox import RECORD, of_record
+from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.write.confirm import close
+from nexudus_sync.errors import AuthenticationFailed, ConnectorError, OutcomeUnknown, StoreError, Unavailable
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import conflicts, failures, records
+from nexudus_sync.store.tables import Conflict, Decision, Link, Unlinked
+
+__all__ = ["Forced", "carried_out", "carry_out", "conclude", "resolved_links"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be closed after the settling: undos, and answers about values that are brought back (their ids)."""
+
+    undone: list[Decision]
+    regained: set[int]
+
+
+async def carry_out(connection: Connection, report: Report) -> tuple[Forced, Asked]:
+    """Carry out what waits; returns what the settling has to force, with what is to be closed after it.
+
+    A record that cannot be read refuses the decision about it; one of a system that does not answer waits for the next
+    cycle. Neither stops the others. Raises AuthenticationFailed, StoreError.
+    """
+    with connection.store.read() as session:
+        query = select(Decision).where(col(Decision.connection) == connection.name, col(Decision.done_at).is_(None))
+        waiting = list(session.exec(query.order_by(col(Decision.id))))
+    forced: Forced = {}
+    undone = []
+    for decision in waiting:
+        try:
+            outcome = await _do(connection, report, decision, forced)
+        except AuthenticationFailed:
+            raise
+        except (Unavailable, OutcomeUnknown) as error:
+            report.errors.append(str(error))
+            continue
+        except StoreError:
+            raise
+        except Exception as error:
+            outcome = f"refused: {error if isinstance(error, ConnectorError) else of_record(error)}"
+        if outcome is not None:
+            done(connection, decision, outcome)
+        elif decision.connection == connection.name:
+            undone.append(decision)
+    return forced, Asked(undone, await bring_back.prepare(connection, report, forced))
+
+
+def conclude(connection: Connection, asked: Asked, unsettled: Collection[int]) -> None:
+    """Close what was to be brought back; a link that could not be settled now is tried again by the next cycle."""
+    for decision in asked.undone:
+        outcome = undo.outcome_of(connection, decision, unsettled)
+        if outcome is not None:
+            done(connection, decision, outcome)
+    bring_back.conclude(connection, asked.regained, unsettled)
+
+
+def done(connection: Connection, decision: Decision, outcome: str) -> None:
+    """Close a decision with what came of it."""
+    with connection.store.session() as session:
+        decision.done_at, decision.outcome = connection.clock.now(), outcome
+        session.add(decision)
+
+
+async def _do(connection: Connection, report: Report, decision: Decision, forced: Forced) -> str | None:
+    """What came of a decision; None for an undo that the settling carries out."""
+    if decision.kind == "undo":
+        return await undo.prepare(connection, decision, forced)
+    if decision.kind == "link":
+        return await link_pair(connection, decision.args["nexudus_id"], decision.args["crm_id"])
+    if decision.kind == "unlink":
+        return _unlink(connection, report, decision.args["link_id"])
+    return await _ignore(connection, Side(decision.args["side"]), decision.args["record_id"])
+
+
+def _unlink(connection: Connection, report: Report, link_id: int) -> str:
+    with connection.store.session() as session:
+        link = session.get(Link, link_id)
+        if link is None or link.state == "closed":
+            return "there is no such link any more"
+        close(session, connection, report, link, "parted by hand")
+    return "unlinked"
+
+
+async def _ignore(connection: Connection, side: Side, record_id: str) -> str:
+    key = (connection.name, side.value, record_id)
+    with connection.store.read() as session:
+        known = session.get(Unlinked, key)
+    if known is not None:
+        identity = known.identity
+    else:
+        record = await fetched(connection, side, record_id)
+        if record is None:
+            return no_record(connection, side, record_id)
+        facts = connection.facts(side, record)
+        record_id, identity = facts.id or record_id, facts.identity
+        key = (connection.name, side.value, record_id)
+    with connection.store.session() as session:
+        link = next(iter(records.links_of(session, connection.crm, side, record_id, identity)), None)
+        if link is not None and link.state != "closed":
+            return f"refused: {link.nexudus_id} is linked with {link.crm_id}; unlink parts them"
+        row = session.get(Unlinked, key)
+        row = row or Unlinked(connection=connection.name, side=side.value, record_id=record_id, identity=identity)
+        row.state, row.reason = "ignored", "by hand"
+        session.add(row)
+        ids = {Side.NEXUDUS: "", Side.CRM: "", side: record_id}
+        pair_ids = ids[Side.NEXUDUS], ids[Side.CRM]
+        conflicts.close_conflicts(session, connection.name, *pair_ids, now=connection.clock.now(), fields={RECORD})
+        failures.solve_failures(session, connection.name, *pair_ids)
+    return "ignored"
+
+
+def resolved_links(session: Session, connection: Connection) -> set[int]:
+    """Links with a conflict that a person resolved and no cycle has carried out yet."""
+    query = select(Conflict.link_id).where(
+        col(Conflict.connection) == connection.name, col(Conflict.state) == "resolved"
+    )
+    return {link_id for link_id in session.exec(query) if link_id is not None}
+
+
+def carried_out(session: Session, connection: str, since: datetime) -> list[Decision]:
+    """The decisions that cycles since that moment have carried out or refused, with their outcome."""
+    query = select(Decision).where(col(Decision.connection) == connection, col(Decision.done_at) >= since)
+    return list(session.exec(query.order_by(col(Decision.id))))

@@ -1,0 +1,90 @@
+"""Link two records because a person said so."""
+
+from collections.abc import Collection
+
+from sqlmodel import Session, col, or_, select
+
+from nexudus_sync.connectors.answers import same_identity
+from nexudus_sync.connectors.base import Record
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.read.fetch import fetch
+from nexudus_sync.engine.read.snapshots import identity_of
+from nexudus_sync.engine.write.created import pair
+from nexudus_sync.errors import NotFound, Unavailable
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import records
+from nexudus_sync.store.tables import Journal, Link, Unlinked
+
+
+async def link_pair(connection: Connection, nexudus_id: str, crm_id: str) -> str:
+    """Link two records; returns what came of it, for the decision. Raises the `ConnectorError` tree."""
+    ids, identities = {}, {}
+    for side, record_id in ((Side.NEXUDUS, nexudus_id), (Side.CRM, crm_id)):
+        record = await fetched(connection, side, record_id)
+        if record is None:
+            return no_record(connection, side, record_id)
+        facts = connection.facts(side, record)
+        ids[side], identities[side] = facts.id or record_id, facts.identity
+        if _is_another(connection, side, ids[side], identities[side]):
+            return f"refused: {record_id} is another record by now; ask again if it is the one that you mean"
+    pair_ids = ids[Side.NEXUDUS], ids[Side.CRM]
+    if _in_doubt(connection, *pair_ids):
+        raise Unavailable(connection.crm, "whether it was copied already is not known yet", " and ".join(pair_ids))
+    with connection.store.session() as session:
+        for side, record_id in ids.items():
+            known = next(iter(records.links_of(session, connection.crm, side, record_id, identities[side])), None)
+            if known is not None and known.state != "closed":
+                return f"refused: {known.nexudus_id} is linked with {known.crm_id}; unlink them first"
+            if known is not None:
+                stay_alone(session, connection, known, set(pair_ids))
+                session.delete(known)
+                session.flush()
+        pair(session, connection, pair_ids, (identities[Side.NEXUDUS], identities[Side.CRM]))
+    return "linked"
+
+
+def _in_doubt(connection: Connection, nexudus_id: str, crm_id: str) -> bool:
+    """Was one of the two perhaps copied? Linked now, it would have that copy as well."""
+    query = select(Journal.id).where(
+        col(Journal.state) == "sent",
+        col(Journal.kind) == "opportunity.create",
+        col(Journal.connection).in_(records.family(connection.crm)),
+        or_(col(Journal.nexudus_id) == nexudus_id, col(Journal.crm_id) == crm_id),
+    )
+    with connection.store.read() as session:
+        return session.exec(query).first() is not None
+
+
+def _is_another(connection: Connection, side: Side, record_id: str, identity: str) -> bool:
+    """Was the id given to another record since a cycle last saw what people were shown?"""
+    with connection.store.read() as session:
+        known = session.get(Unlinked, (connection.name, side.value, record_id))
+    return known is not None and not same_identity(known.identity, identity)
+
+
+def stay_alone(session: Session, connection: Connection, parted: Link, taken: Collection[str]) -> None:
+    """The other half of a parted pair is still not to be copied when the first is linked with another record."""
+    for side, record_id in ((Side.NEXUDUS, parted.nexudus_id), (Side.CRM, parted.crm_id)):
+        if record_id not in taken:
+            identity = identity_of(parted, side)
+            row = Unlinked(connection=connection.name, side=side.value, record_id=record_id, identity=identity)
+            row.state, row.reason = "ignored", "parted by hand"
+            session.merge(row)
+
+
+async def fetched(connection: Connection, side: Side, record_id: str) -> Record | None:
+    """The record; None when there is none. Raises the `ConnectorError` tree."""
+    try:
+        return await fetch(connection, side, record_id)
+    except NotFound:
+        return None
+    except Unavailable:
+        # Nexudus may answer 500 for a record that is not there, so that alone is no reason to wait for it
+        if await connection.connector(side).absent(record_id, ""):
+            return None
+        raise
+
+
+def no_record(connection: Connection, side: Side, record_id: str) -> str:
+    """What a decision comes to that names a record which is not there."""
+    return f"refused: {connection.connector(side).name} has no record {record_id}"

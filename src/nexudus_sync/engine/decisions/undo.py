@@ -1,0 +1,116 @@
+"""Bring back what a write replaced, on both sides."""
+
+from collections.abc import Collection
+from itertools import pairwise
+from typing import Any
+
+from pydantic import ValidationError
+from sqlmodel import Session, col, select
+
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.read import record as sights
+from nexudus_sync.engine.read.sight import Sight
+from nexudus_sync.engine.read.snapshots import mark
+from nexudus_sync.mapping import Field, Side, Unreadable
+from nexudus_sync.merge import STORED_DIFFERENTLY, kept_differently
+from nexudus_sync.opportunity import Value, hear, say
+from nexudus_sync.plan import Presence
+from nexudus_sync.store import records
+from nexudus_sync.store.tables import Decision, Failure, History, Link
+
+BROUGHT_BACK = "brought back"
+"""The outcome of an undo that was carried out."""
+Forced = dict[int, dict[str, Value]]
+"""By link: the values that are brought back to both sides."""
+
+
+async def prepare(connection: Connection, decision: Decision, forced: Forced) -> str | None:
+    """Have the settling bring a value back: its link is marked and `forced` names the value.
+
+    Returns why it is refused: unless forced when the value moved on since. None when it is to be done, here or by the
+    connection that has the link now. Raises the `ConnectorError` tree.
+    """
+    with connection.store.read() as session:
+        entry = session.get(History, decision.args["history_id"])
+        ids = {"nexudus_id": entry.nexudus_id, "crm_id": entry.crm_id} if entry else {}
+        link = records.link_by(session, connection.crm, **ids) if entry else None
+    if entry is None or link is None or link.state != "active" or link.id is None:
+        return "refused: the records are not linked any more"
+    if link.connection != connection.name:
+        with connection.store.session() as session:
+            decision.connection = link.connection
+            session.add(decision)
+        return None
+    field = connection.mapping.find(entry.field)
+    if field is None:
+        return f"refused: {entry.field} is not mapped any more"
+    moved = await moved_on(connection, link, field, (entry.new, entry.old))
+    if moved is not None and not decision.args.get("force"):
+        return f"refused: {entry.field} says {moved!r} now; use --force to bring {entry.old!r} back"
+    forced.setdefault(link.id, {})[entry.field] = hear(entry.field, entry.old)
+    with connection.store.session() as session:
+        mark(session, Side.NEXUDUS, [link.id])
+        mark(session, Side.CRM, [link.id])
+    return None
+
+
+async def moved_on(connection: Connection, link: Link, field: Field, known: tuple[Any, ...]) -> Any:
+    """What a side's field says now, if that is none of the values known; None if both sides' are.
+
+    What a record that is gone said is left to the settling, which sees what became of it. Raises the `ConnectorError`
+    tree.
+    """
+    for side in Side:
+        sight = await sights.read(connection, side, link)
+        if sight.presence is Presence.GONE:
+            continue
+        try:
+            now = field.get(side, sight.record, sight.context)
+            if not any(_is(field, side, sight, now, hear(field.name, value)) for value in known):
+                return say(now)
+        except (Unreadable, ValidationError):
+            return field.lens(side).raw(sight.record)
+    return None
+
+
+def _is(field: Field, side: Side, sight: Sight, now: Value, known: Value) -> bool:
+    """Does the side say the value, or what its system makes of that?"""
+    return field.same(now, known) or bool(kept_differently(field, side, known, now, sight.context))
+
+
+def outcome_of(connection: Connection, decision: Decision, unsettled: Collection[int]) -> str | None:
+    """What came of an undo after the settling: brought back, or why not. None: the next cycle tries again."""
+    with connection.store.session() as session:
+        entry = session.get_one(History, decision.args["history_id"])
+        link = records.link_by(session, connection.crm, nexudus_id=entry.nexudus_id, crm_id=entry.crm_id)
+        if link is None or link.state != "active":
+            return "refused: the records are not linked any more"
+        waiting = select(Failure.reason).where(
+            col(Failure.state) == "open",
+            col(Failure.kind).not_in(("unavailable", STORED_DIFFERENTLY)),
+            col(Failure.nexudus_id) == entry.nexudus_id,
+            col(Failure.crm_id) == entry.crm_id,
+            col(Failure.field).in_((entry.field, "")),
+        )
+        reason = session.exec(waiting).first()
+        if reason is not None:
+            return f"refused: {reason}"
+        if link.id in unsettled:
+            return None
+        _tell_once(session, decision, entry)
+    return BROUGHT_BACK
+
+
+def _tell_once(session: Session, decision: Decision, undone: History) -> None:
+    """Both sides gave up the same value for the same one: to people that is one change, not one a side."""
+    query = select(History).where(
+        col(History.field) == undone.field,
+        col(History.nexudus_id) == undone.nexudus_id,
+        col(History.crm_id) == undone.crm_id,
+        col(History.at) >= decision.asked_at,
+        col(History.id) > undone.id,
+    )
+    for one, two in pairwise(session.exec(query.order_by(col(History.id))).all()):
+        if (one.old, one.new) == (two.old, two.new) and one.from_side != two.from_side:
+            # the change that is undone came from one side: its undoing goes the other way
+            session.delete(two if two.from_side == undone.from_side else one)

@@ -1,0 +1,316 @@
+"""What waits for people: conflicts, failures, and whose error an exception is."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from sqlmodel import Session, col, select
+
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.errors import (
+    AnotherRecord,
+    AuthenticationFailed,
+    ConnectorError,
+    LimitReached,
+    NotFound,
+    Refused,
+    RoleMissing,
+    StoreError,
+    SyncError,
+    Unforeseen,
+    storable,
+)
+from nexudus_sync.mapping import Side
+from nexudus_sync.merge import STORED_DIFFERENTLY, UNREADABLE, Outcome, Policy, Resolution, Verdict
+from nexudus_sync.opportunity import Value, hear, say
+from nexudus_sync.plan import Standing
+from nexudus_sync.store import conflicts, failures, records
+from nexudus_sync.store.tables import Conflict, Failure, Link
+
+log = structlog.get_logger()
+FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=6)
+RECORD = "record"
+"""The field name of a question about a record as a whole."""
+OVERWRITTEN = "overwritten"
+"""How the reason of a question begins about a value that our write took away unseen."""
+ANOTHER = "another-record"
+"""The kind of what is answered for by another record."""
+REFUSED = failures.REFUSED
+"""The kind of what a system would not take and said so."""
+UNEXPECTED = "unexpected"
+"""The kind of what the program is not made for: always a fault of its own, too."""
+ACCEPTED = "stage-acts"
+"""The kind of what a backfill leaves undone, and what counts as seen: no merge shows it anew."""
+
+
+def of_record(error: Exception) -> SyncError:
+    """The error as it is told of one record. Raises it where it ends the cycle.
+
+    To be called where it was caught. What nobody foresaw is an error of that record like any: the others go on. The log
+    has its traceback at level debug.
+    """
+    if isinstance(error, RoleMissing) and error.alone:
+        return error.of_record()
+    if isinstance(error, AuthenticationFailed | RoleMissing | StoreError):
+        raise error
+    if isinstance(error, SyncError):
+        return error
+    log.debug("record.unforeseen", exc_info=error)
+    return Unforeseen(error)
+
+
+def record_outcomes(
+    session: Session,
+    connection: Connection,
+    link: Link,
+    outcomes: Iterable[Outcome],
+    *,
+    both_read: bool,
+    written: bool,
+    settled: bool,
+) -> None:
+    """Show this merge's conflicts and parked fields, and close what earlier merges showed and this one does not.
+
+    Unless `both_read`, a field that seems unchanged closes nothing: the side that was not read may say otherwise.
+    `written`: what travels has arrived. `settled`: nothing is left to do, so what failed of the whole link is over.
+    """
+    found, about = tuple(outcomes), failures.unsolved(session, connection.name, link.nexudus_id, link.crm_id)
+    standing = {Verdict.CONFLICT, Verdict.PARKED}
+    standing |= set() if written else {Verdict.TRAVELS}
+    standing |= set() if both_read else {Verdict.NOTHING}
+    for outcome in found:
+        if outcome.verdict is Verdict.CONFLICT:
+            _open_conflict(session, connection, link, outcome)
+            failures.solve(about, fields={outcome.field.name}, kinds={REFUSED})
+        elif outcome.kind and outcome.kind != REFUSED:  # a refusal is noted when it happens, with its next attempt
+            _park(session, connection, link, outcome, about)
+    over = {o.field.name for o in found if o.verdict not in standing}
+    asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
+    restored: set[int | None] = {link.id} if both_read else set()
+    conflicts.close([one for one in asked if _is_over(one, restored, over)], connection.clock.now())
+    close_rewritten(session, connection, link, (o for o in found if o.verdict is Verdict.AGREED or _waits(o)))
+    dismissed = {one.field for one in about if one.kind == REFUSED and one.state == "dismissed"}
+    parked = (o for o in found if o.verdict is Verdict.PARKED)
+    _ask_anew(asked, {o.field.name for o in parked if o.kind != REFUSED or o.field.name in dismissed})
+    plain = {o.field.name for o in found if not o.kind and o.verdict not in standing}
+    free = plain - ({o.field.name for o in found if o.verdict is Verdict.NOTHING} & _accepted(about))
+    kept = [one for one in about if one.kind == STORED_DIFFERENTLY]
+    failures.solve((one for one in _let_go(about, link) if one not in kept), fields=free | {""} if settled else free)
+    failures.solve(kept, fields={o.field.name for o in found if o.verdict is Verdict.AGREED and not o.kind})
+    _rest(kept)
+
+
+def _waits(outcome: Outcome) -> bool:
+    """Is it known what both sides say, though that cannot be carried over?"""
+    return outcome.verdict is Verdict.PARKED and outcome.kind != UNREADABLE
+
+
+def _rest(kept: Iterable[Failure]) -> None:
+    """A text that a system keeps differently is looked at once when a person asks for it, and not for ever."""
+    for one in kept:
+        one.next_attempt = None
+
+
+def _let_go(about: Iterable[Failure], link: Link) -> list[Failure]:
+    """Without that of a record which must not be written: that there is nothing to write solves nothing."""
+    kept = {ANOTHER} if any(key.startswith("$") and int(count) > 1 for key, count in link.bounces.items()) else set()
+    return [one for one in about if one.kind not in kept]
+
+
+def _is_over(asked: Conflict, restored: Collection[int | None], fields: Collection[str]) -> bool:
+    """Is a question settled by a merge of both records that left these fields settled?
+
+    What was overwritten unseen is not: there the two sides agree. That a record of a link is gone, or another, is when
+    both were read: it is `restored`.
+    """
+    back = asked.field == RECORD and asked.link_id in restored
+    return back or (asked.field in fields and asked.reason is None)
+
+
+def close_rewritten(session: Session, connection: Connection, link: Link, settled: Iterable[Outcome]) -> None:
+    """Close the open questions about overwritten values where Nexudus says something else now than our write left.
+
+    A person wrote that since: the lost value again, or a newer one, which may not be carried over yet.
+    """
+    says = {o.field.name: (o.field, o.value if o.verdict is Verdict.TRAVELS else o.nexudus) for o in settled}
+    asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id) if says else []
+    for one in asked:
+        if one.field in says and one.state == "open" and (one.reason or "").startswith(OVERWRITTEN):
+            field, value = says[one.field]
+            if not field.same(value, _hear(one.field, one.crm)):
+                conflicts.close([one], connection.clock.now())
+
+
+def close_overtaken(session: Session, connection: Connection) -> None:
+    """Close the open questions about overwritten values that equal what was kept, by class: nothing was lost."""
+    query = select(Conflict).where(
+        col(Conflict.connection) == connection.name,
+        col(Conflict.state) == "open",
+        col(Conflict.reason).startswith(OVERWRITTEN),
+    )
+    for one in session.exec(query).all():
+        field = connection.mapping.find(one.field)
+        if field is not None and field.same(_hear(one.field, one.nexudus), _hear(one.field, one.crm)):
+            conflicts.close([one], connection.clock.now())
+
+
+def _hear(field: str, said: Any) -> Value:
+    """What was shown; as it stands where the field cannot say it (any more)."""
+    try:
+        return hear(field, said)
+    except ValidationError:
+        return str(said)
+
+
+def _ask_anew(asked: Iterable[Conflict], parked: Collection[str]) -> None:
+    """An answer whose value cannot be written is no answer yet: the question opens again, beside the failure.
+
+    What a system refused is sent again by itself, unless a person dismissed that, and an answer about what was
+    overwritten is closed elsewhere.
+    """
+    for one in asked:
+        if one.state == "resolved" and one.field in parked and one.reason is None:
+            one.state, one.take = "open", None
+
+
+def _accepted(about: Iterable[Failure]) -> set[str]:
+    """The fields whose refusal was accepted at the backfill: it stays visible though nothing changes any more."""
+    return {one.field for one in about if one.kind == ACCEPTED and one.state == "open"}
+
+
+def _open_conflict(session: Session, connection: Connection, link: Link, outcome: Outcome) -> None:
+    conflicts.open_conflict(
+        session,
+        connection=connection.name,
+        nexudus_id=link.nexudus_id,
+        crm_id=link.crm_id,
+        field=outcome.field.name,
+        base=say(outcome.base),
+        nexudus=say(outcome.nexudus),
+        crm=say(outcome.crm),
+        now=connection.clock.now(),
+        link_id=link.id,
+    )
+
+
+def _park(session: Session, connection: Connection, link: Link, outcome: Outcome, about: Iterable[Failure]) -> None:
+    failures.open_failure(
+        session,
+        connection=connection.name,
+        kind=outcome.kind,
+        field=outcome.field.name,
+        reason=outcome.reason,
+        nexudus_id=link.nexudus_id,
+        crm_id=link.crm_id,
+        now=connection.clock.now(),
+    )
+    supersede(about, outcome.field.name, outcome.kind)
+
+
+def supersede(about: Iterable[Failure], field: str, kind: str) -> None:
+    """Something else holds a field back now: what is open about it under another kind than that is out of date."""
+    for failure in about:
+        if failure.field == field and failure.kind not in (kind, STORED_DIFFERENTLY) and failure.state == "open":
+            failure.state, failure.next_attempt = "solved", None
+
+
+def end(session: Session, link: Link, reason: str, now: datetime) -> None:
+    """Close a link, with what is asked and what failed about it: neither record is created again by itself."""
+    link.state, link.closed_reason = "closed", reason
+    link.nexudus_recheck = link.crm_recheck = False
+    session.add(link)
+    conflicts.close_conflicts(session, link.connection, link.nexudus_id, link.crm_id, now=now)
+    failures.solve_failures(session, link.connection, link.nexudus_id, link.crm_id)
+
+
+def policy_for(session: Session, connection: Connection, link: Link) -> Policy:
+    """What people decided about this link's conflicts, and what the connection says about first matches."""
+    about = _asked(session, connection, link)
+    resolved = {c.field: _resolution(c) for c in about if c.state == "resolved"}
+    shown = {c.field: (c.nexudus, c.crm) for c in about if c.state == "open" and c.reason is None}
+    return Policy(connection.rules.first_match, resolved, shown)
+
+
+def standing_for(session: Session, connection: Connection, link: Link, unread: Side) -> dict[str, Standing]:
+    """The open conflicts of a link of which one side was not read in this cycle.
+
+    Not those with a reason of their own: there the two sides agree.
+    """
+    nexudus = unread is Side.NEXUDUS
+    return {
+        c.field: Standing(unread, c.crm if nexudus else c.nexudus, c.nexudus if nexudus else c.crm)
+        for c in _asked(session, connection, link)
+        if c.state == "open" and c.reason is None
+    }
+
+
+def _asked(session: Session, connection: Connection, link: Link) -> list[Conflict]:
+    """The conflicts about this link's fields, open or resolved."""
+    about = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
+    return [conflict for conflict in about if conflict.link_id == link.id and conflict.field != RECORD]
+
+
+def _resolution(conflict: Conflict) -> Resolution:
+    return Resolution(Side(conflict.take or ""), conflict.nexudus, conflict.crm)
+
+
+def forget_question(session: Session, connection: Connection, side: Side, record_id: str) -> None:
+    """What was asked about an unlinked record is settled."""
+    ids = records.alone(side, record_id)
+    conflicts.close_conflicts(session, connection.name, *ids, now=connection.clock.now(), fields={RECORD})
+
+
+def nothing_left(session: Session, connection: Connection, side: Side, record_id: str) -> None:
+    """A record without a counterpart is gone: what was asked about it and what failed is over.
+
+    Its id may be another's by now, of which nothing of that is true, nor any answer meant for it.
+    """
+    forget_question(session, connection, side, record_id)
+    failures.solve_failures(session, connection.name, *records.alone(side, record_id))
+
+
+def note_failure(
+    session: Session,
+    connection: Connection,
+    error: SyncError,
+    *,
+    nexudus_id: str = "",
+    crm_id: str = "",
+    field: str = "",
+) -> Failure:
+    """Keep an error of one record, or of one field of it, as a failure, with the time of its next attempt.
+
+    What was refused has none: see `failures.REFUSED`.
+    """
+    failure = failures.open_failure(
+        session,
+        connection=connection.name,
+        kind=kind_of(error),
+        field=field,
+        reason=error.message if isinstance(error, ConnectorError) else str(error),
+        nexudus_id=storable(nexudus_id),
+        crm_id=storable(crm_id),
+        now=connection.clock.now(),
+    )
+    if failure.kind != REFUSED:
+        failure.next_attempt = connection.clock.now() + backoff(failure.attempts)
+    return failure
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long to wait after that many attempts: a minute, doubled each time, six hours at most."""
+    return min(FIRST_RETRY * (1 << min(attempts - 1, 12)), LAST_RETRY)
+
+
+def kind_of(error: SyncError) -> str:
+    """A failure's kind: which sort of error it was."""
+    kinds = {
+        AnotherRecord: ANOTHER,
+        Refused: REFUSED,
+        LimitReached: "limit",
+        NotFound: "not-found",
+        Unforeseen: UNEXPECTED,
+    }
+    return next((kind for sort, kind in kinds.items() if isinstance(error, sort)), "unavailable")

@@ -1,0 +1,179 @@
+"""The draft of a record that will be created: its values, and the rules that refuse it."""
+
+from dataclasses import replace
+from typing import Any
+
+from nexudus_sync import addresses
+from nexudus_sync.connectors.answers import same_identity
+from nexudus_sync.connectors.base import Connector, Draft, Facts, Party, Record, Scope, Step
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.inbox import REFUSED, nothing_left
+from nexudus_sync.engine.write.created import Creation, Parked, refuse_create
+from nexudus_sync.engine.write.perform import Intent
+from nexudus_sync.engine.write.refused import blamed
+from nexudus_sync.errors import Refused
+from nexudus_sync.mapping import OnUnmapped, Side, Unmapped, Unreadable
+from nexudus_sync.merge import UNREADABLE
+from nexudus_sync.opportunity import say
+from nexudus_sync.plan import Refusal
+from nexudus_sync.store.tables import Unlinked
+
+_SHOWN = 80
+"""So much of what is no e-mail is shown."""
+
+
+async def prepare(connection: Connection, creation: Creation) -> None:
+    """Put what the source says on an empty record of the other side."""
+    creation.there = await connection.context(creation.to, {})
+    for mapped in connection.mapping.fields:
+        if creation.to.other not in mapped.sources:
+            continue
+        try:
+            value = mapped.get(creation.source, creation.record, creation.context)
+            if value is not None:
+                creation.after = mapped.put(creation.to, value, creation.after, creation.there)
+        except Unreadable as problem:
+            creation.parked.append(Parked(mapped, UNREADABLE, str(problem)))
+        except Unmapped as problem:
+            skip = mapped.on_unmapped == OnUnmapped.SKIP
+            creation.parked.append(Parked(mapped, "" if skip else "unmapped", str(problem), accept=skip))
+
+
+def apply_rules(connection: Connection, creation: Creation, *, live: bool) -> None:
+    """Apply the rules for creates; raises NotCreated where one refuses the record as a whole."""
+    connector = connection.connector(creation.to)
+    currency = connector.facts(creation.after).currency or creation.there.currency
+    if creation.facts.currency and currency and creation.facts.currency != currency:
+        refuse_create(
+            connection, creation, "currency", f"it is in {creation.facts.currency}, the other side in {currency}"
+        )
+    if not creation.facts.email:
+        refuse_create(connection, creation, "no-email", no_email(creation.facts.spelled))
+    for refusal in connector.refusals(None, creation.after, connection.scope(creation.to), live=live):
+        if refusal.whole:
+            refuse_create(connection, creation, refusal.kind, refusal.reason)
+        _withhold(connection, creation, refusal)
+
+
+def _withhold(connection: Connection, creation: Creation, refusal: Refusal) -> None:
+    for mapped in connection.mapping.fields:
+        root = mapped.lens(creation.to).path.root
+        if root in refusal.keys and root in creation.after:
+            creation.parked.append(Parked(mapped, refusal.kind, refusal.reason, accept=refusal.accept))
+    creation.after = {key: value for key, value in creation.after.items() if key not in refusal.keys}
+
+
+def intent_of(creation: Creation, fields: dict[str, Any] | None = None) -> Intent:
+    """What the journal says of a write on behalf of a creation."""
+    nexudus_id = creation.facts.id if creation.source is Side.NEXUDUS else ""
+    crm_id = creation.facts.id if creation.source is Side.CRM else ""
+    facts = creation.facts
+    return Intent(
+        creation.to, nexudus_id, crm_id, fields=fields or {}, identity=facts.identity, email=facts.email or ""
+    )
+
+
+def draft_of(connection: Connection, creation: Creation, party: Party) -> Draft:
+    """The draft as the connector wants it."""
+    return Draft(
+        creation.after,
+        party,
+        connection.scope(creation.to),
+        connection.key(creation.source, creation.facts.id),
+        creation.facts.currency,
+        creation.facts.created_at,
+    )
+
+
+def leave_out(connection: Connection, creation: Creation, refused: Refused) -> None:
+    """Park what a refusal names. Raises it where that cannot be left out, and the first one where it had been."""
+    said = [mapped for mapped in connection.mapping.fields if mapped.lens(creation.to).path.root in creation.after]
+    fields = blamed(refused, said, creation.to)
+    earlier = [
+        held.reason for held in creation.parked if held.kind == REFUSED and blamed(refused, [held.field], creation.to)
+    ]
+    if earlier and not fields:
+        raise Refused(refused.system, earlier[0], refused.record, refused.keys) from refused
+    if not fields or any(mapped.lens(creation.to).required for mapped in fields):
+        raise refused
+    _withhold(connection, creation, Refusal(REFUSED, refused.message, refused.keys))
+
+
+def carried(connection: Connection, creation: Creation, step: Step) -> dict[str, Any]:
+    """What the journal row says the create carries.
+
+    Every mapped value, and what its source says in its own spelling.
+    """
+    fields = {}
+    for mapped in connection.mapping.fields:
+        lens = mapped.lens(creation.to)
+        if (connection.dry or lens.path.root in step.keys) and lens.raw(creation.after) is not None:
+            value = mapped.get(creation.to, creation.after, creation.there)
+            raw = mapped.lens(creation.source).raw(creation.record)
+            sent = lens.raw(creation.after)
+            fields[mapped.name] = {"old": None, "new": say(value), "lost": None, "raw": raw, "sent": sent}
+    return fields
+
+
+def accepted(creation: Creation) -> dict[str, Any]:
+    """What the journal row says of the values that are left out and count as seen, as their source says them."""
+    return {
+        held.field.name: {
+            "raw": held.field.lens(creation.source).raw(creation.record),
+            "kind": held.kind,
+            "reason": held.reason,
+        }
+        for held in creation.parked
+        if held.accept
+    }
+
+
+def moved_on(connection: Connection, unlinked: Unlinked, record: Record) -> bool:
+    """Would the record be matched otherwise than it was? Then its row is told, for the next matching.
+
+    A customer's e-mail address can change without a trace in the record, and its id can be given to another record.
+    """
+    side = Side(unlinked.side)
+    now, identity = connection.candidate(side, record), connection.facts(side, record).identity
+    found, before = (now.email, now.title, now.external_key), (unlinked.email, unlinked.title, unlinked.external_key)
+    same = same_identity(unlinked.identity, identity)
+    if same and found == before:
+        return False
+    with connection.store.session() as session:
+        row = session.get(Unlinked, (unlinked.connection, unlinked.side, unlinked.record_id))
+        if row is not None:  # a poll in between may have seen it leave
+            if not same:
+                nothing_left(session, connection, side, row.record_id)
+            row.email, row.title, row.external_key = found
+            row.identity = identity or row.identity
+            row.is_open, row.created_at = now.is_open, now.created_at
+    return True
+
+
+async def find_party(connector: Connector, facts: Facts, scope: Scope) -> Party | None:
+    """The party with the record's e-mail: systems compare texts, so its own spelling is looked for too."""
+    for spelling in addresses.spellings(facts.email or "", facts.spelled):
+        found = await connector.find_party(spelling, scope)
+        if found is not None:
+            return found
+    return None
+
+
+def no_email(spelled: str) -> str:
+    """Why a record without exactly one address cannot be copied."""
+    if not spelled:
+        return "it has no e-mail to find or create its customer by; add one"
+    shown = spelled if len(spelled) <= _SHOWN else f"{spelled[:_SHOWN]}…"
+    return f'its e-mail says "{shown}", which is not one address to find or create its customer by; correct it'
+
+
+async def with_company(connection: Connection, side: Side, record: Record) -> Facts:
+    """The facts of a record; where it names its party by id, the company stands with the party and is looked up."""
+    connector = connection.connector(side)
+    facts = connector.facts(record)
+    if facts.party is not None and facts.email and not facts.company_name:
+        party = await connector.find_party(facts.email, connection.scope(side))
+        facts = connector.facts(record)  # which now knows what was read of parties
+        if party is not None and not facts.company_name:
+            facts = replace(facts, company_name=party.company_name)
+    return facts

@@ -1,0 +1,295 @@
+"""Match the records without a counterpart, and create what has no match."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.inbox import RECORD, forget_question, note_failure, nothing_left, of_record
+from nexudus_sync.engine.match.create import Created, create
+from nexudus_sync.engine.match.late_copies import Lost, Origin, Stray
+from nexudus_sync.engine.match.waiting import (
+    TAKEN_UP,
+    Waiting,
+    as_candidate,
+    each_of,
+    forget_linked,
+    ids_by_side,
+    oldest_first,
+)
+from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.write.created import NotCreated, forget, pair
+from nexudus_sync.errors import NotFound, OutcomeUnknown, SyncError
+from nexudus_sync.mapping import Side
+from nexudus_sync.plan import BY_EMAIL, Candidate, Lot, UnlinkedPlan
+from nexudus_sync.store import conflicts, failures, records
+from nexudus_sync.store.tables import SET_ASIDE, Conflict, ConnectionState, Failure, Journal, Link, Unlinked
+
+
+class Matcher:
+    """Takes up a connection's unlinked records in one cycle.
+
+    `limit` caps how many are created (None: all); `live` False is a backfill; `stopping` is asked between records;
+    `one_shot` does not wait for the next attempt of what failed.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        report: Report,
+        *,
+        live: bool = True,
+        limit: int | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+        one_shot: bool = False,
+    ) -> None:
+        self.connection, self.report, self.live = connection, report, live
+        self.limit, self.stopping, self.one_shot = limit, stopping, one_shot
+        self.to_create: list[Unlinked] = []
+        self._backfilled_at: datetime | None = None
+        self._matched: set[Candidate] = set()
+        self._asleep: set[tuple[Side, str]] = set()
+        """Records whose copy was refused, and that nothing has changed for since."""
+
+    def match(self) -> list[int]:
+        """Pair what matches, ask about what is not clear, and note what is to be created. Returns the new links."""
+        forget_linked(self.connection)
+        waiting, paired, left = Waiting.load(self.connection), list[int](), dict[tuple[Side, str], UnlinkedPlan]()
+        self._matched = {as_candidate(row) for row in waiting.rows.values()}
+        with self.connection.store.session() as session:
+            state = session.get(ConnectionState, self.connection.name)
+            since = state.create_since if state else None
+            self._backfilled_at = state.backfilled_at if state else None
+            done, lost = self._barred(session), Lost(session, self.connection)
+            self._asleep = each_of(session.exec(self._failing(failures.asleep())))
+            for key, row in waiting.rows.items():
+                if key in done or row.state not in TAKEN_UP:
+                    continue
+                plan = self._checked(lost, waiting, row, waiting.plan(self.connection, row, since))
+                if plan.lot is not Lot.PAIR or plan.partner is None:
+                    left[key] = plan
+                    continue
+                other = (plan.partner.side, plan.partner.id)
+                if other not in done:
+                    paired.append(self._pair(session, row, waiting.rows[other]))
+                    done |= {key, other}
+            for key, plan in left.items():
+                if key not in done:
+                    self._sort(session, waiting.rows[key], plan, lost)
+        self.report.pairs += len(paired)
+        return paired
+
+    def _checked(self, lost: Lost, waiting: Waiting, row: Unlinked, plan: UnlinkedPlan) -> UnlinkedPlan:
+        """Two with nothing but their e-mail in common are no pair if one of them was perhaps made from a third."""
+        if plan.partner is None or plan.reason != BY_EMAIL:
+            return plan
+        partner = waiting.rows[plan.partner.side, plan.partner.id]
+        for one, other in ((row, partner), (partner, row)):
+            stray = lost.stray(one)
+            if stray is not None and other.record_id not in {source.record_id for source in stray.waiting}:
+                return UnlinkedPlan(Lot.ASK, candidates=(plan.partner,), reason=f"several records share {row.email}")
+        return plan
+
+    def _barred(self, session: Session) -> set[tuple[Side, str]]:
+        """Records that wait: for the outcome of a write, their next attempt, or a link that was perhaps renamed."""
+        sent = select(Journal.nexudus_id, Journal.crm_id).where(
+            col(Journal.state) == "sent", col(Journal.connection).in_(records.family(self.connection.crm))
+        )
+        later = self._failing(*failures.resting(self.connection.clock.now()))
+        renamed = (
+            select(Unlinked.side, Unlinked.record_id)
+            .join(Link, (col(Link.crm_identity) == col(Unlinked.identity)) & (col(Link.crm) == self.connection.crm))
+            .where(
+                col(Unlinked.connection) == self.connection.name, col(Unlinked.identity) != "", col(Link.crm_recheck)
+            )
+        )
+        perhaps = {(Side(side), record_id) for side, record_id in session.exec(renamed)}
+        pairs = [*session.exec(sent), *([] if self.one_shot else session.exec(later))]
+        return perhaps | each_of(pairs)
+
+    def _failing(self, *when: ColumnElement[bool]) -> SelectOfScalar[Any]:
+        """The pairs of ids of what failed."""
+        mine = (col(Failure.connection) == self.connection.name, col(Failure.state).in_(("open", "dismissed")))
+        return select(Failure.nexudus_id, Failure.crm_id).where(*mine, *when)  # type: ignore[return-value]
+
+    def _pair(self, session: Session, row: Unlinked, partner: Unlinked) -> int:
+        nexudus, crm = (row, partner) if row.side == Side.NEXUDUS else (partner, row)
+        ids, identities = (nexudus.record_id, crm.record_id), (nexudus.identity, crm.identity)
+        link = pair(session, self.connection, ids, identities)
+        assert link.id is not None
+        return link.id
+
+    def _sort(self, session: Session, row: Unlinked, plan: UnlinkedPlan, lost: Lost) -> None:
+        stray = lost.stray(row)
+        if stray is not None and stray.origin is Origin.IN_DOUBT:
+            row.reason = f"whether it is a copy of {stray.source} is not known yet"
+            session.add(row)
+            return
+        plan = _with_origin(plan, stray, lost.copies(row))
+        if plan.lot is Lot.ASK:
+            self._ask_or_create(session, row, plan)
+            return
+        if plan.lot is Lot.LEAVE:
+            row.state, row.reason = "old", plan.reason
+            session.add(row)
+        elif (Side(row.side), row.record_id) not in self._asleep:
+            self.to_create.append(row)
+        forget_question(session, self.connection, Side(row.side), row.record_id)
+
+    def _ask_or_create(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
+        if self._told_to_create(session, row):
+            self.to_create.append(row)
+            return
+        row.state, row.reason = "unmatched", plan.reason
+        session.add(row)
+        self._ask(session, row, plan)
+
+    def _told_to_create(self, session: Session, row: Unlinked) -> bool:
+        """A person looked at the candidates and said that this is another one."""
+        column = col(Conflict.nexudus_id) if row.side == Side.NEXUDUS else col(Conflict.crm_id)
+        query = select(Conflict).where(
+            col(Conflict.connection) == self.connection.name,
+            col(Conflict.field) == RECORD,
+            col(Conflict.state) == "resolved",
+            col(Conflict.take) == row.side,
+            col(Conflict.link_id).is_(None),
+            column == row.record_id,
+        )
+        return session.exec(query).first() is not None
+
+    def _ask(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
+        nexudus_id, crm_id = records.alone(Side(row.side), row.record_id)
+        failures.solve_failures(
+            session, self.connection.name, nexudus_id, crm_id, fields={""}
+        )  # nothing is tried any more
+        here = [f"{row.title or 'no title'} ({row.record_id})"]
+        there = [f"{candidate.title or 'no title'} ({candidate.id})" for candidate in plan.candidates]
+        nexudus, crm = (here, there) if row.side == Side.NEXUDUS else (there, here)
+        conflicts.open_conflict(
+            session,
+            connection=self.connection.name,
+            nexudus_id=nexudus_id,
+            crm_id=crm_id,
+            field=RECORD,
+            base=None,
+            nexudus=nexudus,
+            crm=crm,
+            now=self.connection.clock.now(),
+            reason=f"{plan.reason}: say which with `link`, or `ignore` it, or take its side to copy it as a new one",
+        )
+
+    async def create_all(
+        self,
+        done: Callable[[Created], None],
+        rows: Iterable[Unlinked] | None = None,
+        tick: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Create the counterparts that `match` found missing; one that fails does not stop the others.
+
+        `done` hears of each new link; `tick` runs before each create, so that a long backfill can do what is due.
+        """
+        for row in sorted(self.to_create if rows is None else rows, key=oldest_first):
+            if tick is not None:
+                await tick()
+            if self.stopping():
+                self.report.finished = False
+                return
+            if self.limit is not None and sum(self.report.created.values()) >= self.limit:
+                self._leave(row, "limit", "left by --limit")
+                continue
+            if self._has_newcomer(row) or not self._waits(row):
+                continue  # the next cycle matches them
+            made = await self._create(row)
+            if made is not None:
+                done(made)
+
+    def _has_newcomer(self, row: Unlinked) -> bool:
+        """Did somebody enter what may be its counterpart since the matching, or make it out of another record?"""
+        query = select(Unlinked).where(
+            col(Unlinked.connection) == self.connection.name,
+            col(Unlinked.side) == Side(row.side).other,
+            col(Unlinked.email) == row.email,
+            col(Unlinked.state).not_in(SET_ASIDE),
+        )
+        with self.connection.store.read() as session:
+            return bool(row.email) and any(as_candidate(one) not in self._matched for one in session.exec(query))
+
+    def _waits(self, row: Unlinked) -> bool:
+        """Is it still without a counterpart? It may have left, or become one, since the matching."""
+        with self.connection.store.read() as session:
+            return session.get(Unlinked, (row.connection, row.side, row.record_id)) is not None
+
+    async def _create(self, row: Unlinked) -> Created | None:
+        try:
+            made = await create(self.connection, self.report, row, live=self.live and self._is_new(row))
+        except Exception as error:
+            self._failed(row, of_record(error))
+            return None
+        self.report.circuit.worked()
+        return made
+
+    def _is_new(self, row: Unlinked) -> bool:
+        """Did it come after the backfill? What that left is created under the backfill's rules, whenever that is.
+
+        A backfill that is still to come was noted under a clock that was ahead: what comes now came after it.
+        """
+        created, done = self.connection.our_time(Side(row.side), row.created_at), self._backfilled_at
+        return done is not None and created is not None and (created > done or done > self.connection.clock.now())
+
+    def _failed(self, row: Unlinked, error: SyncError) -> None:
+        """Keep what went wrong, by its kind. Raises the error when a system does not answer at all any more."""
+        if isinstance(error, NotCreated):
+            self._refused(row, error)
+        elif isinstance(error, NotFound):
+            with self.connection.store.session() as session:
+                forget(session, self.connection, Side(row.side), row.record_id)
+                nothing_left(session, self.connection, Side(row.side), row.record_id)
+        elif isinstance(error, OutcomeUnknown):
+            self.report.unknown.append(str(error))
+        else:
+            with self.connection.store.session() as session:
+                note_failure(session, self.connection, error, **ids_by_side(row))
+            self.report.errors.append(str(error))
+        self.report.circuit.failed(error)
+
+    def _refused(self, row: Unlinked, refused: NotCreated) -> None:
+        self._leave(row, "refused", refused.message)
+        with self.connection.store.session() as session:
+            failures.open_failure(
+                session,
+                connection=self.connection.name,
+                kind=refused.kind,
+                reason=refused.message,
+                now=self.connection.clock.now(),
+                nexudus_id=row.record_id if row.side == Side.NEXUDUS else "",
+                crm_id=row.record_id if row.side == Side.CRM else "",
+            )
+
+    def _leave(self, row: Unlinked, state: str, reason: str) -> None:
+        with self.connection.store.session() as session:
+            known = session.get(Unlinked, (row.connection, row.side, row.record_id))
+            if known is not None:  # a poll in between may have seen it leave
+                known.state, known.reason = state, reason
+        row.state, row.reason = state, reason
+
+
+def _with_origin(plan: UnlinkedPlan, stray: Stray | None, copies: list[Unlinked]) -> UnlinkedPlan:
+    """Late copies are asked about, and so is what has perhaps been copied: it is not copied again meanwhile."""
+    if stray is not None and stray.origin is Origin.WAITING:
+        candidates = dict.fromkeys([*plan.candidates, *map(as_candidate, stray.waiting)])
+        return UnlinkedPlan(Lot.ASK, None, tuple(candidates), f"it is perhaps a late copy of {stray.source}")
+    if plan.lot is Lot.ASK:
+        return plan
+    if stray is not None and stray.origin is Origin.LINKED:
+        return UnlinkedPlan(Lot.ASK, reason=f"it is a late copy of {stray.source}, which has a counterpart already")
+    if stray is not None:
+        reason = f"it is perhaps a late copy of {stray.source}, which was deleted or moved away since"
+        return UnlinkedPlan(Lot.ASK, reason=reason)
+    if copies:
+        reason = f"an attempt to copy it has perhaps made {', '.join(one.record_id for one in copies)}"
+        return UnlinkedPlan(Lot.ASK, None, tuple(map(as_candidate, copies)), reason)
+    return plan

@@ -1,0 +1,121 @@
+"""The `no-pairs` brake: two sides that share no customer are not copied into each other unasked."""
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, func, select
+
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.match.match import Matcher
+from nexudus_sync.engine.match.waiting import has_email
+from nexudus_sync.engine.read.renames import follow_set_aside
+from nexudus_sync.engine.report import Report
+from nexudus_sync.mapping import Side
+from nexudus_sync.store.tables import SET_ASIDE, Brake, Fact, Journal, Link, Unlinked
+
+NAME = "no-pairs"
+ENOUGH = 20
+"""Records with an e-mail address that each side has at least, before it is odd that none is on both."""
+FEW = 20
+"""A `--limit` of at most so many creates is a look, which needs no answer."""
+FINE, LOOKED = "fine", "looked"
+"""What it came to: pairs were found, or a side is nearly empty; or nothing yet, for only a few were to be looked at."""
+
+
+async def first_pairs(connection: Connection, matcher: Matcher, report: Report) -> list[int]:
+    """Before a connection's first create, and before anything is written: does matching find pairs?
+
+    Returns the links of what was matched. Sets the brake where there are none and nobody said that this is right.
+    """
+    if not undecided(connection):
+        return []
+    await follow_set_aside(connection)
+    pairs = matcher.match()
+    if pairs or matcher.to_create:
+        may_create(connection, report, matcher.limit)
+    return pairs
+
+
+def passes(brake: Brake, limit: int | None) -> bool:
+    """May a run of so few creates go by a set brake? It stays set for all the others: nobody answered it."""
+    return brake.name == NAME and limit is not None and limit <= FEW
+
+
+def undecided(connection: Connection) -> bool:
+    """Was it never judged whether this connection may make its creates?"""
+    with connection.store.read() as session:
+        answered = select(Brake.id).where(*_mine(connection), col(Brake.state).in_(("released", "gone")))
+        if session.exec(answered).first() is not None:
+            return False
+        verdict = session.get(Fact, _key(connection))
+        if verdict is not None:
+            return bool(verdict.value == LOOKED)
+        return _made(session, connection) <= FEW  # more: a store from before there was this brake
+
+
+def may_create(connection: Connection, report: Report, limit: int | None) -> bool:
+    """May the first creates be made, now that everything was matched? Sets the brake where nobody said so yet."""
+    with connection.store.session() as session:
+        counts = {side: _reachable(session, connection, side) for side in Side}
+        if _links(session, connection) > _made(session, connection) or min(counts.values()) < ENOUGH:
+            session.merge(Fact(**_key(connection), value=FINE))
+            return True
+        if limit is not None and limit <= FEW:
+            session.merge(Fact(**_key(connection), value=LOOKED))
+            return True
+        said = " and ".join(f"{count} in {connection.connector(side).name}" for side, count in counts.items())
+        evidence = f"not one of the records with e-mail addresses ({said}) is on both sides"
+        brake = Brake(connection=connection.name, name=NAME, evidence=evidence, set_at=connection.clock.now())
+        brake.judged = {"scope": _scope(connection)}
+        session.add(brake)
+    report.stop(NAME)
+    return False
+
+
+def answer(connection: Connection) -> None:
+    """A person at a terminal said that it is right."""
+    with connection.store.session() as session:
+        for brake in session.exec(select(Brake).where(*_mine(connection), col(Brake.state) == "set")).all():
+            brake.state, brake.released_at = "gone", connection.clock.now()
+            session.add(brake)
+
+
+def lift_if_corrected(session: Session, connection: Connection) -> None:
+    """Forget the brake where it was set for another scope: a person corrected that, and it is judged anew."""
+    for brake in session.exec(select(Brake).where(*_mine(connection), col(Brake.state) == "set")).all():
+        if brake.judged.get("scope", _scope(connection)) != _scope(connection):
+            session.delete(brake)
+    session.flush()
+
+
+def _scope(connection: Connection) -> list[int | str | None]:
+    """What of both systems takes part, as the store keeps it."""
+    cards, deals = connection.scope(Side.NEXUDUS), connection.scope(Side.CRM)
+    return [cards.business_id, cards.board_id, deals.company]
+
+
+def _mine(connection: Connection) -> tuple[ColumnElement[bool], ...]:
+    return (col(Brake.connection) == connection.name, col(Brake.name) == NAME)
+
+
+def _key(connection: Connection) -> dict[str, str]:
+    return {"system": connection.crm, "key": f"{NAME}: {connection.name}"}
+
+
+def _reachable(session: Session, connection: Connection, side: Side) -> int:
+    """How many records of a side have an e-mail address; those that are linked have."""
+    alone = select(Unlinked).where(
+        col(Unlinked.connection) == connection.name,
+        col(Unlinked.side) == side.value,
+        col(Unlinked.state).not_in(SET_ASIDE),
+        col(Unlinked.email).is_not(None),
+    )
+    return sum(map(has_email, session.exec(alone))) + _links(session, connection)
+
+
+def _links(session: Session, connection: Connection) -> int:
+    return session.exec(select(func.count()).where(col(Link.connection) == connection.name)).one()
+
+
+def _made(session: Session, connection: Connection) -> int:
+    """How many of its links came to be by a create."""
+    created = (col(Journal.kind) == "opportunity.create", col(Journal.state) == "confirmed")
+    return session.exec(select(func.count()).where(col(Journal.connection) == connection.name, *created)).one()

@@ -1,0 +1,139 @@
+"""Links of which a record was deleted: closed, deleted on the other side too, or asked about."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from sqlmodel import Session, col, select
+
+from nexudus_sync.connectors.base import Priority, Written
+from nexudus_sync.engine.connection import FRESH, Connection
+from nexudus_sync.engine.inbox import RECORD
+from nexudus_sync.engine.pairs.moved import move
+from nexudus_sync.engine.read.changes import differing
+from nexudus_sync.engine.read.record import read
+from nexudus_sync.engine.read.sight import Sight
+from nexudus_sync.engine.read.snapshots import id_of
+from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.write.confirm import close
+from nexudus_sync.engine.write.perform import Intent, perform
+from nexudus_sync.mapping import Side, Unreadable
+from nexudus_sync.opportunity import say
+from nexudus_sync.plan import Fate, LinkPlan, Presence, plan_link
+from nexudus_sync.store import conflicts, failures
+from nexudus_sync.store.tables import Conflict, Link
+
+EDITED, DELETED = "edited", "deleted"
+"""What a question about a deletion shows for the side whose record is there, and for the other."""
+
+
+async def carry_out(connection: Connection, report: Report, link: Link, sights: Mapping[Side, Sight]) -> None:
+    """Do what becomes of a link of which a record is gone or elsewhere. Raises the `ConnectorError` tree."""
+    seen = dict(sights)
+    for side in Side:
+        if seen[side.other].presence is Presence.GONE:
+            seen[side] = await _left(connection, side, link, seen[side])
+    presence = {side: sight.presence for side, sight in seen.items()}
+    contested = _contested(connection, link)
+    edited = {
+        side: sight.presence is Presence.HERE
+        and bool(contested | differing(connection, link, side, sight, unsent=True))
+        for side, sight in seen.items()
+    }
+    plan = plan_link(presence, edited, connection.rules.deletes)
+    if plan.fate is Fate.ASK and plan.side is not None:
+        names = contested | differing(connection, link, plan.side, seen[plan.side], unsent=True)
+        edits = _edits(connection, names, plan.side, seen[plan.side])
+        plan = _answered(connection, link, replace(plan, reason=f"{plan.reason}: {edits}"))
+    if plan.fate is Fate.MOVE:
+        move(connection, report, link, seen[Side.NEXUDUS].record)
+    elif plan.fate is Fate.CLOSE:
+        with connection.store.session() as session:
+            close(session, connection, report, link, plan.reason)
+    elif plan.fate is Fate.DELETE and plan.side is not None:
+        await _delete(connection, report, link, plan.side, plan.reason)
+    else:
+        _ask(connection, link, plan)
+
+
+def _contested(connection: Connection, link: Link) -> set[str]:
+    """The fields about which a person is asked: there the other side never had this one's value."""
+    with connection.store.read() as session:
+        about = conflicts.unclosed(session, link.connection, link.nexudus_id, link.crm_id)
+    return {one.field for one in about if one.link_id == link.id and connection.mapping.find(one.field) is not None}
+
+
+async def _left(connection: Connection, side: Side, link: Link, known: Sight) -> Sight:
+    """What the record whose counterpart is gone says; where it may be deleted too, what it says at this moment."""
+    if connection.rules.deletes == "ignore":
+        return known if known.real else await read(connection, side, link)
+    await connection.connector(side).reserve(Priority.LIVE)  # else the delete might wait after the look
+    if known.read_at is not None and known.whole and connection.clock.monotonic() - known.read_at <= FRESH:
+        return known
+    return await read(connection, side, link)
+
+
+def _edits(connection: Connection, names: Collection[str], side: Side, sight: Sight) -> str:
+    """What the fields of a record that were edited since both sides agreed say, for a person."""
+    said = []
+    for name in sorted(names):
+        field = connection.mapping.find(name)
+        assert field is not None
+        try:
+            value = say(field.get(side, sight.record, sight.context))
+        except Unreadable:
+            value = field.lens(side).raw(sight.record)
+        said.append(f"{name} is {value!r}")
+    return ", ".join(said)
+
+
+async def _delete(connection: Connection, report: Report, link: Link, side: Side, reason: str) -> None:
+    step = connection.connector(side).delete_step(id_of(link, side))
+    intent = Intent(side, link.nexudus_id, link.crm_id, link.id)
+
+    def confirm(session: Session, written: Written) -> None:
+        close(session, connection, report, link, reason)
+
+    await perform(connection, report, intent, step, confirm)
+    report.deleted += not connection.dry
+
+
+def _ask(connection: Connection, link: Link, plan: LinkPlan) -> None:
+    there = {side: EDITED if side is plan.side else DELETED for side in Side}
+    with connection.store.session() as session:
+        conflict = conflicts.open_conflict(
+            session,
+            connection=connection.name,
+            nexudus_id=link.nexudus_id,
+            crm_id=link.crm_id,
+            field=RECORD,
+            base=None,
+            nexudus=there[Side.NEXUDUS],
+            crm=there[Side.CRM],
+            now=connection.clock.now(),
+            link_id=link.id,
+            reason=plan.reason,
+        )
+        conflict.state, conflict.take = "open", None  # what was answered concerned other edits
+        failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id, fields={""})
+        link.nexudus_recheck = link.crm_recheck = False
+        session.add(link)
+
+
+def _answered(connection: Connection, link: Link, plan: LinkPlan) -> LinkPlan:
+    """A person's word on "deleted here and edited there".
+
+    The edited side stays and the link closes, or it is deleted too; not if it was edited again since it was asked
+    about.
+    """
+    with connection.store.read() as session:
+        query = select(Conflict).where(
+            col(Conflict.link_id) == link.id, col(Conflict.field) == RECORD, col(Conflict.state) == "resolved"
+        )
+        answer = session.exec(query).first()
+    if answer is None or plan.side is None:
+        return plan
+    if answer.take == plan.side.value:
+        return LinkPlan(Fate.CLOSE, reason=f"{plan.reason}; the edited record was kept")
+    if answer.reason != plan.reason:
+        return plan
+    return LinkPlan(Fate.DELETE, plan.side, f"{plan.reason}; the deletion was taken")

@@ -1,0 +1,144 @@
+"""What a link remembers once it is settled: marks, digests, and fields that will not stay as written."""
+
+from collections.abc import Iterable, Mapping
+
+from sqlmodel import Session
+
+from nexudus_sync.connectors.base import Record, Written
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.read.changes import differing, still_now, value_or_none
+from nexudus_sync.engine.read.renderings import rendering, show_all
+from nexudus_sync.engine.read.sight import Listed, Sight
+from nexudus_sync.engine.read.snapshots import (
+    id_of,
+    note_stamps,
+    set_digest,
+    set_mark,
+    set_snapshot,
+    snapshot_of,
+    stamp_of,
+)
+from nexudus_sync.engine.write.another import OTHERS
+from nexudus_sync.engine.write.confirm import history_entry
+from nexudus_sync.mapping import Side
+from nexudus_sync.merge import Outcome
+from nexudus_sync.opportunity import say
+from nexudus_sync.store.tables import Link
+
+BOUNCES = 2
+"""So often may a field come back different from what was written before it is held as unstable."""
+
+
+def note_read(
+    connection: Connection,
+    link: Link,
+    side: Side,
+    sent: Record,
+    sight: Sight,
+    written: Written,
+    delivered: Iterable[Outcome],
+) -> None:
+    """Keep what a read right after a write shows: what the system made of its texts, and what else it moved."""
+    _absorb(connection, link, side, sight, written, delivered)
+    _note_effects(connection, link, side, sent, sight)
+
+
+def _absorb(
+    connection: Connection, link: Link, side: Side, sight: Sight, written: Written, delivered: Iterable[Outcome]
+) -> None:
+    """What it says of a text is the write's, where nothing was saved in between."""
+    if written.stamp is None or sight.stamp is None or sight.stamp.token != written.stamp.token:
+        return
+    snapshot, told = dict(snapshot_of(link, side)), dict[str, str]()
+    for field in (outcome.field for outcome in delivered):
+        path, raw = field.lens(side).path.text, field.lens(side).raw(sight.record)
+        if reason := rendering(
+            field, side, value_or_none(field, side, snapshot[path], sight.context), raw, sight.context
+        ):
+            snapshot[path] = raw
+            told[field.name] = reason
+    set_snapshot(link, side, snapshot)
+    with connection.store.session() as session:
+        show_all(session, connection, link, told.items())
+
+
+def _note_effects(connection: Connection, link: Link, side: Side, sent: Record, sight: Sight) -> None:
+    """Keep what a write replaced beyond its own fields (a stage that wins a deal), so that it can be brought back."""
+    entries = []
+    for field in connection.mapping.fields:
+        was, now = (
+            value_or_none(field, side, field.lens(side).raw(one), sight.context) for one in (sent, sight.record)
+        )
+        if not field.same(was, now):
+            entries.append(history_entry(connection, link, field, side, old=say(was), new=say(now), lost=say(was)))
+    if entries:
+        with connection.store.session() as session:
+            session.add_all(entries)
+
+
+def bounced(connection: Connection, link: Link, side: Side, sight: Sight, delivered: Iterable[Outcome]) -> bool:
+    """Does the record say anything else than what was sent?
+
+    Counts how often in a row a written field came back different.
+    """
+    names, counts = differing(connection, link, side, sight), dict(link.bounces)
+    for outcome in delivered:
+        key = f"{side.value} {outcome.field.name}"
+        if outcome.field.name in names:
+            counts[key] = int(counts.get(key, 0)) + 1
+        else:
+            counts.pop(key, None)
+    link.bounces = counts
+    return bool(names)
+
+
+def held_fields(link: Link, sights: Mapping[Side, Sight]) -> dict[str, str]:
+    """Fields that are not written any more because they never stay as they are written.
+
+    A person's edit in a system that names its authors starts the count anew.
+    """
+    held = {}
+    for key, count in link.bounces.items():
+        if key.startswith(OTHERS):
+            continue
+        side, _, name = key.partition(" ")
+        stamp = sights[Side(side).other].stamp
+        by_person = stamp is not None and not stamp.own and stamp.token != stamp_of(link, Side(side).other)
+        if int(count) >= BOUNCES and not by_person:
+            held[name] = (
+                "what is written there comes back different each time; make both sides agree, then retry this failure"
+            )
+    return held
+
+
+def finish(
+    session: Session,
+    connection: Connection,
+    link: Link,
+    sights: Mapping[Side, Sight],
+    again: Iterable[Side],
+    rows: Mapping[Side, Mapping[str, Listed]],
+) -> None:
+    """The link is settled: take its marks away, except where something has to be read once more."""
+    note_stamps(session, link, sights, connection.clock.now())
+    more = set(again)
+    for side, sight in sights.items():
+        if sight.real:
+            set_mark(link, side, side in more or still_now(connection, side, sight))
+            set_digest(link, side, _digest(connection, side, sight, rows[side].get(id_of(link, side))))
+    crm, now = sights[Side.CRM], connection.clock.now()
+    if crm.whole:
+        link.crm_children_at = now
+    if all(sight.real and sight.whole for sight in sights.values()):
+        link.verified_at = now
+    link.is_lost = connection.is_lost(Side.CRM, crm.record)
+    session.add(link)
+
+
+def _digest(connection: Connection, side: Side, sight: Sight, listed: Listed | None) -> str:
+    """The fingerprint the next listing is compared with; "" when no row that fits the record was seen."""
+    if connection.connector(side).traits.rows_are_whole:
+        return connection.digest(side, sight.record)
+    if listed is None or sight.stamp is None or listed.row.stamp.token != sight.stamp.token:
+        return ""
+    return connection.digest(side, listed.row.record)

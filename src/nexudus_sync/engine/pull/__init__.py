@@ -1,0 +1,1 @@
+"""Stage 3: list both sides and remember what they show."""

@@ -1,0 +1,131 @@
+"""Compare a listed row with what the store remembers: is it news, and whose?"""
+
+from dataclasses import dataclass
+
+from nexudus_sync.connectors.answers import same_identity
+from nexudus_sync.connectors.base import Row
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.inbox import of_record
+from nexudus_sync.engine.read.changes import as_unlinked
+from nexudus_sync.engine.read.fetch import is_old, odd
+from nexudus_sync.engine.read.sight import Listed, Seen
+from nexudus_sync.mapping import Side
+from nexudus_sync.store.records import Remembered
+
+
+def _is_ours(connection: Connection, side: Side, row: Row, known: Remembered | None) -> bool:
+    """Is it in this connection's scope, or linked by it?"""
+    linked = known is not None and known.link_id is not None and known.connection == connection.name
+    return linked or connection.connector(side).in_scope(row.record, connection.scope(side))
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a listing is compared with: the remembered records, links by identity, and the ids whose rows are wanted.
+
+    `alone` are the unlinked records, also those whose id a link goes by whose own record lost it. `spelt` are the ids
+    as they are known, by what they are where the case of letters is ignored.
+    """
+
+    known: dict[str, Remembered]
+    alone: dict[str, Remembered]
+    namesakes: dict[str, list[int]]
+    wanted: set[str]
+    spelt: dict[str, str]
+
+
+def sort_row(connection: Connection, seen: Seen, listed: Listed, before: Before) -> None:
+    """Sort a row, which may make no sense."""
+    known = before.known.get(listed.row.id)
+    try:
+        _sort(connection, seen, listed, before)
+        seen.inside += _is_ours(connection, seen.side, listed.row, known)
+    except Exception as error:
+        note_odd(connection, seen, listed.row, known, error)
+
+
+def note_odd(connection: Connection, seen: Seen, row: Row, known: Remembered | None, error: Exception) -> None:
+    """Of a row that makes no sense, a linked record is read by itself; an unlinked one becomes a failure."""
+    problem = odd(connection, seen.side, row.record) or of_record(error)
+    seen.fresh.pop(row.id, None)
+    seen.rows.pop(row.id, None)
+    if known is None or known.link_id is None:
+        seen.odd[row.id] = problem
+    elif known.connection == connection.name:
+        seen.moved.add(known.link_id)
+
+
+def _sort(connection: Connection, seen: Seen, listed: Listed, before: Before) -> None:
+    """Is this row news, and whose?"""
+    row = listed.row
+    known, identity = before.known.get(row.id), connection.facts(seen.side, row.record).identity
+    alone = before.alone.get(row.id)
+    if row.id in seen.twice:
+        seen.doubtful[row.id] = listed
+    elif known is not None and not same_identity(known.identity, identity):
+        if alone is not None and alone.identity == identity:  # that it is another one is proven already
+            sort_unlinked(connection, seen, row, alone)
+        else:
+            seen.doubtful[row.id] = listed
+    elif known is None or known.link_id is None:
+        sort_unlinked(connection, seen, row, known)
+        mark_namesake(connection, seen, row, before.namesakes)
+    elif known.state != "closed":
+        sort_linked(connection, seen, listed, known, known.link_id, before.wanted)
+
+
+def mark_namesake(connection: Connection, seen: Seen, row: Row, namesakes: dict[str, list[int]]) -> None:
+    """A record of the same identity under another id may be a linked one that was renamed: reading that will tell."""
+    if namesakes:
+        seen.moved.update(namesakes.get(connection.facts(seen.side, row.record).identity, ()))
+
+
+def sort_linked(
+    connection: Connection, seen: Seen, listed: Listed, known: Remembered, link_id: int, wanted: set[str]
+) -> None:
+    """Is a row of a linked record news?"""
+    row, mine = listed.row, known.connection == connection.name
+    inside = connection.connector(seen.side).in_scope(row.record, connection.scope(seen.side))
+    claimed = seen.side is Side.NEXUDUS and inside and (not mine or known.state == "sleeping")
+    if not (mine and known.state == "active") and not claimed:
+        return
+    news = known.stamp != "" and _moved(connection, seen.side, row, known)
+    if news:
+        seen.news[link_id] = connection.our_time(seen.side, row.stamp.at)
+        if row.minor and known.digest in {"", connection.digest(seen.side, row.record)}:
+            seen.minor.add(link_id)
+    elif not known.digest:
+        seen.learnt[link_id] = connection.digest(seen.side, row.record)
+    moved = claimed or known.recheck or news or known.stamp == ""
+    if moved:
+        seen.moved.add(link_id)
+    if (moved or row.id in wanted) and not _is_doubtful(connection, seen.side, row, known):
+        seen.rows[row.id] = listed
+    else:
+        seen.rows.pop(row.id, None)
+
+
+def _is_doubtful(connection: Connection, side: Side, row: Row, known: Remembered) -> bool:
+    """Is it an older state than what is known, or as old with other content? A list can be behind: then it is read."""
+    if row.stamp.token != known.stamp:
+        return is_old(connection, known, row.stamp)
+    return _moved(connection, side, row, known)
+
+
+def _moved(connection: Connection, side: Side, row: Row, known: Remembered) -> bool:
+    if row.stamp.token != known.stamp:
+        return True
+    return bool(known.digest) and connection.digest(side, row.record) != known.digest
+
+
+def sort_unlinked(connection: Connection, seen: Seen, row: Row, known: Remembered | None) -> None:
+    """Is a row of a record without a link new or changed?"""
+    if not connection.connector(seen.side).in_scope(row.record, connection.scope(seen.side)):
+        if known is not None:
+            seen.gone_unlinked.add(row.id)
+        return
+    if known is None or known.recheck or row.hot or _moved(connection, seen.side, row, known):
+        as_unlinked(
+            connection, seen.side, row
+        )  # which has to work, ahead of the transaction that keeps it with all others
+        seen.fresh[row.id] = row

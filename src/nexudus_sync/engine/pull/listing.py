@@ -1,0 +1,166 @@
+"""List a side: every page, then a closer look at what its rows leave in doubt."""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+
+from nexudus_sync.connectors.answers import same_identity
+from nexudus_sync.connectors.base import Page, Priority, Row, Scope
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.inbox import of_record
+from nexudus_sync.engine.pull.compare import Before, mark_namesake, note_odd, sort_linked, sort_row, sort_unlinked
+from nexudus_sync.engine.read.fetch import fetch
+from nexudus_sync.engine.read.sight import Listed, Seen
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import records
+from nexudus_sync.store.records import Remembered
+from nexudus_sync.store.renames import overshadowed
+from nexudus_sync.store.tables import ConnectionState
+
+CLOSER = 100
+"""So many doubtful rows of one listing are read by id."""
+
+
+async def list_side(
+    connection: Connection,
+    side: Side,
+    *,
+    full: bool = False,
+    keep: Iterable[str] = (),
+    priority: Priority = Priority.LIVE,
+) -> Seen:
+    """List a side.
+
+    `full`: everything there is, not only what moved since the cursor; `keep`: ids whose rows are wanted anyway.
+    """
+    with connection.store.read() as session:
+        alone = records.unlinked(session, connection.name, side)
+        known = records.remembered(session, connection.crm, connection.name, side, alone)
+        namesakes = records.namesakes(session, connection.crm) if side is Side.CRM else {}
+        state = session.get(ConnectionState, connection.name)
+        replaced = overshadowed(session, connection.name, side)
+    cursor = None if full or state is None else cursor_of(state, side)
+    seen, ids = Seen(side, absent=set(replaced) if full or side is Side.CRM else set()), set[str]()
+    traits = connection.connector(side).traits
+    before = Before(known, alone, namesakes, set(keep), _spelt(known) if traits.ignores_case else {})
+    at = connection.clock.monotonic()
+    async for page in _pages(connection, side, connection.scope(side), cursor, priority, before):
+        seen.twice |= _twice(page)
+        for row in page.rows:
+            ids.add(row.id)
+            sort_row(connection, seen, Listed(row, at), before)
+        at = connection.clock.monotonic()
+        _finish(seen, page, can_be_complete=traits.lists_everything or cursor is None)
+    await _look_closer(connection, seen, before, priority)
+    seen.listed = len(ids)
+    if seen.complete:
+        _note_absences(connection, seen, before, ids)
+        if seen.absent - replaced:
+            await _find_elsewhere(connection, seen, before, priority)
+    return seen
+
+
+def cursor_of(state: ConnectionState, side: Side) -> str | None:
+    """Where the next listing of a side begins; None: it never ended."""
+    return state.nexudus_cursor if side is Side.NEXUDUS else state.crm_cursor
+
+
+def _finish(seen: Seen, page: Page, *, can_be_complete: bool) -> None:
+    if page.cursor is not None:
+        seen.cursor = page.cursor
+        seen.complete = page.complete and can_be_complete
+
+
+def _spelt(known: dict[str, Remembered]) -> dict[str, str]:
+    """The known ids by what they are in small letters; where two are one, that of a link in force counts."""
+    in_force = sorted(known, key=lambda one: known[one].link_id is not None and known[one].state != "closed")
+    return {record_id.casefold(): record_id for record_id in in_force}
+
+
+async def _pages(
+    connection: Connection, side: Side, scope: Scope, cursor: str | None, priority: Priority, before: Before
+) -> AsyncIterator[Page]:
+    """The pages of a listing, each record under the id that it is known by."""
+    connector = connection.connector(side)
+    async for page in connector.scan(scope, cursor, priority):
+        if not connector.traits.ignores_case:
+            yield page
+            continue
+        spelt = [before.spelt.setdefault(row.id.casefold(), row.id) for row in page.rows]
+        yield replace(page, rows=[replace(row, id=one) for row, one in zip(page.rows, spelt, strict=True)])
+
+
+async def _find_elsewhere(connection: Connection, seen: Seen, before: Before, priority: Priority) -> None:
+    """A counterpart of another company is not listed with this one's, but it is there: no absence, and perhaps news."""
+    connector, scope = connection.connector(seen.side), connection.scope(seen.side)
+    if seen.side is Side.NEXUDUS or scope.company is None or connector.traits.lists_everything:
+        return
+    at = connection.clock.monotonic()
+    async for page in _pages(connection, seen.side, replace(scope, company=None), None, priority, before):
+        for row in page.rows:
+            there = before.known.get(row.id)
+            if there is None or there.link_id not in seen.absent:
+                continue
+            if same_identity(there.identity, connection.facts(seen.side, row.record).identity):
+                seen.absent.discard(there.link_id)
+                sort_linked(connection, seen, Listed(row, at), there, there.link_id, before.wanted)
+        at = connection.clock.monotonic()
+
+
+def _twice(page: Page) -> set[str]:
+    """The ids that a page lists twice, with other content: one of the rows is another record's."""
+    found, twice = dict[str, Row](), set[str]()
+    for row in page.rows:
+        if found.setdefault(row.id, row).record != row.record:
+            twice.add(row.id)
+    return twice
+
+
+async def _look_closer(connection: Connection, seen: Seen, before: Before, priority: Priority) -> None:
+    """Read by id what rows leave in doubt: only the whole record proves that it is another one.
+
+    Beyond `CLOSER` there are too many for a mistake of a row: the brakes judge, and nothing new is taken up.
+    """
+    for record_id, listed in list(seen.doubtful.items()):
+        seen.rows.pop(record_id, None)
+        seen.closer += 1
+        row = await _read_closer(connection, seen, listed.row, priority) if seen.closer <= CLOSER else None
+        if row is None and seen.side is Side.CRM and record_id not in seen.twice:
+            row = listed.row  # names are given again every day there: it may wait as what it is listed as
+        try:
+            _settle_doubt(connection, seen, before, record_id, row)
+        except Exception as error:
+            note_odd(connection, seen, listed.row if row is None else row, before.known.get(record_id), error)
+
+
+async def _read_closer(connection: Connection, seen: Seen, row: Row, priority: Priority) -> Row | None:
+    """The row as the whole record says it; None where it cannot be read now."""
+    connector = connection.connector(seen.side)
+    try:
+        record = await fetch(connection, seen.side, row.id, priority=priority)
+    except Exception as error:
+        of_record(error)
+        return None
+    return Row(row.id, connector.stamp(record), record, hot=row.hot)
+
+
+def _settle_doubt(connection: Connection, seen: Seen, before: Before, record_id: str, row: Row | None) -> None:
+    """Whose the doubtful row is, by the whole record; where that is not known, the link is looked at again."""
+    known = before.known.get(record_id)
+    linked = known is not None and known.link_id is not None
+    same = row is None or known is None
+    if row is not None and known is not None:
+        same = same_identity(known.identity, connection.facts(seen.side, row.record).identity)
+    if known is not None and known.link_id is not None and known.state == "active":
+        (seen.moved if same and seen.closer <= CLOSER else seen.absent).add(known.link_id)
+    if row is not None and not (linked and same):
+        sort_unlinked(connection, seen, row, before.alone.get(record_id))
+        mark_namesake(connection, seen, row, before.namesakes)
+
+
+def _note_absences(connection: Connection, seen: Seen, before: Before, ids: set[str]) -> None:
+    seen.gone_unlinked.update(before.alone.keys() - ids)
+    for record_id, remembered in before.known.items():
+        if record_id in ids or remembered.connection != connection.name:
+            continue
+        if remembered.link_id is not None and remembered.state == "active":
+            seen.absent.add(remembered.link_id)

@@ -1,0 +1,81 @@
+"""Store what a listing showed, in one transaction with its cursor."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from nexudus_sync.connectors.answers import same_identity
+from nexudus_sync.connectors.base import Row
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.inbox import UNEXPECTED, note_failure, nothing_left
+from nexudus_sync.engine.read.changes import as_unlinked
+from nexudus_sync.engine.read.sight import Seen
+from nexudus_sync.engine.read.snapshots import mark
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import failures, records
+from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Failure, Link, Unlinked
+
+_IDS = ("nexudus_id", "crm_id")
+
+
+def remember(connection: Connection, seen: Seen, state: ConnectionState, session: Session) -> None:
+    """Keep what a listing showed.
+
+    Marks on the links that moved, the unlinked records, and the cursor, in one transaction.
+    """
+    mark(session, seen.side, seen.moved | seen.absent)
+    for link_id, digest in seen.learnt.items():
+        column = f"{seen.side.value}_digest"
+        session.execute(update(Link).where(col(Link.id) == link_id).values({column: digest}))
+    solve_odd(session, connection, seen.side, seen.fresh)
+    for row in seen.fresh.values():
+        take_up(session, connection, seen.side, row)
+    for record_id, problem in seen.odd.items():
+        note_failure(session, connection, problem, **dict(zip(_IDS, records.alone(seen.side, record_id), strict=True)))
+    for record_id in seen.gone_unlinked:
+        lost = session.get(Unlinked, (connection.name, seen.side.value, record_id))
+        if lost is not None and lost.state in SET_ASIDE:
+            lost.state = "away"  # a person's word about it stands, wherever it goes
+        elif lost is not None:
+            session.delete(lost)
+            nothing_left(session, connection, seen.side, record_id)
+    if seen.cursor is not None:
+        if seen.side is Side.NEXUDUS:
+            state.nexudus_cursor = seen.cursor
+        else:
+            state.crm_cursor = seen.cursor
+        session.add(state)
+
+
+def take_up(session: Session, connection: Connection, side: Side, row: Row) -> None:
+    """Remember a record without a counterpart as it is now; nothing of what was said of another one of its id."""
+    before = session.get(Unlinked, (connection.name, side.value, row.id))
+    if before is not None and not same_identity(before.identity, connection.facts(side, row.record).identity):
+        nothing_left(session, connection, side, row.id)
+        session.delete(before)
+        session.flush()
+        before = None
+    after = as_unlinked(connection, side, row)
+    ignored = records.set_aside(session, connection.crm, side, row.id, after.identity)
+    if ignored is not None:
+        after.state, after.reason = "ignored", ignored.reason
+    if before is not None and before.digest != after.digest:
+        _try_again(session, connection, side, row.id)
+    session.merge(after)
+
+
+def _try_again(session: Session, connection: Connection, side: Side, record_id: str) -> None:
+    """What failed of an unlinked record need not wait for its next attempt when somebody changed it."""
+    for failure in failures.unsolved(session, connection.name, *records.alone(side, record_id)):
+        if failure.state == "open":
+            failure.next_attempt = connection.clock.now()
+
+
+def solve_odd(session: Session, connection: Connection, side: Side, record_ids: Iterable[str]) -> None:
+    """Rows that made no sense and do so now."""
+    ids = {records.alone(side, record_id) for record_id in record_ids}
+    odd = select(Failure).where(
+        col(Failure.connection) == connection.name, col(Failure.kind) == UNEXPECTED, col(Failure.state) != "solved"
+    )
+    failures.solve(one for one in session.exec(odd) if (one.nexudus_id, one.crm_id) in ids)

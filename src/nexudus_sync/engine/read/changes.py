@@ -1,0 +1,108 @@
+"""What changed in a record since it was last read."""
+
+from collections.abc import Collection, Iterable
+
+from nexudus_sync.connectors.base import Row
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.read.sight import Sight
+from nexudus_sync.engine.read.snapshots import set_snapshot, snapshot_of
+from nexudus_sync.mapping import Context, Field, Mapping, Raw, Side, Unreadable
+from nexudus_sync.merge import UNSENT
+from nexudus_sync.opportunity import Value
+from nexudus_sync.store.tables import Link, Unlinked
+
+STILL_NOW = 2.0
+"""Seconds for which a stamp may still hide a second change (stamps are whole seconds)."""
+FAR = 3600.0
+"""Seconds by which a stamp may be ahead of the server's clock as it is known."""
+
+
+def value_or_none(field: Field, side: Side, raw: Raw, context: Context) -> Value:
+    """What a raw value says; None where it says nothing readable."""
+    try:
+        return field.read(side, raw, context)
+    except Unreadable:
+        return None
+
+
+def differing(connection: Connection, link: Link, side: Side, sight: Sight, *, unsent: bool = False) -> set[str]:
+    """The mapped fields on which a record does not say what its snapshot says.
+
+    `unsent`: those too whose value the other side has never been given.
+    """
+    names, snapshot = set(), snapshot_of(link, side)
+    for field in connection.mapping.fields:
+        lens = field.lens(side)
+        then, now = snapshot.get(lens.path.text), lens.raw(sight.record)
+        if then == UNSENT:
+            names |= {field.name} if unsent and now is not None else set()
+            continue
+        if then == now or lens.path.text not in snapshot:
+            continue
+        try:
+            alike = field.same(field.read(side, then, sight.context), field.read(side, now, sight.context))
+        except Unreadable:
+            alike = False
+        if not alike:
+            names.add(field.name)
+    return names
+
+
+def still_now(connection: Connection, side: Side, sight: Sight) -> bool:
+    """Could another change hide behind the stamp that was read?
+
+    Not behind an own stamp, where the system names its authors, and not where stamps are exact.
+    """
+    if connection.connector(side).traits.exact_stamps:
+        return False
+    if sight.stamp is None or sight.stamp.at is None or sight.stamp.own:
+        return False
+    clock = connection.clock
+    waited = 0.0 if sight.read_at is None else clock.monotonic() - sight.read_at
+    stamped = connection.our_time(side, sight.stamp.at)
+    # one far in the future hides nothing that is done now, and would be read in every cycle
+    return stamped is not None and -FAR < (clock.now() - stamped).total_seconds() - waited < STILL_NOW
+
+
+def as_unlinked(connection: Connection, side: Side, row: Row) -> Unlinked:
+    """The store's row for a record without a counterpart. Raises what a row without sense makes of it."""
+    candidate, facts = connection.candidate(side, row.record), connection.facts(side, row.record)
+    for text in (row.id, row.stamp.token, facts.identity, candidate.email or "", candidate.external_key or ""):
+        text.encode()  # no database takes a half of a character
+    return Unlinked(
+        connection=connection.name,
+        side=side.value,
+        record_id=row.id,
+        identity=facts.identity,
+        stamp=row.stamp.token,
+        digest=connection.digest(side, row.record),
+        recheck=False,
+        email=candidate.email,
+        title=candidate.title,
+        is_open=candidate.is_open,
+        external_key=candidate.external_key,
+        created_at=candidate.created_at,
+        state="waiting",
+    )
+
+
+def heard(mapping: Mapping) -> set[str]:
+    """The places whose edits travel, each with its side."""
+    return {place for field in mapping.fields for place in _heard_of(field)}
+
+
+def _heard_of(field: Field) -> set[str]:
+    return {f"{side.value} {field.lens(side).path.text}" for side in field.sources}
+
+
+def newly_heard(mapping: Mapping, before: Collection[str]) -> list[Field]:
+    """The fields of which edits on some side did not travel before."""
+    return [field for field in mapping.fields if not _heard_of(field) <= set(before)]
+
+
+def forget(link: Link, fields: Iterable[Field]) -> None:
+    """Take these fields out of what was agreed."""
+    for side in Side:
+        paths = {field.lens(side).path.text for field in fields}
+        known = snapshot_of(link, side)
+        set_snapshot(link, side, {path: raw for path, raw in known.items() if path not in paths})

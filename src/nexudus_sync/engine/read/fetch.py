@@ -1,0 +1,109 @@
+"""Read one record by its id: the one place where an answer about another record is told from one about this."""
+
+from datetime import timedelta
+
+from sqlmodel import Session
+
+from nexudus_sync import codec
+from nexudus_sync.connectors.answers import expect, same_identity
+from nexudus_sync.connectors.base import Priority, Record, Row, Stamp
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.read.snapshots import identity_of, set_identity
+from nexudus_sync.errors import AnotherRecord, ConnectorError, Unavailable
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import records
+from nexudus_sync.store.records import Remembered
+from nexudus_sync.store.tables import Link
+
+PATIENCE = timedelta(minutes=15)
+"""So long a system may show a record as it was before what is known of it; then what it says counts."""
+
+
+class Outdated(Unavailable):
+    """The system shows the record as it was before what is known of it already: a copy of its own that is behind."""
+
+
+async def fetch(
+    connection: Connection,
+    side: Side,
+    record_id: str,
+    identity: str = "",
+    *,
+    row: Row | None = None,
+    priority: Priority = Priority.LIVE,
+    children: bool = True,
+) -> Record:
+    """The whole record of that id and, as far as both are known, that identity. Raises AnotherRecord, and what
+    `Connector.fetch` raises; ConnectorError for a record that nothing can keep, compare or write back."""
+    connector = connection.connector(side)
+    record = await connector.fetch(record_id, row, priority, children=children)
+    problem = odd(connection, side, record)
+    if problem is not None:
+        raise problem
+    facts = connector.facts(record)
+    expect(connector.name, record_id, facts.id or record_id, fold=True)
+    if not same_identity(identity, facts.identity):
+        raise another(connection, side, record_id, facts.identity)
+    return record
+
+
+def odd(connection: Connection, side: Side, record: Record) -> ConnectorError | None:
+    """What is wrong with a record that nothing can keep, compare or write back."""
+    try:
+        codec.dumps(record)
+    except (ValueError, RecursionError):
+        problem = "its record holds what JSON has no word for: a number that is none (NaN), or tables without end"
+        return ConnectorError(connection.connector(side).name, problem)
+    return None
+
+
+def another(connection: Connection, side: Side, record_id: str, identity: str) -> AnotherRecord:
+    """The id is borne by another record than the one that was known by it."""
+    problem = "another record bears its id now; nothing of that is taken over"
+    return AnotherRecord(connection.connector(side).name, problem, record_id, told=record_id, identity=identity)
+
+
+def learn(connection: Connection, side: Side, link: Link, record: Record) -> None:
+    """A full read tells an identity that was not known. Raises AnotherRecord where that is another link's record."""
+    identity = connection.facts(side, record).identity
+    if not identity or identity_of(link, side):
+        return
+    record_id = link.nexudus_id if side is Side.NEXUDUS else link.crm_id
+    with connection.store.read() as session:
+        if _held(session, connection, side, link, record_id, identity):
+            raise another(connection, side, record_id, identity)
+    set_identity(link, side, identity)
+
+
+def _held(session: Session, connection: Connection, side: Side, link: Link, record_id: str, identity: str) -> bool:
+    known = records.links_of(session, connection.crm, side, record_id, identity)
+    return any(identity_of(one, side) == identity and one.id != link.id for one in known)
+
+
+def is_old(connection: Connection, known: Remembered, stamp: Stamp) -> bool:
+    """Is a listed state older than what is remembered of the record? Then it is read by its id."""
+    return stamp.at is not None and known.stamped_at is not None and stamp.at < known.stamped_at
+
+
+def refuse_old(connection: Connection, side: Side, link: Link, stamp: Stamp, seen: Stamp | None) -> None:
+    """Raises Outdated for a state that is older than `seen` in this cycle, or than what was noted a short while ago.
+
+    What was noted longer ago may have been restored since; so may all at a reconcile, which takes what is there.
+    """
+    if stamp.at is None:
+        return
+    if seen is not None and seen.at is not None and stamp.at < seen.at:
+        raise _outdated(connection, side, link)
+    known = {Side.NEXUDUS: link.nexudus_stamped_at, Side.CRM: link.crm_stamped_at}[side]
+    noted = {Side.NEXUDUS: link.nexudus_noted_at, Side.CRM: link.crm_noted_at}[side]
+    if connection.sweeping_since is not None or known is None or noted is None or stamp.at >= known:
+        return
+    if timedelta(0) <= connection.clock.now() - noted < PATIENCE:
+        raise _outdated(connection, side, link)
+
+
+def _outdated(connection: Connection, side: Side, link: Link) -> Outdated:
+    record_id = link.nexudus_id if side is Side.NEXUDUS else link.crm_id
+    return Outdated(
+        connection.connector(side).name, "it is shown as it was before the last change known of it", record_id
+    )

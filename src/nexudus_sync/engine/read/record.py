@@ -1,0 +1,152 @@
+"""See one side of a link: read it where it may have moved, else take the listed row or the snapshot."""
+
+from collections.abc import Mapping as MappingABC
+from datetime import datetime
+
+from nexudus_sync.connectors.base import Priority, Record
+from nexudus_sync.engine.connection import FRESH, Connection
+from nexudus_sync.engine.read.fetch import fetch, learn, refuse_old
+from nexudus_sync.engine.read.renames import follow
+from nexudus_sync.engine.read.renderings import written_fields
+from nexudus_sync.engine.read.sight import Listed, Sight, as_read, rebuilt
+from nexudus_sync.engine.read.snapshots import id_of, identity_of, snapshot_of, stamp_of
+from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, Unavailable
+from nexudus_sync.mapping import Context, Mapping, Side, Unreadable
+from nexudus_sync.merge import UNSENT, View
+from nexudus_sync.opportunity import say
+from nexudus_sync.plan import Presence, Standing
+from nexudus_sync.store.tables import Link
+
+
+async def look(
+    connection: Connection,
+    side: Side,
+    link: Link,
+    listed: Listed | None,
+    *,
+    must_read: bool,
+    missed: bool = False,
+    priority: Priority = Priority.LIVE,
+) -> Sight:
+    """See one side of a link: read it if it may have moved, else take the listed row or the snapshot for it.
+
+    `missed`: a complete listing of this cycle lacked it.
+
+    Raises the `ConnectorError` tree; a record that the system does not know any more gives `Presence.GONE` once that
+    is proven, else NotFound.
+    """
+    connector, snapshot = connection.connector(side), snapshot_of(link, side)
+    if not must_read and _covered(connection.mapping, side, snapshot):
+        if listed is None or not connector.traits.rows_are_whole:
+            record = rebuilt(connection.mapping, side, snapshot)
+            return Sight(record, as_read(await connection.context(side, record), snapshot))
+        record = _with_children(connection, side, listed.row.record, rebuilt(connection.mapping, side, snapshot))
+        return Sight(record, await connection.context(side, record), listed.row.stamp, listed.at)
+    return await read(connection, side, link, listed, priority=priority, missed=missed)
+
+
+def _covered(mapping: Mapping, side: Side, snapshot: dict[str, object]) -> bool:
+    """Does the snapshot tell every mapped value the record had when it was last read?"""
+    return UNSENT not in snapshot.values() and all(path.text in snapshot for path in mapping.paths(side))
+
+
+async def read(
+    connection: Connection,
+    side: Side,
+    link: Link,
+    listed: Listed | None = None,
+    *,
+    priority: Priority = Priority.LIVE,
+    children: bool = True,
+    like: Sight | None = None,
+    missed: bool = False,
+) -> Sight:
+    """Read one side of a link now.
+
+    A listed row may stand for the parent. Without `children` these are taken from `like`. `missed`: see `look`.
+    """
+    connector = connection.connector(side)
+    whole_row = listed is not None and connector.traits.rows_are_whole
+    began = listed.at if listed is not None and whole_row else connection.clock.monotonic()
+    row = listed.row if listed is not None else None
+    try:
+        record = await fetch(
+            connection, side, id_of(link, side), identity_of(link, side), row=row, priority=priority, children=children
+        )
+    except (AnotherRecord, NotFound, Unavailable) as error:
+        if side is Side.CRM and await follow(connection, link, error, priority):
+            return await read(connection, side, link, priority=priority)
+        if await _is_gone(connection, side, link, error, priority, missed=missed):
+            return Sight({}, Context(), read_at=began, presence=Presence.GONE)
+        raise
+    learn(connection, side, link, record)
+    refuse_old(connection, side, link, connector.stamp(record), like.stamp if like is not None else None)
+    if not children:
+        known = like.record if like is not None else rebuilt(connection.mapping, side, snapshot_of(link, side))
+        record = _with_children(connection, side, record, known)
+    presence = Presence.HERE
+    if side is Side.NEXUDUS and not connector.in_scope(record, connection.scope(side)):
+        presence = Presence.ELSEWHERE
+    context = await connection.context(side, record)
+    whole = children or not connector.traits.child_keys or (like is not None and like.whole)
+    return Sight(record, context, connector.stamp(record), began, whole=whole, presence=presence)
+
+
+async def _is_gone(
+    connection: Connection, side: Side, link: Link, error: ConnectorError, priority: Priority, *, missed: bool
+) -> bool:
+    """Is it proven that the record is no more? That another one is answered for it proves nothing."""
+    if isinstance(error, AnotherRecord) and not error.identity:
+        return False
+    if isinstance(error, Unavailable) and not missed:
+        # Nexudus may answer 500 for a record that is not there. In an outage every record does, and to ask further adds
+        # but calls there; what a complete listing has just lacked is likely gone, though, and the proof is asked for.
+        return False
+    return await connection.connector(side).absent(id_of(link, side), identity_of(link, side), priority)
+
+
+def _with_children(connection: Connection, side: Side, record: Record, known: Record) -> Record:
+    """A parent that was read alone, with its child rows as they were last known."""
+    children = connection.connector(side).traits.child_keys
+    return {**record, **{key: known[key] for key in children if key in known}}
+
+
+def moved_from(connection: Connection, found: MappingABC[Side, Sight], standing: MappingABC[str, Standing]) -> bool:
+    """Does the side that was read say anything else than an open conflict shows? Then the other is read too."""
+    for name, known in standing.items():
+        field, sight = connection.mapping.find(name), found[known.unread.other]
+        if field is None or sight.presence is not Presence.HERE:
+            continue
+        try:
+            if say(field.get(known.unread.other, sight.record, sight.context)) != known.shown:
+                return True
+        except Unreadable:
+            return True
+    return False
+
+
+def fresh(connection: Connection, side: Side, sight: Sight, touched: frozenset[str]) -> bool:
+    """May it be written over without reading it again? `touched`: the record's keys that would change."""
+    traits = connection.connector(side).traits
+    if sight.read_at is None or (traits.reads_before_write and not sight.whole):
+        return False
+    if touched & traits.child_keys and not sight.whole:
+        return False
+    return traits.locks or connection.clock.monotonic() - sight.read_at <= FRESH
+
+
+def view(connection: Connection, side: Side, link: Link, sight: Sight) -> View:
+    """The side as the merge wants it."""
+    snapshot = snapshot_of(link, side)
+    written = written_fields(snapshot, sight.stamp, connection.connector(side).traits)
+    return View(sight.record, snapshot, sight.context, _changed_at(connection, side, link, sight), written)
+
+
+def _changed_at(connection: Connection, side: Side, link: Link, sight: Sight) -> datetime | None:
+    """When somebody else last changed the record, on our clock. None where only the system's own change tells."""
+    remembered = link.nexudus_changed_at if side is Side.NEXUDUS else link.crm_changed_at
+    if sight.stamp is None or sight.stamp.own or sight.stamp.token == stamp_of(link, side):
+        return remembered
+    if sight.stamp.minor:
+        return None
+    return connection.our_time(side, sight.stamp.at) or remembered

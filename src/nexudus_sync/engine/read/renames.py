@@ -1,0 +1,135 @@
+"""Follow CRM records that were given another id."""
+
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from nexudus_sync.connectors.base import Priority
+from nexudus_sync.connectors.optional import FollowsRenames
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.inbox import of_record
+from nexudus_sync.engine.read.fetch import fetch
+from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import records
+from nexudus_sync.store.renames import rename
+from nexudus_sync.store.tables import SET_ASIDE, Link, Unlinked
+
+
+async def follow(connection: Connection, link: Link, error: ConnectorError, priority: Priority) -> bool:
+    """Does the CRM's record stand elsewhere: under a new id, or in the record that it was merged into?
+
+    A survivor that has a pair of its own is that pair's.
+    """
+    if isinstance(error, NotFound) or (isinstance(error, AnotherRecord) and error.identity):
+        return await follow_rename(connection, link, priority)
+    if not isinstance(error, AnotherRecord) or error.survivor is None:
+        return False
+    with connection.store.session() as session:
+        if records.link_by(session, connection.crm, crm_id=error.survivor) is not None:
+            return False
+        _go_by(session, connection, link, error.survivor)
+        link.crm_identity = ""  # the next read tells it
+    return True
+
+
+async def new_id(connection: Connection, record_id: str, identity: str, priority: Priority) -> str | None:
+    """The id that the CRM's record was given meanwhile; None where there is none, or several that can be it.
+
+    One that is known as another record's is not: records may share an identity.
+    """
+    connector = connection.connector(Side.CRM)
+    if not isinstance(connector, FollowsRenames):
+        return None
+    names = await connector.renamed(record_id, identity, priority)
+    with connection.store.read() as session:
+        free = [name for name in names if not records.is_another(session, connection.crm, name, identity)]
+    return free[0] if len(free) == 1 else None
+
+
+async def follow_rename(connection: Connection, link: Link, priority: Priority) -> bool:
+    """Was the CRM's record given another id? Then the link follows it."""
+    name = await new_id(connection, link.crm_id, link.crm_identity, priority)
+    if name is None:
+        return False
+    with connection.store.session() as session:
+        _go_by(session, connection, link, name)
+    return True
+
+
+def _go_by(session: Session, connection: Connection, link: Link, name: str) -> None:
+    """Let the link go by the new id of its CRM record, which is no longer among the unlinked."""
+    rename(session, link, name)
+    left = session.get(Unlinked, (connection.name, Side.CRM.value, name))
+    if left is not None:
+        session.delete(left)
+
+
+async def follow_idle_renames(connection: Connection) -> None:
+    """Let the links that no merge will read follow their CRM record to its new id.
+
+    A listing marked them: it showed a record of theirs under an id they do not hold. Left alone, that record would wait
+    for ever, being neither new nor known. One that still stands under its old id is somebody else's of the same moment.
+    """
+    if not isinstance(connection.connector(Side.CRM), FollowsRenames):
+        return
+    with connection.store.read() as session:
+        idle = (col(Link.connection) == connection.name, col(Link.state) != "active", col(Link.crm_recheck))
+        links = list(session.exec(select(Link).where(*idle)))
+    for link in links:
+        try:
+            if not await _stands(connection, link.crm_id, link.crm_identity):
+                await follow_rename(connection, link, Priority.LIVE)
+        except Exception as error:
+            of_record(error)
+            continue  # the mark stays: the next cycle asks again
+        with connection.store.session() as session:
+            kept = session.merge(link)
+            kept.crm_recheck = False
+            session.add(kept)
+
+
+async def follow_set_aside(connection: Connection) -> None:
+    """Let a person's word that a record be left alone follow it to its new id, before that is taken for a new record.
+
+    One that still stands under its old id is another's of the same moment. Where that cannot be read, the new one waits
+    for the next sweep.
+    """
+    if not isinstance(connection.connector(Side.CRM), FollowsRenames):
+        return
+    new = aliased(Unlinked)
+    renamed = (
+        col(new.connection) == connection.name,
+        col(new.side) == Side.CRM.value,
+        col(new.state) == "waiting",
+        col(new.identity) == col(Unlinked.identity),
+        col(new.record_id) != col(Unlinked.record_id),
+    )
+    aside = (
+        col(Unlinked.connection).in_(records.family(connection.crm)),
+        col(Unlinked.side) == Side.CRM.value,
+        col(Unlinked.state).in_(SET_ASIDE),
+        col(Unlinked.identity) != "",
+    )
+    with connection.store.read() as session:
+        found = list(session.exec(select(Unlinked, new).where(*aside, *renamed)))
+    for old, row in found:
+        try:
+            if await _stands(connection, old.record_id, old.identity):
+                continue
+            row.state, row.reason = "ignored", old.reason
+        except Exception as error:
+            problem = of_record(error)
+            row.state, row.reason = "refused", f"it may be {old.record_id}, which is to be left alone: {problem}"
+        with connection.store.session() as session:
+            session.merge(row)
+            if row.state == "ignored":
+                session.delete(session.merge(old))
+
+
+async def _stands(connection: Connection, record_id: str, identity: str) -> bool:
+    """Is the record still found by the id under which it is known?"""
+    try:
+        record = await fetch(connection, Side.CRM, record_id)
+    except NotFound:
+        return False
+    return connection.facts(Side.CRM, record).identity == identity

@@ -1,0 +1,85 @@
+"""Texts of which a system keeps a rendering: absorbed with the write that showed it, and shown to people."""
+
+from collections.abc import Collection, Iterable
+from collections.abc import Mapping as MappingABC
+from typing import Any
+
+from sqlmodel import Session
+
+from nexudus_sync.connectors.base import Record, Stamp, Traits
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.mapping import Context, Field, Mapping, Raw, Side, Unreadable
+from nexudus_sync.mapping.renderings import is_kept
+from nexudus_sync.merge import STORED_DIFFERENTLY, Outcome, kept_differently
+from nexudus_sync.opportunity import Value
+from nexudus_sync.store import failures
+from nexudus_sync.store.tables import Link
+
+REPLY = "$reply"
+"""Stands in a snapshot for the last write to the side: the stamp its reply named, and what it was about."""
+
+
+def reply_of(stamp: Stamp | None, fields: Collection[str], known: MappingABC[str, Any]) -> dict[str, Any]:
+    """What a snapshot keeps of a write; a further one at the same stamp adds to it."""
+    token = "" if stamp is None else stamp.token
+    before = known.get(REPLY)
+    names = set(fields)
+    if isinstance(before, dict) and token and before["stamp"] == token:
+        names |= set(before["fields"])
+    return {"stamp": token, "fields": sorted(names)}
+
+
+def written_fields(snapshot: MappingABC[str, Any], stamp: Stamp | None, traits: Traits) -> frozenset[str]:
+    """The fields that the sync's own write was about, if nothing was saved since; see `View.written`."""
+    reply = snapshot.get(REPLY)
+    if not isinstance(reply, dict) or stamp is None:
+        return frozenset()
+    unnamed = not reply["stamp"] and traits.names_author and stamp.own
+    return frozenset(reply["fields"]) if unnamed or stamp.token == reply["stamp"] else frozenset()
+
+
+def rendering(field: Field, side: Side, sent: Value, raw: Raw, context: Context) -> str:
+    """What to say where a raw value is a rendering of what was sent; "" where it is not."""
+    try:
+        return kept_differently(field, side, sent, field.read(side, raw, context), context)
+    except Unreadable:
+        return ""
+
+
+def may_render(outcome: Outcome, side: Side, context: Context) -> bool:
+    """May a system keep something else of the text that was sent? Unseen now, that would look like an edit later."""
+    free = outcome.field.lens(side).is_free(context) and isinstance(outcome.value, str)
+    return free and not is_kept(str(outcome.value))
+
+
+def rendering_of(field: Field, side: Side, sent: Raw, raw: Raw, context: Context) -> str:
+    """The same where also what was sent is raw."""
+    try:
+        return rendering(field, side, field.read(side, sent, context), raw, context)
+    except Unreadable:
+        return ""
+
+
+def made_of(mapping: Mapping, side: Side, sent: Record, kept: Record, context: Context) -> dict[str, str]:
+    """What to say of each field of which a record keeps a rendering of the text that was sent."""
+    told = {}
+    for field in mapping.fields:
+        lens = field.lens(side)
+        told[field.name] = rendering_of(field, side, lens.raw(sent), lens.raw(kept), context)
+    return {name: reason for name, reason in told.items() if reason}
+
+
+def show_all(session: Session, connection: Connection, link: Link, told: Iterable[tuple[str, str]]) -> None:
+    """Tell people what a system made of texts, by field; nothing waits for them."""
+    for name, reason in told:
+        if reason:
+            failures.open_failure(
+                session,
+                connection=connection.name,
+                kind=STORED_DIFFERENTLY,
+                field=name,
+                reason=reason,
+                nexudus_id=link.nexudus_id,
+                crm_id=link.crm_id,
+                now=connection.clock.now(),
+            )

@@ -1,0 +1,96 @@
+"""What a cycle knows of records: listed, read, or only rebuilt from a snapshot."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from nexudus_sync.connectors.base import Record, Row, Stamp
+from nexudus_sync.errors import SyncError
+from nexudus_sync.mapping import Context, Mapping, Side
+from nexudus_sync.merge import UNSENT
+from nexudus_sync.plan import Presence
+
+ZONE = "$zone"
+"""Stands in Nexudus's snapshot for the zone its days were read in; no path begins so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A row and the moment (monotonic seconds) before which its listing was asked for: it shows nothing
+    later."""
+
+    row: Row
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One record of a link. `read_at` (monotonic seconds) is None when the record is only rebuilt from the snapshot.
+
+    `whole`: child rows were read as well.
+    """
+
+    record: Record
+    context: Context
+    stamp: Stamp | None = None
+    read_at: float | None = None
+    whole: bool = False
+    presence: Presence = Presence.HERE
+
+    @property
+    def real(self) -> bool:
+        """Was it seen in this cycle?"""
+        return self.read_at is not None
+
+
+def as_read(context: Context, snapshot: dict[str, object]) -> Context:
+    """The context of a record as it was when it was last read: the same moment is another day in another zone."""
+    zone = snapshot.get(ZONE)
+    return replace(context, time_zone=ZoneInfo(zone)) if isinstance(zone, str) else context
+
+
+def with_zone(snapshot: dict[str, object], context: Context) -> dict[str, object]:
+    """A snapshot that tells in which zone it was read, if the system has such."""
+    return snapshot if context.time_zone is None else {**snapshot, ZONE: context.time_zone.key}
+
+
+def rebuilt(mapping: Mapping, side: Side, snapshot: dict[str, object]) -> Record:
+    """A record that says what the snapshot says, and nothing else."""
+    record: Record = {}
+    for path in mapping.paths(side):
+        raw = snapshot.get(path.text)
+        if raw is not None and raw != UNSENT:
+            record = path.set(record, raw)
+    return record
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one listing of a side showed.
+
+    `rows` are those kept for this cycle, by record id; `moved` the links whose record moved or is marked, `news`
+    those of them that moved since they were last read, `learnt` row fingerprints that were missing, `minor` those
+    that only the system itself moved; `fresh` the rows of records without a link that are new or changed; `absent`
+    the active links whose record a complete listing lacked, or whose id another record bears; `doubtful` the rows that
+    prove nothing by themselves: one id `twice` in a page with other content, or with another identity than is known;
+    `closer` counts how many of them were looked at. `odd` are records without a link whose row makes no sense, and why.
+    `listed` counts records, `inside` the rows of this connection's own.
+    """
+
+    side: Side
+    rows: dict[str, Listed] = field(default_factory=dict)
+    moved: set[int] = field(default_factory=set)
+    news: dict[int, datetime | None] = field(default_factory=dict)
+    minor: set[int] = field(default_factory=set)
+    learnt: dict[int, str] = field(default_factory=dict)
+    fresh: dict[str, Row] = field(default_factory=dict)
+    odd: dict[str, SyncError] = field(default_factory=dict)
+    gone_unlinked: set[str] = field(default_factory=set)
+    absent: set[int] = field(default_factory=set)
+    doubtful: dict[str, Listed] = field(default_factory=dict)
+    twice: set[str] = field(default_factory=set)
+    closer: int = 0
+    listed: int = 0
+    inside: int = 0
+    cursor: str | None = None
+    complete: bool = False

@@ -1,0 +1,1 @@
+"""Stage 1: what became of writes that nobody answered."""

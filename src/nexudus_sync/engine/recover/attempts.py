@@ -1,0 +1,157 @@
+"""Find out what became of writes whose answer never came. Runs before anything else in a cycle."""
+
+from sqlmodel import Session, col, or_, select
+
+from nexudus_sync.connectors.base import Step
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.inbox import note_failure, of_record
+from nexudus_sync.engine.read import snapshots
+from nexudus_sync.engine.read.snapshots import identity_of, mark
+from nexudus_sync.engine.recover.creates import found_create, sent_at
+from nexudus_sync.engine.recover.updates import found_in_part, found_update, link_of
+from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.write.another import fail
+from nexudus_sync.engine.write.confirm import close
+from nexudus_sync.engine.write.perform import step_from
+from nexudus_sync.errors import Unavailable
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import journal, records
+from nexudus_sync.store.failures import solve_failures
+from nexudus_sync.store.tables import Journal
+
+LOOKS = 2
+NOT_FOUND = "not found"
+"""How the outcome of an attempt begins that turned out not to have been done."""
+
+
+async def recover(connection: Connection, report: Report) -> None:
+    """Resolve every write of this connection whose outcome is unknown, and those of connections that are no more.
+
+    One that cannot be read becomes a failure and keeps its place. Raises AuthenticationFailed, RoleMissing, and
+    Unavailable when a system does not answer at all any more.
+    """
+    with connection.store.session() as session:
+        rows = [row for name in _names(session, connection) for row in journal.pending(session, name)]
+        for row in rows:
+            if row.state == "planned" and row.id is not None:
+                journal.mark_dropped(session, row.id, connection.clock.now(), "planned anew")
+    for row in rows:
+        if row.state == "sent":
+            await _one(connection, report, row)
+
+
+def _names(session: Session, connection: Connection) -> list[str]:
+    """This connection, and those to its CRM that the configuration does not have any more, or not by that name."""
+    known = {connection.name, *(one.name for one in connection.siblings)}
+    return [connection.name, *sorted(set(session.exec(records.family(connection.crm))) - known)]
+
+
+async def _one(connection: Connection, report: Report, row: Journal) -> None:
+    """Resolve one; what cannot be looked for now stays as it is and keeps only its own records waiting."""
+    try:
+        await _resolve(connection, report, row)
+        _settle_ended(connection, row)
+    except Exception as error:
+        problem, link = of_record(error), link_of(connection, row)
+        with connection.store.session() as session:
+            if link is not None:
+                fail(session, connection, link, problem)
+            else:
+                note_failure(session, connection, problem, nexudus_id=row.nexudus_id, crm_id=row.crm_id)
+        report.errors.append(str(problem))
+        report.circuit.failed(problem)
+
+
+def _settle_ended(connection: Connection, row: Journal) -> None:
+    """Of a pair that was parted meanwhile nothing is tried again: that its write could not be looked for is over."""
+    link = link_of(connection, row)
+    if row.link_id is not None and (link is None or link.state == "closed"):
+        with connection.store.session() as session:
+            solve_failures(session, connection.name, row.nexudus_id, row.crm_id, fields={""})
+
+
+async def _resolve(connection: Connection, report: Report, row: Journal) -> None:
+    """Look until the write is found, or may be called absent."""
+    assert row.id is not None
+    assert row.sent_at is not None
+    looks, began = row.looks, connection.clock.monotonic()
+    while True:
+        if await _found(connection, report, row):
+            return
+        looks += 1
+        # the clock may have been set back since
+        waited = max((connection.clock.now() - row.sent_at).total_seconds(), connection.clock.monotonic() - began)
+        if looks >= LOOKS and waited >= connection.rules.absence_wait:
+            break
+        with connection.store.session() as session:
+            kept = session.get_one(Journal, row.id)
+            kept.looks = looks
+        await connection.clock.sleep(max(0.0, connection.rules.absence_wait - waited) + 0.1)
+    if row.link_id is not None and await found_in_part(connection, row):
+        return
+    with connection.store.session() as session:
+        if _was_lost_before(session, row):
+            name = connection.connector(Side(row.side)).name
+            error = Unavailable(name, "a write is sent again and again, without an answer or effect", _named(row))
+            note_failure(session, connection, error, nexudus_id=row.nexudus_id, crm_id=row.crm_id)
+        journal.mark_dropped(session, row.id, connection.clock.now(), f"{NOT_FOUND} after {looks} looks; planned anew")
+        if row.link_id is not None:
+            mark(session, Side.NEXUDUS, [row.link_id])
+            mark(session, Side.CRM, [row.link_id])
+
+
+def _was_lost_before(session: Session, row: Journal) -> bool:
+    """Did the last attempt at the same write end in the same way?"""
+    query = select(Journal).where(
+        col(Journal.connection) == row.connection,
+        col(Journal.side) == row.side,
+        col(Journal.kind) == row.kind,
+        col(Journal.nexudus_id) == row.nexudus_id,
+        col(Journal.crm_id) == row.crm_id,
+        col(Journal.id) < row.id,
+        or_(col(Journal.state) == "confirmed", col(Journal.outcome).startswith(NOT_FOUND)),
+    )
+    last = session.exec(query.order_by(col(Journal.id).desc())).first()
+    return last is not None and last.state == "dropped"
+
+
+def _named(row: Journal) -> str:
+    """The record that a write is about: the one written to, or the one that is copied."""
+    ids = (row.nexudus_id, row.crm_id) if row.side == Side.NEXUDUS else (row.crm_id, row.nexudus_id)
+    return ids[0] or ids[1]
+
+
+async def _found(connection: Connection, report: Report, row: Journal) -> bool:
+    """Is the write's effect there? Then everything that follows from it is kept."""
+    step = step_from(row.step)
+    if step.kind == "party.create":
+        return await _found_party(connection, row, step)
+    if step.kind == "opportunity.create":
+        return await found_create(connection, report, row, step)
+    if step.kind == "opportunity.delete":
+        return await _found_delete(connection, report, row)
+    return await found_update(connection, row)
+
+
+async def _found_party(connection: Connection, row: Journal, step: Step) -> bool:
+    found = await connection.connector(Side(row.side)).find_created(step, sent_at(connection, row))
+    if not found:
+        return False
+    with connection.store.session() as session:
+        journal.mark_confirmed(session, row.id or 0, connection.clock.now(), f"found: {found[0]['id']}")
+    return True
+
+
+async def _found_delete(connection: Connection, report: Report, row: Journal) -> bool:
+    link = link_of(connection, row)
+    if link is None:
+        with connection.store.session() as session:
+            journal.mark_dropped(session, row.id or 0, connection.clock.now(), "its link is gone")
+        return True
+    side = Side(row.side)
+    if not await connection.connector(side).absent(snapshots.id_of(link, side), identity_of(link, side)):
+        return False
+    with connection.store.session() as session:
+        journal.mark_confirmed(session, row.id or 0, connection.clock.now(), "found: it is gone")
+        close(session, connection, report, link, "deleted with its counterpart")
+    return True

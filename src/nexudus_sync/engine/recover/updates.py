@@ -1,0 +1,111 @@
+"""Updates whose answer never came: does the record say what was sent, in whole or in part?"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlmodel import Session
+
+from nexudus_sync.connectors.base import Record
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.read import record as sights
+from nexudus_sync.engine.read import snapshots
+from nexudus_sync.engine.read.renderings import rendering, rendering_of, show_all
+from nexudus_sync.engine.read.sight import Sight
+from nexudus_sync.engine.read.snapshots import set_snapshot
+from nexudus_sync.engine.write.confirm import history_entry, note_begun
+from nexudus_sync.mapping import Field, Side, Unreadable
+from nexudus_sync.plan import Presence
+from nexudus_sync.store import journal
+from nexudus_sync.store.tables import Journal, Link
+
+
+async def found_update(connection: Connection, row: Journal) -> bool:
+    """Does the record say all that was sent?"""
+    link, sight, said, _ = await _said(connection, row)
+    if link is None or sight is None or not said or len(said) < len(row.fields):
+        return False
+    with connection.store.session() as session:
+        _agree(session, connection, row, link, sight, said)
+        journal.mark_confirmed(session, row.id or 0, connection.clock.now(), "found: it was written")
+    return True
+
+
+async def found_in_part(connection: Connection, row: Journal) -> bool:
+    """Does the record say some of what was sent, at the last look? A server may turn one value by another.
+
+    What it says has arrived; the rest is planned anew, by what both sides say then. What the write only began is still
+    to be delivered, and no change of the side it was written to.
+    """
+    link, sight, said, begun = await _said(connection, row)
+    if link is None or sight is None or not (said or begun):
+        return False
+    with connection.store.session() as session:
+        note_begun(link, Side(row.side), begun, sight.record)
+        _agree(session, connection, row, link, sight, said)
+        found = f"found in part: {', '.join(field.name for field in (*said, *begun))}; the rest is planned anew"
+        journal.mark_dropped(session, row.id or 0, connection.clock.now(), found)
+    return True
+
+
+async def _said(connection: Connection, row: Journal) -> tuple[Link | None, Sight | None, list[Field], list[Field]]:
+    """The link that a write is of, its record as it is now, and its fields: what says that, and what was only begun."""
+    link, side = link_of(connection, row), Side(row.side)
+    if link is None or not row.fields:
+        return link, None, [], []
+    sight = await sights.read(connection, side, link)
+    if sight.presence is Presence.GONE:
+        return link, None, [], []
+    found = [(connection.mapping.find(name), carried) for name, carried in row.fields.items()]
+    known = [(field, carried) for field, carried in found if field is not None]
+    said = [field for field, carried in known if _says(field, side, sight, carried)]
+    rest = [(field, carried) for field, carried in known if field not in said]
+    return link, sight, said, [one for one, carried in rest if _is_begun(one, side, sight.record, carried)]
+
+
+def _is_begun(mapped: Field, side: Side, record: Record, carried: dict[str, Any]) -> bool:
+    """Are some of the rows gone that the value had, and all others as they were? Rows are deleted one by one."""
+    now, over = mapped.lens(side).raw(record), carried.get("over")
+    return isinstance(now, list) and isinstance(over, list) and len(now) < len(over) and all(one in over for one in now)
+
+
+def _says(mapped: Field, side: Side, sight: Sight, carried: dict[str, Any]) -> bool:
+    """Does the record hold what was sent, something of its class, or what the system makes of such a text?"""
+    raw = mapped.lens(side).raw(sight.record)
+    if raw == carried["sent"]:
+        return True
+    try:
+        sent = mapped.read(side, carried["sent"], sight.context)
+        return mapped.same(mapped.get(side, sight.record, sight.context), sent) or bool(
+            rendering(mapped, side, sent, raw, sight.context) and raw != carried.get("over")
+        )
+    except Unreadable:
+        return False
+
+
+def _agree(
+    session: Session, connection: Connection, row: Journal, link: Link, sight: Sight, fields: Iterable[Field]
+) -> None:
+    """Both snapshots move for what turned out to be written; the record is read again, since more may have happened."""
+    side, record = Side(row.side), sight.record
+    here, there = dict(snapshots.snapshot_of(link, side.other)), dict(snapshots.snapshot_of(link, side))
+    for mapped in fields:
+        carried = row.fields[mapped.name]
+        here[mapped.lens(side.other).path.text] = carried["raw"]
+        there[mapped.lens(side).path.text] = raw = mapped.lens(side).raw(record)
+        told = rendering_of(mapped, side, carried["sent"], raw, sight.context)
+        show_all(session, connection, link, [(mapped.name, told)])
+        values = {name: carried[name] for name in ("old", "new", "lost")}
+        session.add(history_entry(connection, link, mapped, side.other, **values))
+    set_snapshot(link, side.other, here)
+    set_snapshot(link, side, there)
+    link.nexudus_recheck = link.crm_recheck = True
+    session.add(link)
+
+
+def link_of(connection: Connection, row: Journal) -> Link | None:
+    """The link that a write was for. One of a parted pair is gone when a person links anew, and its id given again."""
+    with connection.store.read() as session:
+        link = None if row.link_id is None else session.get(Link, row.link_id)
+        kept = session.get_one(Journal, row.id)  # which a look may have given the record's new id
+    same = link is not None and (link.nexudus_id, link.crm_id) == (kept.nexudus_id, kept.crm_id)
+    return link if same else None

@@ -1,0 +1,1 @@
+"""What a cycle would do, without doing it."""

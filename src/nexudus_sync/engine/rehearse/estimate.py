@@ -1,0 +1,121 @@
+"""What a backfill would do, told cheaply: both sides are listed and matched on a copy of the store."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+from sqlmodel import col, func, or_, select
+
+from nexudus_sync.connectors.base import Priority
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.match.match import Matcher
+from nexudus_sync.engine.match.waiting import has_email, oldest_first
+from nexudus_sync.engine.pull.listing import list_side
+from nexudus_sync.engine.pull.remember import remember
+from nexudus_sync.engine.rehearse.costs import Calls, of_run
+from nexudus_sync.engine.rehearse.rehearse import copied
+from nexudus_sync.engine.report import Report
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import Store, records
+from nexudus_sync.store.tables import Link, Unlinked
+
+DIFFER = 4
+"""Of so many pairs that are found one is taken to need a write to either side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What is to come. `creates` and `calls` are by the side written to or called.
+
+    `listed` rows lie in the scope or elsewhere, `inside` in the scope; `compare`: linked pairs whose two records are
+    read and merged, new `pairs` included; `customers`: at most so many are created in Nexudus; `left`: records that
+    stay alone, by reason.
+    """
+
+    listed: Mapping[Side, int]
+    inside: Mapping[Side, int]
+    pairs: int
+    compare: int
+    creates: Mapping[Side, int]
+    customers: int
+    left: Mapping[str, int]
+    calls: Mapping[Side, Calls]
+
+
+async def estimate(connection: Connection, *, limit: int | None = None, since: date | None = None) -> Estimate:
+    """Look at what a backfill with these options has before it. Raises what listing raises."""
+    copy = copied(connection.store)
+    try:
+        stage = replace(connection, store=copy, siblings=[], dry=True)
+        seen = [await list_side(stage, side, priority=Priority.BACKFILL) for side in Side]
+        with copy.session() as session:
+            state = records.connection_state(session, connection.name, connection.crm)
+            state.create_since = state.create_since if since is None else since.isoformat()
+            for one in seen:
+                remember(stage, one, state, session)
+        inside = _inside(connection, copy)
+        matcher = Matcher(stage, Report(connection.name), one_shot=True)
+        pairs = len(matcher.match())
+        listed = {one.side: one.listed for one in seen}
+        return _sum_up(stage, copy, listed, inside, pairs, matcher.to_create, limit)
+    finally:
+        copy.close()
+
+
+def _inside(connection: Connection, copy: Store) -> dict[Side, int]:
+    """How many records of each side belong to the connection."""
+    with copy.read() as session:
+        linked = len(records.links(session, connection.name))
+        query = select(Unlinked.side, func.count()).where(col(Unlinked.connection) == connection.name)
+        alone = {side: count for side, count in session.exec(query.group_by(col(Unlinked.side)))}  # noqa: C416
+    return {side: linked + alone.get(side.value, 0) for side in Side}
+
+
+def _sum_up(
+    connection: Connection,
+    copy: Store,
+    listed: dict[Side, int],
+    inside: dict[Side, int],
+    pairs: int,
+    to_create: list[Unlinked],
+    limit: int | None,
+) -> Estimate:
+    left = _left(connection, copy)
+    left["no e-mail to find or create a customer by"] = sum(not has_email(row) for row in to_create)
+    can = sorted((row for row in to_create if has_email(row)), key=oldest_first)
+    taken = can if limit is None else can[:limit]
+    left[f"beyond --limit {limit}"] = len(can) - len(taken)
+    creates = Counter(Side(row.side).other for row in taken)
+    compare, parties = _marked(connection, copy), {side: _parties(copy, connection.name, side, taken) for side in Side}
+    actions = {("create", side): count for side, count in creates.items()}
+    actions |= {("create-party", side): count for side, count in parties.items()}
+    actions |= {("update", side): -(-compare // DIFFER) for side in Side}
+    traits = {side: connection.connector(side).traits for side in Side}
+    calls = of_run(traits, listed, dict.fromkeys(Side, compare), actions)
+    return Estimate(listed, inside, pairs, compare, creates, parties[Side.NEXUDUS], +left, calls)
+
+
+def _left(connection: Connection, copy: Store) -> Counter[str]:
+    """Records that stay alone, by why."""
+    with copy.read() as session:
+        query = select(Unlinked.state, Unlinked.reason).where(
+            col(Unlinked.connection) == connection.name, col(Unlinked.state).not_in(("waiting", "limit", "away"))
+        )
+        words = {"unmatched": "several candidates: a person decides", "ignored": "ignored by hand"}
+        return Counter(words.get(state, reason or state) for state, reason in session.exec(query))
+
+
+def _marked(connection: Connection, copy: Store) -> int:
+    with copy.read() as session:
+        marked = or_(col(Link.nexudus_recheck), col(Link.crm_recheck))
+        query = select(func.count()).where(col(Link.connection) == connection.name, col(Link.state) == "active", marked)
+        return session.exec(query).one()
+
+
+def _parties(copy: Store, connection: str, to: Side, rows: list[Unlinked]) -> int:
+    """E-mails of what is to be created on a side that none of the connection's records there has."""
+    with copy.read() as session:
+        query = select(Unlinked.email).where(col(Unlinked.connection) == connection, col(Unlinked.side) == to.value)
+        known = set(session.exec(query))
+    return len({row.email for row in rows if row.side == to.other} - known)

@@ -1,0 +1,131 @@
+"""`plan`: the very cycle that `sync` would run, on a copy of the store and without sending a write.
+
+So what it prints is what `sync` does, by construction. Reads are real; no record, link or cursor changes.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import insert
+from sqlmodel import Session, SQLModel, col, func, select
+
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.report import Report
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import Store
+from nexudus_sync.store.status import ConnectionStatus, connection_status
+from nexudus_sync.store.tables import Journal, Link, Unlinked
+
+VERBS = {
+    "opportunity.create": "create",
+    "opportunity.update": "update",
+    "opportunity.delete": "delete",
+    "party.create": "create-party",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a cycle would do: "link", "create", "create-party", "update" or "delete".
+
+    `system` is the one that is written to ("" for "link"); `fields` is {canonical field: {"old", "new"}}; an id is ""
+    where there is none yet.
+    """
+
+    connection: str
+    action: str
+    system: str
+    nexudus_id: str
+    crm_id: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a cycle would do, what it saw on the way, and the status the connection would have then."""
+
+    actions: list[Action]
+    report: Report
+    status: ConnectionStatus
+
+    @property
+    def listed(self) -> dict[Side, int]:
+        """How many rows of each side were listed."""
+        return {side: self.report.listed[side.value] for side in Side}
+
+    @property
+    def read(self) -> dict[Side, int]:
+        """How many links' records were to be read on each side: those that may have moved, and new pairs."""
+        return {side: self.report.marked[side.value] + self.report.pairs for side in Side}
+
+    def counts(self, connection: Connection) -> Counter[tuple[str, Side]]:
+        """How many actions of each kind go to each side."""
+        sides = {connection.connector(side).name: side for side in Side}
+        return Counter((one.action, sides[one.system]) for one in self.actions if one.system in sides)
+
+
+async def rehearse(connection: Connection, options: Options, *, record: tuple[Side, str] | None = None) -> Rehearsal:
+    """What a cycle of this connection would do now. Raises what the cycle raises while reading."""
+    copy = copied(connection.store)
+    try:
+        stage = replace(connection, store=copy, siblings=[], dry=True)
+        with copy.read() as session:
+            journaled, linked = _newest(session, Journal), _newest(session, Link)
+        cycle = Cycle(stage, options)
+        report = await (cycle.run() if record is None else cycle.run_record(*record))
+        with copy.read() as session:
+            actions = [*_pairs(session, linked), *_writes(session, connection, journaled)]
+            status = connection_status(session, connection.name)
+    finally:
+        copy.close()
+    return Rehearsal(actions, report, status)
+
+
+def copied(store: Store) -> Store:
+    """Everything the store holds, in memory."""
+    copy = Store.open("sqlite://")
+    with store.read() as source, copy.session() as target:
+        for table in SQLModel.metadata.sorted_tables:
+            rows = [dict(row) for row in source.connection().execute(table.select()).mappings()]
+            if rows:
+                target.connection().execute(insert(table), rows)
+    return copy
+
+
+def _newest(session: Session, table: type[Journal] | type[Link]) -> int:
+    return session.exec(select(func.max(table.id))).one() or 0
+
+
+def _pairs(session: Session, after: int) -> list[Action]:
+    found = session.exec(select(Link).where(col(Link.id) > after).order_by(col(Link.id)))
+    return [Action(link.connection, "link", "", link.nexudus_id, link.crm_id, {}) for link in found]
+
+
+def _writes(session: Session, connection: Connection, after: int) -> list[Action]:
+    rows = session.exec(select(Journal).where(col(Journal.id) > after).order_by(col(Journal.id)))
+    parties: set[tuple[str, str]] = set()
+    found = [row for row in rows if not _repeats_party(session, row, parties)]
+    return [
+        Action(
+            row.connection,
+            VERBS.get(row.kind, row.kind),
+            connection.connector(Side(row.side)).name,
+            row.nexudus_id,
+            row.crm_id,
+            {name: {"old": said["old"], "new": said["new"]} for name, said in row.fields.items()},
+        )
+        for row in found
+    ]
+
+
+def _repeats_party(session: Session, row: Journal, parties: set[tuple[str, str]]) -> bool:
+    """Is it a party that an earlier row creates? A sync would find that one; a rehearsal creates none."""
+    if row.kind != "party.create":
+        return False
+    source = session.get(Unlinked, (row.connection, Side(row.side).other.value, row.nexudus_id or row.crm_id))
+    party = (row.side, (source and source.email) or f"of {row.id}")
+    repeated = party in parties
+    parties.add(party)
+    return repeated

@@ -1,0 +1,153 @@
+"""What a configuration or a mapping file names and a system does not have: refused before anything is written.
+
+One rule says what stops, for `check` and for the verbs that write: names of a field whose file pairs names of the two
+systems (stages, users, links), defaults, the company, and what the scope names (a location, a board, its time zone,
+stages that are allowed). Any other value that a list lacks waits as a failure.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlmodel import col, select
+
+from nexudus_sync.connectors import companies
+from nexudus_sync.connectors.base import Scope
+from nexudus_sync.connectors.optional import ChecksScopes
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.errors import ConfigError, MappingError
+from nexudus_sync.mapping import Context, Field, Side, Unmapped
+from nexudus_sync.mapping.context import Directory
+from nexudus_sync.mapping.kinds import Kind
+from nexudus_sync.store.tables import Link
+
+_NAMING = frozenset({"stage", "user", "link"})
+"""The types whose values are names in a system's own list."""
+_SHOWN = 3
+"""How many of the values that a list lacks are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """Values of a field that a side's list lacks and that wait as failures when they come. One line says it all."""
+
+    side: Side
+    text: str
+
+
+async def refuse_missing(connection: Connection) -> None:
+    """Raises MappingError or ConfigError for the first such name.
+
+    Asks nothing of the systems where no file writes names and something is linked already.
+    """
+    first = not _has_links(connection)
+    await _refuse_scope(connection, first=first)
+    if first:
+        await _refuse_company(connection)
+    named = [field for field in connection.mapping.fields if stops(field) or field.policy.default is not None]
+    if not named:
+        return
+    contexts = {side: await connection.context(side, {}) for side in Side}
+    for field in named:
+        for where, problem in missing_names(field, contexts):
+            raise MappingError(where, problem)
+
+
+async def _refuse_scope(connection: Connection, *, first: bool) -> None:
+    """Raises ConfigError for what a side's scope names wrongly; afterwards only stages that are named are looked at."""
+    for side in Side:
+        connector, scope = connection.connector(side), connection.scope(side)
+        if isinstance(connector, ChecksScopes) and (first or scope.allow_stages):
+            for line in await connector.wrong_scope(scope, first=first):
+                raise ConfigError(f"{connection.where}.{line.subject.replace(' ', '_')}", line.detail)
+
+
+async def _refuse_company(connection: Connection) -> None:
+    """Until the first link exists: afterwards the company has proven itself."""
+    scope = connection.scope(Side.CRM)
+    if scope.new_company:
+        return
+    connector = connection.connector(Side.CRM)
+    wrong, remedy = companies.problem(await companies.companies(connector, scope), connector.name)
+    if wrong:
+        raise ConfigError(_company_key(connection, scope), wrong, remedy)
+
+
+def _company_key(connection: Connection, scope: Scope) -> str:
+    """Where the company stands: in the connection, or for creates alone in the CRM's own table."""
+    if scope.company is not None:
+        return f"{connection.where}.company"
+    file, found, _ = connection.where.rpartition(": ")
+    return f"{file}{found}crm.{connection.crm}.company"
+
+
+def _has_links(connection: Connection) -> bool:
+    query = select(Link.id).where(col(Link.connection) == connection.name).limit(1)
+    with connection.store.read() as session:
+        return session.exec(query).first() is not None
+
+
+def stops(field: Field) -> bool:
+    """Does a name that a system lacks stop the connection? It does where a person paired names of the two systems."""
+    lenses = [field.lens(side) for side in Side]
+    return any(lens.kind.name in _NAMING for lens in lenses) and any(lens.values is not None for lens in lenses)
+
+
+def missing_names(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple[str, str]]:
+    """The names that stop the connection, for a side's list lacks them: where each stands, and the problem."""
+    if stops(field):
+        for side, where, name, directory in _missing(field, contexts):
+            yield where, _no_such(field.lens(side).kind, name, directory.names())
+    yield from _default(field, contexts)
+
+
+def _missing(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple[Side, str, str, Directory]]:
+    """The names in the field's value tables that a side's list (of stages, of users) lacks."""
+    for side in Side:
+        lens = field.lens(side)
+        directory = lens.kind.directory(contexts[side])
+        if directory is None:
+            continue
+        other = field.lens(side.other).values
+        named = [(lens.values.where, own) for own, _ in lens.values.entries] if lens.values else []
+        if other is not None and lens.values is None:
+            named += [(f"{other.where}.{own}", values[0]) for own, values in other.entries]
+        for where, name in named:
+            if not lens.kind.exists(name, contexts[side]):
+                yield side, where, name, directory
+
+
+def _default(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple[str, str]]:
+    """A default that a side's own list lacks would never be written."""
+    default = field.policy.default
+    for side in (source.other for source in field.sources if default is not None):
+        lens = field.lens(side)
+        directory = lens.kind.directory(contexts[side])
+        if directory is None:
+            continue
+        try:
+            lens.write(default, None, contexts[side])
+        except Unmapped:
+            problem = _no_such(lens.kind, str(default), directory.names())
+            yield f"{field.crm.kind.where}.on_unmapped.default", problem
+
+
+def lacking(field: Field, contexts: dict[Side, Context]) -> Iterator[Lacking]:
+    """Where values of a table are missing in a side's list and nothing stops for it: what is missing, what to do."""
+    if stops(field):
+        return
+    found: dict[Side, list[str]] = {}
+    for side, _, name, _ in _missing(field, contexts):
+        found.setdefault(side, []).append(name)
+    for side, names in found.items():
+        kind = field.lens(side).kind
+        shown = ", ".join(f"'{name}'" for name in names[:_SHOWN])
+        more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+        remedy = getattr(kind.directory(contexts[side]), "remedy", "") or "add them there"
+        text = f"{kind.system} has no {shown}{more} for {kind.path}: such a value waits as a failure; {remedy}"
+        yield Lacking(side, text)
+
+
+def _no_such(kind: Kind, name: str, names: tuple[str, ...]) -> str:
+    near = kind.near(name, names)
+    remedy = f"did you mean '{near}'?" if near else f"it has {', '.join(names) or 'none'}"
+    return f"{kind.system} has no '{name}'; {remedy}"

@@ -1,0 +1,1 @@
+"""Write to a system, and what follows from it."""
