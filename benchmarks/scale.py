@@ -43,7 +43,7 @@ def work(folder: str, environment: dict[str, str], cycles: int, pipe: Connection
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     from nexudus_sync.clock import SystemClock
     from nexudus_sync.config import load
-    from nexudus_sync.engine.cycle import Cycle, Options
+    from nexudus_sync.engine.cycle import run_cycle
     from nexudus_sync.engine.startup.assemble import assemble
 
     async def run() -> None:
@@ -52,7 +52,7 @@ def work(folder: str, environment: dict[str, str], cycles: int, pipe: Connection
         await engine.start()
         for _ in range(cycles):
             began, cpu = time.monotonic(), time.process_time()
-            report = await Cycle(engine.connections[0], Options()).run()
+            report = await run_cycle(engine.connections[0])
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             pipe.send((dict(report.listed), report.written, time.process_time() - cpu, time.monotonic() - began, peak))
         await engine.aclose()

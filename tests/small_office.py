@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel import SQLModel, select
 
 from nexudus_sync.config import load
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle, settle_record
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine, assemble
 from nexudus_sync.mapping import Side
@@ -99,12 +99,12 @@ class SmallOffice:
     async def cycle(self, **options: Any) -> Report:
         """A minute later, one cycle."""
         self.clock.turn(60)
-        return await Cycle(self.engine.connections[0], Options(**options)).run()
+        return await run_cycle(self.engine.connections[0], Options(**options))
 
     async def read(self, card: int) -> Report:
         """A minute later, `sync --record` of a card."""
         self.clock.turn(60)
-        return await Cycle(self.engine.connections[0], Options()).run_record(Side.NEXUDUS, str(card))
+        return await settle_record(self.engine.connections[0], Side.NEXUDUS, str(card))
 
     async def settle(self, cycles: int = 4, **options: Any) -> list[dict[str, int]]:
         """Some cycles; gives what each of them wrote."""

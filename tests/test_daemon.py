@@ -58,17 +58,14 @@ class Connection:
 
 
 class Cycles:
-    """Stands for `Cycle`: plays what it is told, in turn, and notes what was asked."""
+    """Stands for `run_cycle`: plays what it is told, in turn, and notes what was asked."""
 
     def __init__(self, *outcomes: Any) -> None:
         self.outcomes, self.asked = list(outcomes), list[tuple[str, Any]]()
         self.running = 0
 
-    def __call__(self, connection: Connection, options: Any) -> Any:
+    async def __call__(self, connection: Connection, options: Any) -> Report:
         self.asked.append((connection.name, options))
-        return SimpleNamespace(run=self.run)
-
-    async def run(self) -> Report:
         outcome = self.outcomes.pop(0) if self.outcomes else Report("london")
         self.running += 1
         assert self.running == 1
@@ -98,7 +95,7 @@ def clock() -> StillClock:
 def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> Make:
     def made(*outcomes: Any, names: tuple[str, ...] = ("london",), health: Path | None = None, **state: Any) -> Any:
         cycles = Cycles(*outcomes)
-        monkeypatch.setattr(daemon, "Cycle", cycles)
+        monkeypatch.setattr(daemon, "run_cycle", cycles)
         monkeypatch.setattr(daemon, "refuse_missing", no_names)
         store = Store.open("sqlite:///state.db", base_dir=tmp_path)
         with store.session() as session:

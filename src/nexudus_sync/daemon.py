@@ -16,7 +16,7 @@ from nexudus_sync.config import ConnectionSettings
 from nexudus_sync.engine import news
 from nexudus_sync.engine.brakes import standing
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.decisions.carry_out import carried_out
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine
@@ -183,7 +183,7 @@ class Daemon:
             if connection.name not in self._worked:
                 await refuse_missing(connection)
             began = self._clock.now()
-            report = await self._told(connection, Cycle(connection, options))
+            report = await self._told(connection, options)
         except (AuthenticationFailed, ConfigError) as error:
             if connection.name not in self._worked:
                 self._fatal = error
@@ -199,12 +199,12 @@ class Daemon:
             self._tell(connection, report, reconcile=reconcile)
             self._tell_decisions(connection, began)
 
-    async def _told(self, connection: Connection, cycle: Cycle) -> Report:
+    async def _told(self, connection: Connection, options: Options) -> Report:
         """Run a cycle, and tell what is new after it, also where it fails or is cut off on the way."""
         with self._engine.store.read() as session:
             before = news.look(session, connection.name)
         try:
-            return await cycle.run()
+            return await run_cycle(connection, options)
         finally:
             with suppress(StoreError), self._engine.store.read() as session:  # whose own error is told already
                 for event, said in news.since(session, connection.name, before):

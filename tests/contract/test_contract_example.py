@@ -16,7 +16,7 @@ from example_rig import EMPTY, BadDisk, People
 
 from nexudus_sync import codec, config
 from nexudus_sync.connectors import registry
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine, assemble, load_mapping
 from nexudus_sync.errors import ConfigError
@@ -100,7 +100,7 @@ class House:
     async def sync(self, **options: Any) -> Report:
         """One cycle."""
         async with self.engine() as engine:
-            return await Cycle(engine.connection("london")[0], Options(**options)).run()
+            return await run_cycle(engine.connection("london")[0], Options(**options))
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ async def test_a_create_whose_answer_is_lost_on_either_side_is_not_done_twice(ho
         assert isinstance(file, JsonFileConnector)
         file.file = disk = BadDisk(house.file)
         disk.plan.append(["replaced", 2])
-        report = await Cycle(engine.connection("london")[0], Options()).run()
+        report = await run_cycle(engine.connection("london")[0])
         assert (disk.hits, len(house.faults.injected)) == (2, 1)
     assert report.created == {"nexudus": 1, "crm": 1}
     for _ in range(2):

@@ -15,7 +15,7 @@ from sqlmodel import SQLModel, select
 
 from nexudus_sync import codec
 from nexudus_sync.config import load
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine, assemble
 from nexudus_sync.mapping import Side, Sync
@@ -137,7 +137,7 @@ class Office:
         """One cycle of a process that runs on, a poll after the last one."""
         self.clock.turn(POLL)
         (each,) = engine.connection(connection)
-        return await Cycle(each, Options(**options)).run()
+        return await run_cycle(each, Options(**options))
 
     async def quiet(self, connection: str = "london", most: int = 4) -> None:
         """Run cycles until one has nothing to write."""

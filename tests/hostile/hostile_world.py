@@ -13,7 +13,7 @@ from sim_people import ANA
 from sim_world import SimWorld
 from sqlmodel import select
 
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.double import Change
@@ -57,7 +57,7 @@ def _cycle(world: HostileWorld, *, reconcile: bool = False) -> list[str]:
 
     async def work() -> list[str]:
         await world.engine.start()
-        report = await Cycle(world.connection, Options(reconcile=reconcile)).run()
+        report = await run_cycle(world.connection, Options(reconcile=reconcile))
         return [*map(str, report.errors), *([report.brake] if report.brake else [])]
 
     world.clock.seconds += 60

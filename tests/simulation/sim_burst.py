@@ -16,7 +16,7 @@ from sim_world import Crash, SimWorld
 from sqlmodel import col, func, select
 
 from nexudus_sync.connectors.nexudus import listing
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import run_cycle
 from nexudus_sync.store.tables import Link
 
 MINUTE = 60.0
@@ -65,7 +65,7 @@ def _at_work(world: SimWorld, people: Coroutine[Any, Any, None]) -> None:
         await asyncio.sleep(1)
         await world.engine.start()
         try:
-            await Cycle(world.connection, Options()).run()
+            await run_cycle(world.connection)
         finally:
             await job
 

@@ -26,7 +26,7 @@ from sim_set_back import set_back
 from sim_world import SimWorld
 from sqlmodel import col, select
 
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import run_cycle
 from nexudus_sync.engine.inbox import UNEXPECTED
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Context, OnConflict, Side, Sync, Unreadable
@@ -86,7 +86,7 @@ def converged(world: SimWorld, rest: Rest) -> list[Violation]:
     for _ in range(2):
         world.clock.seconds += 60
         try:
-            reports = [world.clock.run(Cycle(connection, Options()).run()) for connection in world.engine.connections]
+            reports = [world.clock.run(run_cycle(connection)) for connection in world.engine.connections]
         except SyncError as error:
             return [*found, Violation("1 convergence", f"a cycle at rest ended: {error}")]
     found += [Violation("4 echo", f"a cycle at rest wrote {dict(one.writes)}") for one in reports if one.written]

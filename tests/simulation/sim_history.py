@@ -19,7 +19,7 @@ from sim_world import Crash, SimWorld
 
 from nexudus_sync.connectors import registry
 from nexudus_sync.connectors.nexudus import listing
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side
@@ -229,7 +229,7 @@ async def _work(
     try:
         await world.engine.start()
         connections = rng.sample(world.engine.connections, len(world.engine.connections))
-        return [await Cycle(connection, Options(reconcile=reconcile)).run() for connection in connections]
+        return [await run_cycle(connection, Options(reconcile=reconcile)) for connection in connections]
     finally:
         if job is not None:
             job.cancel()

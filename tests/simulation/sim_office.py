@@ -10,7 +10,7 @@ from sim_people import ANA
 from sim_world import SimWorld
 from sqlmodel import SQLModel, select
 
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.erpnext.site import Table
@@ -89,7 +89,7 @@ class Office:
 
         async def work() -> Report:
             await self.world.engine.start()
-            return await Cycle(self.world.connection, Options(reconcile=reconcile)).run()
+            return await run_cycle(self.world.connection, Options(reconcile=reconcile))
 
         self.world.clock.seconds += 60
         return self.world.clock.run(work())

@@ -18,7 +18,7 @@ from sim_world import SimWorld
 from sqlmodel import select
 
 from nexudus_sync import codec
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Conflict, Failure, Link
 
@@ -81,7 +81,7 @@ def _cycle(world: SimWorld, step: int, *, reconcile: bool) -> None:
     async def work() -> None:
         await world.engine.start()
         for connection in world.engine.connections:
-            await Cycle(connection, Options(reconcile=reconcile)).run()
+            await run_cycle(connection, Options(reconcile=reconcile))
 
     world.clock.run(work())
     at = (step + 1) * STEP

@@ -19,7 +19,7 @@ from sim_time import Deadlock
 from sim_world import Crash, SimWorld
 from sqlmodel import col, select
 
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.faults import KINDS
@@ -234,7 +234,7 @@ def _to_the_end(world: ScenarioWorld, *, reconcile: bool) -> int:
 
 async def _cycle(world: ScenarioWorld, *, reconcile: bool) -> int:
     await world.engine.start()
-    report = await Cycle(world.connection, Options(reconcile=reconcile)).run()
+    report = await run_cycle(world.connection, Options(reconcile=reconcile))
     assert report.brake is None
     return report.written
 

@@ -14,7 +14,7 @@ from sim_time import Deadlock
 from sim_world import LONDON, Crash, SimWorld
 from sqlmodel import col, select
 
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.wire import Request, Response, json_response
@@ -58,7 +58,7 @@ def cycle(world: SimWorld, *, reconcile: bool = False, after: float = 60.0) -> N
     async def work() -> None:
         await world.engine.start()
         for connection in world.engine.connections:
-            await Cycle(connection, Options(reconcile=reconcile)).run()
+            await run_cycle(connection, Options(reconcile=reconcile))
 
     world.clock.seconds += after
     try:

@@ -23,7 +23,7 @@ from sim_stories import (
 from sim_world import SimWorld
 from sqlmodel import select
 
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.seed.places import WELCOME
@@ -57,7 +57,7 @@ def left_by_the_first_run(world: SimWorld) -> str:
     async def backfill() -> None:
         await world.engine.start()
         (connection,) = world.engine.connection("london")
-        await Cycle(connection, Options(limit=0)).run()
+        await run_cycle(connection, Options(limit=0))
 
     world.clock.seconds += 60
     world.clock.run(backfill())

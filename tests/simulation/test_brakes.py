@@ -12,7 +12,7 @@ from sim_world import SimWorld
 from test_odd_moments import at_rest
 from test_odd_moments import one as one_cycle
 
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import settle_record
 from nexudus_sync.engine.pull import judge
 from nexudus_sync.engine.pull.judge import Trial
 from nexudus_sync.engine.report import Report
@@ -245,7 +245,7 @@ def test_a_record_that_is_asked_for_waits_as_well_while_it_is_undecided(small: A
     record = deal if side is Side.CRM else str(cards[0])
 
     async def alone() -> Report:
-        return await Cycle(world.connection, Options()).run_record(side, record)
+        return await settle_record(world.connection, side, record)
 
     assert world.clock.run(alone()).written == 0
     assert world.crm.records() == before

@@ -12,7 +12,7 @@ from sim_stories import born_in_crm, born_in_nexudus, cycle, decide, links, new_
 from sim_world import SimWorld
 from sqlmodel import select
 
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Cycle, Options, run_cycle
 from nexudus_sync.engine.report import BRAKED, Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Conflict, ConnectionState, Decision, Failure, History, Journal, Link, Unlinked
@@ -24,7 +24,7 @@ def one(world: SimWorld, city: str = "london", *, reconcile: bool = False, one_s
     async def work() -> Report:
         await world.engine.start()
         (connection,) = world.engine.connection(city)
-        return await Cycle(connection, Options(reconcile=reconcile, one_shot=one_shot)).run()
+        return await run_cycle(connection, Options(reconcile=reconcile, one_shot=one_shot))
 
     world.clock.seconds += 60
     return world.clock.run(work())
@@ -38,7 +38,7 @@ def called(world: SimWorld, title: str) -> tuple[int, int]:
 
 def slow_poll(world: SimWorld, tick: int, action: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of long work somebody does something, and a poll is due."""
-    ticks, real = [0], Cycle._tick
+    ticks, real = [0], Cycle.poll_if_due
 
     async def late(self: Cycle) -> None:
         ticks[0] += 1
@@ -47,7 +47,7 @@ def slow_poll(world: SimWorld, tick: int, action: Callable[[], object], monkeypa
             await self.connection.clock.sleep(90)
         await real(self)
 
-    monkeypatch.setattr(Cycle, "_tick", late)
+    monkeypatch.setattr(Cycle, "poll_if_due", late)
 
 
 # -- deletions ---------------------------------------------------------------------------------------------------------

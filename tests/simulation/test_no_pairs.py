@@ -8,7 +8,7 @@ import pytest
 from sim_stories import rows
 from sim_world import SimWorld
 
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle, settle_record
 from nexudus_sync.engine.match import no_pairs
 from nexudus_sync.engine.rehearse.rehearse import rehearse
 from nexudus_sync.engine.report import Report
@@ -33,7 +33,7 @@ def strangers(folder: Path, nexudus: int = 5, crm: int = 5, shared: int = 0) -> 
 def run(world: SimWorld, **options: Any) -> Report:
     async def work() -> Report:
         await world.engine.start()
-        return await Cycle(world.connection, Options(**options)).run()
+        return await run_cycle(world.connection, Options(**options))
 
     world.clock.seconds += 60
     return world.clock.run(work())
@@ -149,7 +149,7 @@ def test_neither_do_records_that_are_copied_one_by_one(tmp_path: Path, side: Sid
 
     async def copy(record: object) -> Report:
         await world.engine.start()
-        return await Cycle(world.connection, Options()).run_record(side, str(record))
+        return await settle_record(world.connection, side, str(record))
 
     for record in list(records)[:5]:
         assert world.clock.run(copy(record)).brake is None

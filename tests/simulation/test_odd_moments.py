@@ -13,7 +13,7 @@ from sqlmodel import select
 from test_trail import cycle as trail_cycle
 from test_trail import world_with_a_lost_edit
 
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, Journal, Link, Unlinked
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("closed")
 def one(world: SimWorld, city: str, *, after: float = 60.0, **options: Any) -> Any:
     async def work() -> Any:
         await world.engine.start()
-        return await Cycle(world.bridge_of(city), Options(**options)).run()
+        return await run_cycle(world.bridge_of(city), Options(**options))
 
     world.clock.seconds += after
     return world.clock.run(work())

@@ -8,7 +8,7 @@ from sim_people import ANA
 from sim_stories import born_in_nexudus, new_deal
 from sim_world import SimWorld
 
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.rehearse.rehearse import rehearse
 from nexudus_sync.store.status import connection_status
 
@@ -23,7 +23,7 @@ async def _told(world: SimWorld) -> tuple[int, int]:
 
 async def _left(world: SimWorld) -> tuple[int, int]:
     await world.engine.start()
-    await Cycle(world.connection, Options()).run()
+    await run_cycle(world.connection)
     with world.store.read() as session:
         status = connection_status(session, world.connection.name)
     return status.conflicts, status.failures

@@ -17,13 +17,13 @@ from nexudus_sync.connectors import answers
 from nexudus_sync.connectors.nexudus import connector as nexudus_connector
 from nexudus_sync.connectors.nexudus import records
 from nexudus_sync.connectors.nexudus.api import NexudusApi
-from nexudus_sync.engine import cycle
+from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.match import late_copies
-from nexudus_sync.engine.pairs import gone, memory, settle
-from nexudus_sync.engine.pairs.settle import Settler
-from nexudus_sync.engine.pairs.work import Work
+from nexudus_sync.engine.pairs import apply, decide, gone, memory, settle
+from nexudus_sync.engine.pairs.pair import Pair
 from nexudus_sync.engine.pull import compare
+from nexudus_sync.engine.pull import pull as both_sides
 from nexudus_sync.engine.read import fetch, renderings
 from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.sight import Sight
@@ -42,14 +42,14 @@ POLL = timedelta(minutes=1)
 
 def no_echo_check(patch: Patch) -> None:
     """The written side's snapshot stays as it was, so our own write looks like somebody's change."""
-    original = settle.confirm_write
+    original = apply.confirm_write
 
     def confirm(session: Session, connection: Connection, link: Link, to: Side, *rest: Any) -> None:
         before = dict(snapshot_of(link, to))
         original(session, connection, link, to, *rest)
         set_snapshot(link, to, before)
 
-    patch.setattr(settle, "confirm_write", confirm)
+    patch.setattr(apply, "confirm_write", confirm)
 
 
 def cursor_past_unread_rows(patch: Patch) -> None:
@@ -66,7 +66,7 @@ def verifying_read_swallows_an_edit(patch: Patch) -> None:
         set_snapshot(link, side, connection.mapping.snapshot(side, seen.record))
         return False
 
-    patch.setattr(settle, "bounced", absorb)
+    patch.setattr(apply, "bounced", absorb)
 
 
 def one_snapshot_for_both_sides(patch: Patch) -> None:
@@ -84,7 +84,7 @@ def one_snapshot_for_both_sides(patch: Patch) -> None:
 
 def snapshot_of_everything(patch: Patch) -> None:
     """After a write the whole of both records is taken for agreed, open questions included."""
-    original = settle.confirm_write
+    original = apply.confirm_write
 
     def confirm(session: Session, connection: Connection, link: Link, to: Side, *rest: Any) -> None:
         original(session, connection, link, to, *rest)
@@ -93,7 +93,7 @@ def snapshot_of_everything(patch: Patch) -> None:
                 link, side, connection.mapping.snapshot(side, seen.record) | _written(link, connection, side, rest[0])
             )
 
-    patch.setattr(settle, "confirm_write", confirm)
+    patch.setattr(apply, "confirm_write", confirm)
 
 
 def _written(link: Link, connection: Connection, side: Side, outcomes: Iterable[merge.Outcome]) -> dict[str, object]:
@@ -108,13 +108,13 @@ def stale_row(patch: Patch) -> None:
 
 def marks_cleared_early(patch: Patch) -> None:
     """A record counts as settled when its writes are planned, not when they are done."""
-    original = Settler._keep
+    original = settle._keep
 
-    def keep(self: Settler, session: Session, work: Work) -> None:
-        original(self, session, work)
-        memory.finish(session, self.connection, work.link, work.sights, work.again, self.rows)
+    def keep(cycle: Cycle, session: Session, pair: Pair) -> None:
+        original(cycle, session, pair)
+        memory.finish(session, cycle.connection, pair.link, pair.sights, pair.again, cycle.seen)
 
-    patch.setattr(Settler, "_keep", keep)
+    patch.setattr(settle, "_keep", keep)
 
 
 def blind_retry_of_a_create(patch: Patch) -> None:
@@ -147,7 +147,7 @@ def late_copy_copied_back(patch: Patch) -> None:
 def delete_on_one_absence(patch: Patch) -> None:
     """A record that one listing lacks is taken for deleted."""
     absent: dict[Side, set[int]] = {side: set() for side in Side}
-    listed, look = cycle.list_side, sights.look
+    listed, look = both_sides.list_side, sights.look
 
     async def pull(connection: Connection, side: Side, **options: Any) -> Any:
         seen = await listed(connection, side, **options)
@@ -159,7 +159,7 @@ def delete_on_one_absence(patch: Patch) -> None:
             return Sight({}, Context(), read_at=connection.clock.monotonic(), presence=Presence.GONE)
         return await look(connection, side, link, row, **options)
 
-    patch.setattr(cycle, "list_side", pull)
+    patch.setattr(both_sides, "list_side", pull)
     patch.setattr(sights, "look", believe)
 
 
@@ -228,23 +228,21 @@ def budget_of_one_process(patch: Patch) -> None:
 
 def one_failure_stops_all(patch: Patch) -> None:
     """The first record that fails ends the settling of the others, which count as done."""
-    original = Settler._guarded
+    original = settle.apply
 
-    async def guarded(self: Settler, link: Link, action: Callable[..., Any], *args: Any) -> bool:
-        if self.report.errors:
-            for work in args:
-                if isinstance(work, Work):
-                    with self.connection.store.session() as session:
-                        memory.finish(session, self.connection, work.link, work.sights, (), self.rows)
-            return False
-        return await original(self, link, action, *args)
+    async def stop(cycle: Cycle, pair: Pair) -> None:
+        if not cycle.report.errors:
+            await original(cycle, pair)
+            return
+        with cycle.connection.store.session() as session:
+            memory.finish(session, cycle.connection, pair.link, pair.sights, (), cycle.seen)
 
-    patch.setattr(Settler, "_guarded", guarded)
+    patch.setattr(settle, "apply", stop)
 
 
 def day_of_the_old_zone(patch: Patch) -> None:
     """A card that moves to another zone is taken to say what it said in the old one."""
-    patch.setattr(settle, "follow_zone", lambda *_: None)
+    patch.setattr(decide, "follow_zone", lambda *_: None)
 
 
 def another_record_is_believed(patch: Patch) -> None:

@@ -9,7 +9,7 @@ from sim_stories import born_in_nexudus, new_card, rows
 from sim_world import SimWorld
 
 from nexudus_sync.connectors.base import Record, Step, Written
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.errors import Refused, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Failure
@@ -50,7 +50,7 @@ class Refusing:
 
     async def _cycle(self, **options: Any) -> None:
         await self.world.engine.start()
-        await Cycle(self.world.connection, Options(**options)).run()
+        await run_cycle(self.world.connection, Options(**options))
 
     def retry(self) -> None:
         """As `failures retry --all` does it."""

@@ -11,7 +11,7 @@ from sim_stories import CREATE, born_in_crm, cycle, links, new_card, new_deal, r
 from sim_world import SimWorld
 from sqlmodel import select
 
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.seed.places import SYNC_USER
@@ -503,7 +503,7 @@ def run(world: SimWorld, **options: Any) -> Report:
 
     async def work() -> Report:
         await world.engine.start()
-        return await Cycle(world.connection, Options(**options)).run()
+        return await run_cycle(world.connection, Options(**options))
 
     world.clock.seconds += 60
     return world.clock.run(work())

@@ -11,7 +11,7 @@ from sim_people import ANA
 from sim_world import ENVIRONMENT, SimWorld
 from sqlmodel import select
 
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.sandbox.seed.places import SYNC_USER
@@ -22,7 +22,7 @@ from nexudus_sync.store.tables import Conflict, Fact, History, Link
 def cycle(world: SimWorld, *, reconcile: bool = False) -> Report:
     async def work() -> Report:
         await world.engine.start()
-        return await Cycle(world.connection, Options(reconcile=reconcile)).run()
+        return await run_cycle(world.connection, Options(reconcile=reconcile))
 
     world.clock.seconds += 30
     return world.clock.run(work())

@@ -17,8 +17,8 @@ from test_odd_moments import ask, at_rest, link_of, one, release, skewed, to
 from test_trail import shown, world_with_a_lost_edit
 
 from nexudus_sync.engine import audit, brakes
-from nexudus_sync.engine import cycle as cycle_module
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import settle_record
+from nexudus_sync.engine.pull import pull
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import OutcomeUnknown, Unavailable
 from nexudus_sync.mapping import Side
@@ -36,7 +36,7 @@ def alone(world: SimWorld, side: Side, record_id: str) -> Report:
 
     async def work() -> Report:
         await world.engine.start()
-        return await Cycle(world.connection, Options()).run_record(side, record_id)
+        return await settle_record(world.connection, side, record_id)
 
     world.clock.seconds += 60
     return world.clock.run(work())
@@ -285,13 +285,13 @@ def test_a_stamp_of_the_future_is_read_once(tmp_path: Path) -> None:
 
 def test_a_poll_within_a_sweep_is_none_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = at_rest(tmp_path)
-    asked, pull = list[bool](), cycle_module.pull
+    asked, list_side = list[bool](), pull.list_side
 
     async def noted(*args: Any, **options: Any) -> Any:
         asked.append(options["full"])
-        return await pull(*args, **options)
+        return await list_side(*args, **options)
 
-    monkeypatch.setattr(cycle_module, "pull", noted)
+    monkeypatch.setattr(pull, "list_side", noted)
     for number in range(6):
         new_card(world, f"anna{number}")
         world.clock.seconds += 2

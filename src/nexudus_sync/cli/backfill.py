@@ -17,7 +17,7 @@ from nexudus_sync.cli.sync import answered, print_decisions, print_report
 from nexudus_sync.config import Settings
 from nexudus_sync.connectors.budget import Limits
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.rehearse.costs import between, pace
 from nexudus_sync.engine.rehearse.estimate import Estimate, estimate
 from nexudus_sync.engine.report import Report
@@ -83,13 +83,13 @@ async def backfill_one(connection: Connection, settings: Settings, wanted: Wante
 
 async def _work(connection: Connection, wanted: Wanted, coming: Estimate) -> Report:
     """The cycle itself, with a bar that shows how far it is."""
-    cycle = Cycle(connection, Options(limit=wanted.limit))
+    report = Report(connection.name)
 
     def done() -> int:
-        return min(cycle.report.settled, coming.compare) + sum(cycle.report.created.values())
+        return min(report.settled, coming.compare) + sum(report.created.values())
 
     async with progress(connection.name, coming.compare + sum(coming.creates.values()), done):
-        return await cycle.run()
+        return await run_cycle(connection, Options(limit=wanted.limit), report)
 
 
 def system_names(connection: Connection) -> dict[Side, str]:

@@ -20,7 +20,7 @@ from nexudus_sync.cli.sandbox import exports
 from nexudus_sync.cli.sync import print_report
 from nexudus_sync.config import Settings
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.sandbox.world import World
@@ -143,7 +143,7 @@ async def _sync(connection: Connection) -> None:
 
 
 async def _cycle(connection: Connection) -> Report:
-    return await Cycle(connection, Options()).run()
+    return await run_cycle(connection)
 
 
 def _conflict(connection: Connection, card: str) -> Conflict | None:

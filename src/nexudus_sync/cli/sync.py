@@ -10,7 +10,7 @@ from nexudus_sync.cli.frame import Root, worst
 from nexudus_sync.cli.output import at_terminal, plural, say
 from nexudus_sync.engine.brakes import standing
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle, settle_record
 from nexudus_sync.engine.decisions.carry_out import carried_out
 from nexudus_sync.engine.match import no_pairs
 from nexudus_sync.engine.report import Report
@@ -35,8 +35,10 @@ def sync(root: Root, connection: str | None, record: str | None, *, reconcile: b
                     began = each.clock.now()
 
                     async def once() -> Report:
-                        work = Cycle(each, Options(reconcile=reconcile))
-                        return await (work.run() if place is None else work.run_record(*place))
+                        options = Options(reconcile=reconcile)
+                        return await (
+                            run_cycle(each, options) if place is None else settle_record(each, *place, options)
+                        )
 
                     report = await answered(each, once)
                     print_report(each, report)

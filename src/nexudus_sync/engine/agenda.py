@@ -1,56 +1,189 @@
-"""What a cycle has still to do, and what becomes due while it works."""
+"""One cycle as its stages see it: what it has still to do, and when it has to stop or to poll."""
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from nexudus_sync.connectors.optional import RemembersMisses
+from nexudus_sync.connectors.base import Priority
+from nexudus_sync.engine import brakes
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.read.snapshots import mark
+from nexudus_sync.engine.read.sight import Seen, Sight
+from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import failures, records
-from nexudus_sync.store.tables import Failure
+from nexudus_sync.plan import Candidate
+from nexudus_sync.store import failures, links, records
+from nexudus_sync.store.tables import Failure, Unlinked
 
+ROUNDS = 3
+"""How often a cycle goes over what became due while it worked (lost answers, what a neighbour's answer woke)."""
+SMALL_CHUNK = 20
+"""Links in a chunk after which a poll may be due."""
 _FAR = timedelta(days=3650)
 
 
-def due(session: Session, connection: Connection, *, one_shot: bool) -> set[int]:
-    """Links with a failure to be tried again: a one-shot command waits for no next attempt.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked of a cycle.
 
-    What the connectors know of names is asked for afresh where that may be why; a passing trouble is no reason.
+    `one_shot`: what failed is tried again at once, whatever its next attempt (a command, not the daemon). `limit`
+    caps creates.
     """
-    now = connection.clock.now()
-    found = failures.due_failures(session, connection.name, now + (_FAR if one_shot else timedelta(0)))
-    for failure in found:
-        failure.next_attempt = now
-    if any(failure.field or failure.kind == failures.REFUSED for failure in found):
-        _ask_afresh(connection)
-    return _links_of(session, connection, found)
+
+    reconcile: bool = False
+    one_shot: bool = True
+    limit: int | None = None
+    stopping: Callable[[], bool] = lambda: False
 
 
-def _ask_afresh(connection: Connection) -> None:
-    for connector in map(connection.connector, Side):
-        if isinstance(connector, RemembersMisses):
-            connector.ask_afresh()
+class Cycle:
+    """One cycle of one connection.
 
+    `seen` is the last listing of each side, `missed` the links whose record any complete listing of this cycle lacked.
+    `backfill`: the first match was never finished. `known` are records that were read a moment ago (the source of a
+    copy), by link. `paired` are links that were made before their turn to be settled came, `to_create` the records
+    without a match, and `candidates` what that was found out from. `poll` lists both sides and settles what is new.
+    """
 
-def noted(session: Session, connection: Connection) -> set[int | None]:
-    """What was refused and is due as a cycle begins."""
-    return {one.id for one in failures.woken(session, connection.name, connection.clock.now())}
+    def __init__(
+        self,
+        connection: Connection,
+        options: Options,
+        report: Report | None = None,
+        poll: Callable[["Cycle"], Awaitable[None]] | None = None,
+    ) -> None:
+        self.connection, self.options = connection, options
+        self.report = report or Report(connection.name)
+        self.seen: dict[Side, Seen] = {side: Seen(side) for side in Side}
+        self.missed: dict[Side, set[int]] = {side: set() for side in Side}
+        self.backfill = False
+        self.backfilled_at: datetime | None = None
+        self.known: dict[int, dict[Side, Sight]] = {}
+        self.paired: list[int] = []
+        self.to_create: list[Unlinked] = []
+        self.candidates: frozenset[Candidate] = frozenset()
+        self.polled = connection.clock.monotonic()
+        self._poll = poll
+        self._tried: set[int | None] = set()
+        self._offered: set[int] = set()
 
+    @property
+    def live(self) -> bool:
+        """May stages that act on customers be entered? Not in a backfill."""
+        return not self.backfill
 
-def wake(connection: Connection, tried: set[int | None]) -> bool:
-    """Mark what became due beside what was `tried`, since a neighbour got another answer. Is there any?"""
-    with connection.store.session() as session:
-        new = [one for one in failures.woken(session, connection.name, connection.clock.now()) if one.id not in tried]
-        tried |= {one.id for one in new}
-        for side in Side:
-            mark(session, side, _links_of(session, connection, new))
-    return bool(new)
+    @property
+    def priority(self) -> Priority:
+        """That of its calls."""
+        return Priority.BACKFILL if self.backfill else Priority.LIVE
 
+    def stop(self, brake: str) -> Report:
+        """A brake is set: nothing more is written."""
+        self.report.stop(brake)
+        return self.report
 
-def _links_of(session: Session, connection: Connection, found: Iterable[Failure]) -> set[int]:
-    names = {(failure.nexudus_id, failure.crm_id) for failure in found}
-    known = records.links(session, connection.name) if names else []
-    return {link.id for link in known if link.id is not None and (link.nexudus_id, link.crm_id) in names}
+    def stopping(self) -> bool:
+        """Was it asked to stop, or did a poll in between set a brake?"""
+        return self.report.brake is not None or self.options.stopping()
+
+    async def chunks(self, link_ids: Iterable[int], *, polls: bool = False) -> AsyncIterator[list[int]]:
+        """The links in chunks, until it has to stop: the one checkpoint of long work. `polls` when one is due."""
+        ids, size = list(link_ids), SMALL_CHUNK if polls else self.connection.rules.chunk
+        for start in range(0, len(ids), size):
+            if self.stopping():
+                self.report.finished = False
+                return
+            yield ids[start : start + size]
+            if polls:
+                await self.poll_if_due()
+
+    async def poll_if_due(self) -> None:
+        """In long work: carry live changes of what is linked already, as often as any cycle would."""
+        clock, every = self.connection.clock, self.connection.rules.poll.total_seconds()
+        if self._poll is not None and not self.connection.dry and clock.monotonic() - self.polled >= every:
+            await self._poll(self)
+
+    def take(self, seen: Seen) -> None:
+        """Go on with a new listing: what is left of an earlier one is old now."""
+        self.seen[seen.side] = seen
+        self.missed[seen.side] |= seen.absent
+
+    def drop_row(self, side: Side, record_id: str) -> None:
+        """A settled record's row has served."""
+        self.seen[side].rows.pop(record_id, None)
+
+    # -- what is to be done -----------------------------------------------------------------------------------------
+
+    def note_due(self, session: Session) -> set[int]:
+        """Links with a failure to be tried again: a one-shot command waits for no next attempt.
+
+        What the connectors know of names is asked for afresh where that may be why; a passing trouble is no reason.
+        """
+        name, now = self.connection.name, self.connection.clock.now()
+        found = failures.due_failures(session, name, now + (_FAR if self.options.one_shot else timedelta(0)))
+        for failure in found:
+            failure.next_attempt = now
+        if any(failure.field or failure.kind == failures.REFUSED for failure in found):
+            self.connection.ask_afresh()
+        self._tried = {one.id for one in failures.woken(session, name, now)}
+        return self._links_of(session, found)
+
+    def rounds(self) -> Iterable[int]:
+        """Once, and again while answers are missing or others woke what had failed; then what became due is marked."""
+        for number in range(ROUNDS + 1):
+            yield number
+            if number == ROUNDS or self.stopping() or not (self._wake() or self.report.unknown):
+                return
+            self.report.unknown.clear()
+
+    def _wake(self) -> bool:
+        """Mark what became due since a neighbour got another answer. Is there any?"""
+        with self.connection.store.session() as session:
+            woken = failures.woken(session, self.connection.name, self.connection.clock.now())
+            new = [one for one in woken if one.id not in self._tried]
+            self._tried |= {one.id for one in new}
+            for side in Side:
+                links.mark(session, side, self._links_of(session, new))
+        return bool(new)
+
+    def _links_of(self, session: Session, found: Iterable[Failure]) -> set[int]:
+        names = {(failure.nexudus_id, failure.crm_id) for failure in found}
+        known = records.links(session, self.connection.name) if names else []
+        return {link.id for link in known if link.id is not None and (link.nexudus_id, link.crm_id) in names}
+
+    def links(self, restored: Collection[int] = ()) -> tuple[list[int], list[int]]:
+        """The links to settle: the marked ones, less those that wait for their next attempt, and the `restored` ones.
+
+        Apart from them those that only the system itself moved, which are in no hurry.
+        """
+        with self.connection.store.read() as session:
+            undecided = brakes.undecided(session, self.connection)
+            minor = self._minor() | brakes.passed(session, self.connection)
+            marked = self._marked(session, undecided)
+        more = set(restored) - self._offered - undecided - set(marked) - minor
+        self._offered |= set(restored)
+        live = [one for one in marked if one not in minor and one not in self.paired]
+        return [*live, *sorted(more)], [one for one in marked if one in minor]
+
+    def _minor(self) -> set[int]:
+        sides = self.seen.values()
+        moved = set[int]().union(*(seen.news.keys() - seen.minor for seen in sides))
+        return set[int]().union(*(seen.minor for seen in sides)) - moved
+
+    def _marked(self, session: Session, undecided: Collection[int]) -> list[int]:
+        name, now = self.connection.name, self.connection.clock.now()
+        found = links.marked(session, name, self.seen[Side.NEXUDUS].moved) - set(undecided)
+        failing = failures.failing_links(session, name, now, one_shot=self.options.one_shot)
+        waiting = {one: at for one, (at, rests) in failing.items() if rests}
+        ids = sorted(one for one in found if not self._rests(one, waiting))
+        ids.sort(key=failing.__contains__)  # else many that fail could keep the others from their turn for ever
+        return ids
+
+    def _rests(self, link_id: int, waiting: dict[int | None, datetime]) -> bool:
+        """Does it wait for its next attempt, and has nobody touched it since the last one, nor a sweep missed it?"""
+        failed = waiting.get(link_id)
+        if failed is None or (self.options.reconcile and any(link_id in seen.absent for seen in self.seen.values())):
+            return False
+        touched = [seen.news.get(link_id) for seen in self.seen.values()]
+        return not any(moment is not None and moment > failed for moment in touched)

@@ -13,12 +13,13 @@ from sqlmodel import Session, col, select
 from nexudus_sync import codec
 from nexudus_sync.connectors.base import Audited, Record
 from nexudus_sync.connectors.optional import KeepsTrail
+from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import OVERWRITTEN as OVERWRITTEN
 from nexudus_sync.engine.inbox import close_overtaken, note_failure, of_record
 from nexudus_sync.engine.read.fetch import fetch
 from nexudus_sync.engine.write.confirm import history_entry
-from nexudus_sync.errors import NotFound
+from nexudus_sync.errors import NotFound, Unavailable
 from nexudus_sync.mapping import Context, Field, Side, Unreadable
 from nexudus_sync.opportunity import Value, say
 from nexudus_sync.store import conflicts, records
@@ -56,6 +57,16 @@ class Read:
     def value(self) -> dict[str, Any]:
         """As the store keeps it."""
         return {"until": self.until.isoformat(), "number": self.number, "unread": list(self.unread)}
+
+
+async def audit(cycle: Cycle) -> None:
+    """What was overwritten unseen; where that cannot be read, the next sweep does, and this cycle has its end."""
+    if cycle.connection.dry:
+        return
+    try:
+        await find_overwritten(cycle.connection)
+    except Unavailable as error:
+        cycle.report.errors.append(str(error))
 
 
 async def find_overwritten(connection: Connection) -> int:

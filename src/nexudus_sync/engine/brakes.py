@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import bindparam, or_
 from sqlmodel import Session, col, func, select
@@ -73,6 +74,12 @@ def may_go(connection: Connection, report: Report, gone: Collection[int]) -> boo
 def standing(session: Session, connection: str, state: str = "set") -> list[Brake]:
     """The connection's brakes in a state ("set" or "released"), oldest first."""
     return list(session.exec(_STANDING, params={"connection": connection, "state": state}))
+
+
+def released_since(session: Session, connection: str, moment: datetime | None) -> list[Brake]:
+    """The released brakes that no sweep has come after: `moment` is the last one's, None where there was none."""
+    found = standing(session, connection, "released")
+    return [one for one in found if moment is None or one.released_at is None or one.released_at >= moment]
 
 
 def covered(session: Session, connection: str, name: str) -> set[int]:

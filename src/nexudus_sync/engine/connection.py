@@ -7,6 +7,7 @@ from hashlib import blake2b
 from nexudus_sync import addresses, codec
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Connector, Facts, Record, Scope
+from nexudus_sync.connectors.optional import RemembersMisses
 from nexudus_sync.mapping import Context, Mapping, Side, Unreadable
 from nexudus_sync.opportunity import Status
 from nexudus_sync.plan import Candidate
@@ -77,6 +78,12 @@ class Connection:
     def key(self, side: Side, record_id: str) -> str:
         """The external key by which the other side can name a record of `side`."""
         return f"{self.connector(side).name}:{record_id}"
+
+    def ask_afresh(self) -> None:
+        """What the connectors know of names is asked for once more."""
+        for end in self.ends.values():
+            if isinstance(end.connector, RemembersMisses):
+                end.connector.ask_afresh()
 
     async def context(self, side: Side, record: Record) -> Context:
         """What the lenses need to read and write a record of `side`."""

@@ -1,43 +1,55 @@
 """One bad record never stops the others: its errors become its failures."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import note_failure, of_record
-from nexudus_sync.engine.pairs.work import Work
 from nexudus_sync.engine.read.fetch import Outdated
+from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.read.snapshots import note_stamps
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.write.another import fail
 from nexudus_sync.errors import OutcomeUnknown, SyncError, Unforeseen
+from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Link
 
 
-async def guarded(
-    connection: Connection, report: Report, link: Link, action: Callable[..., Awaitable[None]], *args: Any
-) -> bool:
-    """Do something for one link; an error of that record becomes its failure. Returns whether it went well."""
-    ids = ids_of(link)
+@dataclass(slots=True)
+class Went:
+    """How what was guarded went."""
+
+    well: bool = False
+
+
+@contextmanager
+def guard(
+    connection: Connection, report: Report, link: Link, sights: Mapping[Side, Sight] | None = None
+) -> Iterator[Went]:
+    """Around what is done for one link: an error of that record becomes its failure, and the next one goes on.
+
+    `sights` are what was read of it, whose stamps are kept. Raises what ends the cycle: AuthenticationFailed,
+    RoleMissing, StoreError, and the error of a system that does not answer at all any more.
+    """
+    went, ids = Went(), ids_of(link)
     try:
-        await action(*args)
+        yield went
     except Outdated:
-        return False  # its mark stays: the next polls look again
+        return  # its mark stays: the next polls look again
     except Exception as error:
         problem = of_record(error)
         if isinstance(problem, OutcomeUnknown | Unforeseen):  # after the latter nothing of the link is sure
             note(connection, report, problem, ids)
-            return False
+            return
         with connection.store.session() as session:
-            note_stamps(
-                session, link, next((a.sights for a in args if isinstance(a, Work)), {}), connection.clock.now()
-            )
+            note_stamps(session, link, sights or {}, connection.clock.now())
             fail(session, connection, link, problem)
         report.errors.append(str(problem))
         report.circuit.failed(problem)
-        return False
-    report.circuit.worked()
-    return True
+    else:
+        report.circuit.worked()
+        went.well = True
 
 
 def note(connection: Connection, report: Report, error: SyncError, ids: Mapping[str, str]) -> None:

@@ -199,3 +199,9 @@ def namesakes(session: Session, crm: str) -> dict[str, list[int]]:
 def _by_id(session: Session, query: sqlalchemy.Executable) -> dict[str, Remembered]:
     # On the connection itself: as objects of the session, thousands of rows would cost many times the time and memory.
     return {row[0]: Remembered(*row[1:]) for row in session.connection().execute(query)}
+
+
+def take_refused_again(session: Session, connection: str) -> None:
+    """Unlinked records that a rule refused are looked at again."""
+    refused = (col(Unlinked.connection) == connection, col(Unlinked.state) == "refused")
+    session.execute(sqlalchemy.update(Unlinked).where(*refused).values(state="waiting"))

@@ -12,7 +12,7 @@ from erpnext_site import Clock
 from sqlmodel import select
 
 from nexudus_sync.config import load
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine, assemble
 from nexudus_sync.mapping import Side
@@ -74,7 +74,7 @@ class Office:
     async def cycle(self, **options: Any) -> Report:
         """A minute later, one cycle."""
         self.clock.pass_time(60)
-        return await Cycle(self.engine.connections[0], Options(**options)).run()
+        return await run_cycle(self.engine.connections[0], Options(**options))
 
     def links(self) -> dict[int, str]:
         with self.engine.store.read() as session:

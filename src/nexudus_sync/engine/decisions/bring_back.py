@@ -7,11 +7,11 @@ from sqlmodel import Session, col, select
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.decisions.undo import Forced, moved_on
 from nexudus_sync.engine.inbox import OVERWRITTEN, of_record
-from nexudus_sync.engine.read.snapshots import mark
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError
 from nexudus_sync.mapping import Side
 from nexudus_sync.opportunity import hear
+from nexudus_sync.store.links import mark
 from nexudus_sync.store.tables import Conflict, Failure, Link
 
 

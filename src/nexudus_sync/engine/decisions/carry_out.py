@@ -1,11 +1,11 @@
 """Carry out what people decided: link, unlink, ignore, undo."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.decisions import bring_back, undo
 from nexudus_sync.engine.decisions.pairing import fetched, link_pair, no_record
@@ -16,25 +16,28 @@ from nexudus_sync.engine.write.confirm import close
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError, OutcomeUnknown, StoreError, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import conflicts, failures, records
-from nexudus_sync.store.tables import Conflict, Decision, Link, Unlinked
-
-__all__ = ["Forced", "carried_out", "carry_out", "conclude", "resolved_links"]
+from nexudus_sync.store.tables import Decision, Link, Unlinked
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is to be closed after the settling: undos, and answers about values that are brought back (their ids)."""
+class Restore:
+    """What the settling has to bring back, by link, and what is to be closed after it: undos, and answers (their ids).
 
+    A link's values are taken out when it is settled.
+    """
+
+    values: Forced
     undone: list[Decision]
-    regained: set[int]
+    answered: set[int]
 
 
-async def carry_out(connection: Connection, report: Report) -> tuple[Forced, Asked]:
-    """Carry out what waits; returns what the settling has to force, with what is to be closed after it.
+async def carry_out(cycle: Cycle) -> Restore:
+    """Carry out what waits; returns what the settling has to bring back.
 
     A record that cannot be read refuses the decision about it; one of a system that does not answer waits for the next
     cycle. Neither stops the others. Raises AuthenticationFailed, StoreError.
     """
+    connection, report = cycle.connection, cycle.report
     with connection.store.read() as session:
         query = select(Decision).where(col(Decision.connection) == connection.name, col(Decision.done_at).is_(None))
         waiting = list(session.exec(query.order_by(col(Decision.id))))
@@ -56,16 +59,16 @@ async def carry_out(connection: Connection, report: Report) -> tuple[Forced, Ask
             done(connection, decision, outcome)
         elif decision.connection == connection.name:
             undone.append(decision)
-    return forced, Asked(undone, await bring_back.prepare(connection, report, forced))
+    return Restore(forced, undone, await bring_back.prepare(connection, report, forced))
 
 
-def conclude(connection: Connection, asked: Asked, unsettled: Collection[int]) -> None:
+def conclude(cycle: Cycle, restore: Restore) -> None:
     """Close what was to be brought back; a link that could not be settled now is tried again by the next cycle."""
-    for decision in asked.undone:
-        outcome = undo.outcome_of(connection, decision, unsettled)
+    for decision in restore.undone:
+        outcome = undo.outcome_of(cycle.connection, decision, restore.values)
         if outcome is not None:
-            done(connection, decision, outcome)
-    bring_back.conclude(connection, asked.regained, unsettled)
+            done(cycle.connection, decision, outcome)
+    bring_back.conclude(cycle.connection, restore.answered, restore.values)
 
 
 def done(connection: Connection, decision: Decision, outcome: str) -> None:
@@ -121,14 +124,6 @@ async def _ignore(connection: Connection, side: Side, record_id: str) -> str:
         conflicts.close_conflicts(session, connection.name, *pair_ids, now=connection.clock.now(), fields={RECORD})
         failures.solve_failures(session, connection.name, *pair_ids)
     return "ignored"
-
-
-def resolved_links(session: Session, connection: Connection) -> set[int]:
-    """Links with a conflict that a person resolved and no cycle has carried out yet."""
-    query = select(Conflict.link_id).where(
-        col(Conflict.connection) == connection.name, col(Conflict.state) == "resolved"
-    )
-    return {link_id for link_id in session.exec(query) if link_id is not None}
 
 
 def carried_out(session: Session, connection: str, since: datetime) -> list[Decision]:

@@ -10,12 +10,12 @@ from sqlmodel import Session, col, select
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.sight import Sight
-from nexudus_sync.engine.read.snapshots import mark
 from nexudus_sync.mapping import Field, Side, Unreadable
 from nexudus_sync.merge import STORED_DIFFERENTLY, kept_differently
 from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.plan import Presence
 from nexudus_sync.store import records
+from nexudus_sync.store.links import mark
 from nexudus_sync.store.tables import Decision, Failure, History, Link
 
 BROUGHT_BACK = "brought back"

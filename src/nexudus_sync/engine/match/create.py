@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from sqlmodel import Session
 
 from nexudus_sync.connectors.base import Party, Step, Written
+from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import ANOTHER
+from nexudus_sync.engine.inbox import ANOTHER, note_failure, nothing_left, of_record
 from nexudus_sync.engine.match.draft import (
     accepted,
     apply_rules,
@@ -19,17 +20,18 @@ from nexudus_sync.engine.match.draft import (
     prepare,
     with_company,
 )
+from nexudus_sync.engine.match.waiting import as_candidate, ids_by_side, oldest_first
 from nexudus_sync.engine.read.fetch import fetch
 from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.read.snapshots import snapshot_of
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.write.another import create_held
-from nexudus_sync.engine.write.created import Creation, foresee, link_created, refuse_create
+from nexudus_sync.engine.write.created import Creation, NotCreated, foresee, forget, link_created, refuse_create
 from nexudus_sync.engine.write.perform import perform, rules_moved
-from nexudus_sync.errors import NotFound, Refused
+from nexudus_sync.errors import NotFound, OutcomeUnknown, Refused, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import UNSENT
-from nexudus_sync.store import records
+from nexudus_sync.store import failures, records, unlinked
 from nexudus_sync.store.tables import Link, Unlinked
 
 
@@ -46,23 +48,120 @@ class Created:
     source: Sight
 
 
-async def create(connection: Connection, report: Report, unlinked: Unlinked, *, live: bool) -> Created | None:
+async def create(cycle: Cycle) -> list[int]:
+    """Create the counterparts that matching found missing; one that fails does not stop the others.
+
+    Other records' changes are carried in between when a poll is due. Returns the links to which the create could not
+    say everything at once.
+    """
+    report, pending = cycle.report, list[int]()
+    for row in sorted(cycle.to_create, key=oldest_first):
+        await cycle.poll_if_due()
+        if cycle.stopping():
+            report.finished = False
+            break
+        if cycle.options.limit is not None and sum(report.created.values()) >= cycle.options.limit:
+            _leave(cycle.connection, row, "limit", "left by --limit")
+        elif _waits(cycle.connection, row) and not _has_newcomer(cycle, row):  # else the next cycle matches them
+            made = await _created(cycle, row)
+            if made is not None and made.pending:
+                cycle.known[made.link_id] = {made.side: made.source}
+                pending.append(made.link_id)
+    return pending
+
+
+def _has_newcomer(cycle: Cycle, row: Unlinked) -> bool:
+    """Did somebody enter what may be its counterpart since the matching, or make it out of another record?"""
+    if not row.email:
+        return False
+    with cycle.connection.store.read() as session:
+        near = unlinked.of_customer(session, cycle.connection.name, Side(row.side).other, row.email)
+    return any(as_candidate(one) not in cycle.candidates for one in near)
+
+
+def _waits(connection: Connection, row: Unlinked) -> bool:
+    """Is it still without a counterpart? It may have left, or become one, since the matching."""
+    with connection.store.read() as session:
+        return session.get(Unlinked, (row.connection, row.side, row.record_id)) is not None
+
+
+async def _created(cycle: Cycle, row: Unlinked) -> Created | None:
+    live = cycle.live and _is_new(cycle, row)
+    try:
+        made = await _copy(cycle.connection, cycle.report, row, live=live)
+    except Exception as error:
+        _failed(cycle, row, of_record(error))
+        return None
+    cycle.report.circuit.worked()
+    return made
+
+
+def _is_new(cycle: Cycle, row: Unlinked) -> bool:
+    """Did it come after the backfill? What that left is created under the backfill's rules, whenever that is.
+
+    A backfill that is still to come was noted under a clock that was ahead: what comes now came after it.
+    """
+    connection, done = cycle.connection, cycle.backfilled_at
+    created = connection.our_time(Side(row.side), row.created_at)
+    return done is not None and created is not None and (created > done or done > connection.clock.now())
+
+
+def _failed(cycle: Cycle, row: Unlinked, error: SyncError) -> None:
+    """Keep what went wrong, by its kind. Raises the error when a system does not answer at all any more."""
+    connection, report = cycle.connection, cycle.report
+    if isinstance(error, NotCreated):
+        _refused(connection, row, error)
+    elif isinstance(error, NotFound):
+        with connection.store.session() as session:
+            forget(session, connection, Side(row.side), row.record_id)
+            nothing_left(session, connection, Side(row.side), row.record_id)
+    elif isinstance(error, OutcomeUnknown):
+        report.unknown.append(str(error))
+    else:
+        with connection.store.session() as session:
+            note_failure(session, connection, error, **ids_by_side(row))
+        report.errors.append(str(error))
+    report.circuit.failed(error)
+
+
+def _refused(connection: Connection, row: Unlinked, refused: NotCreated) -> None:
+    _leave(connection, row, "refused", refused.message)
+    nexudus_id, crm_id = records.alone(Side(row.side), row.record_id)
+    with connection.store.session() as session:
+        failures.open_failure(
+            session,
+            connection=connection.name,
+            kind=refused.kind,
+            reason=refused.message,
+            now=connection.clock.now(),
+            nexudus_id=nexudus_id,
+            crm_id=crm_id,
+        )
+
+
+def _leave(connection: Connection, row: Unlinked, state: str, reason: str) -> None:
+    with connection.store.session() as session:
+        known = session.get(Unlinked, (row.connection, row.side, row.record_id))
+        if known is not None:  # a poll in between may have seen it leave
+            known.state, known.reason = state, reason
+    row.state, row.reason = state, reason
+
+
+async def _copy(connection: Connection, report: Report, row: Unlinked, *, live: bool) -> Created | None:
     """Create the counterpart of an unlinked record; None in a rehearsal, and when it has to be matched anew.
 
     Raises NotCreated for what the rules refuse, NotFound when the record is gone meanwhile, and what the connectors
     raise.
     """
-    source = Side(unlinked.side)
+    source = Side(row.side)
     connector = connection.connector(source)
     began = connection.clock.monotonic()
-    record = await fetch(connection, source, unlinked.record_id)
+    record = await fetch(connection, source, row.record_id)
     if not connector.in_scope(record, connection.scope(source)):
-        raise NotFound(connector.name, "it left this connection's scope", unlinked.record_id)
-    if moved_on(connection, unlinked, record):
+        raise NotFound(connector.name, "it left this connection's scope", row.record_id)
+    if moved_on(connection, row, record):
         return None
-    facts = replace(
-        await with_company(connection, source, record), id=unlinked.record_id
-    )  # however the system spells it
+    facts = replace(await with_company(connection, source, record), id=row.record_id)  # however the system spells it
     creation = Creation(source, record, facts, await connection.context(source, record))
     with connection.store.read() as session:
         if create_held(session, connection, source, facts.id):

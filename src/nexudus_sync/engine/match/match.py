@@ -1,69 +1,59 @@
-"""Match the records without a counterpart, and create what has no match."""
+"""Match the records without a counterpart: pair them, ask about them, or note that they have to be created."""
 
-from collections.abc import Awaitable, Callable, Iterable
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import RECORD, forget_question, note_failure, nothing_left, of_record
-from nexudus_sync.engine.match.create import Created, create
+from nexudus_sync.engine.inbox import RECORD, forget_question
 from nexudus_sync.engine.match.late_copies import Lost, Origin, Stray
-from nexudus_sync.engine.match.waiting import (
-    TAKEN_UP,
-    Waiting,
-    as_candidate,
-    each_of,
-    forget_linked,
-    ids_by_side,
-    oldest_first,
-)
-from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.write.created import NotCreated, forget, pair
-from nexudus_sync.errors import NotFound, OutcomeUnknown, SyncError
+from nexudus_sync.engine.match.waiting import TAKEN_UP, Waiting, as_candidate, each_of, forget_linked
+from nexudus_sync.engine.read.renames import follow_set_aside
+from nexudus_sync.engine.write.created import pair
 from nexudus_sync.mapping import Side
-from nexudus_sync.plan import BY_EMAIL, Candidate, Lot, UnlinkedPlan
+from nexudus_sync.plan import BY_EMAIL, Lot, UnlinkedPlan
 from nexudus_sync.store import conflicts, failures, records
-from nexudus_sync.store.tables import SET_ASIDE, Conflict, ConnectionState, Failure, Journal, Link, Unlinked
+from nexudus_sync.store.tables import Conflict, ConnectionState, Failure, Journal, Link, Unlinked
 
 
-class Matcher:
-    """Takes up a connection's unlinked records in one cycle.
+async def match(cycle: Cycle) -> list[int]:
+    """Pair what matches, ask about what is not clear, and note what is to be created. Returns the new links.
 
-    `limit` caps how many are created (None: all); `live` False is a backfill; `stopping` is asked between records;
-    `one_shot` does not wait for the next attempt of what failed.
+    Those that were paired before their turn came are among them.
+    """
+    await follow_set_aside(cycle.connection)
+    early, cycle.paired = cycle.paired, []
+    found = Matching(cycle.connection, one_shot=cycle.options.one_shot)
+    pairs = found.match()
+    cycle.to_create, cycle.candidates = found.to_create, found.candidates
+    cycle.report.pairs += len(pairs)
+    return [*early, *pairs]
+
+
+class Matching:
+    """One look at all records of a connection that have no counterpart.
+
+    `to_create` are those that nothing matches, `candidates` all that were looked at.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        report: Report,
-        *,
-        live: bool = True,
-        limit: int | None = None,
-        stopping: Callable[[], bool] = lambda: False,
-        one_shot: bool = False,
-    ) -> None:
-        self.connection, self.report, self.live = connection, report, live
-        self.limit, self.stopping, self.one_shot = limit, stopping, one_shot
+    def __init__(self, connection: Connection, *, one_shot: bool) -> None:
+        self.connection, self.one_shot = connection, one_shot
+        forget_linked(connection)
+        self.waiting = Waiting.load(connection)
+        self.candidates = frozenset(map(as_candidate, self.waiting.rows.values()))
         self.to_create: list[Unlinked] = []
-        self._backfilled_at: datetime | None = None
-        self._matched: set[Candidate] = set()
         self._asleep: set[tuple[Side, str]] = set()
         """Records whose copy was refused, and that nothing has changed for since."""
 
     def match(self) -> list[int]:
-        """Pair what matches, ask about what is not clear, and note what is to be created. Returns the new links."""
-        forget_linked(self.connection)
-        waiting, paired, left = Waiting.load(self.connection), list[int](), dict[tuple[Side, str], UnlinkedPlan]()
-        self._matched = {as_candidate(row) for row in waiting.rows.values()}
+        """Pair what matches, each record with one other at most, and sort the rest. Returns the new links."""
+        waiting, paired, left = self.waiting, list[int](), dict[tuple[Side, str], UnlinkedPlan]()
         with self.connection.store.session() as session:
             state = session.get(ConnectionState, self.connection.name)
             since = state.create_since if state else None
-            self._backfilled_at = state.backfilled_at if state else None
             done, lost = self._barred(session), Lost(session, self.connection)
             self._asleep = each_of(session.exec(self._failing(failures.asleep())))
             for key, row in waiting.rows.items():
@@ -80,7 +70,6 @@ class Matcher:
             for key, plan in left.items():
                 if key not in done:
                     self._sort(session, waiting.rows[key], plan, lost)
-        self.report.pairs += len(paired)
         return paired
 
     def _checked(self, lost: Lost, waiting: Waiting, row: Unlinked, plan: UnlinkedPlan) -> UnlinkedPlan:
@@ -181,100 +170,6 @@ class Matcher:
             now=self.connection.clock.now(),
             reason=f"{plan.reason}: say which with `link`, or `ignore` it, or take its side to copy it as a new one",
         )
-
-    async def create_all(
-        self,
-        done: Callable[[Created], None],
-        rows: Iterable[Unlinked] | None = None,
-        tick: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
-        """Create the counterparts that `match` found missing; one that fails does not stop the others.
-
-        `done` hears of each new link; `tick` runs before each create, so that a long backfill can do what is due.
-        """
-        for row in sorted(self.to_create if rows is None else rows, key=oldest_first):
-            if tick is not None:
-                await tick()
-            if self.stopping():
-                self.report.finished = False
-                return
-            if self.limit is not None and sum(self.report.created.values()) >= self.limit:
-                self._leave(row, "limit", "left by --limit")
-                continue
-            if self._has_newcomer(row) or not self._waits(row):
-                continue  # the next cycle matches them
-            made = await self._create(row)
-            if made is not None:
-                done(made)
-
-    def _has_newcomer(self, row: Unlinked) -> bool:
-        """Did somebody enter what may be its counterpart since the matching, or make it out of another record?"""
-        query = select(Unlinked).where(
-            col(Unlinked.connection) == self.connection.name,
-            col(Unlinked.side) == Side(row.side).other,
-            col(Unlinked.email) == row.email,
-            col(Unlinked.state).not_in(SET_ASIDE),
-        )
-        with self.connection.store.read() as session:
-            return bool(row.email) and any(as_candidate(one) not in self._matched for one in session.exec(query))
-
-    def _waits(self, row: Unlinked) -> bool:
-        """Is it still without a counterpart? It may have left, or become one, since the matching."""
-        with self.connection.store.read() as session:
-            return session.get(Unlinked, (row.connection, row.side, row.record_id)) is not None
-
-    async def _create(self, row: Unlinked) -> Created | None:
-        try:
-            made = await create(self.connection, self.report, row, live=self.live and self._is_new(row))
-        except Exception as error:
-            self._failed(row, of_record(error))
-            return None
-        self.report.circuit.worked()
-        return made
-
-    def _is_new(self, row: Unlinked) -> bool:
-        """Did it come after the backfill? What that left is created under the backfill's rules, whenever that is.
-
-        A backfill that is still to come was noted under a clock that was ahead: what comes now came after it.
-        """
-        created, done = self.connection.our_time(Side(row.side), row.created_at), self._backfilled_at
-        return done is not None and created is not None and (created > done or done > self.connection.clock.now())
-
-    def _failed(self, row: Unlinked, error: SyncError) -> None:
-        """Keep what went wrong, by its kind. Raises the error when a system does not answer at all any more."""
-        if isinstance(error, NotCreated):
-            self._refused(row, error)
-        elif isinstance(error, NotFound):
-            with self.connection.store.session() as session:
-                forget(session, self.connection, Side(row.side), row.record_id)
-                nothing_left(session, self.connection, Side(row.side), row.record_id)
-        elif isinstance(error, OutcomeUnknown):
-            self.report.unknown.append(str(error))
-        else:
-            with self.connection.store.session() as session:
-                note_failure(session, self.connection, error, **ids_by_side(row))
-            self.report.errors.append(str(error))
-        self.report.circuit.failed(error)
-
-    def _refused(self, row: Unlinked, refused: NotCreated) -> None:
-        self._leave(row, "refused", refused.message)
-        with self.connection.store.session() as session:
-            failures.open_failure(
-                session,
-                connection=self.connection.name,
-                kind=refused.kind,
-                reason=refused.message,
-                now=self.connection.clock.now(),
-                nexudus_id=row.record_id if row.side == Side.NEXUDUS else "",
-                crm_id=row.record_id if row.side == Side.CRM else "",
-            )
-
-    def _leave(self, row: Unlinked, state: str, reason: str) -> None:
-        with self.connection.store.session() as session:
-            known = session.get(Unlinked, (row.connection, row.side, row.record_id))
-            if known is not None:  # a poll in between may have seen it leave
-                known.state, known.reason = state, reason
-        row.state, row.reason = state, reason
 
 
 def _with_origin(plan: UnlinkedPlan, stray: Stray | None, copies: list[Unlinked]) -> UnlinkedPlan:

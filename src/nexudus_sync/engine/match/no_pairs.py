@@ -3,10 +3,10 @@
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
+from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.match.match import Matcher
+from nexudus_sync.engine.match.match import match
 from nexudus_sync.engine.match.waiting import has_email
-from nexudus_sync.engine.read.renames import follow_set_aside
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import SET_ASIDE, Brake, Fact, Journal, Link, Unlinked
@@ -20,18 +20,16 @@ FINE, LOOKED = "fine", "looked"
 """What it came to: pairs were found, or a side is nearly empty; or nothing yet, for only a few were to be looked at."""
 
 
-async def first_pairs(connection: Connection, matcher: Matcher, report: Report) -> list[int]:
+async def judge(cycle: Cycle) -> None:
     """Before a connection's first create, and before anything is written: does matching find pairs?
 
-    Returns the links of what was matched. Sets the brake where there are none and nobody said that this is right.
+    They are settled when their turn comes. Sets the brake where there are none and nobody said that this is right.
     """
-    if not undecided(connection):
-        return []
-    await follow_set_aside(connection)
-    pairs = matcher.match()
-    if pairs or matcher.to_create:
-        may_create(connection, report, matcher.limit)
-    return pairs
+    if not undecided(cycle.connection):
+        return
+    cycle.paired = await match(cycle)
+    if cycle.paired or cycle.to_create:
+        may_create(cycle.connection, cycle.report, cycle.options.limit)
 
 
 def passes(brake: Brake, limit: int | None) -> bool:

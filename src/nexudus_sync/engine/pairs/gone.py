@@ -26,7 +26,7 @@ EDITED, DELETED = "edited", "deleted"
 """What a question about a deletion shows for the side whose record is there, and for the other."""
 
 
-async def carry_out(connection: Connection, report: Report, link: Link, sights: Mapping[Side, Sight]) -> None:
+async def part(connection: Connection, report: Report, link: Link, sights: Mapping[Side, Sight]) -> None:
     """Do what becomes of a link of which a record is gone or elsewhere. Raises the `ConnectorError` tree."""
     seen = dict(sights)
     for side in Side:

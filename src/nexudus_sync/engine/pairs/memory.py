@@ -8,7 +8,7 @@ from nexudus_sync.connectors.base import Record, Written
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read.changes import differing, still_now, value_or_none
 from nexudus_sync.engine.read.renderings import rendering, show_all
-from nexudus_sync.engine.read.sight import Listed, Sight
+from nexudus_sync.engine.read.sight import Listed, Seen, Sight
 from nexudus_sync.engine.read.snapshots import (
     id_of,
     note_stamps,
@@ -117,7 +117,7 @@ def finish(
     link: Link,
     sights: Mapping[Side, Sight],
     again: Iterable[Side],
-    rows: Mapping[Side, Mapping[str, Listed]],
+    seen: Mapping[Side, Seen],
 ) -> None:
     """The link is settled: take its marks away, except where something has to be read once more."""
     note_stamps(session, link, sights, connection.clock.now())
@@ -125,7 +125,7 @@ def finish(
     for side, sight in sights.items():
         if sight.real:
             set_mark(link, side, side in more or still_now(connection, side, sight))
-            set_digest(link, side, _digest(connection, side, sight, rows[side].get(id_of(link, side))))
+            set_digest(link, side, _digest(connection, side, sight, seen[side].rows.get(id_of(link, side))))
     crm, now = sights[Side.CRM], connection.clock.now()
     if crm.whole:
         link.crm_children_at = now

@@ -11,9 +11,9 @@ from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import UNEXPECTED, note_failure, nothing_left
 from nexudus_sync.engine.read.changes import as_unlinked
 from nexudus_sync.engine.read.sight import Seen
-from nexudus_sync.engine.read.snapshots import mark
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import failures, records
+from nexudus_sync.store.links import mark
 from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Failure, Link, Unlinked
 
 _IDS = ("nexudus_id", "crm_id")

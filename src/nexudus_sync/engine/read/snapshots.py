@@ -1,21 +1,14 @@
 """What a link remembers of each side: snapshot, stamp, mark and digest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import bindparam, update
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from nexudus_sync.connectors.base import Stamp
 from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Link
-
-_THESE = col(Link.id).in_(bindparam("ids", expanding=True))
-_MARK = {
-    Side.NEXUDUS: update(Link).where(_THESE).values(nexudus_recheck=True),
-    Side.CRM: update(Link).where(_THESE).values(crm_recheck=True),
-}
 
 
 def snapshot_of(link: Link, side: Side) -> dict[str, object]:
@@ -93,10 +86,3 @@ def set_digest(link: Link, side: Side, digest: str) -> None:
         link.nexudus_digest = digest
     else:
         link.crm_digest = digest
-
-
-def mark(session: Session, side: Side, link_ids: Iterable[int]) -> None:
-    """These links' records have to be read."""
-    ids = sorted(link_ids)
-    for start in range(0, len(ids), 500):
-        session.execute(_MARK[side], {"ids": ids[start : start + 500]})

@@ -3,10 +3,11 @@
 from sqlmodel import Session, col, or_, select
 
 from nexudus_sync.connectors.base import Step
+from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import note_failure, of_record
 from nexudus_sync.engine.read import snapshots
-from nexudus_sync.engine.read.snapshots import identity_of, mark
+from nexudus_sync.engine.read.snapshots import identity_of
 from nexudus_sync.engine.recover.creates import found_create, sent_at
 from nexudus_sync.engine.recover.updates import found_in_part, found_update, link_of
 from nexudus_sync.engine.report import Report
@@ -17,6 +18,7 @@ from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import journal, records
 from nexudus_sync.store.failures import solve_failures
+from nexudus_sync.store.links import mark
 from nexudus_sync.store.tables import Journal
 
 LOOKS = 2
@@ -24,12 +26,15 @@ NOT_FOUND = "not found"
 """How the outcome of an attempt begins that turned out not to have been done."""
 
 
-async def recover(connection: Connection, report: Report) -> None:
+async def recover(cycle: Cycle) -> None:
     """Resolve every write of this connection whose outcome is unknown, and those of connections that are no more.
 
-    One that cannot be read becomes a failure and keeps its place. Raises AuthenticationFailed, RoleMissing, and
-    Unavailable when a system does not answer at all any more.
+    A rehearsal writes nothing and resolves nothing. One that cannot be read becomes a failure and keeps its place.
+    Raises AuthenticationFailed, RoleMissing, and Unavailable when a system does not answer at all any more.
     """
+    connection = cycle.connection
+    if connection.dry:
+        return
     with connection.store.session() as session:
         rows = [row for name in _names(session, connection) for row in journal.pending(session, name)]
         for row in rows:
@@ -37,7 +42,7 @@ async def recover(connection: Connection, report: Report) -> None:
                 journal.mark_dropped(session, row.id, connection.clock.now(), "planned anew")
     for row in rows:
         if row.state == "sent":
-            await _one(connection, report, row)
+            await _one(connection, cycle.report, row)
 
 
 def _names(session: Session, connection: Connection) -> list[str]:

@@ -9,13 +9,12 @@ from sqlmodel import col, func, or_, select
 
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.match.match import Matcher
+from nexudus_sync.engine.match.match import Matching
 from nexudus_sync.engine.match.waiting import has_email, oldest_first
 from nexudus_sync.engine.pull.listing import list_side
 from nexudus_sync.engine.pull.remember import remember
 from nexudus_sync.engine.rehearse.costs import Calls, of_run
 from nexudus_sync.engine.rehearse.rehearse import copied
-from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Store, records
 from nexudus_sync.store.tables import Link, Unlinked
@@ -55,10 +54,10 @@ async def estimate(connection: Connection, *, limit: int | None = None, since: d
             for one in seen:
                 remember(stage, one, state, session)
         inside = _inside(connection, copy)
-        matcher = Matcher(stage, Report(connection.name), one_shot=True)
-        pairs = len(matcher.match())
+        matching = Matching(stage, one_shot=True)
+        pairs = len(matching.match())
         listed = {one.side: one.listed for one in seen}
-        return _sum_up(stage, copy, listed, inside, pairs, matcher.to_create, limit)
+        return _sum_up(stage, copy, listed, inside, pairs, matching.to_create, limit)
     finally:
         copy.close()
 

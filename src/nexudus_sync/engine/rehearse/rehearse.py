@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from sqlmodel import Session, SQLModel, col, func, select
 
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.cycle import Cycle, Options
+from nexudus_sync.engine.cycle import Options, run_cycle, settle_record
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Store
@@ -73,8 +73,10 @@ async def rehearse(connection: Connection, options: Options, *, record: tuple[Si
         stage = replace(connection, store=copy, siblings=[], dry=True)
         with copy.read() as session:
             journaled, linked = _newest(session, Journal), _newest(session, Link)
-        cycle = Cycle(stage, options)
-        report = await (cycle.run() if record is None else cycle.run_record(*record))
+        if record is None:
+            report = await run_cycle(stage, options)
+        else:
+            report = await settle_record(stage, *record, options)
         with copy.read() as session:
             actions = [*_pairs(session, linked), *_writes(session, connection, journaled)]
             status = connection_status(session, connection.name)

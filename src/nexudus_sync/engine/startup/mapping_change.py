@@ -4,16 +4,14 @@ from sqlmodel import Session, col, select, update
 
 from nexudus_sync.engine.connection import Connection, fingerprint
 from nexudus_sync.engine.inbox import RECORD
-from nexudus_sync.engine.pull.due import retake
 from nexudus_sync.engine.read.changes import forget, heard, newly_heard
 from nexudus_sync.engine.read.sight import ZONE
-from nexudus_sync.engine.read.snapshots import mark
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import failures
+from nexudus_sync.store import failures, links, records
 from nexudus_sync.store.tables import Conflict, ConnectionState, Failure, Link
 
 
-def take_mapping(session: Session, connection: Connection, state: ConnectionState) -> None:
+def adopt_mapping(session: Session, connection: Connection, state: ConnectionState) -> None:
     """When the mapping changed, what waits for it is looked at again.
 
     A field whose edits on a side did not travel before is a first match of its own on every link: what was remembered
@@ -28,12 +26,13 @@ def take_mapping(session: Session, connection: Connection, state: ConnectionStat
             forget(link, new)
             session.add(link)
         for side in Side:
-            mark(session, side, linked(session, connection) if new else parked(session, connection))
-        retake(session, connection)
+            waiting = links.active if new else links.parked
+            links.mark(session, side, waiting(session, connection.name))
+        records.take_refused_again(session, connection.name)
         failures.wake(session, connection.name, connection.clock.now())
         _drop_questions(session, connection)
     if any(one.startswith(ZONE) and one != said for one in state.mapped_paths):
-        mark(session, Side.NEXUDUS, linked(session, connection))  # its days may be others now
+        links.mark(session, Side.NEXUDUS, links.active(session, connection.name))  # its days may be others now
     state.mapping_digest, state.mapped_paths = digest, [*sorted(heard(mapping)), said]
     session.add(state)
 
@@ -51,16 +50,3 @@ def _drop_questions(session: Session, connection: Connection) -> None:
         col(Failure.field).not_in(names),
     )
     session.execute(update(Failure).where(*waits).values(state="solved", next_attempt=None))
-
-
-def linked(session: Session, connection: Connection) -> set[int]:
-    """The connection's active links."""
-    query = select(Link.id).where(col(Link.connection) == connection.name, col(Link.state) == "active")
-    return {one for one in session.exec(query) if one is not None}
-
-
-def parked(session: Session, connection: Connection) -> set[int]:
-    """Links with a field that waits for something to appear on the other side (a stage, a user)."""
-    same = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
-    mine = (col(Link.connection) == connection.name, col(Link.state) == "active", col(Failure.state) == "open")
-    return {one for one in session.exec(select(Link.id).join(Failure, same).where(*mine)) if one is not None}

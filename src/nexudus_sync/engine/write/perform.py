@@ -104,6 +104,14 @@ def drop_row(connection: Connection, row_id: int | None) -> None:
             journal.mark_dropped(session, row_id, connection.clock.now(), "not needed any more")
 
 
+def drop_rows(connection: Connection, *planned: dict[Side, int]) -> None:
+    """The planned writes of pairs that are not written now."""
+    for rows in planned:
+        for row_id in rows.values():
+            drop_row(connection, row_id)
+        rows.clear()
+
+
 async def perform(
     connection: Connection,
     report: Report,

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from nexudus_sync.connectors.base import Step
+from nexudus_sync.connectors.base import Priority, Step
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import record_outcomes
 from nexudus_sync.engine.read.sight import Sight
+from nexudus_sync.engine.read.snapshots import id_of
 from nexudus_sync.engine.write.refused import Held
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome, Policy
@@ -19,12 +20,13 @@ Share = tuple[Outcome, ...]
 
 
 @dataclass(slots=True)
-class Work:
-    """One link being settled."""
+class Pair:
+    """One link being settled, with both its records. `priority` is that of the calls."""
 
     link: Link
     sights: dict[Side, Sight]
     policy: Policy
+    priority: Priority = Priority.LIVE
     standing: Mapping[str, Standing] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
     """Values known to be refused: their fields wait."""
@@ -34,6 +36,23 @@ class Work:
     again: set[Side] = field(default_factory=set)
     """Sides on which something else than what was sent showed up: they are read once more in the next cycle."""
     settled: bool = False
+    id: int = field(init=False)
+    ids: dict[Side, str] = field(init=False)
+    """The ids of link and records as they were looked at: an error of the store takes the link's own from us."""
+
+    def __post_init__(self) -> None:
+        self.id = self.link.id or 0
+        self.ids = {side: id_of(self.link, side) for side in Side}
+
+    @property
+    def both_read(self) -> bool:
+        """Were both records seen in this cycle?"""
+        return all(sight.real for sight in self.sights.values())
+
+    @property
+    def complete(self) -> bool:
+        """Are both records where they were?"""
+        return all(sight.presence is Presence.HERE for sight in self.sights.values())
 
     @property
     def lacks_a_record(self) -> bool:
@@ -41,14 +60,13 @@ class Work:
         return any(sight.presence is Presence.GONE for sight in self.sights.values())
 
 
-def foresee(connection: Connection, works: Iterable[Work]) -> None:
+def foresee(connection: Connection, pairs: Iterable[Pair]) -> None:
     """In a rehearsal: what would wait for people after the writes, as if each of them had arrived."""
     with connection.store.session() as session:
-        for work in works:
-            if work.plan.after:
-                both = all(sight.real for sight in work.sights.values())
-                found = work.plan.outcomes
-                record_outcomes(session, connection, work.link, found, both_read=both, written=True, settled=True)
+        for pair in pairs:
+            if pair.plan.after:
+                found, both = pair.plan.outcomes, pair.both_read
+                record_outcomes(session, connection, pair.link, found, both_read=both, written=True, settled=True)
 
 
 def shared_out(steps: list[Step], outcomes: Share, side: Side) -> Iterator[tuple[Step, Share, Share]]:

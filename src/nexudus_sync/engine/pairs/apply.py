@@ -1,0 +1,157 @@
+"""Write what was decided for a pair, merged again as long as a record moves under our hands."""
+
+from dataclasses import replace
+
+from sqlmodel import Session
+
+from nexudus_sync.connectors.base import Priority, Step, Written
+from nexudus_sync.engine.agenda import Cycle
+from nexudus_sync.engine.brakes import may_go
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.inbox import record_outcomes
+from nexudus_sync.engine.pairs.decide import agree, decide
+from nexudus_sync.engine.pairs.gone import part
+from nexudus_sync.engine.pairs.memory import bounced, finish, note_read
+from nexudus_sync.engine.pairs.pair import Pair, Share, shared_out
+from nexudus_sync.engine.read import record as sights
+from nexudus_sync.engine.read.renderings import may_render
+from nexudus_sync.engine.read.sight import Sight
+from nexudus_sync.engine.read.snapshots import id_of
+from nexudus_sync.engine.write.another import refuse_held
+from nexudus_sync.engine.write.confirm import confirm_write, intent_fields, note_begun
+from nexudus_sync.engine.write.perform import Intent, drop_row, drop_rows, perform, rules_moved
+from nexudus_sync.engine.write.refused import Held, blamed, hold
+from nexudus_sync.errors import Refused, Stale, Unavailable
+from nexudus_sync.mapping import Side
+from nexudus_sync.merge import Outcome
+from nexudus_sync.plan import Presence
+
+MERGES = 5
+"""How often a record that keeps moving is merged again before it is left for the next cycle."""
+
+
+async def apply(cycle: Cycle, pair: Pair) -> None:
+    """Perform the writes of a pair and confirm them. Raises the `ConnectorError` tree."""
+    connection = cycle.connection
+    for side in Side:
+        await _write_side(cycle, pair, side)
+        if pair.sights[side].presence is not Presence.HERE:
+            drop_rows(connection, pair.rows)
+            if not pair.lacks_a_record or may_go(connection, cycle.report, [pair.id]):
+                await part(connection, cycle.report, pair.link, pair.sights)
+            return
+    # The look before the CRM's write may have turned a value round: Nexudus had its turn, the next cycle writes it.
+    turned = Side.NEXUDUS in pair.plan.after
+    pair.again |= set(Side) if turned else set()
+    with connection.store.session() as session:
+        found, both = pair.plan.outcomes, pair.both_read
+        record_outcomes(session, connection, pair.link, found, both_read=both, written=not turned, settled=True)
+        finish(session, connection, pair.link, pair.sights, pair.again, cycle.seen)
+    pair.settled = True
+    cycle.report.settled += 1
+
+
+async def _write_side(cycle: Cycle, pair: Pair, side: Side) -> None:
+    """Write what travels to one side, merged again as long as the record moves under our hands."""
+    connection, left, refused = cycle.connection, MERGES, set[str]()
+    while left:
+        left -= 1
+        await decide(cycle, pair)
+        agree(connection, pair)
+        after, before = pair.plan.after.get(side), pair.sights[side].record
+        if after is None:
+            drop_row(connection, pair.rows.pop(side, None))
+            return
+        if await rules_moved(connection, side, before, after):  # ahead of the last look, so that no edit comes between
+            continue
+        refuse_held(connection, pair.link, side)
+        touched = frozenset(key for key in {*before, *after} if before.get(key) != after.get(key))
+        await connection.connector(side).reserve(pair.priority)
+        if not sights.fresh(connection, side, pair.sights[side], touched):
+            await _read_again(connection, pair, side, touched)
+            if pair.sights[side].presence is not Presence.HERE:
+                return
+            continue
+        try:
+            await _steps(cycle, pair, side, connection.connector(side).update_steps(before, after))
+        except Stale:
+            pair.sights[side] = replace(pair.sights[side], read_at=None)
+            continue
+        except Refused as error:
+            if not _hold_back(connection, pair, side, error, refused):
+                raise
+            left += 1
+            continue
+        return
+    raise Unavailable(connection.connector(side).name, "the record keeps changing", id_of(pair.link, side))
+
+
+def _hold_back(connection: Connection, pair: Pair, side: Side, error: Refused, refused: set[str]) -> bool:
+    """Let the fields that a refusal names wait; False where it names none that was not `refused` before."""
+    fields = blamed(error, (outcome.field for outcome in pair.plan.writes(side)), side)
+    if {field.name for field in fields} <= refused:
+        return False
+    refused |= {field.name for field in fields}
+    after = pair.plan.after[side]
+    held = [Held(side, field, field.lens(side).raw(after), error.message) for field in fields]
+    pair.held += held
+    with connection.store.session() as session:
+        hold(session, connection, pair.link, error, held)
+    return True
+
+
+async def _read_again(connection: Connection, pair: Pair, side: Side, touched: frozenset[str]) -> None:
+    children = bool(touched & connection.connector(side).traits.child_keys)
+    before = pair.sights[side]
+    pair.sights[side] = await sights.read(
+        connection, side, pair.link, priority=pair.priority, children=children, like=before
+    )
+
+
+def intent_of(connection: Connection, pair: Pair, side: Side) -> Intent:
+    """What the journal says of the write to a side."""
+    link = pair.link
+    source = sights.view(connection, side.other, link, pair.sights[side.other])
+    target = sights.view(connection, side, link, pair.sights[side])
+    fields = intent_fields(pair.plan.writes(side), source, target, pair.plan.after[side])
+    return Intent(side, link.nexudus_id, link.crm_id, link.id, fields)
+
+
+async def _steps(cycle: Cycle, pair: Pair, side: Side, steps: list[Step]) -> None:
+    connection = cycle.connection
+    for step, begun, delivered in shared_out(steps, pair.plan.writes(side), side):
+        intent = intent_of(connection, pair, side)
+        intent = replace(intent, fields={o.field.name: intent.fields[o.field.name] for o in (*begun, *delivered)})
+
+        def confirm(session: Session, written: Written, begun: Share = begun, delivered: Share = delivered) -> None:
+            note_begun(pair.link, side, (outcome.field for outcome in begun), written.record)
+            confirm_write(session, connection, pair.link, side, delivered, pair.plan.after[side], pair.sights, written)
+
+        row = pair.rows.pop(side, None)
+        record = pair.sights[side].record
+        written = await perform(connection, cycle.report, intent, step, confirm, record=record, row_id=row)
+        pair.sights[side] = await _after(connection, pair, side, step, written, delivered)
+
+
+async def _after(
+    connection: Connection, pair: Pair, side: Side, step: Step, written: Written, delivered: tuple[Outcome, ...]
+) -> Sight:
+    """What the side says after a write.
+
+    Anything but what was sent is its own change and is left for the next cycle.
+    """
+    before, now = pair.sights[side], connection.clock.monotonic()
+    sight = replace(before, record=written.record, stamp=written.stamp or before.stamp, read_at=now)
+    if written.stamp is None:
+        pair.again.add(side)
+    unseen = not written.echoed and any(may_render(outcome, side, before.context) for outcome in delivered)
+    if step.verify or unseen:
+        try:
+            sight = await sights.read(connection, side, pair.link, priority=Priority.RETRY)
+        except Unavailable:
+            pair.again.add(side)
+            return sight
+        note_read(connection, pair.link, side, pair.plan.after[side], sight, written, delivered)
+    if (step.verify or unseen or written.echoed) and bounced(connection, pair.link, side, sight, delivered):
+        pair.again.add(side)
+    return sight

@@ -1,0 +1,82 @@
+"""Look at both records of each link, several links at a time, and take over what came from another connection."""
+
+import asyncio
+from collections.abc import Mapping
+
+from nexudus_sync.connectors.base import Priority
+from nexudus_sync.engine.agenda import Cycle
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.guard import guard
+from nexudus_sync.engine.inbox import policy_for, standing_for
+from nexudus_sync.engine.pairs.moved import take_over
+from nexudus_sync.engine.pairs.pair import Pair
+from nexudus_sync.engine.read import record as sights
+from nexudus_sync.engine.read.sight import Sight
+from nexudus_sync.engine.read.snapshots import id_of
+from nexudus_sync.engine.write.refused import held_for
+from nexudus_sync.mapping import Side
+from nexudus_sync.plan import Presence, Standing
+from nexudus_sync.store import links
+from nexudus_sync.store.tables import Link
+
+READERS = 8
+"""How many records are read side by side."""
+
+
+async def look(cycle: Cycle, link_ids: list[int], priority: Priority) -> list[Pair]:
+    """The pairs of these links, as far as both records could be looked at; one that fails is its own failure."""
+    with cycle.connection.store.read() as session:
+        found = links.free_to_settle(session, link_ids)
+    gate = asyncio.Semaphore(READERS)
+
+    async def one(link: Link) -> Pair | None:
+        async with gate:
+            return await _look_at(cycle, link, priority)
+
+    return [pair for pair in await asyncio.gather(*map(one, found)) if pair is not None]
+
+
+async def _look_at(cycle: Cycle, link: Link, priority: Priority) -> Pair | None:
+    connection = cycle.connection
+    if link.state == "sleeping" or link.connection != connection.name:
+        link.nexudus_recheck = link.crm_recheck = True  # nobody here looked at its edits meanwhile
+    with guard(connection, cycle.report, link) as went:
+        found = await _both(cycle, link, priority)
+        standing = _standing(connection, link, found)
+        if standing and sights.moved_from(connection, found, standing):
+            unread = next(iter(standing.values())).unread
+            found[unread] = await sights.read(connection, unread, link, priority=priority)
+    if not went.well:
+        return None
+    if found[Side.NEXUDUS].presence is Presence.HERE and link.state in {"active", "sleeping"}:
+        link.state = "active"
+        if link.connection != connection.name:
+            take_over(connection, link)
+    with connection.store.read() as session:
+        policy, held = policy_for(session, connection, link), held_for(session, connection, link)
+    return Pair(link, found, policy, priority, standing, held)
+
+
+async def _both(cycle: Cycle, link: Link, priority: Priority) -> dict[Side, Sight]:
+    """Both records: known from a moment ago, listed, read, or rebuilt from the snapshot."""
+    found, known = dict[Side, Sight](), cycle.known.pop(link.id or 0, {})
+    for side, marked in ((Side.NEXUDUS, link.nexudus_recheck), (Side.CRM, link.crm_recheck)):
+        found[side] = known.get(side) or await sights.look(
+            cycle.connection,
+            side,
+            link,
+            cycle.seen[side].rows.get(id_of(link, side)),
+            must_read=marked,
+            missed=link.id in cycle.missed[side],
+            priority=priority,
+        )
+    return found
+
+
+def _standing(connection: Connection, link: Link, found: Mapping[Side, Sight]) -> dict[str, Standing]:
+    """The open conflicts of a link of which one side was not read."""
+    unread = [side for side in Side if not found[side].real]
+    if len(unread) != 1:
+        return {}
+    with connection.store.read() as session:
+        return standing_for(session, connection, link, unread[0])

@@ -1,0 +1,109 @@
+"""Questions about links: which have to be read, and which wait."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, or_, update
+from sqlmodel import Session, col, func, select
+
+from nexudus_sync.mapping.sides import Side
+from nexudus_sync.store.tables import Conflict, Failure, Journal, Link
+
+_AT_ONCE = 500
+"""So many ids stand in one statement."""
+_THESE = col(Link.id).in_(bindparam("ids", expanding=True))
+_MARK = {
+    Side.NEXUDUS: update(Link).where(_THESE).values(nexudus_recheck=True),
+    Side.CRM: update(Link).where(_THESE).values(crm_recheck=True),
+}
+_MARKED = {Side.NEXUDUS: col(Link.nexudus_recheck), Side.CRM: col(Link.crm_recheck)}
+
+
+def _active(connection: str) -> tuple[ColumnElement[bool], ...]:
+    return (col(Link.connection) == connection, col(Link.state) == "active")
+
+
+def _ids(session: Session, query: Any) -> set[int]:
+    return {one for one in session.exec(query) if one is not None}
+
+
+def mark(session: Session, side: Side, link_ids: Iterable[int]) -> None:
+    """These links' records have to be read."""
+    ids = sorted(link_ids)
+    for start in range(0, len(ids), _AT_ONCE):
+        session.execute(_MARK[side], {"ids": ids[start : start + _AT_ONCE]})
+
+
+def count_active(session: Session, connection: str) -> int:
+    """How many active links a connection has."""
+    return session.exec(select(func.count()).where(*_active(connection))).one()
+
+
+def count_marked(session: Session, connection: str, side: Side) -> int:
+    """How many of them have to be read on a side."""
+    return session.exec(select(func.count()).where(*_active(connection), _MARKED[side])).one()
+
+
+def active(session: Session, connection: str) -> set[int]:
+    """The active links of a connection."""
+    return _ids(session, select(Link.id).where(*_active(connection)))
+
+
+def marked(session: Session, connection: str, claimed: Collection[int]) -> set[int]:
+    """A connection's marked links, and those marked ones of others that it has `claimed`: their card came here."""
+    mine = (col(Link.connection) == connection) & (col(Link.state) == "active")
+    here = or_(mine, col(Link.id).in_(sorted(claimed)[:30000]))  # SQLite takes no more in one statement
+    states = col(Link.state).in_(("active", "sleeping"))
+    return _ids(session, select(Link.id).where(here, states, or_(*_MARKED.values())))
+
+
+def counterparts(session: Session, connection: str, moved: Collection[int]) -> set[str]:
+    """The CRM ids of the links that are marked, and of those whose card has moved."""
+    ids = set(session.exec(select(Link.crm_id).where(*_active(connection), or_(*_MARKED.values()))))
+    wanted = sorted(moved)
+    for start in range(0, len(wanted), _AT_ONCE):
+        ids |= set(session.exec(select(Link.crm_id).where(col(Link.id).in_(wanted[start : start + _AT_ONCE]))))
+    return ids
+
+
+def lost_longest_unread(session: Session, connection: str, count: int) -> set[int]:
+    """The lost opportunities whose child rows were not read for longest, without those that are asked about."""
+    asked = select(Conflict.link_id).where(col(Conflict.state) == "open", col(Conflict.link_id).is_not(None))
+    free = (col(Link.is_lost), col(Link.crm_recheck).is_(False), col(Link.id).not_in(asked))
+    query = select(Link.id).where(*_active(connection), *free)
+    return _ids(session, query.order_by(col(Link.crm_children_at), col(Link.id)).limit(count))
+
+
+def parked(session: Session, connection: str) -> set[int]:
+    """Links with a field that waits for something to appear on the other side (a stage, a user)."""
+    same = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
+    return _ids(session, select(Link.id).join(Failure, same).where(*_active(connection), col(Failure.state) == "open"))
+
+
+def with_resolved_conflicts(session: Session, connection: str) -> set[int]:
+    """Links with a conflict that a person resolved and no cycle has carried out yet."""
+    mine = (col(Conflict.connection) == connection, col(Conflict.state) == "resolved")
+    return _ids(session, select(Conflict.link_id).where(*mine))
+
+
+def free_to_settle(session: Session, ids: Collection[int]) -> list[Link]:
+    """These links, in this order, without those that are closed or wait for the outcome of a write."""
+    waiting = select(Journal.link_id).where(col(Journal.state) == "sent", col(Journal.link_id).is_not(None))
+    query = select(Link).where(col(Link.id).in_(ids), col(Link.state) != "closed", col(Link.id).not_in(waiting))
+    found = {link.id: link for link in session.exec(query)}
+    return [found[one] for one in ids if one in found]
+
+
+def oldest_read(session: Session, connection: str) -> list[int]:
+    """The active links of a connection, the longest unread first."""
+    query = select(Link.id).where(*_active(connection)).order_by(col(Link.verified_at), col(Link.id))
+    return [one for one in session.exec(query) if one is not None]
+
+
+def stuck(session: Session, connection: str, record: str) -> set[int]:
+    """Links of which the record as a whole failed, or is asked about (`record` is that question's field)."""
+    pair = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
+    failing = (col(Failure.field) == "", col(Failure.state).in_(("open", "dismissed")))
+    failed = select(Link.id).join(Failure, pair).where(col(Link.connection) == connection, *failing)
+    about = (col(Conflict.connection) == connection, col(Conflict.field) == record, col(Conflict.state) != "closed")
+    return _ids(session, failed) | _ids(session, select(Conflict.link_id).where(*about))
