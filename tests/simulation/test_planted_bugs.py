@@ -1,6 +1,6 @@
 """The checker sees: bugs planted on purpose, each a mistake one could make, and each caught by a short story."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -34,7 +34,7 @@ from nexudus_sync.errors import Refused, RoleMissing
 from nexudus_sync.mapping import Context, OnConflict, Side
 from nexudus_sync.merge import Verdict
 from nexudus_sync.plan import Presence
-from nexudus_sync.store.tables import Journal, Link
+from nexudus_sync.store.tables import History, Journal, Link
 
 Patch = pytest.MonkeyPatch
 POLL = timedelta(minutes=1)
@@ -42,14 +42,14 @@ POLL = timedelta(minutes=1)
 
 def no_echo_check(patch: Patch) -> None:
     """The written side's snapshot stays as it was, so our own write looks like somebody's change."""
-    original = apply.confirm_write
+    original = apply.confirm_update
 
-    def confirm(session: Session, connection: Connection, link: Link, to: Side, *rest: Any) -> None:
-        before = dict(snapshot_of(link, to))
-        original(session, connection, link, to, *rest)
-        set_snapshot(link, to, before)
+    def confirm(session: Session, connection: Connection, row: Journal, link: Link, *rest: Any) -> None:
+        before = dict(snapshot_of(link, Side(row.side)))
+        original(session, connection, row, link, *rest)
+        set_snapshot(link, Side(row.side), before)
 
-    patch.setattr(apply, "confirm_write", confirm)
+    patch.setattr(apply, "confirm_update", confirm)
 
 
 def cursor_past_unread_rows(patch: Patch) -> None:
@@ -84,21 +84,14 @@ def one_snapshot_for_both_sides(patch: Patch) -> None:
 
 def snapshot_of_everything(patch: Patch) -> None:
     """After a write the whole of both records is taken for agreed, open questions included."""
-    original = apply.confirm_write
+    original = apply.finish
 
-    def confirm(session: Session, connection: Connection, link: Link, to: Side, *rest: Any) -> None:
-        original(session, connection, link, to, *rest)
-        for side, seen in rest[2].items():
-            set_snapshot(
-                link, side, connection.mapping.snapshot(side, seen.record) | _written(link, connection, side, rest[0])
-            )
+    def finish(session: Session, connection: Connection, link: Link, seen: Mapping[Side, Sight], *rest: Any) -> None:
+        for side, sight in seen.items():
+            set_snapshot(link, side, connection.mapping.snapshot(side, sight.record))
+        original(session, connection, link, seen, *rest)
 
-    patch.setattr(apply, "confirm_write", confirm)
-
-
-def _written(link: Link, connection: Connection, side: Side, outcomes: Iterable[merge.Outcome]) -> dict[str, object]:
-    places = [outcome.field.lens(side).path.text for outcome in outcomes]
-    return {place: snapshot_of(link, side)[place] for place in places}
+    patch.setattr(apply, "finish", finish)
 
 
 def stale_row(patch: Patch) -> None:
@@ -213,7 +206,12 @@ def nobody_is_asked(patch: Patch) -> None:
 
 def loser_not_kept(patch: Patch) -> None:
     """What was written over is not kept."""
-    patch.setattr(confirm, "keep_history", lambda *_: None)
+    original = confirm.history_entry
+
+    def forgotten(*args: Any, **values: Any) -> History:
+        return original(*args, **{**values, "old": None, "new": None, "lost": None})
+
+    patch.setattr(confirm, "history_entry", forgotten)
 
 
 def unmapped_passed_over(patch: Patch) -> None:

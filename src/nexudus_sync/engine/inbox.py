@@ -1,6 +1,7 @@
 """What waits for people: conflicts, failures, and whose error an exception is."""
 
 from collections.abc import Collection, Iterable
+from collections.abc import Mapping as MappingABC
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from nexudus_sync.errors import (
     Unforeseen,
     storable,
 )
-from nexudus_sync.mapping import Side
+from nexudus_sync.mapping import Field, Side
 from nexudus_sync.merge import STORED_DIFFERENTLY, UNREADABLE, Outcome, Policy, Resolution, Verdict
 from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.plan import Standing
@@ -90,7 +91,8 @@ def record_outcomes(
     asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
     restored: set[int | None] = {link.id} if both_read else set()
     conflicts.close([one for one in asked if _is_over(one, restored, over)], connection.clock.now())
-    close_rewritten(session, connection, link, (o for o in found if o.verdict is Verdict.AGREED or _waits(o)))
+    says = {o.field.name: (o.field, o.nexudus) for o in found if o.verdict is Verdict.AGREED or _waits(o)}
+    close_rewritten(session, connection, link, says)
     dismissed = {one.field for one in about if one.kind == REFUSED and one.state == "dismissed"}
     parked = (o for o in found if o.verdict is Verdict.PARKED)
     _ask_anew(asked, {o.field.name for o in parked if o.kind != REFUSED or o.field.name in dismissed})
@@ -129,12 +131,14 @@ def _is_over(asked: Conflict, restored: Collection[int | None], fields: Collecti
     return back or (asked.field in fields and asked.reason is None)
 
 
-def close_rewritten(session: Session, connection: Connection, link: Link, settled: Iterable[Outcome]) -> None:
+def close_rewritten(
+    session: Session, connection: Connection, link: Link, says: MappingABC[str, tuple[Field, Value]]
+) -> None:
     """Close the open questions about overwritten values where Nexudus says something else now than our write left.
 
-    A person wrote that since: the lost value again, or a newer one, which may not be carried over yet.
+    A person wrote that since: the lost value again, or a newer one, which may not be carried over yet. `says`: what
+    Nexudus says, by field.
     """
-    says = {o.field.name: (o.field, o.value if o.verdict is Verdict.TRAVELS else o.nexudus) for o in settled}
     asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id) if says else []
     for one in asked:
         if one.field in says and one.state == "open" and (one.reason or "").startswith(OVERWRITTEN):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
-from nexudus_sync.connectors.base import Party, Step, Written
+from nexudus_sync.connectors.base import Party, Written
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import ANOTHER, note_failure, nothing_left, of_record
@@ -26,13 +26,22 @@ from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.read.snapshots import snapshot_of
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.write.another import create_held
-from nexudus_sync.engine.write.created import Creation, NotCreated, foresee, forget, link_created, refuse_create
+from nexudus_sync.engine.write.created import (
+    Creation,
+    Made,
+    NotCreated,
+    confirm_create,
+    foresee,
+    forget,
+    refuse_create,
+    show_parked,
+)
 from nexudus_sync.engine.write.perform import perform, rules_moved
 from nexudus_sync.errors import NotFound, OutcomeUnknown, Refused, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.store import failures, records, unlinked
-from nexudus_sync.store.tables import Link, Unlinked
+from nexudus_sync.store.tables import Journal, Link, Unlinked
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +213,7 @@ async def _party(connection: Connection, report: Report, creation: Creation) -> 
     name = facts.customer_name or facts.company_name or facts.email
     party = Party(facts.email, name, facts.company_name, scope.party)
     step = connector.party_step(party, scope)
-    written = await perform(connection, report, intent_of(creation), step, lambda session, written: None)
+    written = await perform(connection, report, intent_of(creation), step, lambda session, row, written: None)
     # A rehearsal's party has no id yet, and without one the opportunity's own step would be refused.
     return written.party or replace(party, id="0" if connection.dry else written.id)
 
@@ -215,8 +224,12 @@ async def _create(connection: Connection, report: Report, creation: Creation, pa
     while True:
         step = connection.connector(creation.to).create_step(draft_of(connection, creation, party))
 
-        def confirm(session: Session, written: Written, step: Step = step) -> None:
-            links.append(link_created(session, connection, creation, step, written))
+        def confirm(session: Session, row: Journal, written: Written) -> None:
+            made = Made(written.id, written.record, creation.there, written)
+            link = confirm_create(session, connection, row, creation.origin, made)
+            waiting = [one for one in creation.parked if not one.accept]
+            show_parked(session, connection, waiting, link.nexudus_id, link.crm_id)
+            links.append(link)
 
         try:
             intent = replace(intent_of(creation, carried(connection, creation, step)), accepted=accepted(creation))

@@ -17,14 +17,15 @@ from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.renderings import may_render
 from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.read.snapshots import id_of
-from nexudus_sync.engine.write.another import refuse_held
-from nexudus_sync.engine.write.confirm import confirm_write, intent_fields, note_begun
+from nexudus_sync.engine.write.another import forget_others, refuse_held
+from nexudus_sync.engine.write.confirm import Done, confirm_update, intent_fields, note_begun
 from nexudus_sync.engine.write.perform import Intent, drop_row, drop_rows, perform, rules_moved
 from nexudus_sync.engine.write.refused import Held, blamed, hold
 from nexudus_sync.errors import Refused, Stale, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome
 from nexudus_sync.plan import Presence
+from nexudus_sync.store.tables import Journal
 
 MERGES = 5
 """How often a record that keeps moving is merged again before it is left for the next cycle."""
@@ -123,9 +124,14 @@ async def _steps(cycle: Cycle, pair: Pair, side: Side, steps: list[Step]) -> Non
         intent = intent_of(connection, pair, side)
         intent = replace(intent, fields={o.field.name: intent.fields[o.field.name] for o in (*begun, *delivered)})
 
-        def confirm(session: Session, written: Written, begun: Share = begun, delivered: Share = delivered) -> None:
+        def confirm(
+            session: Session, row: Journal, written: Written, begun: Share = begun, delivered: Share = delivered
+        ) -> None:
             note_begun(pair.link, side, (outcome.field for outcome in begun), written.record)
-            confirm_write(session, connection, pair.link, side, delivered, pair.plan.after[side], pair.sights, written)
+            done = Done(written.record, pair.sights[side].context, written.stamp)
+            fields, source = [outcome.field for outcome in delivered], pair.sights[side.other].context
+            confirm_update(session, connection, row, pair.link, fields, done, source)
+            forget_others(pair.link, side)
 
         row = pair.rows.pop(side, None)
         record = pair.sights[side].record

@@ -20,7 +20,7 @@ from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import Fate, LinkPlan, Presence, plan_link
 from nexudus_sync.store import conflicts, failures
-from nexudus_sync.store.tables import Conflict, Link
+from nexudus_sync.store.tables import Conflict, Journal, Link
 
 EDITED, DELETED = "edited", "deleted"
 """What a question about a deletion shows for the side whose record is there, and for the other."""
@@ -90,7 +90,7 @@ async def _delete(connection: Connection, report: Report, link: Link, side: Side
     step = connection.connector(side).delete_step(id_of(link, side))
     intent = Intent(side, link.nexudus_id, link.crm_id, link.id)
 
-    def confirm(session: Session, written: Written) -> None:
+    def confirm(session: Session, row: Journal, written: Written) -> None:
         close(session, connection, report, link, reason)
 
     await perform(connection, report, intent, step, confirm)

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlmodel import Session
 
-from nexudus_sync.connectors.base import Record, Stamp, Traits
+from nexudus_sync.connectors.base import Stamp, Traits
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.mapping import Context, Field, Mapping, Raw, Side, Unreadable
+from nexudus_sync.mapping import Context, Field, Raw, Side, Unreadable
 from nexudus_sync.mapping.renderings import is_kept
 from nexudus_sync.merge import STORED_DIFFERENTLY, Outcome, kept_differently
 from nexudus_sync.opportunity import Value
@@ -58,15 +58,6 @@ def rendering_of(field: Field, side: Side, sent: Raw, raw: Raw, context: Context
         return rendering(field, side, field.read(side, sent, context), raw, context)
     except Unreadable:
         return ""
-
-
-def made_of(mapping: Mapping, side: Side, sent: Record, kept: Record, context: Context) -> dict[str, str]:
-    """What to say of each field of which a record keeps a rendering of the text that was sent."""
-    told = {}
-    for field in mapping.fields:
-        lens = field.lens(side)
-        told[field.name] = rendering_of(field, side, lens.raw(sent), lens.raw(kept), context)
-    return {name: reason for name, reason in told.items() if reason}
 
 
 def show_all(session: Session, connection: Connection, link: Link, told: Iterable[tuple[str, str]]) -> None:

@@ -8,12 +8,11 @@ from sqlmodel import Session
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read import record as sights
-from nexudus_sync.engine.read import snapshots
-from nexudus_sync.engine.read.renderings import rendering, rendering_of, show_all
-from nexudus_sync.engine.read.sight import Sight
-from nexudus_sync.engine.read.snapshots import set_snapshot
-from nexudus_sync.engine.write.confirm import history_entry, note_begun
-from nexudus_sync.mapping import Field, Side, Unreadable
+from nexudus_sync.engine.read.renderings import rendering
+from nexudus_sync.engine.read.sight import Sight, as_read, rebuilt
+from nexudus_sync.engine.read.snapshots import snapshot_of
+from nexudus_sync.engine.write.confirm import Done, confirm_update, note_begun
+from nexudus_sync.mapping import Context, Field, Side, Unreadable
 from nexudus_sync.plan import Presence
 from nexudus_sync.store import journal
 from nexudus_sync.store.tables import Journal, Link
@@ -24,9 +23,10 @@ async def found_update(connection: Connection, row: Journal) -> bool:
     link, sight, said, _ = await _said(connection, row)
     if link is None or sight is None or not said or len(said) < len(row.fields):
         return False
+    source = await _source(connection, link, Side(row.side).other)
     with connection.store.session() as session:
-        _agree(session, connection, row, link, sight, said)
         journal.mark_confirmed(session, row.id or 0, connection.clock.now(), "found: it was written")
+        _confirm(session, connection, row, link, said, sight, source)
     return True
 
 
@@ -39,12 +39,33 @@ async def found_in_part(connection: Connection, row: Journal) -> bool:
     link, sight, said, begun = await _said(connection, row)
     if link is None or sight is None or not (said or begun):
         return False
+    source = await _source(connection, link, Side(row.side).other)
     with connection.store.session() as session:
         note_begun(link, Side(row.side), begun, sight.record)
-        _agree(session, connection, row, link, sight, said)
+        _confirm(session, connection, row, link, said, sight, source)
         found = f"found in part: {', '.join(field.name for field in (*said, *begun))}; the rest is planned anew"
         journal.mark_dropped(session, row.id or 0, connection.clock.now(), found)
     return True
+
+
+async def _source(connection: Connection, link: Link, side: Side) -> Context:
+    """What reads the side that the values came from, as far as it is known without reading that."""
+    snapshot = snapshot_of(link, side)
+    return as_read(await connection.context(side, rebuilt(connection.mapping, side, snapshot)), snapshot)
+
+
+def _confirm(
+    session: Session,
+    connection: Connection,
+    row: Journal,
+    link: Link,
+    said: Iterable[Field],
+    sight: Sight,
+    source: Context,
+) -> None:
+    """What was written is confirmed late; both records are read again, since more may have happened by now."""
+    confirm_update(session, connection, row, link, said, Done(sight.record, sight.context), source)
+    link.nexudus_recheck = link.crm_recheck = True
 
 
 async def _said(connection: Connection, row: Journal) -> tuple[Link | None, Sight | None, list[Field], list[Field]]:
@@ -80,26 +101,6 @@ def _says(mapped: Field, side: Side, sight: Sight, carried: dict[str, Any]) -> b
         )
     except Unreadable:
         return False
-
-
-def _agree(
-    session: Session, connection: Connection, row: Journal, link: Link, sight: Sight, fields: Iterable[Field]
-) -> None:
-    """Both snapshots move for what turned out to be written; the record is read again, since more may have happened."""
-    side, record = Side(row.side), sight.record
-    here, there = dict(snapshots.snapshot_of(link, side.other)), dict(snapshots.snapshot_of(link, side))
-    for mapped in fields:
-        carried = row.fields[mapped.name]
-        here[mapped.lens(side.other).path.text] = carried["raw"]
-        there[mapped.lens(side).path.text] = raw = mapped.lens(side).raw(record)
-        told = rendering_of(mapped, side, carried["sent"], raw, sight.context)
-        show_all(session, connection, link, [(mapped.name, told)])
-        values = {name: carried[name] for name in ("old", "new", "lost")}
-        session.add(history_entry(connection, link, mapped, side.other, **values))
-    set_snapshot(link, side.other, here)
-    set_snapshot(link, side, there)
-    link.nexudus_recheck = link.crm_recheck = True
-    session.add(link)
 
 
 def link_of(connection: Connection, row: Journal) -> Link | None:

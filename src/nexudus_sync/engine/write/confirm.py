@@ -1,68 +1,85 @@
 """What follows from a confirmed update or delete: snapshots, history, and the end of a link."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from collections.abc import Mapping as MappingABC
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import Session
 
-from nexudus_sync.connectors.base import Record, Written
+from nexudus_sync.connectors.base import Record, Stamp
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import close_rewritten, end
 from nexudus_sync.engine.read.changes import value_or_none
 from nexudus_sync.engine.read.renderings import REPLY, rendering, reply_of, show_all
-from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.read.snapshots import set_mark, set_snapshot, set_stamp, snapshot_of
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.write.another import forget_others
-from nexudus_sync.mapping import Field, Side
+from nexudus_sync.mapping import Context, Field, Raw, Side
 from nexudus_sync.merge import UNSENT, Outcome, View
-from nexudus_sync.opportunity import say
-from nexudus_sync.plan import sent_snapshot
+from nexudus_sync.opportunity import Value, say
 from nexudus_sync.store import failures
-from nexudus_sync.store.tables import History, Link
+from nexudus_sync.store.tables import History, Journal, Link
 
 
-def confirm_write(
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a write came to: the record as the system has it now, and the context that reads it.
+
+    `stamp` is the one that the reply itself named; None where it named none, and where recovery found the record later,
+    which somebody may have changed since.
+    """
+
+    record: Record
+    context: Context
+    stamp: Stamp | None = None
+
+
+def confirm_update(
     session: Session,
     connection: Connection,
+    row: Journal,
     link: Link,
-    to: Side,
-    delivered: Iterable[Outcome],
-    sent: Record,
-    sights: Mapping[Side, Sight],
-    written: Written,
+    delivered: Iterable[Field],
+    done: Done,
+    source: Context,
 ) -> None:
-    """In the confirming transaction: both snapshots move for what was delivered, the history keeps what was there."""
-    outcomes, source, told = tuple(delivered), sights[to.other].record, dict[str, str]()
-    snapshot = sent_snapshot(outcomes, to, snapshot_of(link, to), sent, to)
-    for outcome in outcomes:
-        lens, context = outcome.field.lens(to), sights[to].context
-        raw = lens.raw(written.record)
-        told[outcome.field.name] = rendering(outcome.field, to, outcome.value, raw, context)
-        if told[outcome.field.name] or outcome.field.same(
-            value_or_none(outcome.field, to, raw, context), outcome.value
-        ):
-            snapshot[lens.path.text] = raw
-        origin = outcome.field.lens(to.other).raw(source)
-        if not outcome.field.same(
-            value_or_none(outcome.field, to.other, origin, sights[to.other].context), outcome.value
-        ):
-            snapshot[lens.path.text] = dict(UNSENT)  # an undo: the other side has yet to be given it
+    """All that follows from an update, told from its journal row and the record as it is now.
+
+    Both snapshots move for the `delivered` fields, and the history keeps what was written over. Recovery calls it as
+    well: what it finds is confirmed late. To be called in the transaction that settles the row. `source` reads the side
+    that the values came from.
+    """
+    to, told, values = Side(row.side), dict[str, str](), dict[str, tuple[Field, Value]]()
+    here, there = dict(snapshot_of(link, to.other)), dict(snapshot_of(link, to))
+    for field in delivered:
+        carried = row.fields[field.name]
+        value = value_or_none(field, to, carried["sent"], done.context)
+        there[field.lens(to).path.text], told[field.name] = _arrived(field, to, carried["sent"], value, done)
+        if not field.same(value_or_none(field, to.other, carried["raw"], source), value):
+            there[field.lens(to).path.text] = dict(UNSENT)  # an undo: the other side has yet to be given it
+        here[field.lens(to.other).path.text] = carried["raw"]
+        said = {name: carried[name] for name in ("old", "new", "lost")}
+        session.add(history_entry(connection, link, field, to.other, **said))
+        values[field.name] = (field, value)
     whole = connection.connector(to).traits.reads_before_write  # such an update sends every field, changed or not
-    snapshot[REPLY] = reply_of(written.stamp, [*told, *(f.name for f in connection.mapping.fields if whole)], snapshot)
-    set_snapshot(link, to, snapshot)
-    set_snapshot(link, to.other, sent_snapshot(outcomes, to.other, snapshot_of(link, to.other), source, to))
-    if written.stamp is not None:
-        set_stamp(link, to, written.stamp, connection.clock.now())
+    there[REPLY] = reply_of(done.stamp, [*told, *(f.name for f in connection.mapping.fields if whole)], there)
+    set_snapshot(link, to, there)
+    set_snapshot(link, to.other, here)
+    if done.stamp is not None:
+        set_stamp(link, to, done.stamp, connection.clock.now())
     set_mark(link, to, True)  # the server may have moved more than was sent: a crash comes before that is looked at
-    forget_others(link, to)
-    keep_history(session, connection, link, to, outcomes)
-    close_rewritten(session, connection, link, outcomes)
-    names = {outcome.field.name for outcome in outcomes}
-    failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id, fields=names)
+    close_rewritten(session, connection, link, values)
+    failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id, fields=values.keys())
     show_all(session, connection, link, told.items())
     session.add(link)
+
+
+def _arrived(field: Field, to: Side, sent: Raw, value: Value, done: Done) -> tuple[Any, str]:
+    """What a field's snapshot is after it was written, and what to say where the system made something else of it."""
+    raw = field.lens(to).raw(done.record)
+    told = rendering(field, to, value, raw, done.context)
+    alike = told or field.same(value_or_none(field, to, raw, done.context), value)
+    return raw if alike else sent, told
 
 
 def note_begun(link: Link, to: Side, begun: Iterable[Field], record: Record) -> None:
@@ -97,14 +114,6 @@ def intent_fields(
         for o in outcomes
         if o.to is not None
     }
-
-
-def keep_history(session: Session, connection: Connection, link: Link, to: Side, outcomes: Iterable[Outcome]) -> None:
-    """Keep what was written over, so that it can be brought back."""
-    for outcome in outcomes:
-        old = say(outcome.nexudus if to is Side.NEXUDUS else outcome.crm)
-        values = {"old": old, "new": say(outcome.value), "lost": say(outcome.lost)}
-        session.add(history_entry(connection, link, outcome.field, to.other, **values))
 
 
 def history_entry(

@@ -1,24 +1,24 @@
 """What follows from a confirmed create: the link, its snapshots, and what could not be said at once."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlmodel import Session
 
 from nexudus_sync.connectors.answers import same_identity
-from nexudus_sync.connectors.base import Facts, Record, Step, Written
+from nexudus_sync.connectors.base import Facts, Record, Written
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.engine.read.changes import differing, still_now
-from nexudus_sync.engine.read.renderings import REPLY, made_of, reply_of, show_all
+from nexudus_sync.engine.read.renderings import REPLY, rendering_of, reply_of, show_all
 from nexudus_sync.engine.read.sight import Sight, with_zone
-from nexudus_sync.engine.read.snapshots import set_digest, set_mark, set_stamp, snapshot_of
+from nexudus_sync.engine.read.snapshots import set_digest, set_mark, set_snapshot, set_stamp, snapshot_of
 from nexudus_sync.errors import AnsweredForAnother, Refused
-from nexudus_sync.mapping import Context, Field, Side
+from nexudus_sync.mapping import Context, Field, Side, Unmapped, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.store import conflicts, failures, records
-from nexudus_sync.store.tables import Link, Unlinked
+from nexudus_sync.store.tables import Journal, Link, Unlinked
 
 
 @dataclass(slots=True)
@@ -81,27 +81,53 @@ class Creation:
         """Where it is created."""
         return self.source.other
 
+    @property
+    def origin(self) -> "Origin":
+        """What is copied."""
+        return Origin(self.facts.id, self.facts.identity, self.record, self.context)
+
 
 def refuse_create(connection: Connection, creation: Creation, kind: str, reason: str) -> None:
     """Raises NotCreated for the record that was to be copied."""
     raise NotCreated(connection.connector(creation.source).name, kind, reason, creation.facts.id)
 
 
-def link_created(session: Session, connection: Connection, creation: Creation, step: Step, written: Written) -> Link:
-    """The link of a record and the counterpart just created, in the confirming transaction.
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a create copied, as it was read last: `record` is None where it is gone since."""
 
-    Raises NotCreated where the system had one under the key or name that was sent, and that is linked with another.
+    id: str
+    identity: str
+    record: Record | None
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a create made: the record as the system has it, and the context that reads it.
+
+    `reply` is what its own reply told; None where recovery found it later, when both records may have changed.
     """
-    now = connection.clock.now()
-    ids = {creation.source: creation.facts.id, creation.to: written.id}
-    identities = {
-        creation.source: creation.facts.identity,
-        creation.to: connection.facts(creation.to, written.record).identity,
-    }
-    _refuse_taken(session, connection, creation, written, identities[creation.to])
-    told = made_of(connection.mapping, creation.to, creation.after, written.record, creation.there)
-    snapshots = _snapshots(connection, creation, step, written, told)
-    crm_record = creation.record if creation.source is Side.CRM else written.record
+
+    id: str
+    record: Record
+    context: Context
+    reply: Written | None = None
+
+
+def confirm_create(session: Session, connection: Connection, row: Journal, origin: Origin, made: Made) -> Link:
+    """All that follows from a create, told from its journal row and both records: the link, and what it remembers.
+
+    What the create did not carry is still to be delivered, but for what counts as seen. Recovery calls it as well: what
+    it finds is confirmed late. Where the origin is gone by then the link is closed, so that nothing is created back. To
+    be called in the transaction that settles the row. Raises NotCreated where the system had one under the key or name
+    that was sent, and that is linked with another.
+    """
+    to, now = Side(row.side), connection.clock.now()
+    ids = {to.other: origin.id, to: made.id}
+    identities = {to.other: origin.identity, to: connection.facts(to, made.record).identity}
+    if made.reply is not None:
+        _refuse_taken(session, connection, row, origin, made.reply, identities[to])
     link = Link(
         crm=connection.crm,
         connection=connection.name,
@@ -109,83 +135,124 @@ def link_created(session: Session, connection: Connection, creation: Creation, s
         nexudus_identity=identities[Side.NEXUDUS],
         crm_id=ids[Side.CRM],
         crm_identity=identities[Side.CRM],
-        nexudus_snapshot=snapshots[Side.NEXUDUS],
-        crm_snapshot=snapshots[Side.CRM],
         created_at=now,
-        is_lost=connection.is_lost(Side.CRM, crm_record),
     )
-    set_stamp(link, creation.source, connection.connector(creation.source).stamp(creation.record), now)
-    if written.stamp is not None:
-        set_stamp(link, creation.to, written.stamp, now)
-    _mark(connection, creation, link, written)
     session.add(link)
-    forget(session, connection, creation.source, creation.facts.id)
-    forget(session, connection, creation.to, written.id)  # a record that had this id before
-    failures.solve_failures(session, connection.name, ids[Side.NEXUDUS], ids[Side.CRM])
-    conflicts.close_conflicts(session, connection.name, ids[Side.NEXUDUS], ids[Side.CRM], now=now, fields={RECORD})
+    forget(session, connection, to.other, origin.id)
+    forget(session, connection, to, made.id)  # a record that had this id before
+    failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id)
+    conflicts.close_conflicts(session, connection.name, link.nexudus_id, link.crm_id, now=now, fields={RECORD})
     session.flush()
+    if origin.record is None:
+        link.state, link.closed_reason = "closed", "its source was deleted while it was being created"
+    else:
+        _remember(session, connection, row, link, origin, origin.record, made)
     records.mark_namesakes(session, link)
-    show_parked(session, connection, creation.parked, link.nexudus_id, link.crm_id)
-    show_all(session, connection, link, told.items())
     return link
 
 
+def _remember(
+    session: Session, connection: Connection, row: Journal, link: Link, origin: Origin, record: Record, made: Made
+) -> None:
+    """Both snapshots, which of the records have to be read once more, and what waits for people."""
+    to, now = Side(row.side), connection.clock.now()
+    source, target, told = _snapshots(connection, row, record, origin.context, made)
+    stamp = made.reply.stamp if made.reply is not None else None
+    target[REPLY] = reply_of(stamp, row.fields, {})
+    set_snapshot(link, to.other, with_zone(source, origin.context))
+    set_snapshot(link, to, with_zone(target, made.context))
+    link.is_lost = connection.is_lost(Side.CRM, record if to is Side.NEXUDUS else made.record)
+    if made.reply is None:  # more may have happened since, to both of them
+        link.nexudus_recheck = link.crm_recheck = True
+    else:
+        set_stamp(link, to.other, connection.connector(to.other).stamp(record), now)
+        if stamp is not None:
+            set_stamp(link, to, stamp, now)
+        _mark(connection, link, to, Sight(record, origin.context), made, made.reply)
+    show_parked(session, connection, _accepted(connection, row), link.nexudus_id, link.crm_id)
+    show_all(session, connection, link, told.items())
+
+
 def _refuse_taken(
-    session: Session, connection: Connection, creation: Creation, written: Written, identity: str
+    session: Session, connection: Connection, row: Journal, origin: Origin, written: Written, identity: str
 ) -> None:
     """A reply that names a record which was known before is about that one, unless the system said so itself."""
-    known = records.links_of(session, connection.crm, creation.to, written.id, identity)
+    to = Side(row.side)
+    known = records.links_of(session, connection.crm, to, written.id, identity)
     if known and written.found:
         pair = f"{known[0].nexudus_id} is linked with {known[0].crm_id}"
-        refuse_create(
-            connection, creation, "taken", f"its copy would be known by the key or name of {written.id}, and {pair}"
-        )
-    waiting = session.get(Unlinked, (connection.name, creation.to.value, written.id))
+        problem = f"its copy would be known by the key or name of {written.id}, and {pair}"
+        raise NotCreated(connection.connector(to.other).name, "taken", problem, origin.id)
+    waiting = session.get(Unlinked, (connection.name, to.value, written.id))
     if known or (not written.found and waiting is not None and same_identity(waiting.identity, identity)):
         problem = f"the reply to a create is about {written.id}, which was there before; what was made is not known"
-        raise AnsweredForAnother(connection.connector(creation.to).name, problem, creation.facts.id)
+        raise AnsweredForAnother(connection.connector(to).name, problem, origin.id)
 
 
-def _mark(connection: Connection, creation: Creation, link: Link, written: Written) -> None:
+def _mark(connection: Connection, link: Link, to: Side, origin: Sight, made: Made, written: Written) -> None:
     """Which of the two records have to be read once more.
 
     What is still to be delivered, and what may have moved meanwhile.
     """
-    pending = UNSENT in snapshot_of(link, creation.source).values()
-    read = Sight(creation.record, creation.context, connection.connector(creation.source).stamp(creation.record))
-    made = Sight(written.record, creation.there, written.stamp)
-    set_mark(link, creation.source, pending or still_now(connection, creation.source, read))
-    different = written.echoed and bool(differing(connection, link, creation.to, made))
-    again = different or written.stamp is None or still_now(connection, creation.to, made)
-    unknown = creation.to is Side.NEXUDUS and not link.nexudus_identity  # which no reply to a create tells
-    set_mark(link, creation.to, pending or again or unknown)
-    if connection.connector(creation.to).traits.rows_are_whole:
-        set_digest(link, creation.to, connection.digest(creation.to, written.record))
-    if connection.connector(creation.source).traits.rows_are_whole:
-        set_digest(link, creation.source, connection.digest(creation.source, creation.record))
+    pending = UNSENT in snapshot_of(link, to.other).values()
+    read = replace(origin, stamp=connection.connector(to.other).stamp(origin.record))
+    copy = Sight(made.record, made.context, written.stamp)
+    set_mark(link, to.other, pending or still_now(connection, to.other, read))
+    different = written.echoed and bool(differing(connection, link, to, copy))
+    again = different or written.stamp is None or still_now(connection, to, copy)
+    unknown = to is Side.NEXUDUS and not link.nexudus_identity  # which no reply to a create tells
+    set_mark(link, to, pending or again or unknown)
+    for side, record in ((to, made.record), (to.other, origin.record)):
+        if connection.connector(side).traits.rows_are_whole:
+            set_digest(link, side, connection.digest(side, record))
 
 
 def _snapshots(
-    connection: Connection, creation: Creation, step: Step, written: Written, told: Collection[str]
-) -> dict[Side, dict[str, Any]]:
-    """What each side is taken to have said when the counterpart came to be."""
-    parked = {id(p.field): p for p in creation.parked}
-    source: dict[str, Any] = {}
-    target: dict[str, Any] = {}
+    connection: Connection, row: Journal, record: Record, context: Context, made: Made
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
+    """What both sides are taken to have agreed on, and what the system made of texts that it was sent.
+
+    That is what the create carried, what it left out and counts as seen, and what the source does not say.
+    """
+    to, kept = Side(row.side), row.step.get("accepted", {})
+    source, target, told = dict[str, Any](), dict[str, Any](), dict[str, str]()
     for mapped in connection.mapping.fields:
-        here, there = mapped.lens(creation.source), mapped.lens(creation.to)
-        raw, sent = here.raw(creation.record), there.raw(creation.after)
-        held = parked.get(id(mapped))
-        if held is not None or (there.path.root not in step.keys and sent is not None):
-            accepted = held is not None and held.accept
-            source[here.path.text] = raw if accepted else dict(UNSENT)
-            target[there.path.text] = there.raw(written.record)
+        here, there = mapped.lens(to.other), mapped.lens(to)
+        raw, now = here.raw(record), there.raw(made.record)
+        if mapped.name in kept:
+            raw = kept[mapped.name]["raw"]
+        elif mapped.name in row.fields:
+            carried = row.fields[mapped.name]
+            if reason := rendering_of(mapped, to, carried["sent"], now, made.context):
+                told[mapped.name] = reason
+            raw, now = carried["raw"], now if reason else carried["sent"]
+        elif _is_to_come(mapped, to, record, context, made.context):
+            raw = dict(UNSENT)
         else:
-            kept = there.raw(written.record) if mapped.name in told else sent
-            source[here.path.text], target[there.path.text] = raw, kept
-    carried = {mapped.name for mapped in connection.mapping.fields if mapped.lens(creation.to).path.root in step.keys}
-    target[REPLY] = reply_of(written.stamp, carried, {})
-    return {creation.source: with_zone(source, creation.context), creation.to: with_zone(target, creation.there)}
+            now = None
+        source[here.path.text], target[there.path.text] = raw, now
+    return source, target, told
+
+
+def _is_to_come(mapped: Field, to: Side, record: Record, context: Context, there: Context) -> bool:
+    """Does the source say something that the create did not carry?"""
+    if to.other not in mapped.sources:
+        return False
+    try:
+        value = mapped.get(to.other, record, context)
+        return value is not None and mapped.lens(to).raw(mapped.put(to, value, {}, there)) is not None
+    except (Unmapped, Unreadable):
+        return True
+
+
+def _accepted(connection: Connection, row: Journal) -> list[Parked]:
+    """What the create left out and counts as seen; rows of earlier versions do not tell."""
+    kept = row.step.get("accepted", {})
+    return [
+        Parked(field, kept[field.name]["kind"], kept[field.name]["reason"], accept=True)
+        for field in connection.mapping.fields
+        if field.name in kept
+    ]
 
 
 def forget(session: Session, connection: Connection, side: Side, record_id: str) -> None:

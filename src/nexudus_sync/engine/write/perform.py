@@ -117,7 +117,7 @@ async def perform(
     report: Report,
     intent: Intent,
     step: Step,
-    confirm: Callable[[Session, Written], None],
+    confirm: Callable[[Session, Journal, Written], None],
     *,
     record: Record | None = None,
     row_id: int | None = None,
@@ -148,16 +148,20 @@ async def perform(
 
 
 def _confirm(
-    connection: Connection, row_id: int, step: Step, written: Written, confirm: Callable[[Session, Written], None]
+    connection: Connection,
+    row_id: int,
+    step: Step,
+    written: Written,
+    confirm: Callable[[Session, Journal, Written], None],
 ) -> None:
     """Keep that it was done, and all that follows from it."""
     try:
         with connection.store.session() as session:
             if step.kind == "opportunity.create":
-                journal.mark_created(session, row_id, connection.clock.now(), written.id, written.id)
+                row = journal.mark_created(session, row_id, connection.clock.now(), written.id, written.id)
             else:
-                journal.mark_confirmed(session, row_id, connection.clock.now(), written.id)
-            confirm(session, written)
+                row = journal.mark_confirmed(session, row_id, connection.clock.now(), written.id)
+            confirm(session, row, written)
     except AnsweredForAnother as error:
         _note_unknown(connection, row_id, error)
         raise
