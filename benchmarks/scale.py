@@ -22,8 +22,8 @@ CPU_SECONDS, MEGABYTES = 2.0, 150.0
 
 def sandbox(links: int, pipe: Connection) -> None:
     """Keep both doubles running until told to stop; answers "calls" with how many calls each had."""
-    from nexudus_sync.sandbox.nexudus import NexudusDouble
-    from nexudus_sync.sandbox.world import World
+    from nexudus_sandbox.nexudus import NexudusDouble
+    from nexudus_sandbox.world import World
 
     with World(nexudus=links, crm=links, shared=links) as world:
         assert isinstance(world.nexudus, NexudusDouble)

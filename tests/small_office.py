@@ -9,17 +9,17 @@ from typing import Any
 
 from sqlmodel import SQLModel, select
 
+from nexudus_sandbox.crms import CRMS
+from nexudus_sandbox.faults import Faults
+from nexudus_sandbox.nexudus import NexudusDouble
+from nexudus_sandbox.seed import Seeded, seed
+from nexudus_sandbox.seed.places import SYNC_USER, USERS
+from nexudus_sandbox.transport import DoubleTransport
 from nexudus_sync.config import load
 from nexudus_sync.engine.cycle import Options, run_cycle, settle_record
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine, assemble
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.crms import CRMS
-from nexudus_sync.sandbox.faults import Faults
-from nexudus_sync.sandbox.nexudus import NexudusDouble
-from nexudus_sync.sandbox.seed import Seeded, seed
-from nexudus_sync.sandbox.seed.places import SYNC_USER, USERS
-from nexudus_sync.sandbox.transport import DoubleTransport
 from nexudus_sync.store.tables import Conflict, Failure, Link
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

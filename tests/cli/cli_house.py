@@ -11,12 +11,12 @@ from unittest.mock import patch
 from sqlmodel import SQLModel, select
 from typer.testing import CliRunner
 
+from nexudus_sandbox.world import Sandbox, World
 from nexudus_sync import codec
 from nexudus_sync.cli import desk
 from nexudus_sync.cli.app import app
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.engine.startup.assemble import assemble
-from nexudus_sync.sandbox.world import Sandbox, World
 from nexudus_sync.store import Store
 from nexudus_sync.store.tables import Conflict, Failure, Link
 

@@ -8,9 +8,9 @@ import pytest
 import structlog
 from cli_house import CONFIG, House
 
+from nexudus_sandbox.world import Sandbox
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.mapping import Mapping, laws
-from nexudus_sync.sandbox.world import Sandbox
 
 
 @pytest.fixture(autouse=True)

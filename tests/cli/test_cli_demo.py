@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from cli_house import House
 
+from nexudus_sandbox.world import World
 from nexudus_sync.cli import demo, sandbox
-from nexudus_sync.sandbox.world import World
 
 pytestmark = pytest.mark.sockets
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from cli_house import House, link
 
+from nexudus_sandbox.world import Sandbox
 from nexudus_sync.cli import sync as sync_module
 from nexudus_sync.engine.match import no_pairs
-from nexudus_sync.sandbox.world import Sandbox
 from nexudus_sync.store.tables import Brake, Journal, Link
 
 

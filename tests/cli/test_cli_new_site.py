@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from cli_house import Ended, House
 
+from nexudus_sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.world import Sandbox
 from nexudus_sync.mapping.shipped import shipped
-from nexudus_sync.sandbox.erpnext import ERPNextDouble
-from nexudus_sync.sandbox.world import Sandbox
 
 REASON = "Opportunity Lost Reason"
 

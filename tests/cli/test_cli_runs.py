@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from cli_house import AT, House
 
+from nexudus_sandbox.world import Sandbox, World
 from nexudus_sync.cli import backfill as backfill_module
-from nexudus_sync.sandbox.world import Sandbox, World
 from nexudus_sync.store import Store
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Journal, Link, Unlinked
 

@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 from sqlmodel import col, select
 
+from nexudus_sandbox.wire import Request, Response, json_response
 from nexudus_sync.cli import failures as verbs
 from nexudus_sync.cli.desk import Desk
-from nexudus_sync.sandbox.wire import Request, Response, json_response
 from nexudus_sync.store.tables import Failure
 from small_office import MARIA, TOM, SmallOffice
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from nexudus_sync.sandbox.double import Row
-from nexudus_sync.sandbox.overplane.objects import Objects
+from nexudus_sandbox.double import Row
+from nexudus_sandbox.overplane.objects import Objects
 from nexudus_sync.store.tables import Failure, Link
 from small_office import MARIA, TOM, SmallOffice
 

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from nexudus_sandbox.double import Double, Entry
+from nexudus_sandbox.faults import Faults
+from nexudus_sandbox.transport import DoubleTransport
+from nexudus_sandbox.wire import Request, Response
 from nexudus_sync.connectors.base import Connector, Draft, Page, Party, Record, Row, Scope
-from nexudus_sync.sandbox.double import Double, Entry
-from nexudus_sync.sandbox.faults import Faults
-from nexudus_sync.sandbox.transport import DoubleTransport
-from nexudus_sync.sandbox.wire import Request, Response
 
 START = datetime(2026, 3, 2, 8, 0, 0, tzinfo=UTC)
 SYNC, ANA = "sync@example.com", "ana@example.com"

@@ -4,15 +4,15 @@ from typing import Any, Literal
 
 from contract_kit import ANA, KAI, PAGE, SECRET, SYNC, HttpRig
 
+from nexudus_sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.nexudus import NexudusDouble
+from nexudus_sandbox.overplane import OverplaneDouble
+from nexudus_sandbox.transport import DoubleTransport
 from nexudus_sync.connectors.base import Scope
 from nexudus_sync.connectors.erpnext import ERPNextConnector, ERPNextSettings
 from nexudus_sync.connectors.nexudus import NexudusConnector
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
 from nexudus_sync.connectors.overplane import OverplaneConnector, OverplaneSettings
-from nexudus_sync.sandbox.erpnext import ERPNextDouble
-from nexudus_sync.sandbox.nexudus import NexudusDouble
-from nexudus_sync.sandbox.overplane import OverplaneDouble
-from nexudus_sync.sandbox.transport import DoubleTransport
 
 ADMIN = "Administrator"
 

@@ -14,15 +14,15 @@ from contract_kit import ANA, SECRET, SYNC, HandClock
 from example_connector import JsonFileConnector
 from example_rig import EMPTY, BadDisk, People
 
+from nexudus_sandbox.faults import Faults
+from nexudus_sandbox.nexudus import NexudusDouble
+from nexudus_sandbox.transport import DoubleTransport
 from nexudus_sync import codec, config
 from nexudus_sync.connectors import registry
 from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine, assemble, load_mapping
 from nexudus_sync.errors import ConfigError
-from nexudus_sync.sandbox.faults import Faults
-from nexudus_sync.sandbox.nexudus import NexudusDouble
-from nexudus_sync.sandbox.transport import DoubleTransport
 
 HERE = Path(__file__).parent
 CONFIG = """\

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from contract_kit import HttpRig, Rig
 
+from nexudus_sandbox.wire import Response
 from nexudus_sync.errors import AnotherRecord, AnsweredForAnother
-from nexudus_sync.sandbox.wire import Response
 
 
 def about(rig: Rig, asked: str, other: str) -> HttpRig:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from nexudus_sandbox.crms import SandboxCrm
+from nexudus_sandbox.wire import Request, Response
 from nexudus_sync.connectors.base import Connector
 from nexudus_sync.connectors.erpnext import ERPNextConnector
 from nexudus_sync.connectors.overplane import OverplaneConnector
-from nexudus_sync.sandbox.crms import SandboxCrm
-from nexudus_sync.sandbox.wire import Request, Response
 
 BEN = "ben@example.com"
 CRM_NAMES = ("overplane", "erpnext")

@@ -6,7 +6,7 @@ from typing import Any
 
 from e2e_office import Office
 
-from nexudus_sync.sandbox.double import Entry
+from nexudus_sandbox.double import Entry
 from nexudus_sync.store.tables import Failure
 
 DOCUMENTS = "/api/resource/Opportunity"

@@ -13,14 +13,14 @@ from e2e_desks import BEN as BEN
 from e2e_desks import DESKS
 from sqlmodel import SQLModel, select
 
+from nexudus_sandbox.double import Double, Entry
+from nexudus_sandbox.world import Sandbox
 from nexudus_sync import codec
 from nexudus_sync.config import load
 from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine, assemble
 from nexudus_sync.mapping import Side, Sync
-from nexudus_sync.sandbox.double import Double, Entry
-from nexudus_sync.sandbox.world import Sandbox
 from nexudus_sync.store import Store
 from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, Link, Spent
 

@@ -10,8 +10,8 @@ import pytest
 from e2e_desks import overplane_only
 from e2e_office import ANA, BEN, CARDS, Office
 
+from nexudus_sandbox.seed.places import SYNC_USER
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.seed.places import SYNC_USER
 from nexudus_sync.store.tables import Conflict, Failure, Journal, Link
 
 PAIRS = 90

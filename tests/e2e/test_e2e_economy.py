@@ -9,9 +9,9 @@ import pytest
 from e2e_desks import overplane_only
 from e2e_office import ANA, BEN, CARDS, Counted, Office
 
+from nexudus_sandbox.nexudus import NEXUDUS_WINDOWS
 from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.nexudus import NEXUDUS_WINDOWS
 from nexudus_sync.store.tables import Conflict, Link
 
 pytestmark = overplane_only

@@ -10,9 +10,9 @@ import pytest
 from e2e_erpnext import DOCUMENTS, ErpOffice
 from e2e_office import ANA, BEN, CARDS, Counted
 
+from nexudus_sandbox.double import Entry
 from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.double import Entry
 
 PAIRS = 24
 LEAST = 500

@@ -7,10 +7,10 @@ import pytest
 from e2e_desks import overplane_only
 from e2e_office import ANA, BEN, Counted, Office
 
+from nexudus_sandbox.double import Row
+from nexudus_sandbox.overplane.shape import OPPORTUNITY
 from nexudus_sync.engine.report import BRAKED, Report
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.double import Row
-from nexudus_sync.sandbox.overplane.shape import OPPORTUNITY
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Failure, Link
 
 PAIRS = 24

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from e2e_office import ANA, BEN, Counted, Office, dump, store_dump
 
+from nexudus_sandbox.seed.places import SYNC_USER
 from nexudus_sync.engine.cycle import Options
 from nexudus_sync.engine.rehearse.rehearse import Rehearsal, rehearse
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.seed.places import SYNC_USER
 from nexudus_sync.store.tables import Journal
 
 PAIRS = 16

@@ -8,11 +8,11 @@ import pytest
 from e2e_erpnext import DOCUMENTS, ErpOffice, saves
 from e2e_office import ANA, Counted
 
+from nexudus_sandbox.seed.places import STAGES
 from nexudus_sync.connectors.base import Record, Step, Written
 from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.errors import Refused
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.seed.places import STAGES
 from nexudus_sync.store.tables import Failure, Link, Unlinked
 
 UNHEARD = "Handshake"

@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from e2e_office import ANA, BEN, CARDS, Counted, Office, dump
 
+from nexudus_sandbox.seed.places import SYNC_USER, USERS
+from nexudus_sandbox.wire import Request, Response
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.seed.places import SYNC_USER, USERS
-from nexudus_sync.sandbox.wire import Request, Response
 from nexudus_sync.store.tables import Conflict, ConnectionState, Failure, Unlinked
 
 LONDON = ZoneInfo("Europe/London")

@@ -13,11 +13,11 @@ from sim_people import ANA
 from sim_world import SimWorld
 from sqlmodel import select
 
+from nexudus_sandbox.double import Change
+from nexudus_sandbox.seed.places import SYNC_USER
 from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.double import Change
-from nexudus_sync.sandbox.seed.places import SYNC_USER
 from nexudus_sync.store.tables import Brake, Failure, Link
 
 EDITS: dict[Side, tuple[str, ...]] = {Side.NEXUDUS: ("Name", "Value"), Side.CRM: ("title", "opportunity_amount")}

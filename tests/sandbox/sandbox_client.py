@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from nexudus_sandbox.double import Double
+from nexudus_sandbox.nexudus import NexudusDouble, NexudusOptions
+from nexudus_sandbox.overplane import OverplaneDouble, OverplaneOptions
+from nexudus_sandbox.wire import Request, Response
 from nexudus_sync import codec
-from nexudus_sync.sandbox.double import Double
-from nexudus_sync.sandbox.nexudus import NexudusDouble, NexudusOptions
-from nexudus_sync.sandbox.overplane import OverplaneDouble, OverplaneOptions
-from nexudus_sync.sandbox.wire import Request, Response
 
 START = datetime(2025, 6, 16, 10, 0, 30, tzinfo=UTC)
 SYNC = "sync@example.com"

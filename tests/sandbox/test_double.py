@@ -3,9 +3,9 @@ from datetime import timedelta
 import pytest
 from sandbox_client import CARDS, START, SYNC, HandClock, Office
 
-from nexudus_sync.sandbox.double import Double
-from nexudus_sync.sandbox.throttle import Window
-from nexudus_sync.sandbox.wire import Request, Response
+from nexudus_sandbox.double import Double
+from nexudus_sandbox.throttle import Window
+from nexudus_sandbox.wire import Request, Response
 
 
 def test_the_date_header_shows_the_servers_own_clock() -> None:

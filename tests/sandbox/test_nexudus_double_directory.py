@@ -1,6 +1,6 @@
 from sandbox_client import Office
 
-from nexudus_sync.sandbox.nexudus.coworkers import REQUIRED
+from nexudus_sandbox.nexudus.coworkers import REQUIRED
 
 COWORKERS = "/api/spaces/coworkers"
 

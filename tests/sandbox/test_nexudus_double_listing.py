@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 from sandbox_client import CARDS, Office
 
-from nexudus_sync.sandbox.nexudus.shape import NOT_LISTED
+from nexudus_sandbox.nexudus.shape import NOT_LISTED
 
 
 def names(office: Office, **query: object) -> list[str]:

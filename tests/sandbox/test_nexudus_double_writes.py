@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from sandbox_client import CARDS, SYNC, Office
 
-from nexudus_sync.sandbox.nexudus.shape import REQUIRED
+from nexudus_sandbox.nexudus.shape import REQUIRED
 
 
 def post(office: Office, **values: Any) -> int:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from sandbox_client import OPPORTUNITIES, REQUIRED, SYNC, Caller, Crm
 
-from nexudus_sync.sandbox.overplane.objects import RefusalError
+from nexudus_sandbox.overplane.objects import RefusalError
 
 DETAILS = "/api/crm/opportunity-lost-reason-detail"
 ITEMS = "/api/crm/opportunity-item"
@@ -196,7 +196,7 @@ def test_a_body_or_path_that_makes_no_sense_is_an_error_with_a_message() -> None
 
 
 def test_a_rate_limit_can_be_given_to_it() -> None:
-    from nexudus_sync.sandbox.throttle import Window
+    from nexudus_sandbox.throttle import Window
 
     crm = Crm()
     crm.double.set_windows([Window(1, 10)])

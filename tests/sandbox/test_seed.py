@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from sandbox_client import HandClock
 
-from nexudus_sync.sandbox.nexudus import NexudusDouble
-from nexudus_sync.sandbox.nexudus.enums import LEAD_SOURCES, LOSS_REASONS
-from nexudus_sync.sandbox.overplane import OverplaneDouble
-from nexudus_sync.sandbox.seed import Seeded, seed
-from nexudus_sync.sandbox.seed.words import REASONS
+from nexudus_sandbox.nexudus import NexudusDouble
+from nexudus_sandbox.nexudus.enums import LEAD_SOURCES, LOSS_REASONS
+from nexudus_sandbox.overplane import OverplaneDouble
+from nexudus_sandbox.seed import Seeded, seed
+from nexudus_sandbox.seed.words import REASONS
 
 LONDON = ZoneInfo("Europe/London")
 

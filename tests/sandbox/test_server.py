@@ -5,9 +5,9 @@ import httpx
 import pytest
 from sandbox_client import CARDS, SYNC, Office, basic
 
-from nexudus_sync.sandbox.faults import Faults
-from nexudus_sync.sandbox.server import Served, serve
-from nexudus_sync.sandbox.wire import Request
+from nexudus_sandbox.faults import Faults
+from nexudus_sandbox.server import Served, serve
+from nexudus_sandbox.wire import Request
 
 pytestmark = pytest.mark.sockets
 

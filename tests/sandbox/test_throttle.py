@@ -1,4 +1,4 @@
-from nexudus_sync.sandbox.throttle import Throttle, Window
+from nexudus_sandbox.throttle import Throttle, Window
 
 
 def test_the_call_after_the_last_allowed_one_is_refused_until_the_window_has_passed() -> None:

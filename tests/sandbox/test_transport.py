@@ -4,9 +4,9 @@ import httpx
 import pytest
 from sandbox_client import CARDS, OPPORTUNITIES, START, SYNC, Crm, Office, basic
 
-from nexudus_sync.sandbox.faults import KINDS, Faults, exchange
-from nexudus_sync.sandbox.transport import DoubleTransport
-from nexudus_sync.sandbox.wire import Request
+from nexudus_sandbox.faults import KINDS, Faults, exchange
+from nexudus_sandbox.transport import DoubleTransport
+from nexudus_sandbox.wire import Request
 
 
 class Wired:

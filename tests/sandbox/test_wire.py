@@ -1,6 +1,6 @@
 import pytest
 
-from nexudus_sync.sandbox.wire import Request, Response, Router, parse_query
+from nexudus_sandbox.wire import Request, Response, Router, parse_query
 
 
 def answer(request: Request, by: str, record_id: str) -> Response:

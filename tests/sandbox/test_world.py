@@ -4,8 +4,8 @@ import tomllib
 import httpx
 import pytest
 
-from nexudus_sync.sandbox.nexudus import NEXUDUS_WINDOWS
-from nexudus_sync.sandbox.world import SPEED, World
+from nexudus_sandbox.nexudus import NEXUDUS_WINDOWS
+from nexudus_sandbox.world import SPEED, World
 
 pytestmark = pytest.mark.sockets
 

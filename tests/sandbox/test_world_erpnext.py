@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from nexudus_sync.sandbox.erpnext import ERPNextDouble
-from nexudus_sync.sandbox.nexudus import NexudusDouble
-from nexudus_sync.sandbox.seed import Seeded, seed
-from nexudus_sync.sandbox.seed.documents import KEY_FIELD
-from nexudus_sync.sandbox.world import World
+from nexudus_sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.nexudus import NexudusDouble
+from nexudus_sandbox.seed import Seeded, seed
+from nexudus_sandbox.seed.documents import KEY_FIELD
+from nexudus_sandbox.world import World
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

@@ -26,12 +26,12 @@ from sim_set_back import set_back
 from sim_world import SimWorld
 from sqlmodel import col, select
 
+from nexudus_sandbox.seed.places import SYNC_USER
 from nexudus_sync.engine.cycle import run_cycle
 from nexudus_sync.engine.inbox import UNEXPECTED
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Context, OnConflict, Side, Sync, Unreadable
 from nexudus_sync.opportunity import say
-from nexudus_sync.sandbox.seed.places import SYNC_USER
 from nexudus_sync.store.tables import Conflict, Decision, Failure, Journal, Link, Unlinked
 
 MAY_WRITE_IN_NEXUDUS = frozenset({

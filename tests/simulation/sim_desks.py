@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nexudus_sync.sandbox.crms import SandboxCrm
-from nexudus_sync.sandbox.erpnext import ERPNextDouble
-from nexudus_sync.sandbox.erpnext.errors import FrappeError
-from nexudus_sync.sandbox.overplane import OverplaneDouble
-from nexudus_sync.sandbox.seed import words
+from nexudus_sandbox.crms import SandboxCrm
+from nexudus_sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.erpnext.errors import FrappeError
+from nexudus_sandbox.overplane import OverplaneDouble
+from nexudus_sandbox.seed import words
 
 BEN = "ben@example.com"
 COMPANY = "Example Corp"

@@ -4,9 +4,9 @@ from urllib.parse import unquote
 
 from sim_world import Reading, SimWorld
 
+from nexudus_sandbox.double import Change
+from nexudus_sandbox.seed.places import SYNC_USER
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.double import Change
-from nexudus_sync.sandbox.seed.places import SYNC_USER
 
 GAP = 2.0
 """Seconds between our last read of a record and our write that are the stated gap; what is older is a stale read.

@@ -17,13 +17,13 @@ from sim_settings import reconfigure
 from sim_time import Deadlock
 from sim_world import Crash, SimWorld
 
+from nexudus_sandbox.faults import KINDS
 from nexudus_sync.connectors import registry
 from nexudus_sync.connectors.nexudus import listing
 from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.faults import KINDS
 
 LATE = 8.0
 """Seconds after which a late commit lands: within the time recovery waits before it believes an absence."""

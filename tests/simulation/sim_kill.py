@@ -15,13 +15,13 @@ from sim_desks import Desk, desk
 from sim_people import People
 from sim_rest import at_rest
 
+from nexudus_sandbox.double import Double
+from nexudus_sandbox.nexudus import NexudusDouble
+from nexudus_sandbox.seed import Seeded
+from nexudus_sandbox.seed.places import Place
+from nexudus_sandbox.wire import Request, Response
+from nexudus_sandbox.world import World
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.double import Double
-from nexudus_sync.sandbox.nexudus import NexudusDouble
-from nexudus_sync.sandbox.seed import Seeded
-from nexudus_sync.sandbox.seed.places import Place
-from nexudus_sync.sandbox.wire import Request, Response
-from nexudus_sync.sandbox.world import World
 from nexudus_sync.store import Store
 
 COMMAND = (sys.executable, "-c", "from nexudus_sync.cli import main; main()", "--config")

@@ -13,8 +13,8 @@ from sim_forks import Ways
 from sim_scenario import Point, ScenarioWorld, kind_of_call, kinds, play
 from sqlmodel import SQLModel, select
 
+from nexudus_sandbox.faults import KINDS
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.faults import KINDS
 from nexudus_sync.store.tables import Journal
 
 ALWAYS = {"spent", "journal"}

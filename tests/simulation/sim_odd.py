@@ -7,9 +7,9 @@ from typing import Any
 
 from sim_world import SimWorld
 
+from nexudus_sandbox.wire import Response, json_response
 from nexudus_sync import codec
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.wire import Response, json_response
 
 LISTS = {Side.NEXUDUS: "^GET .*/crmopportunities$", Side.CRM: "^GET .*/crm/opportunity$"}
 KEPT = ((), (), (), ("lower",), ("cut", "squashed"), ("ascii",))

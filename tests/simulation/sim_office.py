@@ -10,10 +10,10 @@ from sim_people import ANA
 from sim_world import SimWorld
 from sqlmodel import SQLModel, select
 
+from nexudus_sandbox.erpnext.site import Table
 from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.erpnext.site import Table
 from nexudus_sync.store.tables import Conflict, Decision, Failure
 
 REASONS = {1: "Timing", 4: "Price", 7: "Competition"}

@@ -7,8 +7,8 @@ from typing import Any
 from sim_desks import BEN, OWNERS, STAGES, attempt
 from sim_world import SimWorld
 
+from nexudus_sandbox.seed.places import Place
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.seed.places import Place
 
 ANA = "ana@example.com"
 

@@ -6,9 +6,9 @@ from typing import Any
 from sim_world import SimWorld
 from sqlmodel import col, select
 
+from nexudus_sandbox.double import Change
+from nexudus_sandbox.seed.places import SYNC_USER
 from nexudus_sync.mapping import Context, Side
-from nexudus_sync.sandbox.double import Change
-from nexudus_sync.sandbox.seed.places import SYNC_USER
 from nexudus_sync.store.tables import Conflict, Failure, History, Journal, Link
 
 

@@ -19,11 +19,11 @@ from sim_time import Deadlock
 from sim_world import Crash, SimWorld
 from sqlmodel import col, select
 
+from nexudus_sandbox.faults import KINDS
+from nexudus_sandbox.transport import DoubleTransport
 from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.faults import KINDS
-from nexudus_sync.sandbox.transport import DoubleTransport
 from nexudus_sync.store.tables import Conflict, Failure, Journal, Link
 
 Moment = Literal["commit", "before", "after"]

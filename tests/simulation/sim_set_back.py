@@ -7,10 +7,10 @@ from sim_rest import Rest, pairs
 from sim_world import SimWorld
 from sqlmodel import select
 
+from nexudus_sandbox.double import Change
+from nexudus_sandbox.seed.places import SYNC_USER
 from nexudus_sync.mapping import Context, Field, Side, Sync, Unreadable
 from nexudus_sync.merge import kept_differently
-from nexudus_sync.sandbox.double import Change
-from nexudus_sync.sandbox.seed.places import SYNC_USER
 from nexudus_sync.store.tables import Decision, Link
 
 SAID_BY_HAND = ("title", "opportunity_amount", "utm_source", "utm_medium", "utm_campaign", "utm_content")

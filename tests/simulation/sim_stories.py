@@ -14,10 +14,10 @@ from sim_time import Deadlock
 from sim_world import LONDON, Crash, SimWorld
 from sqlmodel import col, select
 
+from nexudus_sandbox.wire import Request, Response, json_response
 from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.wire import Request, Response, json_response
 from nexudus_sync.store.tables import Conflict, Journal, Link
 
 Story = Callable[[SimWorld], None]

@@ -11,19 +11,19 @@ from sim_desks import desk
 from sim_store import borrowed, given_back
 from sim_time import SimClock
 
+from nexudus_sandbox.crms import CRMS
+from nexudus_sandbox.double import Double
+from nexudus_sandbox.faults import Faults
+from nexudus_sandbox.nexudus import NexudusDouble
+from nexudus_sandbox.seed import seed
+from nexudus_sandbox.seed.places import SYNC_USER, Place
+from nexudus_sandbox.transport import DoubleTransport
+from nexudus_sandbox.wire import Request, Response
 from nexudus_sync.config import load
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.startup.assemble import Engine, assemble
 from nexudus_sync.mapping import Side
 from nexudus_sync.mapping.shipped import shipped
-from nexudus_sync.sandbox.crms import CRMS
-from nexudus_sync.sandbox.double import Double
-from nexudus_sync.sandbox.faults import Faults
-from nexudus_sync.sandbox.nexudus import NexudusDouble
-from nexudus_sync.sandbox.seed import seed
-from nexudus_sync.sandbox.seed.places import SYNC_USER, Place
-from nexudus_sync.sandbox.transport import DoubleTransport
-from nexudus_sync.sandbox.wire import Request, Response
 
 ENVIRONMENT = {"USER": SYNC_USER, "PASSWORD": "simulated"}
 CONFIG = """

@@ -23,10 +23,10 @@ from sim_stories import (
 from sim_world import SimWorld
 from sqlmodel import select
 
+from nexudus_sandbox.seed.places import WELCOME
 from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.seed.places import WELCOME
 from nexudus_sync.store.tables import Conflict, ConnectionState, Decision, Failure, Journal, Link, Unlinked
 
 

@@ -12,12 +12,12 @@ from sim_world import SimWorld
 from test_odd_moments import at_rest
 from test_odd_moments import one as one_cycle
 
+from nexudus_sandbox.wire import Response, json_response
 from nexudus_sync.engine.cycle import settle_record
 from nexudus_sync.engine.pull import judge
 from nexudus_sync.engine.pull.judge import Trial
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.wire import Response, json_response
 from nexudus_sync.store.tables import Brake, Conflict, Failure
 
 pytestmark = pytest.mark.usefixtures("closed")

@@ -12,8 +12,8 @@ from sim_forks import Plan, explore
 from sim_kinds import calls, failing, moments, one_call_of_each_kind, one_of_each_kind
 from sim_scenario import INSTALLATIONS, Moment, Point, disturbed, whole
 
+from nexudus_sandbox.faults import KINDS
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.faults import KINDS
 
 BATCHES = 2
 """Into how many tests the moments are dealt, so that they can run side by side."""

@@ -11,9 +11,9 @@ from sim_people import ANA
 from sim_stories import CREATE, born_in_crm, cycle, ended_after_the_create, links, new_card, new_deal, rows
 from sim_world import SimWorld
 
+from nexudus_sandbox.wire import Request, Response
 from nexudus_sync.errors import Refused
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.wire import Request, Response
 from nexudus_sync.store.tables import Conflict, Decision, Failure, Journal, Unlinked
 
 

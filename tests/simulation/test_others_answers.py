@@ -11,10 +11,10 @@ from sim_stories import born_in_crm, born_in_nexudus, cycle, decide, links, new_
 from sim_world import SimWorld
 from test_odd_moments import at_rest
 
+from nexudus_sandbox.wire import Response, json_response
 from nexudus_sync import codec
 from nexudus_sync.errors import AnotherRecord
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.wire import Response, json_response
 from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, History, Journal, Link, Unlinked
 
 pytestmark = pytest.mark.usefixtures("closed")

@@ -21,8 +21,8 @@ from sim_stories import (
 from sim_world import SimWorld
 from sqlmodel import select
 
+from nexudus_sandbox.wire import json_response
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.wire import json_response
 from nexudus_sync.store.tables import Conflict, Unlinked
 
 

@@ -11,10 +11,10 @@ from sim_stories import CREATE, born_in_crm, cycle, links, new_card, new_deal, r
 from sim_world import SimWorld
 from sqlmodel import select
 
+from nexudus_sandbox.seed.places import SYNC_USER
 from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.seed.places import SYNC_USER
 from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, History, Journal, Unlinked
 
 pytestmark = pytest.mark.usefixtures("closed")

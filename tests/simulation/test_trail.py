@@ -11,11 +11,11 @@ from sim_people import ANA
 from sim_world import ENVIRONMENT, SimWorld
 from sqlmodel import select
 
+from nexudus_sandbox.seed.places import SYNC_USER
+from nexudus_sandbox.wire import Request, Response
 from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.seed.places import SYNC_USER
-from nexudus_sync.sandbox.wire import Request, Response
 from nexudus_sync.store.tables import Conflict, Fact, History, Link
 
 

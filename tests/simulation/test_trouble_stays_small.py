@@ -16,13 +16,13 @@ from test_more_stories import slow_poll
 from test_odd_moments import ask, at_rest, link_of, one, release, skewed, to
 from test_trail import shown, world_with_a_lost_edit
 
+from nexudus_sandbox.seed.places import WELCOME
 from nexudus_sync.engine import audit, brakes
 from nexudus_sync.engine.cycle import settle_record
 from nexudus_sync.engine.pull import pull
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import OutcomeUnknown, Unavailable
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.seed.places import WELCOME
 from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, History, Journal
 
 TRAIL = "^GET .*/sys/audittrailentries"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlmodel import col, select
 
+from nexudus_sandbox.world import World
 from nexudus_sync import config
 from nexudus_sync.cli.backfill import Wanted, backfill_one
 from nexudus_sync.cli.conflicts import decide, print_conflicts
@@ -23,7 +24,6 @@ from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import ConfigError
-from nexudus_sync.sandbox.world import World
 from nexudus_sync.store.tables import Conflict, History
 
 _MARIA, _TOM = "maria.nunez@example.com", "tom.oreilly@example.com"

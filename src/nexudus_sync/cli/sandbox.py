@@ -9,9 +9,9 @@ from pathlib import Path
 
 import typer
 
+from nexudus_sandbox.world import World
 from nexudus_sync.cli.output import say
 from nexudus_sync.errors import ConfigError
-from nexudus_sync.sandbox.world import World
 
 
 @dataclass(frozen=True, slots=True)

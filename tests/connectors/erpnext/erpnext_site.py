@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from nexudus_sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.faults import Faults
+from nexudus_sandbox.transport import DoubleTransport
 from nexudus_sync import codec
 from nexudus_sync.connectors.base import Draft, Page, Party, Record, Scope
 from nexudus_sync.connectors.erpnext import ERPNextConnector, ERPNextSettings
-from nexudus_sync.sandbox.erpnext import ERPNextDouble
-from nexudus_sync.sandbox.faults import Faults
-from nexudus_sync.sandbox.transport import DoubleTransport
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 DATA = Path(__file__).parents[2] / "data" / "erpnext"

@@ -3,9 +3,9 @@ from collections.abc import AsyncIterator
 import pytest
 from erpnext_site import MARIA, SYNC, Site
 
+from nexudus_sandbox.erpnext.permissions import SYSTEM_MANAGER
 from nexudus_sync.connectors.erpnext import ERPNextConnector
 from nexudus_sync.errors import Refused
-from nexudus_sync.sandbox.erpnext.permissions import SYSTEM_MANAGER
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 from erpnext_site import ADMIN, COMPANY, SCOPE, SYNC, Site
 
+from nexudus_sandbox.erpnext.permissions import SALES_MANAGER, SALES_USER, SYSTEM_MANAGER
 from nexudus_sync.connectors.base import Check, Scope
 from nexudus_sync.connectors.erpnext import checks
-from nexudus_sync.sandbox.erpnext.permissions import SALES_MANAGER, SALES_USER, SYSTEM_MANAGER
 
 
 async def found(site: Site, user: str = "sync", scope: Scope = SCOPE, **settings: object) -> dict[str, Check]:

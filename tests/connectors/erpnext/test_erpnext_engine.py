@@ -11,17 +11,17 @@ import pytest_asyncio
 from erpnext_site import Clock
 from sqlmodel import select
 
+from nexudus_sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.faults import Faults
+from nexudus_sandbox.nexudus import NexudusDouble
+from nexudus_sandbox.seed import Seeded, seed
+from nexudus_sandbox.seed.places import SYNC_USER, USERS
+from nexudus_sandbox.transport import DoubleTransport
 from nexudus_sync.config import load
 from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine, assemble
 from nexudus_sync.mapping import Side
-from nexudus_sync.sandbox.erpnext import ERPNextDouble
-from nexudus_sync.sandbox.faults import Faults
-from nexudus_sync.sandbox.nexudus import NexudusDouble
-from nexudus_sync.sandbox.seed import Seeded, seed
-from nexudus_sync.sandbox.seed.places import SYNC_USER, USERS
-from nexudus_sync.sandbox.transport import DoubleTransport
 from nexudus_sync.store.tables import Failure, Link, Unlinked
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

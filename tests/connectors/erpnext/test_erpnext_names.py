@@ -3,12 +3,12 @@ from collections.abc import AsyncIterator
 import pytest
 from erpnext_site import ADMIN, SCOPE, SYNC, Clock, Site, draft
 
+from nexudus_sandbox.erpnext.permissions import SALES_MANAGER, SALES_USER
+from nexudus_sandbox.wire import Request, Response, json_response
 from nexudus_sync.connectors.cached import PATIENCE
 from nexudus_sync.connectors.erpnext import ERPNextConnector
 from nexudus_sync.connectors.erpnext.directories import Entry, Names
 from nexudus_sync.errors import Refused, Stale
-from nexudus_sync.sandbox.erpnext.permissions import SALES_MANAGER, SALES_USER
-from nexudus_sync.sandbox.wire import Request, Response, json_response
 
 BOTH = frozenset({SALES_USER, SALES_MANAGER})
 MARKETING = BOTH | {"Marketing Manager"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nexudus_sync.sandbox.wire import Request, Response
+from nexudus_sandbox.wire import Request, Response
 from small_office import MARIA, TOM, SmallOffice
 
 

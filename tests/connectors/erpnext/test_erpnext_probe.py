@@ -3,10 +3,10 @@ from datetime import timedelta
 import pytest
 from erpnext_site import ADMIN, KEY_FIELD, SYNC, Clock, Site, draft
 
+from nexudus_sandbox.erpnext.options import RateLimit
+from nexudus_sandbox.wire import Request, Response, json_response
 from nexudus_sync.connectors.erpnext.site import UTM
 from nexudus_sync.errors import AuthenticationFailed, OutcomeUnknown, RoleMissing, Unavailable
-from nexudus_sync.sandbox.erpnext.options import RateLimit
-from nexudus_sync.sandbox.wire import Request, Response, json_response
 
 
 async def test_version_16_has_the_utm_fields(site: Site) -> None:

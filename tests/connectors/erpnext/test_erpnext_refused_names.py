@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from nexudus_sandbox.wire import Request, Response, json_response
 from nexudus_sync.connectors.base import Scope
 from nexudus_sync.connectors.erpnext.complaint import plain
-from nexudus_sync.sandbox.wire import Request, Response, json_response
 from nexudus_sync.store.tables import Failure
 from small_office import MARIA, SmallOffice
 

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 from erpnext_site import ADMIN, MARIA, SCOPE, Site
 
+from nexudus_sandbox.wire import Response, json_response
 from nexudus_sync.connectors.base import Record, Written
 from nexudus_sync.connectors.erpnext import ERPNextConnector
 from nexudus_sync.errors import NotFound, OutcomeUnknown, Refused, RoleMissing, Stale
-from nexudus_sync.sandbox.wire import Response, json_response
 
 
 async def change(erp: ERPNextConnector, name: str, **changes: Any) -> Written:

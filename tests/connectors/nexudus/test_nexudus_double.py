@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 from nexudus_server import LOGIN, FakeClock
 
+from nexudus_sandbox.nexudus import NexudusDouble
+from nexudus_sandbox.transport import DoubleTransport
 from nexudus_sync.connectors.nexudus import NexudusConnector, NexudusSettings
-from nexudus_sync.sandbox.nexudus import NexudusDouble
-from nexudus_sync.sandbox.transport import DoubleTransport
 
 
 @pytest.mark.parametrize("status", [None, 0])

@@ -2,7 +2,7 @@ import pytest
 from erpnext_client import Client
 from erpnext_recordings import Time, site
 
-from nexudus_sync.sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.erpnext import ERPNextDouble
 
 
 @pytest.fixture

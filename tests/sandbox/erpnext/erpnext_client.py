@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from nexudus_sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.wire import Request, Response
 from nexudus_sync import codec
-from nexudus_sync.sandbox.erpnext import ERPNextDouble
-from nexudus_sync.sandbox.wire import Request, Response
 
 OPPORTUNITY = "/api/resource/Opportunity"
 OF_LEAD = {"opportunity_from": "Lead", "party_name": "CRM-LEAD-2026-00001"}

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from nexudus_sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.wire import Request, Response
 from nexudus_sync import codec
-from nexudus_sync.sandbox.erpnext import ERPNextDouble
-from nexudus_sync.sandbox.wire import Request, Response
 
 DATA = Path(__file__).parents[2] / "data" / "erpnext"
 ZONE = ZoneInfo("Europe/Madrid")

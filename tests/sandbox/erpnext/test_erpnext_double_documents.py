@@ -6,8 +6,8 @@ import pytest
 from erpnext_client import OF_CUSTOMER, OF_LEAD, OF_PROSPECT, OPPORTUNITY, Client
 from erpnext_recordings import Time
 
-from nexudus_sync.sandbox.erpnext import ERPNextDouble
-from nexudus_sync.sandbox.erpnext.errors import FrappeError
+from nexudus_sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.erpnext.errors import FrappeError
 
 
 def test_two_saves_at_the_same_instant_have_different_stamps(client: Client) -> None:

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from erpnext_recordings import Time, site
 
+from nexudus_sandbox.erpnext import ERPNextDouble, ERPNextOptions, RateLimit, User
+from nexudus_sandbox.transport import DoubleTransport
+from nexudus_sandbox.wire import Request
 from nexudus_sync.clock import SystemClock
-from nexudus_sync.sandbox.erpnext import ERPNextDouble, ERPNextOptions, RateLimit, User
-from nexudus_sync.sandbox.transport import DoubleTransport
-from nexudus_sync.sandbox.wire import Request
 
 LIST = "/api/resource/Opportunity"
 WHO = "/api/method/frappe.auth.get_logged_user"

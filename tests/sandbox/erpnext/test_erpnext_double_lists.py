@@ -6,7 +6,7 @@ import pytest
 from erpnext_client import OF_CUSTOMER, OPPORTUNITY, Client
 from erpnext_recordings import Time
 
-from nexudus_sync.sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.erpnext import ERPNextDouble
 
 
 @pytest.fixture

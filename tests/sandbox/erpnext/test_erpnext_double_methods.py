@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from erpnext_client import OF_LEAD, OPPORTUNITY, Client
 
-from nexudus_sync.sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.erpnext import ERPNextDouble
 
 V2 = "/api/v2/document/Opportunity"
 

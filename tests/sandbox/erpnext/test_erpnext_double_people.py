@@ -4,7 +4,7 @@ import pytest
 from erpnext_client import OF_LEAD, Client
 from erpnext_recordings import Time
 
-from nexudus_sync.sandbox.erpnext import ERPNextDouble, FrappeError
+from nexudus_sandbox.erpnext import ERPNextDouble, FrappeError
 
 MARTA = "marta@example.com"
 

@@ -6,8 +6,8 @@ import pytest
 from erpnext_recordings import DATA, Replay, Time
 from erpnext_recordings import site as site_of
 
+from nexudus_sandbox.erpnext import ERPNextDouble
 from nexudus_sync import codec
-from nexudus_sync.sandbox.erpnext import ERPNextDouble
 
 LEFT_OUT = frozenset({"exc", "data"})
 RECORDED = [
