@@ -114,7 +114,11 @@ def test_the_question_ends_at_the_first_signal(
 ) -> None:
     monkeypatch.setattr(sync_module, "at_terminal", lambda: True)
     monkeypatch.setattr(sync_module.typer, "prompt", lambda *_, **__: (signal.raise_signal(number), "yes")[1])
-    ended = strangers.run("sync")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests may have it ignored
+    try:
+        ended = strangers.run("sync")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert ended.code == 130
     assert "interrupted" in ended.err
     assert [brake.state for brake in strangers.rows(Brake)] == ["set"]
