@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session
-
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine import brakes
 from nexudus_sync.engine.connection import Connection
@@ -13,7 +11,7 @@ from nexudus_sync.engine.read.sight import Seen, Sight
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import Candidate
-from nexudus_sync.store import failures, links, records
+from nexudus_sync.store import Session, failures, links, records
 from nexudus_sync.store.tables import Failure, Unlinked
 
 ROUNDS = 3

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from sqlmodel import Session
-
 from nexudus_sync.connectors.base import Party, Written
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
@@ -40,7 +38,7 @@ from nexudus_sync.engine.write.perform import perform, rules_moved
 from nexudus_sync.errors import NotFound, OutcomeUnknown, Refused, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import UNSENT
-from nexudus_sync.store import failures, records, unlinked
+from nexudus_sync.store import Session, failures, records, unlinked
 from nexudus_sync.store.tables import Journal, Link, Unlinked
 
 

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from sqlmodel import Session
-
 from nexudus_sync.connectors.base import Priority, Step, Written
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.brakes import may_go
@@ -25,6 +23,7 @@ from nexudus_sync.errors import Refused, Stale, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome
 from nexudus_sync.plan import Presence
+from nexudus_sync.store import Session
 from nexudus_sync.store.tables import Journal
 
 MERGES = 5

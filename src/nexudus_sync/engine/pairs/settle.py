@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, MutableMapping
 
-from sqlmodel import Session
-
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.brakes import may_go
@@ -17,6 +15,7 @@ from nexudus_sync.engine.pairs.memory import finish
 from nexudus_sync.engine.pairs.pair import Pair, foresee
 from nexudus_sync.engine.write.perform import drop_rows, plan_row
 from nexudus_sync.opportunity import Value
+from nexudus_sync.store import Session
 
 Restore = MutableMapping[int, dict[str, Value]]
 """Values that both sides of a link shall have, by link; taken out when it is settled."""

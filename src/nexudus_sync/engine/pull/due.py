@@ -2,14 +2,12 @@
 
 from math import ceil
 
-from sqlmodel import Session
-
 from nexudus_sync.engine import brakes
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import failures, links, records
+from nexudus_sync.store import Session, failures, links, records
 
 
 def mark_due(cycle: Cycle) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sqlmodel import Session
-
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine.brakes import (
     CROWD,
@@ -29,6 +27,7 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import Presence
+from nexudus_sync.store import Session
 from nexudus_sync.store.tables import Brake, Link
 
 FIRST, MOST = 100, 400

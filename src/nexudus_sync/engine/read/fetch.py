@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-from sqlmodel import Session
-
 from nexudus_sync import codec
 from nexudus_sync.connectors.answers import expect, same_identity
 from nexudus_sync.connectors.base import Priority, Record, Row, Stamp
@@ -11,7 +9,7 @@ from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read.snapshots import identity_of, set_identity
 from nexudus_sync.errors import AnotherRecord, ConnectorError, Unavailable
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import records
+from nexudus_sync.store import Session, records
 from nexudus_sync.store.records import Remembered
 from nexudus_sync.store.tables import Link
 

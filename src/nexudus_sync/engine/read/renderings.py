@@ -4,15 +4,13 @@ from collections.abc import Collection, Iterable
 from collections.abc import Mapping as MappingABC
 from typing import Any
 
-from sqlmodel import Session
-
 from nexudus_sync.connectors.base import Stamp, Traits
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.mapping import Context, Field, Raw, Side, Unreadable
 from nexudus_sync.mapping.renderings import is_kept
 from nexudus_sync.merge import STORED_DIFFERENTLY, Outcome, kept_differently
 from nexudus_sync.opportunity import Value
-from nexudus_sync.store import failures
+from nexudus_sync.store import Session, failures
 from nexudus_sync.store.tables import Link
 
 REPLY = "$reply"

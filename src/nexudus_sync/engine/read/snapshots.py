@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlmodel import Session
-
 from nexudus_sync.connectors.base import Stamp
 from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.mapping import Side
+from nexudus_sync.store import Session
 from nexudus_sync.store.tables import Link
 
 

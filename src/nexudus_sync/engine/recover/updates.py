@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlmodel import Session
-
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read import record as sights
@@ -14,7 +12,7 @@ from nexudus_sync.engine.read.snapshots import snapshot_of
 from nexudus_sync.engine.write.confirm import Done, confirm_update, note_begun
 from nexudus_sync.mapping import Context, Field, Side, Unreadable
 from nexudus_sync.plan import Presence
-from nexudus_sync.store import journal
+from nexudus_sync.store import Session, journal
 from nexudus_sync.store.tables import Journal, Link
 
 

@@ -5,8 +5,6 @@ from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session
-
 from nexudus_sync.connectors.base import Record, Stamp
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import close_rewritten, end
@@ -17,7 +15,7 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Context, Field, Raw, Side
 from nexudus_sync.merge import UNSENT, Outcome, View
 from nexudus_sync.opportunity import Value, say
-from nexudus_sync.store import failures
+from nexudus_sync.store import Session, failures
 from nexudus_sync.store.tables import History, Journal, Link
 
 

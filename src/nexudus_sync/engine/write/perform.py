@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlmodel import Session
-
 from nexudus_sync.connectors.answers import expect_reply
 from nexudus_sync.connectors.base import Record, Step, Written
 from nexudus_sync.connectors.optional import ReviewsRules
@@ -24,7 +22,7 @@ from nexudus_sync.errors import (
     Unavailable,
 )
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import journal
+from nexudus_sync.store import Session, journal
 from nexudus_sync.store.tables import Journal
 
 NOT_SENT = (Unavailable, Stale, RoleMissing, AuthenticationFailed)
