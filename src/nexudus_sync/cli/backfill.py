@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import typer
-from sqlalchemy import update
-from sqlmodel import col
 
 from nexudus_sync.cli.desk import asking, configured, each, load_settings, open_engine, run, waiting
 from nexudus_sync.cli.frame import Root, worst
@@ -23,8 +21,7 @@ from nexudus_sync.engine.rehearse.estimate import Estimate, estimate
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import records
-from nexudus_sync.store.tables import Unlinked
+from nexudus_sync.store import records, unlinked
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +67,7 @@ async def backfill_one(connection: Connection, settings: Settings, wanted: Wante
     if wanted.since is not None:
         with connection.store.session() as session:
             records.connection_state(session, connection.name, connection.crm).create_since = wanted.since.isoformat()
-            left = (col(Unlinked.connection) == connection.name, col(Unlinked.state) == "old")
-            session.execute(update(Unlinked).where(*left).values(state="waiting"))
+            unlinked.take_up_again(session, connection.name, "old")
     began = connection.clock.now()
     report = await answered(connection, lambda: _work(connection, wanted, coming), ask=not wanted.yes)
     print_report(connection, report)

@@ -1,19 +1,18 @@
 """`brake`: what stopped a connection, and the word that lets it go on once."""
 
-from sqlmodel import Session, col, select
-
 from nexudus_sync.cli.desk import Desk, open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import plural, print_table, say
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.engine.brakes import DELETING
+from nexudus_sync.store import brakes
 from nexudus_sync.store.tables import Brake
 
 
 def show(root: Root, connection: str | None) -> None:
     """Print the brakes that are set, or released for the next cycle."""
     with open_desk(root) as desk, desk.store.read() as session:
-        found = _found(session, desk.names(connection), ("set", "released"))
+        found = brakes.of_connections(session, desk.names(connection), ("set", "released"))
     rows = [(one.name, one.connection, one.evidence, one.set_at, _state(one)) for one in found]
     print_table(("brake", "connection", "evidence", "since (UTC)", "state"), rows, empty="No brake is set.")
     if any(one.state == "set" for one in found):
@@ -23,7 +22,7 @@ def show(root: Root, connection: str | None) -> None:
 def release(root: Root, name: str, connection: str | None) -> None:
     """Release a brake for one cycle. Raises ConfigError when none of that name is set."""
     with open_desk(root) as desk, desk.store.session() as session:
-        set_now = _found(session, desk.names(connection), ("set",))
+        set_now = brakes.of_connections(session, desk.names(connection), ("set",))
         found = [one for one in set_now if one.name == name]
         if not found:
             known = ", ".join(sorted({one.name for one in set_now})) or "none"
@@ -33,11 +32,6 @@ def release(root: Root, name: str, connection: str | None) -> None:
             session.add(one)
     for one in found:
         say(f"{one.connection}: {one.name} is released for the next cycle: {one.evidence}{_permits(desk, one)}.")
-
-
-def _found(session: Session, names: list[str], states: tuple[str, ...]) -> list[Brake]:
-    query = select(Brake).where(col(Brake.connection).in_(names), col(Brake.state).in_(states))
-    return list(session.exec(query.order_by(col(Brake.id))))
 
 
 def _state(one: Brake) -> str:

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from sqlmodel import col, select
-
 from nexudus_sandbox.world import World
 from nexudus_sync import config
 from nexudus_sync.cli.backfill import Wanted, backfill_one
 from nexudus_sync.cli.conflicts import decide, print_conflicts
 from nexudus_sync.cli.desk import open_engine, run, start_log
 from nexudus_sync.cli.frame import Root
-from nexudus_sync.cli.history import entries, print_history
+from nexudus_sync.cli.history import print_history
 from nexudus_sync.cli.output import print_table, say
 from nexudus_sync.cli.sandbox import exports
 from nexudus_sync.cli.sync import print_report
@@ -24,7 +22,9 @@ from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import ConfigError
-from nexudus_sync.store.tables import Conflict, History
+from nexudus_sync.store import history
+from nexudus_sync.store.conflicts import open_about_card
+from nexudus_sync.store.tables import Conflict
 
 _MARIA, _TOM = "maria.nunez@example.com", "tom.oreilly@example.com"
 
@@ -135,10 +135,10 @@ async def _sync(connection: Connection) -> None:
     """One cycle, and a table of what it wrote over."""
     say("$ nexudus-sync sync")
     with connection.store.read() as session:
-        before = session.exec(select(History.id).order_by(col(History.id).desc())).first() or 0
+        before = history.newest_id(session)
     print_report(connection, await _cycle(connection))
     with connection.store.read() as session:
-        found = entries(session, [connection.name], None, 100)
+        found = history.newest(session, [connection.name], None, 100)
     print_history([one for one in found if (one.id or 0) > before])
 
 
@@ -148,8 +148,7 @@ async def _cycle(connection: Connection) -> Report:
 
 def _conflict(connection: Connection, card: str) -> Conflict | None:
     with connection.store.read() as session:
-        query = select(Conflict).where(col(Conflict.nexudus_id) == card, col(Conflict.state) == "open")
-        return session.exec(query).first()
+        return open_about_card(session, card)
 
 
 def _step(text: str) -> None:

@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, select
-
 from nexudus_sync import config, logs
 from nexudus_sync.cli.frame import Root, tell, worst
 from nexudus_sync.clock import SystemClock
@@ -19,7 +17,7 @@ from nexudus_sync.engine.startup.assemble import Engine, assemble, load_mapping,
 from nexudus_sync.engine.startup.missing_names import refuse_missing
 from nexudus_sync.errors import ConfigError, MappingError
 from nexudus_sync.mapping import Mapping, Side, laws
-from nexudus_sync.store import Store
+from nexudus_sync.store import Session, Store, links, unlinked
 from nexudus_sync.store.status import connection_status
 from nexudus_sync.store.tables import Link, Unlinked
 
@@ -197,10 +195,7 @@ def locate(session: Session, settings: Settings, record: str, connection: str | 
         if link is not None:
             return Located(side, record, link.connection, link=link)
     for side in Side:
-        lone = select(Unlinked).where(
-            col(Unlinked.connection).in_(names), col(Unlinked.side) == side.value, col(Unlinked.record_id) == record
-        )
-        row = session.exec(lone).first()
+        row = unlinked.find(session, names, side, record)
         if row is not None:
             return Located(side, record, row.connection, unlinked=row)
     side = Side.NEXUDUS if record.isdecimal() else Side.CRM
@@ -209,6 +204,5 @@ def locate(session: Session, settings: Settings, record: str, connection: str | 
 
 def _link(session: Session, names: list[str], side: Side, record: str) -> Link | None:
     """The record's link; an active one before a sleeping one before a closed one."""
-    column = col(Link.nexudus_id) if side is Side.NEXUDUS else col(Link.crm_id)
-    found = session.exec(select(Link).where(col(Link.connection).in_(names), column == record))
+    found = links.of_record(session, names, side, record)
     return min(found, key=lambda link: ("active", "sleeping", "closed").index(link.state), default=None)

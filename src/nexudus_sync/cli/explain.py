@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from sqlmodel import Session, col, or_, select
-
 from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
 from nexudus_sync.cli.frame import Root, no_such
-from nexudus_sync.cli.history import entries, print_history, undos
+from nexudus_sync.cli.history import print_history, undos
 from nexudus_sync.cli.output import cell, print_table, say
 from nexudus_sync.engine.brakes import standing
 from nexudus_sync.engine.read.snapshots import snapshot_of
@@ -14,8 +12,8 @@ from nexudus_sync.engine.startup.assemble import load_mapping, plain_contexts
 from nexudus_sync.mapping import Context, Field, Mapping, Side, Unreadable
 from nexudus_sync.merge import STORED_DIFFERENTLY, UNSENT
 from nexudus_sync.opportunity import say as said
-from nexudus_sync.store import journal
-from nexudus_sync.store.tables import Conflict, ConnectionState, Decision, Failure, History, Journal, Link, Unlinked
+from nexudus_sync.store import Session, conflicts, decisions, failures, history, journal
+from nexudus_sync.store.tables import Conflict, ConnectionState, Decision, Failure, History, Link, Unlinked
 
 LATEST = 10
 """How many entries of the history are shown."""
@@ -36,7 +34,7 @@ def explain(root: Root, record: str, connection: str | None) -> None:
             say(f"{found.side.word} {record}: no cycle has seen it", style="bold")
         _print_waiting(session, found, desk.names(connection))
         say()
-        lines = entries(session, desk.names(), record, LATEST)
+        lines = history.newest(session, desk.names(), record, LATEST)
         print_history(lines, undos(session, lines))
 
 
@@ -71,12 +69,10 @@ def _last_success(session: Session, connection: str) -> Any:
 
 def _other_companies(session: Session, desk: Desk, link: Link) -> list[str]:
     """A record that came from another connection keeps that one's company in the CRM."""
-    pair = or_(col(Journal.nexudus_id) == link.nexudus_id, col(Journal.crm_id) == link.crm_id)
-    query = select(Journal.connection).where(pair, col(Journal.connection) != link.connection).distinct()
     companies = {one.name: one.company for one in desk.settings.connections}
     return [
         f"it came from connection {name} and keeps its company, {companies.get(name) or 'as it was there'}"
-        for name in session.exec(query)
+        for name in journal.former_connections(session, link)
     ]
 
 
@@ -146,8 +142,12 @@ def _print_waiting(session: Session, found: Located, names: list[str]) -> None:
     ids = _ids(found)
     rows: list[tuple[str, str]] = []
     rows += [("brake", f"{one.name}: {one.evidence}") for one in standing(session, found.connection or "")]
-    rows += [(f"conflict {one.id}", _conflict(one)) for one in _about(session, Conflict, ids) if one.state != "closed"]
-    rows += [(f"failure {one.id}", _failure(one)) for one in _about(session, Failure, ids) if one.state == "open"]
+    rows += [
+        (f"conflict {one.id}", _conflict(one)) for one in conflicts.about_records(session, ids) if one.state != "closed"
+    ]
+    rows += [
+        (f"failure {one.id}", _failure(one)) for one in failures.about_records(session, ids) if one.state == "open"
+    ]
     rows += [
         ("write", f"{one.kind} is {one.state}: {', '.join(one.fields)}")
         for one in journal.pending(session, found.connection or "")
@@ -166,11 +166,6 @@ def _ids(found: Located) -> set[str]:
     return {found.link.nexudus_id, found.link.crm_id}
 
 
-def _about(session: Session, table: type[Conflict] | type[Failure], ids: set[str]) -> list[Any]:
-    query = select(table).where(or_(col(table.nexudus_id).in_(ids), col(table.crm_id).in_(ids)))
-    return list(session.exec(query.order_by(col(table.id))))
-
-
 def _conflict(one: Conflict) -> str:
     taken = f"; {one.take} is taken at the next cycle" if one.state == "resolved" else ""
     return f"{one.field}: Nexudus says {cell(one.nexudus)}, the CRM says {cell(one.crm)}{taken}"
@@ -185,9 +180,9 @@ def _failure(one: Failure) -> str:
 
 def _decisions(session: Session, found: Located, names: list[str], ids: set[str]) -> list[Decision]:
     """What people asked for about the record, with what came of it, also where it was refused."""
-    query = select(Decision).where(col(Decision.connection).in_(names)).order_by(col(Decision.id))
     link_id = found.link.id if found.link else None
-    return [one for one in session.exec(query) if _concerns(session, one, link_id, ids)]
+    asked = decisions.of_connections(session, names)
+    return [one for one in asked if _concerns(session, one, link_id, ids)]
 
 
 def _concerns(session: Session, one: Decision, link_id: int | None, ids: set[str]) -> bool:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from sqlmodel import Session, col, select
-
 from nexudus_sync.cli.desk import Desk, open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, plural, print_json, print_table, say, utc
@@ -12,15 +10,15 @@ from nexudus_sync.engine.write.another import let_create
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import STORED_DIFFERENTLY
-from nexudus_sync.store import records
-from nexudus_sync.store.failures import REFUSED
+from nexudus_sync.store import Session, records
+from nexudus_sync.store.failures import REFUSED, open_failures
 from nexudus_sync.store.tables import Failure, Unlinked
 
 
 def show_all(root: Root, connection: str | None, *, as_json: bool) -> None:
     """Print the open failures."""
     with open_desk(root) as desk, desk.store.read() as session:
-        found = _open(session, desk.names(connection))
+        found = open_failures(session, desk.names(connection))
     if as_json:
         print_json([as_row(one) for one in found])
         return
@@ -74,7 +72,7 @@ def _retry_all(desk: Desk) -> tuple[int, int]:
     """
     first, later = set[tuple[str, str, str]](), 0
     with desk.store.session() as session:
-        found = _open(session, desk.names())
+        found = open_failures(session, desk.names())
         for one in found:
             words = (one.connection, one.field, one.reason)
             if one.kind == REFUSED and words in first:
@@ -129,8 +127,3 @@ def _get(session: Session, number: int) -> Failure:
     if one is None:
         raise no_such("failure", number, "see `nexudus-sync failures list`")
     return one
-
-
-def _open(session: Session, names: list[str]) -> list[Failure]:
-    query = select(Failure).where(col(Failure.state) == "open", col(Failure.connection).in_(names))
-    return list(session.exec(query.order_by(col(Failure.id))))

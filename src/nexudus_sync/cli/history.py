@@ -6,20 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session, col, or_, select
-
 from nexudus_sync.cli.desk import Desk, open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, print_json, print_table, say, utc
 from nexudus_sync.clock import SystemClock
-from nexudus_sync.engine.decisions.undo import BROUGHT_BACK
 from nexudus_sync.engine.startup.assemble import load_mapping, plain_contexts
 from nexudus_sync.errors import ConfigError, SyncError, storable
 from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.merge import UNSENT, kept_differently
 from nexudus_sync.opportunity import hear
 from nexudus_sync.opportunity import say as said
-from nexudus_sync.store import records
+from nexudus_sync.store import Session, decisions, records
+from nexudus_sync.store.history import last_after, newest
 from nexudus_sync.store.tables import Decision, Fact, History, Link
 
 _ASKED = "undo asked by"
@@ -29,20 +27,12 @@ _ASKED = "undo asked by"
 def history(root: Root, record: str | None, limit: int, *, as_json: bool) -> None:
     """Print the history, of one record or of all."""
     with open_desk(root) as desk, desk.store.read() as session:
-        found = entries(session, desk.names(), record, limit)
+        found = newest(session, desk.names(), record, limit)
         undone = undos(session, found)
     if as_json:
         print_json([as_row(one, undone) for one in found])
     else:
         print_history(found, undone)
-
-
-def entries(session: Session, names: list[str], record: str | None, limit: int) -> list[History]:
-    """The newest entries, oldest of them first."""
-    query = select(History).where(col(History.connection).in_(names))
-    if record is not None:
-        query = query.where(or_(col(History.nexudus_id) == record, col(History.crm_id) == record))
-    return list(reversed(session.exec(query.order_by(col(History.id).desc()).limit(limit)).all()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +49,8 @@ class Undo:
 
 def undos(session: Session, found: list[History]) -> dict[int | None, Undo]:
     """The entries that a person's `undo` caused."""
-    wanted = select(Decision).where(col(Decision.kind) == "undo", col(Decision.outcome) == BROUGHT_BACK)
     causes: dict[int | None, Undo] = {}
-    for decision in session.exec(wanted):
+    for decision in decisions.undos_done(session):
         undone = session.get(History, decision.args["history_id"])
         caused = [one.id for one in found if undone is not None and _undoes(one, undone, decision)]
         causes |= dict.fromkeys(caused, Undo(decision.args["history_id"], _asker(session, decision)))
@@ -170,15 +159,9 @@ def _link(session: Session, desk: Desk, entry: History) -> Link:
 
 def _moved_on(session: Session, desk: Desk, entry: History, link: Link) -> tuple[Any] | None:
     """What the field says now as far as the store knows, if that is not what the entry says was written."""
-    later = select(History).where(
-        col(History.field) == entry.field,
-        col(History.nexudus_id) == entry.nexudus_id,
-        col(History.crm_id) == entry.crm_id,
-        col(History.id) > entry.id,
-    )
-    newest = session.exec(later.order_by(col(History.id).desc())).first()
-    if newest is not None:
-        return None if newest.new == entry.new else (newest.new,)
+    last = last_after(session, entry)
+    if last is not None:
+        return None if last.new == entry.new else (last.new,)
     return _snapshot_moved(desk, entry, link)
 
 

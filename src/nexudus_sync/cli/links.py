@@ -2,23 +2,20 @@
 
 from typing import Any
 
-from sqlmodel import Session, col, or_, select
-
 from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, print_json, print_table, say, utc
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import records
-from nexudus_sync.store.tables import Decision, Link, Unlinked
+from nexudus_sync.store import Session, links, records
+from nexudus_sync.store.tables import Decision, Link
 
 
 def show_all(root: Root, connection: str | None, *, as_json: bool) -> None:
     """Print all links."""
     with open_desk(root) as desk, desk.store.read() as session:
-        query = select(Link).where(col(Link.connection).in_(desk.names(connection))).order_by(col(Link.id))
-        found = list(session.exec(query))
+        found = links.of_connections(session, desk.names(connection))
     if as_json:
         print_json([as_row(one) for one in found])
         return
@@ -101,19 +98,13 @@ def _find(desk: Desk, record: str, connection: str | None) -> Located:
 
 def _refuse_two_cards(session: Session, crm: str) -> None:
     """Raise ConfigError for a record of Nexudus given as the CRM's."""
-    known = {Side(side) for side in session.exec(select(Unlinked.side).where(col(Unlinked.record_id) == crm))}
-    for side, column in ((Side.NEXUDUS, Link.nexudus_id), (Side.CRM, Link.crm_id)):
-        if session.exec(select(Link.id).where(col(column) == crm).limit(1)).first() is not None:
-            known.add(side)
-    if known == {Side.NEXUDUS}:
+    if records.sides_of(session, crm) == {Side.NEXUDUS}:
         raise ConfigError(f"record {crm}", "is a record of Nexudus", "the second id is the CRM's")
 
 
 def _connection_of(session: Session, desk: Desk, nexudus: str, crm: str) -> str:
     """The connection that knows one of two unpaired records. Raises ConfigError when that is not clear."""
-    alone = select(Unlinked.connection).where(col(Unlinked.record_id).in_((nexudus, crm)))
-    parted = select(Link.connection).where(or_(col(Link.nexudus_id) == nexudus, col(Link.crm_id) == crm))
-    known = sorted({*session.exec(alone), *session.exec(parted)} & set(desk.names())) or desk.names()
+    known = sorted(records.connections_of(session, nexudus, crm) & set(desk.names())) or desk.names()
     if len(known) > 1:
         raise _which(desk, f"{nexudus} and {crm}")
     return known[0]

@@ -1,17 +1,15 @@
 """`status`: each connection in one line, and what stands behind it."""
 
-from collections import Counter
 from dataclasses import asdict
 from typing import Any
-
-from sqlmodel import Session, col, func, select
 
 from nexudus_sync.cli.desk import open_desk
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import plural, print_json, print_table, say, utc
 from nexudus_sync.connectors.totals import TOLD, systems_without_totals
+from nexudus_sync.store import Session, decisions, unlinked
 from nexudus_sync.store.status import ConnectionStatus, connection_status
-from nexudus_sync.store.tables import ConnectionState, Decision, Unlinked
+from nexudus_sync.store.tables import ConnectionState
 
 
 def status(root: Root, *, as_json: bool, strict: bool) -> int:
@@ -51,7 +49,7 @@ def _print(session: Session, found: list[ConnectionStatus]) -> None:
             say(f"{one.name} writes nothing while its brake is set: see `nexudus-sync brake show`.", style="bold red")
         elif one.last_success is None:
             say(_unfinished(session, one.name))
-        left = _left_by_limit(session, one.name)
+        left = unlinked.count_in(session, one.name, "limit")
         if left:
             records = plural(left, "record")
             say(f"{one.name}: --limit left {records}: `nexudus-sync sync` copies all, `backfill --limit N` some.")
@@ -70,21 +68,14 @@ def _unfinished(session: Session, name: str) -> str:
     return f"{name}: the first backfill was begun and is not finished; `nexudus-sync backfill` goes on where it was."
 
 
-def _left_by_limit(session: Session, name: str) -> int:
-    mine = (col(Unlinked.connection) == name, col(Unlinked.state) == "limit")
-    return session.exec(select(func.count()).where(*mine)).one()
-
-
 def _behind(session: Session, name: str) -> tuple[object, ...]:
     """What stands behind a connection's counts: when it was matched and swept, who is alone, what people asked for."""
     state = session.get(ConnectionState, name)
-    mine = (col(Unlinked.connection) == name, col(Unlinked.state) != "away")
-    alone = Counter(session.exec(select(Unlinked.state).where(*mine)))
-    query = select(func.count()).where(col(Decision.connection) == name, col(Decision.done_at).is_(None))
+    alone = unlinked.count_by_state(session, name)
     return (
         name,
         (state and state.backfilled_at) or ("not finished" if state else "never"),
         (state and state.last_reconcile) or "never",
         ", ".join(f"{count:,} {word}" for word, count in sorted(alone.items())) or "none",
-        session.exec(query).one() or "none",
+        decisions.count_waiting(session, name) or "none",
     )

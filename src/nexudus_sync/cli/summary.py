@@ -3,13 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from sqlmodel import Session, col, select
-
 from nexudus_sync.cli.output import plural, print_table, say
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import Store
+from nexudus_sync.store import Session, Store, failures, journal, links, unlinked
 from nexudus_sync.store.status import connection_status
-from nexudus_sync.store.tables import Failure, Journal, Link, Unlinked
 
 WORDS = {
     "waiting": "the next cycle takes it up",
@@ -38,15 +35,10 @@ def print_summary(store: Store, connection: str, names: Mapping[Side, str]) -> N
 
 def _linked(session: Session, connection: str, names: Mapping[Side, str]) -> list[Line]:
     """Linked records by how the pair came to be: both were there, or one was copied."""
-    query = select(Link.nexudus_id, Link.crm_id).where(col(Link.connection) == connection, col(Link.state) == "active")
-    created = select(Journal.side, Journal.nexudus_id, Journal.crm_id).where(
-        col(Journal.kind) == "opportunity.create", col(Journal.state) == "confirmed"
-    )
-    sources = {
-        (side, crm_id if side == Side.NEXUDUS else nexudus_id) for side, nexudus_id, crm_id in session.exec(created)
-    }
+    created = journal.confirmed_creates(session)
+    sources = {(side, crm_id if side == Side.NEXUDUS else nexudus_id) for side, nexudus_id, crm_id in created}
     found: Counter[str] = Counter()
-    for nexudus_id, crm_id in session.exec(query):
+    for nexudus_id, crm_id in links.active_pairs(session, connection):
         if (Side.CRM.value, nexudus_id) in sources:
             found[f"linked: copied from {names[Side.NEXUDUS]} to {names[Side.CRM]}"] += 1
         elif (Side.NEXUDUS.value, crm_id) in sources:
@@ -58,16 +50,12 @@ def _linked(session: Session, connection: str, names: Mapping[Side, str]) -> lis
 
 def _alone(session: Session, connection: str) -> list[Line]:
     """Records without a counterpart, by why."""
-    refused = select(Failure.nexudus_id, Failure.crm_id, Failure.kind).where(
-        col(Failure.connection) == connection, col(Failure.field) == "", col(Failure.state) != "solved"
-    )
-    kinds = {nexudus_id or crm_id: kind for nexudus_id, crm_id, kind in session.exec(refused)}
-    mine = (col(Unlinked.connection) == connection, col(Unlinked.state) != "away")
-    query = select(Unlinked.side, Unlinked.record_id, Unlinked.state).where(*mine)
+    failed = failures.kinds_by_pair(session, connection)
+    kinds = {nexudus_id or crm_id: kind for nexudus_id, crm_id, kind in failed}
     found: Counter[tuple[str, str]] = Counter()
-    for side, record_id, state in session.exec(query):
-        failed = record_id in kinds and state not in {"ignored", "old"}
-        why = f"failed, {kinds[record_id]}" if failed else WORDS.get(state, state)
+    for side, record_id, state in unlinked.present(session, connection):
+        tried = record_id in kinds and state not in {"ignored", "old"}
+        why = f"failed, {kinds[record_id]}" if tried else WORDS.get(state, state)
         found[why, side] += 1
     reasons = sorted({why for why, _ in found})
     return [(f"alone: {why}", found[why, "nexudus"], found[why, "crm"]) for why in reasons]

@@ -1,5 +1,6 @@
 """What failures and conflicts share: finding the rows about a given pair of records."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Boolean, String, and_, bindparam, or_
@@ -31,3 +32,9 @@ def pair_of(connection: str, nexudus_id: str, crm_id: str) -> dict[str, Any]:
     """
     alone = not nexudus_id and not crm_id
     return {"connection": connection, "nexudus_id": nexudus_id or None, "crm_id": crm_id or None, "alone": alone}
+
+
+def naming(table: type[Conflict] | type[Failure], record_ids: Collection[str]) -> SelectOfScalar[Any]:
+    """The rows that name one of these records, whatever their state, oldest first."""
+    named = or_(col(table.nexudus_id).in_(record_ids), col(table.crm_id).in_(record_ids))
+    return select(table).where(named).order_by(col(table.id))

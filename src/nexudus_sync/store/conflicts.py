@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from nexudus_sync import codec
 from nexudus_sync.errors import storable
-from nexudus_sync.store.concerning import pair_of, unsettled
+from nexudus_sync.store.concerning import naming, pair_of, unsettled
 from nexudus_sync.store.tables import Conflict
 
 _UNCLOSED = unsettled(Conflict, "closed")
@@ -82,6 +82,17 @@ def conflicts(
     if connection is not None:
         query = query.where(col(Conflict.connection) == connection)
     return list(session.exec(query.order_by(col(Conflict.id))))
+
+
+def about_records(session: Session, record_ids: Collection[str]) -> list[Conflict]:
+    """The conflicts that name one of these records, closed ones too, oldest first."""
+    return list(session.exec(naming(Conflict, record_ids)))
+
+
+def open_about_card(session: Session, nexudus_id: str) -> Conflict | None:
+    """An open conflict that names this card."""
+    query = select(Conflict).where(col(Conflict.nexudus_id) == nexudus_id, col(Conflict.state) == "open")
+    return session.exec(query).first()
 
 
 def _stored(value: Any) -> Any:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import object_session
 from sqlmodel import Session, col, select
 
 from nexudus_sync.errors import storable
-from nexudus_sync.store.concerning import pair_of, unsettled
+from nexudus_sync.store.concerning import naming, pair_of, unsettled
 from nexudus_sync.store.tables import Failure, Link
 
 REFUSED = "refused"
@@ -159,3 +159,22 @@ def due_failures(session: Session, connection: str, now: datetime) -> list[Failu
     due = and_(col(Failure.next_attempt).is_not(None), not_(and_(*resting(now))))
     query = select(Failure).where(col(Failure.state) == "open", col(Failure.connection) == connection, due)
     return list(session.exec(query.order_by(col(Failure.next_attempt), col(Failure.id))))
+
+
+def open_failures(session: Session, connections: Collection[str]) -> list[Failure]:
+    """The open failures of these connections, oldest first."""
+    query = select(Failure).where(col(Failure.state) == "open", col(Failure.connection).in_(connections))
+    return list(session.exec(query.order_by(col(Failure.id))))
+
+
+def about_records(session: Session, record_ids: Collection[str]) -> list[Failure]:
+    """The failures that name one of these records, solved ones too, oldest first."""
+    return list(session.exec(naming(Failure, record_ids)))
+
+
+def kinds_by_pair(session: Session, connection: str) -> list[tuple[str, str, str]]:
+    """Nexudus id, CRM id and kind of each failure of a record as a whole that is not solved."""
+    query = select(Failure.nexudus_id, Failure.crm_id, Failure.kind).where(
+        col(Failure.connection) == connection, col(Failure.field) == "", col(Failure.state) != "solved"
+    )
+    return list(session.exec(query))

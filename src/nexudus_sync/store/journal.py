@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, or_
 from sqlmodel import Session, col, select
 
 from nexudus_sync.mapping.sides import Side
-from nexudus_sync.store.tables import Journal
+from nexudus_sync.store.tables import Journal, Link
 
 PENDING = ("planned", "sent")
 """The states of a write whose outcome is not known."""
+CREATE = "opportunity.create"
+"""The kind of a write that copies a record to the other side."""
 _PENDING = (
     select(Journal)
     .where(col(Journal.state).in_(PENDING), col(Journal.connection) == bindparam("connection"))
@@ -97,6 +99,19 @@ def mark_dropped(session: Session, journal_id: int, now: datetime, outcome: str 
 def pending(session: Session, connection: str) -> list[Journal]:
     """The connection's writes without an outcome, planned and sent, in the order they were planned."""
     return list(session.exec(_PENDING, params={"connection": connection}))
+
+
+def confirmed_creates(session: Session) -> list[tuple[str, str, str]]:
+    """Side, Nexudus id and CRM id of each create that is known to be done, of all connections."""
+    done = (col(Journal.kind) == CREATE, col(Journal.state) == "confirmed")
+    return list(session.exec(select(Journal.side, Journal.nexudus_id, Journal.crm_id).where(*done)))
+
+
+def former_connections(session: Session, link: Link) -> list[str]:
+    """The other connections that wrote to one of a link's records: it came from there."""
+    pair = or_(col(Journal.nexudus_id) == link.nexudus_id, col(Journal.crm_id) == link.crm_id)
+    query = select(Journal.connection).where(pair, col(Journal.connection) != link.connection).distinct()
+    return list(session.exec(query))
 
 
 def _step(session: Session, journal_id: int, *expected: str) -> Journal:

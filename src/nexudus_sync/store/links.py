@@ -107,3 +107,19 @@ def stuck(session: Session, connection: str, record: str) -> set[int]:
     failed = select(Link.id).join(Failure, pair).where(col(Link.connection) == connection, *failing)
     about = (col(Conflict.connection) == connection, col(Conflict.field) == record, col(Conflict.state) != "closed")
     return _ids(session, failed) | _ids(session, select(Conflict.link_id).where(*about))
+
+
+def of_connections(session: Session, connections: Collection[str]) -> list[Link]:
+    """All links of these connections, closed ones too, oldest first."""
+    return list(session.exec(select(Link).where(col(Link.connection).in_(connections)).order_by(col(Link.id))))
+
+
+def of_record(session: Session, connections: Collection[str], side: Side, record_id: str) -> list[Link]:
+    """The links of these connections that go by this id on a side, in whatever state."""
+    column = col(Link.nexudus_id) if side is Side.NEXUDUS else col(Link.crm_id)
+    return list(session.exec(select(Link).where(col(Link.connection).in_(connections), column == record_id)))
+
+
+def active_pairs(session: Session, connection: str) -> list[tuple[str, str]]:
+    """Nexudus id and CRM id of each active link of a connection."""
+    return list(session.exec(select(Link.nexudus_id, Link.crm_id).where(*_active(connection))))

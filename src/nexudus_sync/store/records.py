@@ -201,7 +201,17 @@ def _by_id(session: Session, query: sqlalchemy.Executable) -> dict[str, Remember
     return {row[0]: Remembered(*row[1:]) for row in session.connection().execute(query)}
 
 
-def take_refused_again(session: Session, connection: str) -> None:
-    """Unlinked records that a rule refused are looked at again."""
-    refused = (col(Unlinked.connection) == connection, col(Unlinked.state) == "refused")
-    session.execute(sqlalchemy.update(Unlinked).where(*refused).values(state="waiting"))
+def sides_of(session: Session, record_id: str) -> set[Side]:
+    """The sides on which a record of this id is known, linked or alone, in any connection."""
+    known = {Side(side) for side in session.exec(select(Unlinked.side).where(col(Unlinked.record_id) == record_id))}
+    for side in Side:
+        if session.exec(select(Link.id).where(_id(side) == record_id).limit(1)).first() is not None:
+            known.add(side)
+    return known
+
+
+def connections_of(session: Session, nexudus_id: str, crm_id: str) -> set[str]:
+    """The connections that know one of two records, alone or linked with another."""
+    alone = select(Unlinked.connection).where(col(Unlinked.record_id).in_((nexudus_id, crm_id)))
+    linked = select(Link.connection).where(or_(col(Link.nexudus_id) == nexudus_id, col(Link.crm_id) == crm_id))
+    return {*session.exec(alone), *session.exec(linked)}

@@ -15,11 +15,10 @@ from nexudus_sync.merge import STORED_DIFFERENTLY, kept_differently
 from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.plan import Presence
 from nexudus_sync.store import records
+from nexudus_sync.store.decisions import BROUGHT_BACK
 from nexudus_sync.store.links import mark
 from nexudus_sync.store.tables import Decision, Failure, History, Link
 
-BROUGHT_BACK = "brought back"
-"""The outcome of an undo that was carried out."""
 Forced = dict[int, dict[str, Value]]
 """By link: the values that are brought back to both sides."""
 

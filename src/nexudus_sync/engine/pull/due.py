@@ -7,7 +7,7 @@ from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import Session, failures, links, records
+from nexudus_sync.store import Session, failures, links, unlinked
 
 
 def mark_due(cycle: Cycle) -> None:
@@ -25,7 +25,7 @@ def mark_due(cycle: Cycle) -> None:
             both |= _turn(session, connection.name, connection.rules.reconcile_days)
             both |= links.parked(session, connection.name)
             both |= brakes.asked(session, connection.name)  # what was gone may be back, under the stamp it had
-            records.take_refused_again(session, connection.name)
+            unlinked.take_up_again(session, connection.name, "refused")
         links.mark(session, Side.NEXUDUS, both)
         links.mark(session, Side.CRM, both | children)
 

@@ -7,7 +7,7 @@ from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.engine.read.changes import forget, heard, newly_heard
 from nexudus_sync.engine.read.sight import ZONE
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import failures, links, records
+from nexudus_sync.store import failures, links, unlinked
 from nexudus_sync.store.tables import Conflict, ConnectionState, Failure, Link
 
 
@@ -28,7 +28,7 @@ def adopt_mapping(session: Session, connection: Connection, state: ConnectionSta
         for side in Side:
             waiting = links.active if new else links.parked
             links.mark(session, side, waiting(session, connection.name))
-        records.take_refused_again(session, connection.name)
+        unlinked.take_up_again(session, connection.name, "refused")
         failures.wake(session, connection.name, connection.clock.now())
         _drop_questions(session, connection)
     if any(one.startswith(ZONE) and one != said for one in state.mapped_paths):
