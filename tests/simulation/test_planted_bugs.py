@@ -12,7 +12,7 @@ from sim_stories import Story, play
 from sim_world import LONDON
 from sqlmodel import Session
 
-from nexudus_sync import merge, plan
+from nexudus_sync import merge
 from nexudus_sync.connectors import answers
 from nexudus_sync.connectors.nexudus import connector as nexudus_connector
 from nexudus_sync.connectors.nexudus import records
@@ -33,7 +33,7 @@ from nexudus_sync.engine.write import confirm
 from nexudus_sync.errors import Refused, RoleMissing
 from nexudus_sync.mapping import Context, OnConflict, Side
 from nexudus_sync.merge import Verdict
-from nexudus_sync.plan import Presence
+from nexudus_sync.plan import Presence, fields
 from nexudus_sync.store.tables import History, Journal, Link
 
 Patch = pytest.MonkeyPatch
@@ -158,13 +158,13 @@ def delete_on_one_absence(patch: Patch) -> None:
 
 def move_taken_for_a_delete(patch: Patch) -> None:
     """A card that left the scope is taken for deleted."""
-    original = gone.plan_link
+    original = gone.plan_pair
 
     def planned(presence: Any, edited: Any, deletes: str) -> Any:
         gone_now = {side: Presence.HERE if one is Presence.HERE else Presence.GONE for side, one in presence.items()}
         return original(gone_now, edited, deletes)
 
-    patch.setattr(gone, "plan_link", planned)
+    patch.setattr(gone, "plan_pair", planned)
 
 
 def resurrected(patch: Patch) -> None:
@@ -216,7 +216,7 @@ def loser_not_kept(patch: Patch) -> None:
 
 def unmapped_passed_over(patch: Patch) -> None:
     """A value that the other side has no word for is left out without a word."""
-    patch.setattr(plan, "_unsaid", lambda outcome, reason: plan._instead(outcome, Verdict.PASSED))
+    patch.setattr(fields, "_unsaid", lambda outcome, reason: fields._instead(outcome, Verdict.PASSED))
 
 
 def budget_of_one_process(patch: Patch) -> None:

@@ -14,7 +14,7 @@ from nexudus_sync.engine.match.waiting import TAKEN_UP, Waiting, as_candidate, e
 from nexudus_sync.engine.read.renames import follow_set_aside
 from nexudus_sync.engine.write.created import pair
 from nexudus_sync.mapping import Side
-from nexudus_sync.plan import BY_EMAIL, Lot, UnlinkedPlan
+from nexudus_sync.plan import BY_EMAIL, UnlinkedAction, UnlinkedPlan
 from nexudus_sync.store import conflicts, failures, records
 from nexudus_sync.store.tables import Conflict, ConnectionState, Failure, Journal, Link, Unlinked
 
@@ -60,7 +60,7 @@ class Matching:
                 if key in done or row.state not in TAKEN_UP:
                     continue
                 plan = self._checked(lost, waiting, row, waiting.plan(self.connection, row, since))
-                if plan.lot is not Lot.PAIR or plan.partner is None:
+                if plan.action is not UnlinkedAction.PAIR or plan.partner is None:
                     left[key] = plan
                     continue
                 other = (plan.partner.side, plan.partner.id)
@@ -80,7 +80,9 @@ class Matching:
         for one, other in ((row, partner), (partner, row)):
             stray = lost.stray(one)
             if stray is not None and other.record_id not in {source.record_id for source in stray.waiting}:
-                return UnlinkedPlan(Lot.ASK, candidates=(plan.partner,), reason=f"several records share {row.email}")
+                return UnlinkedPlan(
+                    UnlinkedAction.ASK, candidates=(plan.partner,), reason=f"several records share {row.email}"
+                )
         return plan
 
     def _barred(self, session: Session) -> set[tuple[Side, str]]:
@@ -119,10 +121,10 @@ class Matching:
             session.add(row)
             return
         plan = _with_origin(plan, stray, lost.copies(row))
-        if plan.lot is Lot.ASK:
+        if plan.action is UnlinkedAction.ASK:
             self._ask_or_create(session, row, plan)
             return
-        if plan.lot is Lot.LEAVE:
+        if plan.action is UnlinkedAction.LEAVE:
             row.state, row.reason = "old", plan.reason
             session.add(row)
         elif (Side(row.side), row.record_id) not in self._asleep:
@@ -176,15 +178,17 @@ def _with_origin(plan: UnlinkedPlan, stray: Stray | None, copies: list[Unlinked]
     """Late copies are asked about, and so is what has perhaps been copied: it is not copied again meanwhile."""
     if stray is not None and stray.origin is Origin.WAITING:
         candidates = dict.fromkeys([*plan.candidates, *map(as_candidate, stray.waiting)])
-        return UnlinkedPlan(Lot.ASK, None, tuple(candidates), f"it is perhaps a late copy of {stray.source}")
-    if plan.lot is Lot.ASK:
+        return UnlinkedPlan(UnlinkedAction.ASK, None, tuple(candidates), f"it is perhaps a late copy of {stray.source}")
+    if plan.action is UnlinkedAction.ASK:
         return plan
     if stray is not None and stray.origin is Origin.LINKED:
-        return UnlinkedPlan(Lot.ASK, reason=f"it is a late copy of {stray.source}, which has a counterpart already")
+        return UnlinkedPlan(
+            UnlinkedAction.ASK, reason=f"it is a late copy of {stray.source}, which has a counterpart already"
+        )
     if stray is not None:
         reason = f"it is perhaps a late copy of {stray.source}, which was deleted or moved away since"
-        return UnlinkedPlan(Lot.ASK, reason=reason)
+        return UnlinkedPlan(UnlinkedAction.ASK, reason=reason)
     if copies:
         reason = f"an attempt to copy it has perhaps made {', '.join(one.record_id for one in copies)}"
-        return UnlinkedPlan(Lot.ASK, None, tuple(map(as_candidate, copies)), reason)
+        return UnlinkedPlan(UnlinkedAction.ASK, None, tuple(map(as_candidate, copies)), reason)
     return plan

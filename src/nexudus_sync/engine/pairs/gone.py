@@ -18,7 +18,7 @@ from nexudus_sync.engine.write.confirm import close
 from nexudus_sync.engine.write.perform import Intent, perform
 from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.opportunity import say
-from nexudus_sync.plan import Fate, LinkPlan, Presence, plan_link
+from nexudus_sync.plan import PairAction, PairPlan, Presence, plan_pair
 from nexudus_sync.store import conflicts, failures
 from nexudus_sync.store.tables import Conflict, Journal, Link
 
@@ -39,17 +39,17 @@ async def part(connection: Connection, report: Report, link: Link, sights: Mappi
         and bool(contested | differing(connection, link, side, sight, unsent=True))
         for side, sight in seen.items()
     }
-    plan = plan_link(presence, edited, connection.rules.deletes)
-    if plan.fate is Fate.ASK and plan.side is not None:
+    plan = plan_pair(presence, edited, connection.rules.deletes)
+    if plan.action is PairAction.ASK and plan.side is not None:
         names = contested | differing(connection, link, plan.side, seen[plan.side], unsent=True)
         edits = _edits(connection, names, plan.side, seen[plan.side])
         plan = _answered(connection, link, replace(plan, reason=f"{plan.reason}: {edits}"))
-    if plan.fate is Fate.MOVE:
+    if plan.action is PairAction.MOVE:
         move(connection, report, link, seen[Side.NEXUDUS].record)
-    elif plan.fate is Fate.CLOSE:
+    elif plan.action is PairAction.CLOSE:
         with connection.store.session() as session:
             close(session, connection, report, link, plan.reason)
-    elif plan.fate is Fate.DELETE and plan.side is not None:
+    elif plan.action is PairAction.DELETE and plan.side is not None:
         await _delete(connection, report, link, plan.side, plan.reason)
     else:
         _ask(connection, link, plan)
@@ -97,7 +97,7 @@ async def _delete(connection: Connection, report: Report, link: Link, side: Side
     report.deleted += not connection.dry
 
 
-def _ask(connection: Connection, link: Link, plan: LinkPlan) -> None:
+def _ask(connection: Connection, link: Link, plan: PairPlan) -> None:
     there = {side: EDITED if side is plan.side else DELETED for side in Side}
     with connection.store.session() as session:
         conflict = conflicts.open_conflict(
@@ -119,7 +119,7 @@ def _ask(connection: Connection, link: Link, plan: LinkPlan) -> None:
         session.add(link)
 
 
-def _answered(connection: Connection, link: Link, plan: LinkPlan) -> LinkPlan:
+def _answered(connection: Connection, link: Link, plan: PairPlan) -> PairPlan:
     """A person's word on "deleted here and edited there".
 
     The edited side stays and the link closes, or it is deleted too; not if it was edited again since it was asked
@@ -133,7 +133,7 @@ def _answered(connection: Connection, link: Link, plan: LinkPlan) -> LinkPlan:
     if answer is None or plan.side is None:
         return plan
     if answer.take == plan.side.value:
-        return LinkPlan(Fate.CLOSE, reason=f"{plan.reason}; the edited record was kept")
+        return PairPlan(PairAction.CLOSE, reason=f"{plan.reason}; the edited record was kept")
     if answer.reason != plan.reason:
         return plan
-    return LinkPlan(Fate.DELETE, plan.side, f"{plan.reason}; the deletion was taken")
+    return PairPlan(PairAction.DELETE, plan.side, f"{plan.reason}; the deletion was taken")

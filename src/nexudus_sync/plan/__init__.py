@@ -1,0 +1,19 @@
+"""What a cycle saw → what it will do: with the fields of a pair, with a pair, with a record without a counterpart.
+
+Pure: plain objects in, plain objects out, so that `plan` prints exactly what `sync` does.
+"""
+
+from nexudus_sync.plan.fields import FieldPlan as FieldPlan
+from nexudus_sync.plan.fields import Refusal as Refusal
+from nexudus_sync.plan.fields import Standing as Standing
+from nexudus_sync.plan.fields import agreed_snapshot as agreed_snapshot
+from nexudus_sync.plan.fields import plan_fields as plan_fields
+from nexudus_sync.plan.matches import BY_EMAIL as BY_EMAIL
+from nexudus_sync.plan.matches import Candidate as Candidate
+from nexudus_sync.plan.matches import UnlinkedAction as UnlinkedAction
+from nexudus_sync.plan.matches import UnlinkedPlan as UnlinkedPlan
+from nexudus_sync.plan.matches import plan_unlinked as plan_unlinked
+from nexudus_sync.plan.pairs import PairAction as PairAction
+from nexudus_sync.plan.pairs import PairPlan as PairPlan
+from nexudus_sync.plan.pairs import Presence as Presence
+from nexudus_sync.plan.pairs import plan_pair as plan_pair

@@ -1,0 +1,142 @@
+"""A record without a counterpart, by the first line that fits (`plan_unlinked`).
+
+what the two sides' unlinked records say | one on either side | several
+-----------------------------------------+--------------------+------------------------------------------
+an external key names the other          | PAIR               | ASK
+same e-mail and title, or a rendering    | PAIR               | ASK
+same e-mail (not just "n/a"), both open  | PAIR               | ASK between the open ones without a twin
+anything else                            | CREATE it on the other side, or LEAVE it if it is too old
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import Enum
+
+from nexudus_sync.addresses import names_people
+from nexudus_sync.mapping import Side
+from nexudus_sync.mapping.titles import renderings, twins, without_twins
+
+APART = timedelta(hours=1)
+"""By so much a record comes after another one's copy before it is taken for a later one of the same id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An unlinked record as matching knows it.
+
+    `email` is in the form in which addresses are compared, be it an oddity that is none; `external_key` is what its key
+    field holds.
+    """
+
+    side: Side
+    id: str
+    email: str | None
+    title: str | None
+    is_open: bool
+    external_key: str | None = None
+    created_at: datetime | None = None
+
+
+class UnlinkedAction(Enum):
+    """What a cycle does with an unlinked record."""
+
+    PAIR = "pair"
+    ASK = "ask"
+    CREATE = "create"
+    LEAVE = "leave"
+
+
+BY_EMAIL = "e-mail"
+"""The reason of a pair that has nothing but its e-mail in common."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnlinkedPlan:
+    """`partner` is the record to PAIR with; `candidates` those a person has to choose from."""
+
+    action: UnlinkedAction
+    partner: Candidate | None = None
+    candidates: tuple[Candidate, ...] = ()
+    reason: str = ""
+
+
+def plan_unlinked(
+    record: Candidate,
+    own: list[Candidate],
+    others: list[Candidate],
+    key_of: Callable[[Candidate], str],
+    since: date | None = None,
+) -> UnlinkedPlan:
+    """Match a record, else create it; the table at the top.
+
+    `own` are the unlinked records of its side with its e-mail (itself included), `others` the other side's, and those
+    that an external key connects with it. `key_of` gives the external key that names a record. `since`: nothing older
+    is created.
+    """
+
+    def names(one: Candidate, two: Candidate) -> bool:
+        return one.external_key == key_of(two) and not _is_later_stranger(two, one)
+
+    def named(one: Candidate, two: Candidate) -> bool:
+        return names(one, two) or names(two, one)
+
+    def free(candidates: list[Candidate], others: list[Candidate]) -> list[Candidate]:
+        """Those that no external key connects with any of the others."""
+        keys, theirs = {key_of(o) for o in others}, {o.external_key for o in others}
+
+        def unnamed(one: Candidate) -> bool:
+            return one.external_key not in keys and key_of(one) not in theirs
+
+        return [c for c in candidates if unnamed(c) or not any(named(c, o) for o in others)]
+
+    partners = [o for o in others if named(record, o)]
+    if partners:
+        return _one_of(partners, [c for c in own if named(c, partners[0])], "external key")
+    return _by_email(record, free(own, others), free(others, own)) or _create(record, since)
+
+
+def _is_later_stranger(named: Candidate, copy: Candidate) -> bool:
+    """Does a copy's external key name another record than the one that was copied?
+
+    That one is gone, and its id was given again: this one is another customer's and came after the copy, by more than
+    two servers' clocks can differ.
+    """
+    if not (named.email and copy.email and named.created_at and copy.created_at):
+        return False
+    return named.email != copy.email and named.created_at - copy.created_at > APART
+
+
+def _by_email(record: Candidate, own: list[Candidate], others: list[Candidate]) -> UnlinkedPlan | None:
+    """Match by e-mail; None where nothing fits. Who matches does so from either side, and with nobody else."""
+    others = [o for o in others if record.email and o.email == record.email]
+    same = twins(record, others)
+    if same:
+        return _one_of(same, twins(record, own), "e-mail and title")
+    rest, own_rest = without_twins(others, own), without_twins(own, others)
+    kept = renderings(record, rest)
+    if kept:
+        return _one_of(kept, renderings(kept[0], own_rest), "e-mail and title")
+    if not record.is_open or not names_people(record.email or ""):
+        return None
+    if len(own) == 1 and len(others) == 1 and others[0].is_open:
+        return UnlinkedPlan(UnlinkedAction.PAIR, others[0], reason=BY_EMAIL)
+    rivals = tuple(o for o in rest if o.is_open and not renderings(o, own_rest))
+    return (
+        UnlinkedPlan(UnlinkedAction.ASK, candidates=rivals, reason=f"several records share {record.email}")
+        if rivals
+        else None
+    )
+
+
+def _one_of(alike: list[Candidate], own_alike: list[Candidate], what: str) -> UnlinkedPlan:
+    """The only one there is for the only one that asks, else a person's choice."""
+    if len(alike) == 1 and len(own_alike) <= 1:
+        return UnlinkedPlan(UnlinkedAction.PAIR, alike[0], reason=what)
+    return UnlinkedPlan(UnlinkedAction.ASK, candidates=tuple(alike), reason=f"several records share {what}")
+
+
+def _create(record: Candidate, since: date | None) -> UnlinkedPlan:
+    if since is not None and (record.created_at is None or record.created_at.date() < since):
+        return UnlinkedPlan(UnlinkedAction.LEAVE, reason=f"created before {since.isoformat()}")
+    return UnlinkedPlan(UnlinkedAction.CREATE)
