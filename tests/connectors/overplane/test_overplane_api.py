@@ -1,6 +1,7 @@
 import pytest
 
 from nexudus_sync.connectors.base import Priority
+from nexudus_sync.errors import Unavailable
 
 
 @pytest.mark.parametrize("name", ["items", "lost_reason_details"])
@@ -42,3 +43,32 @@ async def test_every_other_object_can_be_listed_read_created_updated_and_deleted
     await resource.delete(made["id"])
     listing = await resource.page({"limit": "5", "offset": "0"})
     assert (listing.rows, listing.has_more, listing.total) == ([], False, 0)
+
+
+ONE = {"id": "r1", "opportunity_id": "o1", "lost_reason": "Price"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [
+        ([{"data": [{**ONE, "id": []}], "total": 1}], None),
+        ([{"data": [{**ONE, "id": "r2"}, {"opportunity_id": "o1"}], "total": 2}], None),
+        ([{"total": 1}], None),
+        ([[], {"data": [ONE], "total": 1}], None),
+        ([[], []], []),
+        ([{"data": [], "total": 1}, {"data": [], "total": 1}], []),
+        ([{"data": [ONE], "total": 7}, {"data": [ONE], "total": 7}], ["r1"]),
+        ([{"data": [], "total": 0}], []),
+    ],
+)
+async def test_rows_that_are_lacking_are_not_taken_for_deleted(crm, monkeypatch, answers, found):
+    async def get(*_, **__):
+        return answers.pop(0)
+
+    monkeypatch.setattr(crm.api.lost_reason_details._http, "get", get)
+    if found is None:
+        with pytest.raises(Unavailable):
+            await crm.api.lost_reason_details.of("o1")
+    else:
+        assert [row["id"] for row in await crm.api.lost_reason_details.of("o1")] == found
+    assert answers == []

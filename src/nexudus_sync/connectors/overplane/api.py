@@ -32,6 +32,8 @@ class Listing:
     has_more: bool
     total: int | None
     unread: int = 0
+    bare: bool = False
+    """A list without an envelope around it, which says nothing of how many there are."""
 
 
 class Resource:
@@ -51,13 +53,14 @@ class Resource:
     ) -> Listing:
         """One page; `about` is the record whose rows it lists. Raises Unavailable for what is no list of objects."""
         body = await self._http.get(self.path, params, priority=priority, about=about)
-        if isinstance(body, list):
+        bare = isinstance(body, list)
+        if bare:
             body = {"data": body, "total": len(body)}
         total = body.get("total") if isinstance(body, dict) else None
         if not isinstance(body, dict) or "data" not in body or (body["data"] is None and total):
             raise Unavailable(self._system, f"{self.path} was answered with something that is no list")
         rows, unread = readable(body["data"], "id", self.path, self._system, is_id)
-        return Listing(rows, body.get("has_more") is True, total if type(total) is int else None, unread)
+        return Listing(rows, body.get("has_more") is True, total if type(total) is int else None, unread, bare)
 
     async def one(self, record_id: str, *, priority: Priority = Priority.LIVE) -> Record:
         """One object. Raises NotFound, AnotherRecord."""
@@ -107,7 +110,18 @@ class Children(Resource):
     """Objects that belong to an opportunity. There is no call for one of them: they are listed by their parent."""
 
     async def of(self, parent_id: str, *, priority: Priority = Priority.LIVE) -> list[Record]:
-        """All rows of one opportunity, each once, however many pages they take."""
+        """All rows of one opportunity, each once, however many pages they take.
+
+        Fewer than the list says there are would be taken for deleted ones: they are believed when a second look agrees.
+        Raises Unavailable where a row names no id, or two of one id differ.
+        """
+        rows, complete = await self._list(parent_id, priority)
+        if not complete and (await self._list(parent_id, priority))[0] != rows:
+            raise Unavailable(self._system, f"{self.path} lists other rows each time", parent_id)
+        return rows
+
+    async def _list(self, parent_id: str, priority: Priority) -> tuple[list[Record], bool]:
+        """The rows of one opportunity, and whether they are as many as the list says."""
         rows: dict[str, Record] = {}
         offset, page, listing = 0, 0, Listing([], True, None)
         while listing.has_more:
@@ -116,12 +130,15 @@ class Children(Resource):
             following = {"offset": str(offset)} if offset else {}
             listing = await self.page({"parent_id": parent_id, **following}, priority=priority, about=parent_id)
             expect_children(self._system, parent_id, listing.rows, _PARENT)
+            if listing.unread:
+                raise Unavailable(self._system, f"{self.path} lists a row that names no id", parent_id)
             fresh = self._by_id(listing.rows, parent_id)
             if fresh.keys() <= rows.keys():
                 break
             rows |= fresh
-            offset += len(listing.rows) + listing.unread
-        return list(rows.values())
+            offset += len(listing.rows)
+        counted = listing.total is not None and not listing.bare
+        return list(rows.values()), bool(rows) if not counted else len(rows) >= (listing.total or 0)
 
     async def create(self, body: Record, *, creation: bool = False) -> Record:
         """The new row. Raises AnsweredForAnother for one of another opportunity."""
