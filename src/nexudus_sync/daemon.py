@@ -17,12 +17,12 @@ from nexudus_sync.engine import news
 from nexudus_sync.engine.brakes import standing
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Options, run_cycle
-from nexudus_sync.engine.decisions.carry_out import carried_out
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.engine.startup.missing_names import refuse_missing
 from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, SyncError
 from nexudus_sync.mapping import Side
+from nexudus_sync.store.decisions import carried_out
 from nexudus_sync.store.status import connection_status
 from nexudus_sync.store.tables import ConnectionState
 

@@ -11,12 +11,12 @@ from nexudus_sync.cli.output import at_terminal, plural, say
 from nexudus_sync.engine.brakes import standing
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Options, run_cycle, settle_record
-from nexudus_sync.engine.decisions.carry_out import carried_out
 from nexudus_sync.engine.match import no_pairs
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side
+from nexudus_sync.store.decisions import carried_out
 from nexudus_sync.store.status import connection_status
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from sqlmodel import Session, col, select
 
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.errors import (
@@ -27,14 +26,14 @@ from nexudus_sync.mapping import Field, Side
 from nexudus_sync.merge import STORED_DIFFERENTLY, UNREADABLE, Outcome, Policy, Resolution, Verdict
 from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.plan import Standing
-from nexudus_sync.store import conflicts, failures, records
+from nexudus_sync.store import Session, conflicts, failures, records
 from nexudus_sync.store.tables import Conflict, Failure, Link
 
 log = structlog.get_logger()
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=6)
-RECORD = "record"
+RECORD = conflicts.RECORD
 """The field name of a question about a record as a whole."""
-OVERWRITTEN = "overwritten"
+OVERWRITTEN = conflicts.OVERWRITTEN
 """How the reason of a question begins about a value that our write took away unseen."""
 ANOTHER = "another-record"
 """The kind of what is answered for by another record."""
@@ -149,12 +148,7 @@ def close_rewritten(
 
 def close_overtaken(session: Session, connection: Connection) -> None:
     """Close the open questions about overwritten values that equal what was kept, by class: nothing was lost."""
-    query = select(Conflict).where(
-        col(Conflict.connection) == connection.name,
-        col(Conflict.state) == "open",
-        col(Conflict.reason).startswith(OVERWRITTEN),
-    )
-    for one in session.exec(query).all():
+    for one in conflicts.about_overwritten(session, connection.name, "open"):
         field = connection.mapping.find(one.field)
         if field is not None and field.same(_hear(one.field, one.nexudus), _hear(one.field, one.crm)):
             conflicts.close([one], connection.clock.now())

@@ -11,6 +11,10 @@ from nexudus_sync.errors import storable
 from nexudus_sync.store.concerning import naming, pair_of, unsettled
 from nexudus_sync.store.tables import Conflict
 
+RECORD = "record"
+"""The field name of a question about a record as a whole."""
+OVERWRITTEN = "overwritten"
+"""How the reason of a question begins about a value that our write took away unseen."""
 _UNCLOSED = unsettled(Conflict, "closed")
 
 
@@ -93,6 +97,16 @@ def open_about_card(session: Session, nexudus_id: str) -> Conflict | None:
     """An open conflict that names this card."""
     query = select(Conflict).where(col(Conflict.nexudus_id) == nexudus_id, col(Conflict.state) == "open")
     return session.exec(query).first()
+
+
+def about_overwritten(session: Session, connection: str, state: Literal["open", "resolved"]) -> list[Conflict]:
+    """The questions in that state about values that our writes took away unseen."""
+    query = select(Conflict).where(
+        col(Conflict.connection) == connection,
+        col(Conflict.state) == state,
+        col(Conflict.reason).startswith(OVERWRITTEN),
+    )
+    return list(session.exec(query))
 
 
 def _stored(value: Any) -> Any:

@@ -19,6 +19,7 @@ REFUSED = "refused"
 That is the record, the mapping, or the answer to a neighbour that was refused in the same words; or at a reconcile, or
 when a person says so.
 """
+_OPEN = (col(Failure.state) == "open",)
 _UNSOLVED = unsettled(Failure, "solved")
 
 
@@ -178,3 +179,24 @@ def kinds_by_pair(session: Session, connection: str) -> list[tuple[str, str, str
         col(Failure.connection) == connection, col(Failure.field) == "", col(Failure.state) != "solved"
     )
     return list(session.exec(query))
+
+
+def waits(session: Session, nexudus_id: str, crm_id: str, field: str) -> bool:
+    """Is a failure of this field of a pair open, in any connection?"""
+    query = select(Failure.id).where(*_of_pair(nexudus_id, crm_id), col(Failure.field) == field, *_OPEN)
+    return session.exec(query).first() is not None
+
+
+def what_stops(session: Session, nexudus_id: str, crm_id: str, field: str, *, passing: Collection[str]) -> str | None:
+    """Why a field of a pair, or the pair as a whole, cannot be carried over; kinds that are `passing` stop nothing."""
+    query = select(Failure.reason).where(
+        *_OPEN,
+        col(Failure.kind).not_in(passing),
+        *_of_pair(nexudus_id, crm_id),
+        col(Failure.field).in_((field, "")),
+    )
+    return session.exec(query).first()
+
+
+def _of_pair(nexudus_id: str, crm_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (col(Failure.nexudus_id) == nexudus_id, col(Failure.crm_id) == crm_id)

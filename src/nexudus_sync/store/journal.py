@@ -11,12 +11,15 @@ from sqlalchemy import bindparam, or_
 from sqlmodel import Session, col, select
 
 from nexudus_sync.mapping.sides import Side
+from nexudus_sync.store.records import family
 from nexudus_sync.store.tables import Journal, Link
 
 PENDING = ("planned", "sent")
 """The states of a write whose outcome is not known."""
 CREATE = "opportunity.create"
 """The kind of a write that copies a record to the other side."""
+NOT_FOUND = "not found"
+"""How the outcome of a write begins that turned out not to have been done."""
 _PENDING = (
     select(Journal)
     .where(col(Journal.state).in_(PENDING), col(Journal.connection) == bindparam("connection"))
@@ -112,6 +115,31 @@ def former_connections(session: Session, link: Link) -> list[str]:
     pair = or_(col(Journal.nexudus_id) == link.nexudus_id, col(Journal.crm_id) == link.crm_id)
     query = select(Journal.connection).where(pair, col(Journal.connection) != link.connection).distinct()
     return list(session.exec(query))
+
+
+def last_attempt(session: Session, row: Journal) -> Journal | None:
+    """The last write before this one that meant the same, of those that were confirmed or not found."""
+    query = select(Journal).where(
+        col(Journal.connection) == row.connection,
+        col(Journal.side) == row.side,
+        col(Journal.kind) == row.kind,
+        col(Journal.nexudus_id) == row.nexudus_id,
+        col(Journal.crm_id) == row.crm_id,
+        col(Journal.id) < row.id,
+        or_(col(Journal.state) == "confirmed", col(Journal.outcome).startswith(NOT_FOUND)),
+    )
+    return session.exec(query.order_by(col(Journal.id).desc())).first()
+
+
+def is_perhaps_copied(session: Session, crm: str, nexudus_id: str, crm_id: str) -> bool:
+    """Is it unknown, in any connection to a CRM, whether one of these two records was copied?"""
+    query = select(Journal.id).where(
+        col(Journal.state) == "sent",
+        col(Journal.kind) == CREATE,
+        col(Journal.connection).in_(family(crm)),
+        or_(col(Journal.nexudus_id) == nexudus_id, col(Journal.crm_id) == crm_id),
+    )
+    return session.exec(query).first() is not None
 
 
 def _step(session: Session, journal_id: int, *expected: str) -> Journal:

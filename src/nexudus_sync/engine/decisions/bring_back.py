@@ -1,18 +1,18 @@
 """Restore values that a person chose to bring back after they were overwritten."""
 
-from collections.abc import Collection, Sequence
-
-from sqlmodel import Session, col, select
+from collections.abc import Collection
 
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.decisions.undo import Forced, moved_on
-from nexudus_sync.engine.inbox import OVERWRITTEN, of_record
+from nexudus_sync.engine.inbox import of_record
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError
 from nexudus_sync.mapping import Side
 from nexudus_sync.opportunity import hear
+from nexudus_sync.store import Session, failures
+from nexudus_sync.store.conflicts import about_overwritten
 from nexudus_sync.store.links import mark
-from nexudus_sync.store.tables import Conflict, Failure, Link
+from nexudus_sync.store.tables import Conflict, Link
 
 
 async def prepare(connection: Connection, report: Report, forced: Forced) -> set[int]:
@@ -23,7 +23,9 @@ async def prepare(connection: Connection, report: Report, forced: Forced) -> set
     Raises AuthenticationFailed, StoreError.
     """
     with connection.store.read() as session:
-        answered = [(one, session.get(Link, one.link_id)) for one in _answered(session, connection)]
+        answered = [
+            (one, session.get(Link, one.link_id)) for one in about_overwritten(session, connection.name, "resolved")
+        ]
     ready = set()
     for conflict, link in answered:
         try:
@@ -56,7 +58,7 @@ async def _wanted(connection: Connection, conflict: Conflict, link: Link, forced
 def conclude(connection: Connection, ready: Collection[int], unsettled: Collection[int]) -> None:
     """Close what was answered: what could not be settled is tried again, what a side would not take is asked anew."""
     with connection.store.session() as session:
-        for conflict in _answered(session, connection):
+        for conflict in about_overwritten(session, connection.name, "resolved"):
             if conflict.id not in ready or conflict.link_id in unsettled:
                 continue
             if _parked(session, conflict):
@@ -66,21 +68,7 @@ def conclude(connection: Connection, ready: Collection[int], unsettled: Collecti
             session.add(conflict)
 
 
-def _answered(session: Session, connection: Connection) -> Sequence[Conflict]:
-    query = select(Conflict).where(
-        col(Conflict.connection) == connection.name,
-        col(Conflict.state) == "resolved",
-        col(Conflict.reason).startswith(OVERWRITTEN),
-    )
-    return session.exec(query).all()
-
-
 def _parked(session: Session, conflict: Conflict) -> bool:
     """Does the value wait as a failure, wanted though it was?"""
-    query = select(Failure.id).where(
-        col(Failure.nexudus_id) == conflict.nexudus_id,
-        col(Failure.crm_id) == conflict.crm_id,
-        col(Failure.field) == conflict.field,
-        col(Failure.state) == "open",
-    )
-    return conflict.take == Side.NEXUDUS and session.exec(query).first() is not None
+    wanted = conflict.take == Side.NEXUDUS
+    return wanted and failures.waits(session, conflict.nexudus_id, conflict.crm_id, conflict.field)

@@ -1,9 +1,6 @@
 """Carry out what people decided: link, unlink, ignore, undo."""
 
 from dataclasses import dataclass
-from datetime import datetime
-
-from sqlmodel import Session, col, select
 
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
@@ -15,7 +12,7 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.write.confirm import close
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError, OutcomeUnknown, StoreError, Unavailable
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import conflicts, failures, records
+from nexudus_sync.store import conflicts, decisions, failures, records
 from nexudus_sync.store.tables import Decision, Link, Unlinked
 
 
@@ -39,8 +36,7 @@ async def carry_out(cycle: Cycle) -> Restore:
     """
     connection, report = cycle.connection, cycle.report
     with connection.store.read() as session:
-        query = select(Decision).where(col(Decision.connection) == connection.name, col(Decision.done_at).is_(None))
-        waiting = list(session.exec(query.order_by(col(Decision.id))))
+        waiting = decisions.waiting(session, connection.name)
     forced: Forced = {}
     undone = []
     for decision in waiting:
@@ -124,9 +120,3 @@ async def _ignore(connection: Connection, side: Side, record_id: str) -> str:
         conflicts.close_conflicts(session, connection.name, *pair_ids, now=connection.clock.now(), fields={RECORD})
         failures.solve_failures(session, connection.name, *pair_ids)
     return "ignored"
-
-
-def carried_out(session: Session, connection: str, since: datetime) -> list[Decision]:
-    """The decisions that cycles since that moment have carried out or refused, with their outcome."""
-    query = select(Decision).where(col(Decision.connection) == connection, col(Decision.done_at) >= since)
-    return list(session.exec(query.order_by(col(Decision.id))))

@@ -2,8 +2,6 @@
 
 from collections.abc import Collection
 
-from sqlmodel import Session, col, or_, select
-
 from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine.connection import Connection
@@ -12,8 +10,8 @@ from nexudus_sync.engine.read.snapshots import identity_of
 from nexudus_sync.engine.write.created import pair
 from nexudus_sync.errors import NotFound, Unavailable
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import records
-from nexudus_sync.store.tables import Journal, Link, Unlinked
+from nexudus_sync.store import Session, journal, records
+from nexudus_sync.store.tables import Link, Unlinked
 
 
 async def link_pair(connection: Connection, nexudus_id: str, crm_id: str) -> str:
@@ -45,14 +43,8 @@ async def link_pair(connection: Connection, nexudus_id: str, crm_id: str) -> str
 
 def _in_doubt(connection: Connection, nexudus_id: str, crm_id: str) -> bool:
     """Was one of the two perhaps copied? Linked now, it would have that copy as well."""
-    query = select(Journal.id).where(
-        col(Journal.state) == "sent",
-        col(Journal.kind) == "opportunity.create",
-        col(Journal.connection).in_(records.family(connection.crm)),
-        or_(col(Journal.nexudus_id) == nexudus_id, col(Journal.crm_id) == crm_id),
-    )
     with connection.store.read() as session:
-        return session.exec(query).first() is not None
+        return journal.is_perhaps_copied(session, connection.crm, nexudus_id, crm_id)
 
 
 def _is_another(connection: Connection, side: Side, record_id: str, identity: str) -> bool:

@@ -5,7 +5,6 @@ from itertools import pairwise
 from typing import Any
 
 from pydantic import ValidationError
-from sqlmodel import Session, col, select
 
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read import record as sights
@@ -14,10 +13,11 @@ from nexudus_sync.mapping import Field, Side, Unreadable
 from nexudus_sync.merge import STORED_DIFFERENTLY, kept_differently
 from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.plan import Presence
-from nexudus_sync.store import records
+from nexudus_sync.store import Session, failures, records
 from nexudus_sync.store.decisions import BROUGHT_BACK
+from nexudus_sync.store.history import written_since
 from nexudus_sync.store.links import mark
-from nexudus_sync.store.tables import Decision, Failure, History, Link
+from nexudus_sync.store.tables import Decision, History, Link
 
 Forced = dict[int, dict[str, Value]]
 """By link: the values that are brought back to both sides."""
@@ -84,14 +84,8 @@ def outcome_of(connection: Connection, decision: Decision, unsettled: Collection
         link = records.link_by(session, connection.crm, nexudus_id=entry.nexudus_id, crm_id=entry.crm_id)
         if link is None or link.state != "active":
             return "refused: the records are not linked any more"
-        waiting = select(Failure.reason).where(
-            col(Failure.state) == "open",
-            col(Failure.kind).not_in(("unavailable", STORED_DIFFERENTLY)),
-            col(Failure.nexudus_id) == entry.nexudus_id,
-            col(Failure.crm_id) == entry.crm_id,
-            col(Failure.field).in_((entry.field, "")),
-        )
-        reason = session.exec(waiting).first()
+        passing = ("unavailable", STORED_DIFFERENTLY)
+        reason = failures.what_stops(session, entry.nexudus_id, entry.crm_id, entry.field, passing=passing)
         if reason is not None:
             return f"refused: {reason}"
         if link.id in unsettled:
@@ -102,14 +96,7 @@ def outcome_of(connection: Connection, decision: Decision, unsettled: Collection
 
 def _tell_once(session: Session, decision: Decision, undone: History) -> None:
     """Both sides gave up the same value for the same one: to people that is one change, not one a side."""
-    query = select(History).where(
-        col(History.field) == undone.field,
-        col(History.nexudus_id) == undone.nexudus_id,
-        col(History.crm_id) == undone.crm_id,
-        col(History.at) >= decision.asked_at,
-        col(History.id) > undone.id,
-    )
-    for one, two in pairwise(session.exec(query.order_by(col(History.id))).all()):
+    for one, two in pairwise(written_since(session, undone, decision.asked_at)):
         if (one.old, one.new) == (two.old, two.new) and one.from_side != two.from_side:
             # the change that is undone came from one side: its undoing goes the other way
             session.delete(two if two.from_side == undone.from_side else one)

@@ -1,7 +1,5 @@
 """Find out what became of writes whose answer never came. Runs before anything else in a cycle."""
 
-from sqlmodel import Session, col, or_, select
-
 from nexudus_sync.connectors.base import Step
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
@@ -16,14 +14,13 @@ from nexudus_sync.engine.write.confirm import close
 from nexudus_sync.engine.write.perform import step_from
 from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import journal, records
+from nexudus_sync.store import Session, journal, records
 from nexudus_sync.store.failures import solve_failures
+from nexudus_sync.store.journal import NOT_FOUND
 from nexudus_sync.store.links import mark
 from nexudus_sync.store.tables import Journal
 
 LOOKS = 2
-NOT_FOUND = "not found"
-"""How the outcome of an attempt begins that turned out not to have been done."""
 
 
 async def recover(cycle: Cycle) -> None:
@@ -107,16 +104,7 @@ async def _resolve(connection: Connection, report: Report, row: Journal) -> None
 
 def _was_lost_before(session: Session, row: Journal) -> bool:
     """Did the last attempt at the same write end in the same way?"""
-    query = select(Journal).where(
-        col(Journal.connection) == row.connection,
-        col(Journal.side) == row.side,
-        col(Journal.kind) == row.kind,
-        col(Journal.nexudus_id) == row.nexudus_id,
-        col(Journal.crm_id) == row.crm_id,
-        col(Journal.id) < row.id,
-        or_(col(Journal.state) == "confirmed", col(Journal.outcome).startswith(NOT_FOUND)),
-    )
-    last = session.exec(query.order_by(col(Journal.id).desc())).first()
+    last = journal.last_attempt(session, row)
     return last is not None and last.state == "dropped"
 
 
