@@ -4,10 +4,12 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Literal
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from nexudus_sync import codec
 from nexudus_sync.errors import storable
+from nexudus_sync.mapping.sides import Side
 from nexudus_sync.store.concerning import naming, pair_of, unsettled
 from nexudus_sync.store.tables import Conflict
 
@@ -107,6 +109,27 @@ def about_overwritten(session: Session, connection: str, state: Literal["open", 
         col(Conflict.reason).startswith(OVERWRITTEN),
     )
     return list(session.exec(query))
+
+
+def is_to_be_copied(session: Session, connection: str, side: Side, record_id: str) -> bool:
+    """Did a person look at the candidates for a record and say that it is another one?"""
+    column = col(Conflict.nexudus_id) if side is Side.NEXUDUS else col(Conflict.crm_id)
+    query = select(Conflict).where(
+        col(Conflict.connection) == connection,
+        col(Conflict.field) == RECORD,
+        col(Conflict.state) == "resolved",
+        col(Conflict.take) == side.value,
+        col(Conflict.link_id).is_(None),
+        column == record_id,
+    )
+    return session.exec(query).first() is not None
+
+
+def close_unmapped(session: Session, connection: str, fields: Collection[str], now: datetime) -> None:
+    """Nobody needs to decide any more about fields that are none of these."""
+    about = (col(Conflict.connection) == connection, col(Conflict.state) != "closed")
+    stale = update(Conflict).where(*about, col(Conflict.field).not_in(fields))
+    session.execute(stale.values(state="closed", closed_at=now))
 
 
 def _stored(value: Any) -> Any:

@@ -120,12 +120,12 @@ def _asleep(connection: str) -> tuple[ColumnElement[bool], ...]:
     return (*mine, col(Failure.state) == "open", col(Failure.next_attempt).is_(None))
 
 
-def resting(now: datetime) -> tuple[ColumnElement[bool], ...]:
+def _resting(now: datetime) -> tuple[ColumnElement[bool], ...]:
     """Which failures wait for their next attempt. One noted later than now was noted under a wrong clock: it is due."""
     return col(Failure.next_attempt) > now, col(Failure.last_at) <= now
 
 
-def asleep() -> ColumnElement[bool]:
+def _not_again() -> ColumnElement[bool]:
     """Which failures are not tried again by themselves: what a system refused, until something changes."""
     return and_(col(Failure.kind) == REFUSED, col(Failure.next_attempt).is_(None))
 
@@ -143,7 +143,7 @@ def failing_links(
     A command (`one_shot`) waits for none, but what was refused is not sent again by itself.
     """
     same = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
-    rest = asleep() if one_shot else or_(and_(*resting(now)), asleep())
+    rest = _not_again() if one_shot else or_(and_(*_resting(now)), _not_again())
     query = select(Link.id, Failure.last_at, rest).join(Failure, same)
     about = query.where(
         col(Failure.connection) == connection,
@@ -157,7 +157,7 @@ def failing_links(
 
 def due_failures(session: Session, connection: str, now: datetime) -> list[Failure]:
     """The connection's open failures whose next attempt is due, the longest overdue first."""
-    due = and_(col(Failure.next_attempt).is_not(None), not_(and_(*resting(now))))
+    due = and_(col(Failure.next_attempt).is_not(None), not_(and_(*_resting(now))))
     query = select(Failure).where(col(Failure.state) == "open", col(Failure.connection) == connection, due)
     return list(session.exec(query.order_by(col(Failure.next_attempt), col(Failure.id))))
 
@@ -200,3 +200,31 @@ def what_stops(session: Session, nexudus_id: str, crm_id: str, field: str, *, pa
 
 def _of_pair(nexudus_id: str, crm_id: str) -> tuple[ColumnElement[bool], ...]:
     return (col(Failure.nexudus_id) == nexudus_id, col(Failure.crm_id) == crm_id)
+
+
+def resting_pairs(session: Session, connection: str, now: datetime) -> list[tuple[str, str]]:
+    """Nexudus id and CRM id of what failed and waits for its next attempt."""
+    return list(session.exec(_failed_pairs(connection, *_resting(now))))
+
+
+def sleeping_pairs(session: Session, connection: str) -> list[tuple[str, str]]:
+    """Nexudus id and CRM id of what was refused and is not tried again by itself."""
+    return list(session.exec(_failed_pairs(connection, _not_again())))
+
+
+def unsolved_of_kind(session: Session, connection: str, kind: str) -> list[Failure]:
+    """What is open or dismissed in a connection, of one kind."""
+    mine = (col(Failure.connection) == connection, col(Failure.kind) == kind)
+    return list(session.exec(select(Failure).where(*mine, col(Failure.state) != "solved")))
+
+
+def solve_unmapped(session: Session, connection: str, fields: Collection[str]) -> None:
+    """Nothing waits any more of fields that are none of these."""
+    about = (col(Failure.connection) == connection, col(Failure.state) != "solved")
+    stale = update(Failure).where(*about, col(Failure.field).not_in(fields))
+    session.execute(stale.values(state="solved", next_attempt=None))
+
+
+def _failed_pairs(connection: str, *when: ColumnElement[bool]) -> Any:
+    mine = (col(Failure.connection) == connection, col(Failure.state).in_(("open", "dismissed")))
+    return select(Failure.nexudus_id, Failure.crm_id).where(*mine, *when)

@@ -3,12 +3,12 @@
 The caller commits between the steps: `sent` must be on disk before the call that it announces.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, or_
-from sqlmodel import Session, col, select
+from sqlalchemy import and_, bindparam, or_
+from sqlmodel import Session, col, func, select
 
 from nexudus_sync.mapping.sides import Side
 from nexudus_sync.store.records import family
@@ -140,6 +140,45 @@ def is_perhaps_copied(session: Session, crm: str, nexudus_id: str, crm_id: str) 
         or_(col(Journal.nexudus_id) == nexudus_id, col(Journal.crm_id) == crm_id),
     )
     return session.exec(query).first() is not None
+
+
+def perhaps_done(session: Session, crm: str) -> list[tuple[str, str]]:
+    """Nexudus id and CRM id of each write, of any connection to a CRM, whose outcome is not known."""
+    query = select(Journal.nexudus_id, Journal.crm_id).where(
+        col(Journal.state) == "sent", col(Journal.connection).in_(family(crm))
+    )
+    return list(session.exec(query))
+
+
+def lost_creates(session: Session, crm: str) -> Sequence[Journal]:
+    """The creates, of any connection to a CRM, that may have made a record without anybody being told; oldest first.
+
+    Their outcome is not known, or recovery gave them up: one that was dropped without a look did not leave.
+    """
+    told = and_(col(Journal.nexudus_id) != "", col(Journal.crm_id) != "")
+    given_up = and_(col(Journal.state) == "dropped", or_(col(Journal.looks) > 0, told))
+    query = select(Journal).where(
+        col(Journal.connection).in_(family(crm)),
+        col(Journal.kind) == CREATE,
+        or_(col(Journal.state) == "sent", given_up),
+    )
+    return session.exec(query.order_by(col(Journal.id))).all()
+
+
+def count_created(session: Session, connection: str) -> int:
+    """How many records a connection has copied."""
+    created = (col(Journal.kind) == CREATE, col(Journal.state) == "confirmed")
+    return session.exec(select(func.count()).where(col(Journal.connection) == connection, *created)).one()
+
+
+def newest_id(session: Session) -> int:
+    """The number of the newest write, 0 where there is none."""
+    return session.exec(select(func.max(Journal.id))).one() or 0
+
+
+def planned_after(session: Session, number: int) -> list[Journal]:
+    """The writes that were planned after the one of that number, oldest first."""
+    return list(session.exec(select(Journal).where(col(Journal.id) > number).order_by(col(Journal.id))))
 
 
 def _step(session: Session, journal_id: int, *expected: str) -> Journal:

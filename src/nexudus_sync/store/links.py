@@ -123,3 +123,44 @@ def of_record(session: Session, connections: Collection[str], side: Side, record
 def active_pairs(session: Session, connection: str) -> list[tuple[str, str]]:
     """Nexudus id and CRM id of each active link of a connection."""
     return list(session.exec(select(Link.nexudus_id, Link.crm_id).where(*_active(connection))))
+
+
+def of_crm_identity(session: Session, crm: str, identity: str) -> Link | None:
+    """A link of the CRM's record with this identity, whatever its id by now."""
+    return session.exec(select(Link).where(col(Link.crm) == crm, col(Link.crm_identity) == identity)).first()
+
+
+def count(session: Session, connection: str) -> int:
+    """How many links a connection has, closed ones too."""
+    return session.exec(select(func.count()).where(col(Link.connection) == connection)).one()
+
+
+def has_any(session: Session, connection: str) -> bool:
+    """Has a connection a link, be it a closed one?"""
+    return session.exec(select(Link.id).where(col(Link.connection) == connection).limit(1)).first() is not None
+
+
+def unclosed(session: Session, connection: str) -> list[Link]:
+    """The links of a connection that are active or sleep."""
+    return list(session.exec(select(Link).where(col(Link.connection) == connection, col(Link.state) != "closed")))
+
+
+def count_to_read(session: Session, connection: str) -> int:
+    """How many active links have a record that has to be read, on either side."""
+    return session.exec(select(func.count()).where(*_active(connection), or_(*_MARKED.values()))).one()
+
+
+def newest_id(session: Session) -> int:
+    """The number of the newest link, 0 where there is none."""
+    return session.exec(select(func.max(Link.id))).one() or 0
+
+
+def made_after(session: Session, number: int) -> list[Link]:
+    """The links of all connections that are newer than that number, oldest first."""
+    return list(session.exec(select(Link).where(col(Link.id) > number).order_by(col(Link.id))))
+
+
+def note_digest(session: Session, side: Side, link_id: int, digest: str) -> None:
+    """The row that a listing showed of a link's record."""
+    column = "nexudus_digest" if side is Side.NEXUDUS else "crm_digest"
+    session.execute(update(Link).where(col(Link.id) == link_id).values({column: digest}))

@@ -1,13 +1,14 @@
 """Questions about records without a counterpart."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, and_, or_, update
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.mapping.sides import Side
-from nexudus_sync.store.tables import SET_ASIDE, Unlinked
+from nexudus_sync.store.records import family, may_be
+from nexudus_sync.store.tables import SET_ASIDE, Link, Unlinked
 
 
 def of_customer(session: Session, connection: str, side: Side, email: str) -> list[Unlinked]:
@@ -49,3 +50,79 @@ def take_up_again(session: Session, connection: str, state: str) -> None:
     """Those that were left in this state are looked at again."""
     left = (col(Unlinked.connection) == connection, col(Unlinked.state) == state)
     session.execute(update(Unlinked).where(*left).values(state="waiting"))
+
+
+def count_by_side(session: Session, connection: str) -> dict[str, int]:
+    """How many records of each side a connection has, by the side's name; a side without any is left out."""
+    query = select(Unlinked.side, func.count()).where(col(Unlinked.connection) == connection)
+    return {side: number for side, number in session.exec(query.group_by(col(Unlinked.side)))}  # noqa: C416
+
+
+def staying_alone(session: Session, connection: str) -> list[tuple[str, str | None]]:
+    """State and reason of each record in the connection's scope that no cycle will copy as things stand."""
+    query = select(Unlinked.state, Unlinked.reason).where(
+        col(Unlinked.connection) == connection, col(Unlinked.state).not_in(("waiting", "limit", "away"))
+    )
+    return list(session.exec(query))
+
+
+def addresses(session: Session, connection: str, side: Side) -> set[str | None]:
+    """The e-mail addresses of a side's records, None among them where one has none."""
+    query = select(Unlinked.email).where(col(Unlinked.connection) == connection, col(Unlinked.side) == side.value)
+    return set(session.exec(query))
+
+
+def taking_part(session: Session, connection: str) -> list[Unlinked]:
+    """All of a connection but what a person said to leave alone."""
+    mine = (col(Unlinked.connection) == connection, col(Unlinked.state).not_in(SET_ASIDE))
+    return list(session.exec(select(Unlinked).where(*mine)))
+
+
+def with_address(session: Session, connection: str, side: Side) -> list[Unlinked]:
+    """Those of a side that take part and say an e-mail address, whatever that is."""
+    mine = (col(Unlinked.connection) == connection, col(Unlinked.side) == side.value)
+    said = (col(Unlinked.state).not_in(SET_ASIDE), col(Unlinked.email).is_not(None))
+    return list(session.exec(select(Unlinked).where(*mine, *said)))
+
+
+def linked_elsewhere(session: Session, connection: str, crm: str, side: Side) -> list[Unlinked]:
+    """Those of a side that take part and may be a record which any connection to the CRM has linked."""
+    here = (
+        col(Unlinked.connection) == connection,
+        col(Unlinked.state).not_in(SET_ASIDE),
+        col(Link.crm) == crm,
+    )
+    record_id = col(Link.nexudus_id) if side is Side.NEXUDUS else col(Link.crm_id)
+    same = and_(record_id == col(Unlinked.record_id), may_be(side, col(Unlinked.identity)))
+    return list(session.exec(select(Unlinked).join(Link, same).where(*here, col(Unlinked.side) == side)))
+
+
+def perhaps_renamed(session: Session, connection: str, crm: str) -> set[tuple[Side, str]]:
+    """Those that have the identity of a link whose CRM record has to be read: it may go by a new id."""
+    query = (
+        select(Unlinked.side, Unlinked.record_id)
+        .join(Link, (col(Link.crm_identity) == col(Unlinked.identity)) & (col(Link.crm) == crm))
+        .where(col(Unlinked.connection) == connection, col(Unlinked.identity) != "", col(Link.crm_recheck))
+    )
+    return {(Side(side), record_id) for side, record_id in session.exec(query)}
+
+
+def looking_like(
+    session: Session, crm: str, side: Side, *, title: str, email: str | None, keys: Collection[str]
+) -> Sequence[Unlinked]:
+    """Those of a side, in any connection to the CRM, with this title, this address or one of these external keys.
+
+    An `email` of None is that of the records without one.
+    """
+    like = (col(Unlinked.title) == title, col(Unlinked.email) == email, col(Unlinked.external_key).in_(keys))
+    return _in_family(session, crm, side, *like)
+
+
+def called(session: Session, crm: str, side: Side, record_id: str, identity: str | None) -> Sequence[Unlinked]:
+    """Those of a side, in any connection to the CRM, with this id or this identity (None: not known)."""
+    return _in_family(session, crm, side, col(Unlinked.record_id) == record_id, col(Unlinked.identity) == identity)
+
+
+def _in_family(session: Session, crm: str, side: Side, *near: ColumnElement[bool]) -> Sequence[Unlinked]:
+    mine = (col(Unlinked.connection).in_(family(crm)), col(Unlinked.side) == side)
+    return session.exec(select(Unlinked).where(*mine, or_(*near))).all()

@@ -6,14 +6,11 @@ from datetime import timedelta
 from enum import Enum
 from functools import cached_property
 
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, and_, col, or_, select
-
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.write.perform import MADE, note_made
 from nexudus_sync.mapping import Side
 from nexudus_sync.mapping.renderings import alike
-from nexudus_sync.store import records
+from nexudus_sync.store import Session, journal, links, records, unlinked
 from nexudus_sync.store.tables import Journal, Link, Unlinked
 
 BEFORE, AFTER = timedelta(minutes=5), timedelta(days=1)
@@ -52,18 +49,10 @@ class Lost:
 
     def __init__(self, session: Session, connection: Connection) -> None:
         self._session, self._connection = session, connection
-        self._family = records.family(connection.crm)
 
     @cached_property
     def _attempts(self) -> Sequence[Journal]:
-        told = and_(col(Journal.nexudus_id) != "", col(Journal.crm_id) != "")
-        given_up = and_(col(Journal.state) == "dropped", or_(col(Journal.looks) > 0, told))
-        query = select(Journal).where(
-            col(Journal.connection).in_(self._family),
-            col(Journal.kind) == "opportunity.create",
-            or_(col(Journal.state) == "sent", given_up),
-        )
-        return self._session.exec(query.order_by(col(Journal.id))).all()
+        return journal.lost_creates(self._session, self._connection.crm)
 
     def stray(self, row: Unlinked) -> Stray | None:
         """What this record is a late copy of; None when it is none.
@@ -99,10 +88,7 @@ class Lost:
         found = dict[str, Unlinked]()
         for attempt in self._attempts:
             if attempt.side != row.side and self._copied(attempt, row):
-                title, email = _title(attempt), attempt.step.get("email")
-                like = (col(Unlinked.title) == title, col(Unlinked.email) == email)
-                keyed = col(Unlinked.external_key).in_(_texts(attempt))
-                near = self._unlinked(Side(attempt.side), *like, keyed)
+                near = self._looking_like(attempt)
                 found |= {one.record_id: one for one in near if attempt in self._that_may_have_made(one)}
         return list(found.values())
 
@@ -144,8 +130,7 @@ class Lost:
         if side is Side.NEXUDUS or not identity:
             found = records.links_of(self._session, self._connection.crm, side, _source(attempt), identity)
             return found[0] if found else None
-        query = select(Link).where(col(Link.crm) == self._connection.crm, col(Link.crm_identity) == identity)
-        return self._session.exec(query).first()
+        return links.of_crm_identity(self._session, self._connection.crm, identity)
 
     def _link_of(self, side: Side, record_id: str) -> Link | None:
         ids = {"nexudus_id" if side is Side.NEXUDUS else "crm_id": record_id}
@@ -153,9 +138,9 @@ class Lost:
 
     def _sources(self, attempt: Journal) -> list[Unlinked]:
         """What an attempt copied, where it has no counterpart, in each connection that knows it."""
-        known = attempt.step.get("identity") or None
-        same = (col(Unlinked.record_id) == _source(attempt), col(Unlinked.identity) == known)
-        return [one for one in self._unlinked(Side(attempt.side).other, *same) if self._copied(attempt, one)]
+        side, identity = Side(attempt.side).other, attempt.step.get("identity") or None
+        called = unlinked.called(self._session, self._connection.crm, side, _source(attempt), identity)
+        return [one for one in called if self._copied(attempt, one)]
 
     def _copied(self, attempt: Journal, row: Unlinked) -> bool:
         """Is this what the attempt copied? An id can be another's by now."""
@@ -165,10 +150,11 @@ class Lost:
         away = self._away(attempt, row)
         return row.record_id == _source(attempt) and (away is None or away < APART)
 
-    def _unlinked(self, side: Side, *near: ColumnElement[bool]) -> Sequence[Unlinked]:
-        """The records of a side without a counterpart of which one of these things is true."""
-        mine = (col(Unlinked.connection).in_(self._family), col(Unlinked.side) == side)
-        return self._session.exec(select(Unlinked).where(*mine, or_(*near))).all()
+    def _looking_like(self, attempt: Journal) -> Sequence[Unlinked]:
+        """The records without a counterpart that have something of what an attempt sent."""
+        crm, side = self._connection.crm, Side(attempt.side)
+        title, email, keys = _title(attempt), attempt.step.get("email"), _texts(attempt)
+        return unlinked.looking_like(self._session, crm, side, title=title, email=email, keys=keys)
 
 
 def _source(attempt: Journal) -> str:

@@ -1,11 +1,5 @@
 """Match the records without a counterpart: pair them, ask about them, or note that they have to be created."""
 
-from typing import Any
-
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
-
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import RECORD, forget_question
@@ -15,8 +9,8 @@ from nexudus_sync.engine.read.renames import follow_set_aside
 from nexudus_sync.engine.write.created import pair
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import BY_EMAIL, UnlinkedAction, UnlinkedPlan
-from nexudus_sync.store import conflicts, failures, records
-from nexudus_sync.store.tables import Conflict, ConnectionState, Failure, Journal, Link, Unlinked
+from nexudus_sync.store import Session, conflicts, failures, journal, records, unlinked
+from nexudus_sync.store.tables import ConnectionState, Unlinked
 
 
 async def match(cycle: Cycle) -> list[int]:
@@ -55,7 +49,7 @@ class Matching:
             state = session.get(ConnectionState, self.connection.name)
             since = state.create_since if state else None
             done, lost = self._barred(session), Lost(session, self.connection)
-            self._asleep = each_of(session.exec(self._failing(failures.asleep())))
+            self._asleep = each_of(failures.sleeping_pairs(session, self.connection.name))
             for key, row in waiting.rows.items():
                 if key in done or row.state not in TAKEN_UP:
                     continue
@@ -87,25 +81,11 @@ class Matching:
 
     def _barred(self, session: Session) -> set[tuple[Side, str]]:
         """Records that wait: for the outcome of a write, their next attempt, or a link that was perhaps renamed."""
-        sent = select(Journal.nexudus_id, Journal.crm_id).where(
-            col(Journal.state) == "sent", col(Journal.connection).in_(records.family(self.connection.crm))
-        )
-        later = self._failing(*failures.resting(self.connection.clock.now()))
-        renamed = (
-            select(Unlinked.side, Unlinked.record_id)
-            .join(Link, (col(Link.crm_identity) == col(Unlinked.identity)) & (col(Link.crm) == self.connection.crm))
-            .where(
-                col(Unlinked.connection) == self.connection.name, col(Unlinked.identity) != "", col(Link.crm_recheck)
-            )
-        )
-        perhaps = {(Side(side), record_id) for side, record_id in session.exec(renamed)}
-        pairs = [*session.exec(sent), *([] if self.one_shot else session.exec(later))]
-        return perhaps | each_of(pairs)
-
-    def _failing(self, *when: ColumnElement[bool]) -> SelectOfScalar[Any]:
-        """The pairs of ids of what failed."""
-        mine = (col(Failure.connection) == self.connection.name, col(Failure.state).in_(("open", "dismissed")))
-        return select(Failure.nexudus_id, Failure.crm_id).where(*mine, *when)  # type: ignore[return-value]
+        name, crm, now = self.connection.name, self.connection.crm, self.connection.clock.now()
+        renamed = unlinked.perhaps_renamed(session, name, crm)
+        sent = journal.perhaps_done(session, crm)
+        later = [] if self.one_shot else failures.resting_pairs(session, name, now)
+        return renamed | each_of([*sent, *later])
 
     def _pair(self, session: Session, row: Unlinked, partner: Unlinked) -> int:
         nexudus, crm = (row, partner) if row.side == Side.NEXUDUS else (partner, row)
@@ -132,25 +112,12 @@ class Matching:
         forget_question(session, self.connection, Side(row.side), row.record_id)
 
     def _ask_or_create(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
-        if self._told_to_create(session, row):
+        if conflicts.is_to_be_copied(session, self.connection.name, Side(row.side), row.record_id):
             self.to_create.append(row)
             return
         row.state, row.reason = "unmatched", plan.reason
         session.add(row)
         self._ask(session, row, plan)
-
-    def _told_to_create(self, session: Session, row: Unlinked) -> bool:
-        """A person looked at the candidates and said that this is another one."""
-        column = col(Conflict.nexudus_id) if row.side == Side.NEXUDUS else col(Conflict.crm_id)
-        query = select(Conflict).where(
-            col(Conflict.connection) == self.connection.name,
-            col(Conflict.field) == RECORD,
-            col(Conflict.state) == "resolved",
-            col(Conflict.take) == row.side,
-            col(Conflict.link_id).is_(None),
-            column == row.record_id,
-        )
-        return session.exec(query).first() is not None
 
     def _ask(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
         nexudus_id, crm_id = records.alone(Side(row.side), row.record_id)

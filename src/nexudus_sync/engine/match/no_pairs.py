@@ -1,15 +1,13 @@
 """The `no-pairs` brake: two sides that share no customer are not copied into each other unasked."""
 
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, func, select
-
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.match.match import match
 from nexudus_sync.engine.match.waiting import has_email
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
-from nexudus_sync.store.tables import SET_ASIDE, Brake, Fact, Journal, Link, Unlinked
+from nexudus_sync.store import Session, brakes, journal, links, unlinked
+from nexudus_sync.store.tables import Brake, Fact
 
 NAME = "no-pairs"
 ENOUGH = 20
@@ -40,20 +38,20 @@ def passes(brake: Brake, limit: int | None) -> bool:
 def undecided(connection: Connection) -> bool:
     """Was it never judged whether this connection may make its creates?"""
     with connection.store.read() as session:
-        answered = select(Brake.id).where(*_mine(connection), col(Brake.state).in_(("released", "gone")))
-        if session.exec(answered).first() is not None:
+        if brakes.was_answered(session, connection.name, NAME):
             return False
         verdict = session.get(Fact, _key(connection))
         if verdict is not None:
             return bool(verdict.value == LOOKED)
-        return _made(session, connection) <= FEW  # more: a store from before there was this brake
+        return journal.count_created(session, connection.name) <= FEW  # more: a store from before there was this brake
 
 
 def may_create(connection: Connection, report: Report, limit: int | None) -> bool:
     """May the first creates be made, now that everything was matched? Sets the brake where nobody said so yet."""
     with connection.store.session() as session:
         counts = {side: _reachable(session, connection, side) for side in Side}
-        if _links(session, connection) > _made(session, connection) or min(counts.values()) < ENOUGH:
+        found = links.count(session, connection.name) > journal.count_created(session, connection.name)
+        if found or min(counts.values()) < ENOUGH:
             session.merge(Fact(**_key(connection), value=FINE))
             return True
         if limit is not None and limit <= FEW:
@@ -71,14 +69,14 @@ def may_create(connection: Connection, report: Report, limit: int | None) -> boo
 def answer(connection: Connection) -> None:
     """A person at a terminal said that it is right."""
     with connection.store.session() as session:
-        for brake in session.exec(select(Brake).where(*_mine(connection), col(Brake.state) == "set")).all():
+        for brake in brakes.of_name(session, connection.name, NAME, "set"):
             brake.state, brake.released_at = "gone", connection.clock.now()
             session.add(brake)
 
 
 def lift_if_corrected(session: Session, connection: Connection) -> None:
     """Forget the brake where it was set for another scope: a person corrected that, and it is judged anew."""
-    for brake in session.exec(select(Brake).where(*_mine(connection), col(Brake.state) == "set")).all():
+    for brake in brakes.of_name(session, connection.name, NAME, "set"):
         if brake.judged.get("scope", _scope(connection)) != _scope(connection):
             session.delete(brake)
     session.flush()
@@ -90,30 +88,11 @@ def _scope(connection: Connection) -> list[int | str | None]:
     return [cards.business_id, cards.board_id, deals.company]
 
 
-def _mine(connection: Connection) -> tuple[ColumnElement[bool], ...]:
-    return (col(Brake.connection) == connection.name, col(Brake.name) == NAME)
-
-
 def _key(connection: Connection) -> dict[str, str]:
     return {"system": connection.crm, "key": f"{NAME}: {connection.name}"}
 
 
 def _reachable(session: Session, connection: Connection, side: Side) -> int:
     """How many records of a side have an e-mail address; those that are linked have."""
-    alone = select(Unlinked).where(
-        col(Unlinked.connection) == connection.name,
-        col(Unlinked.side) == side.value,
-        col(Unlinked.state).not_in(SET_ASIDE),
-        col(Unlinked.email).is_not(None),
-    )
-    return sum(map(has_email, session.exec(alone))) + _links(session, connection)
-
-
-def _links(session: Session, connection: Connection) -> int:
-    return session.exec(select(func.count()).where(col(Link.connection) == connection.name)).one()
-
-
-def _made(session: Session, connection: Connection) -> int:
-    """How many of its links came to be by a create."""
-    created = (col(Journal.kind) == "opportunity.create", col(Journal.state) == "confirmed")
-    return session.exec(select(func.count()).where(col(Journal.connection) == connection.name, *created)).one()
+    alone = unlinked.with_address(session, connection.name, side)
+    return sum(map(has_email, alone)) + links.count(session, connection.name)

@@ -4,16 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import and_
-from sqlmodel import col, select
-
 from nexudus_sync import addresses
 from nexudus_sync.engine.connection import Connection, day
 from nexudus_sync.engine.inbox import nothing_left
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import Candidate, UnlinkedPlan, plan_unlinked
-from nexudus_sync.store import records
-from nexudus_sync.store.tables import SET_ASIDE, Link, Unlinked
+from nexudus_sync.store import unlinked
+from nexudus_sync.store.tables import Unlinked
 
 TAKEN_UP = ("waiting", "unmatched", "limit")
 """States in which a cycle looks at an unlinked record."""
@@ -31,8 +28,8 @@ class Waiting:
     def load(cls, connection: Connection) -> "Waiting":
         """All but what a person said to ignore."""
         with connection.store.read() as session:
-            mine = (col(Unlinked.connection) == connection.name, col(Unlinked.state).not_in(SET_ASIDE))
-            found = cls({(Side(row.side), row.record_id): row for row in session.exec(select(Unlinked).where(*mine))})
+            rows = unlinked.taking_part(session, connection.name)
+        found = cls({(Side(row.side), row.record_id): row for row in rows})
         for (side, _), row in found.rows.items():
             candidate = as_candidate(row)
             if candidate.email:
@@ -67,20 +64,9 @@ def as_candidate(row: Unlinked) -> Candidate:
 
 def forget_linked(connection: Connection) -> None:
     """A record that another connection to this CRM linked while it was in that one's scope waits here no more."""
-    here = (
-        col(Unlinked.connection) == connection.name,
-        col(Unlinked.state).not_in(SET_ASIDE),
-        col(Link.crm) == connection.crm,
-    )
-    ids = {Side.NEXUDUS: col(Link.nexudus_id), Side.CRM: col(Link.crm_id)}
-    same = {
-        side: (record_id == col(Unlinked.record_id), records.may_be(side, col(Unlinked.identity)))
-        for side, record_id in ids.items()
-    }
     with connection.store.session() as session:
-        for side, alike in same.items():
-            query = select(Unlinked).join(Link, and_(*alike)).where(*here, col(Unlinked.side) == side)
-            for row in session.exec(query).all():
+        for side in Side:
+            for row in unlinked.linked_elsewhere(session, connection.name, connection.crm, side):
                 nothing_left(session, connection, side, row.record_id)
                 session.delete(row)
 
