@@ -85,17 +85,10 @@ def sort_linked(
 ) -> None:
     """Is a row of a linked record news?"""
     row, mine = listed.row, known.connection == connection.name
-    inside = connection.connector(seen.side).in_scope(row.record, connection.scope(seen.side))
-    claimed = seen.side is Side.NEXUDUS and inside and (not mine or known.state == "sleeping")
+    claimed = _is_claimed(connection, seen.side, row, known)
     if not (mine and known.state == "active") and not claimed:
         return
-    news = known.stamp != "" and _moved(connection, seen.side, row, known)
-    if news:
-        seen.news[link_id] = connection.our_time(seen.side, row.stamp.at)
-        if row.minor and known.digest in {"", connection.digest(seen.side, row.record)}:
-            seen.minor.add(link_id)
-    elif not known.digest:
-        seen.learnt[link_id] = connection.digest(seen.side, row.record)
+    news = _note_news(connection, seen, row, known, link_id)
     moved = claimed or known.recheck or news or known.stamp == ""
     if moved:
         seen.moved.add(link_id)
@@ -103,6 +96,25 @@ def sort_linked(
         seen.rows[row.id] = listed
     else:
         seen.rows.pop(row.id, None)
+
+
+def _is_claimed(connection: Connection, side: Side, row: Row, known: Remembered) -> bool:
+    """Did a linked card come into this connection's scope from another's, or from outside all of them?"""
+    inside = connection.connector(side).in_scope(row.record, connection.scope(side))
+    came = known.connection != connection.name or known.state == "sleeping"
+    return side is Side.NEXUDUS and inside and came
+
+
+def _note_news(connection: Connection, seen: Seen, row: Row, known: Remembered, link_id: int) -> bool:
+    """Did a linked record move? Then when, and whether the system alone moved it: its content is what it was."""
+    news = known.stamp != "" and _moved(connection, seen.side, row, known)
+    if news:
+        seen.news[link_id] = connection.our_time(seen.side, row.stamp.at)
+        if row.minor and known.digest in {"", connection.digest(seen.side, row.record)}:
+            seen.minor.add(link_id)
+    elif not known.digest:
+        seen.learnt[link_id] = connection.digest(seen.side, row.record)
+    return news
 
 
 def _is_doubtful(connection: Connection, side: Side, row: Row, known: Remembered) -> bool:

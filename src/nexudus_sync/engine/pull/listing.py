@@ -146,15 +146,20 @@ async def _read_closer(connection: Connection, seen: Seen, row: Row, priority: P
 def _settle_doubt(connection: Connection, seen: Seen, before: Before, record_id: str, row: Row | None) -> None:
     """Whose the doubtful row is, by the whole record; where that is not known, the link is looked at again."""
     known = before.known.get(record_id)
-    linked = known is not None and known.link_id is not None
-    same = row is None or known is None
-    if row is not None and known is not None:
-        same = same_identity(known.identity, connection.facts(seen.side, row.record).identity)
-    if known is not None and known.link_id is not None and known.state == "active":
-        (seen.moved if same and seen.closer <= CLOSER else seen.absent).add(known.link_id)
-    if row is not None and not (linked and same):
+    link_id = None if known is None else known.link_id
+    same = _is_same(connection, seen.side, row, known)
+    if known is not None and link_id is not None and known.state == "active":
+        (seen.moved if same and seen.closer <= CLOSER else seen.absent).add(link_id)
+    if row is not None and not (link_id is not None and same):
         sort_unlinked(connection, seen, row, before.alone.get(record_id))
         mark_namesake(connection, seen, row, before.namesakes)
+
+
+def _is_same(connection: Connection, side: Side, row: Row | None, known: Remembered | None) -> bool:
+    """Is the row the known record's, as far as both are there to tell?"""
+    if row is None or known is None:
+        return True
+    return same_identity(known.identity, connection.facts(side, row.record).identity)
 
 
 def _note_absences(connection: Connection, seen: Seen, before: Before, ids: set[str]) -> None:

@@ -2,9 +2,6 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import update
-from sqlmodel import Session, col, select
-
 from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Row
 from nexudus_sync.engine.connection import Connection
@@ -12,9 +9,9 @@ from nexudus_sync.engine.inbox import UNEXPECTED, note_failure, nothing_left
 from nexudus_sync.engine.read.changes import as_unlinked
 from nexudus_sync.engine.read.sight import Seen
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import failures, records
-from nexudus_sync.store.links import mark
-from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Failure, Link, Unlinked
+from nexudus_sync.store import Session, failures, records
+from nexudus_sync.store.links import mark, note_digest
+from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Unlinked
 
 _IDS = ("nexudus_id", "crm_id")
 
@@ -26,8 +23,7 @@ def remember(connection: Connection, seen: Seen, state: ConnectionState, session
     """
     mark(session, seen.side, seen.moved | seen.absent)
     for link_id, digest in seen.learnt.items():
-        column = f"{seen.side.value}_digest"
-        session.execute(update(Link).where(col(Link.id) == link_id).values({column: digest}))
+        note_digest(session, seen.side, link_id, digest)
     solve_odd(session, connection, seen.side, seen.fresh)
     for row in seen.fresh.values():
         take_up(session, connection, seen.side, row)
@@ -75,7 +71,5 @@ def _try_again(session: Session, connection: Connection, side: Side, record_id: 
 def solve_odd(session: Session, connection: Connection, side: Side, record_ids: Iterable[str]) -> None:
     """Rows that made no sense and do so now."""
     ids = {records.alone(side, record_id) for record_id in record_ids}
-    odd = select(Failure).where(
-        col(Failure.connection) == connection.name, col(Failure.kind) == UNEXPECTED, col(Failure.state) != "solved"
-    )
-    failures.solve(one for one in session.exec(odd) if (one.nexudus_id, one.crm_id) in ids)
+    odd = failures.unsolved_of_kind(session, connection.name, UNEXPECTED)
+    failures.solve(one for one in odd if (one.nexudus_id, one.crm_id) in ids)
