@@ -8,8 +8,6 @@ stages that are allowed). Any other value that a list lacks waits as a failure.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlmodel import col, select
-
 from nexudus_sync.connectors import companies
 from nexudus_sync.connectors.base import Scope
 from nexudus_sync.connectors.optional import ChecksScopes
@@ -18,7 +16,7 @@ from nexudus_sync.errors import ConfigError, MappingError
 from nexudus_sync.mapping import Context, Field, Side, Unmapped
 from nexudus_sync.mapping.context import Directory
 from nexudus_sync.mapping.kinds import Kind
-from nexudus_sync.store.tables import Link
+from nexudus_sync.store import links
 
 _NAMING = frozenset({"stage", "user", "link"})
 """The types whose values are names in a system's own list."""
@@ -81,9 +79,8 @@ def _company_key(connection: Connection, scope: Scope) -> str:
 
 
 def _has_links(connection: Connection) -> bool:
-    query = select(Link.id).where(col(Link.connection) == connection.name).limit(1)
     with connection.store.read() as session:
-        return session.exec(query).first() is not None
+        return links.has_any(session, connection.name)
 
 
 def stops(field: Field) -> bool:
