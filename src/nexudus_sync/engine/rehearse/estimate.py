@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
-from sqlmodel import col, func, or_, select
-
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.match.match import Matching
@@ -14,10 +12,10 @@ from nexudus_sync.engine.match.waiting import has_email, oldest_first
 from nexudus_sync.engine.pull.listing import list_side
 from nexudus_sync.engine.pull.remember import remember
 from nexudus_sync.engine.rehearse.costs import Calls, of_run
-from nexudus_sync.engine.rehearse.rehearse import copied
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import Store, records
-from nexudus_sync.store.tables import Link, Unlinked
+from nexudus_sync.store import Store, links, records, unlinked
+from nexudus_sync.store.in_memory import copy_of
+from nexudus_sync.store.tables import Unlinked
 
 DIFFER = 4
 """Of so many pairs that are found one is taken to need a write to either side."""
@@ -44,7 +42,7 @@ class Estimate:
 
 async def estimate(connection: Connection, *, limit: int | None = None, since: date | None = None) -> Estimate:
     """Look at what a backfill with these options has before it. Raises what listing raises."""
-    copy = copied(connection.store)
+    copy = copy_of(connection.store)
     try:
         stage = replace(connection, store=copy, siblings=[], dry=True)
         seen = [await list_side(stage, side, priority=Priority.BACKFILL) for side in Side]
@@ -66,8 +64,7 @@ def _inside(connection: Connection, copy: Store) -> dict[Side, int]:
     """How many records of each side belong to the connection."""
     with copy.read() as session:
         linked = len(records.links(session, connection.name))
-        query = select(Unlinked.side, func.count()).where(col(Unlinked.connection) == connection.name)
-        alone = {side: count for side, count in session.exec(query.group_by(col(Unlinked.side)))}  # noqa: C416
+        alone = unlinked.count_by_side(session, connection.name)
     return {side: linked + alone.get(side.value, 0) for side in Side}
 
 
@@ -98,23 +95,18 @@ def _sum_up(
 def _left(connection: Connection, copy: Store) -> Counter[str]:
     """Records that stay alone, by why."""
     with copy.read() as session:
-        query = select(Unlinked.state, Unlinked.reason).where(
-            col(Unlinked.connection) == connection.name, col(Unlinked.state).not_in(("waiting", "limit", "away"))
-        )
-        words = {"unmatched": "several candidates: a person decides", "ignored": "ignored by hand"}
-        return Counter(words.get(state, reason or state) for state, reason in session.exec(query))
+        kept = unlinked.staying_alone(session, connection.name)
+    words = {"unmatched": "several candidates: a person decides", "ignored": "ignored by hand"}
+    return Counter(words.get(state, reason or state) for state, reason in kept)
 
 
 def _marked(connection: Connection, copy: Store) -> int:
     with copy.read() as session:
-        marked = or_(col(Link.nexudus_recheck), col(Link.crm_recheck))
-        query = select(func.count()).where(col(Link.connection) == connection.name, col(Link.state) == "active", marked)
-        return session.exec(query).one()
+        return links.count_to_read(session, connection.name)
 
 
 def _parties(copy: Store, connection: str, to: Side, rows: list[Unlinked]) -> int:
     """E-mails of what is to be created on a side that none of the connection's records there has."""
     with copy.read() as session:
-        query = select(Unlinked.email).where(col(Unlinked.connection) == connection, col(Unlinked.side) == to.value)
-        known = set(session.exec(query))
+        known = unlinked.addresses(session, connection, to)
     return len({row.email for row in rows if row.side == to.other} - known)

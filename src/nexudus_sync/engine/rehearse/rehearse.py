@@ -7,16 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import insert
-from sqlmodel import Session, SQLModel, col, func, select
-
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Options, run_cycle, settle_record
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import Store
+from nexudus_sync.store import Session, journal, links
+from nexudus_sync.store.in_memory import copy_of
 from nexudus_sync.store.status import ConnectionStatus, connection_status
-from nexudus_sync.store.tables import Journal, Link, Unlinked
+from nexudus_sync.store.tables import Journal, Unlinked
 
 VERBS = {
     "opportunity.create": "create",
@@ -68,11 +66,11 @@ class Rehearsal:
 
 async def rehearse(connection: Connection, options: Options, *, record: tuple[Side, str] | None = None) -> Rehearsal:
     """What a cycle of this connection would do now. Raises what the cycle raises while reading."""
-    copy = copied(connection.store)
+    copy = copy_of(connection.store)
     try:
         stage = replace(connection, store=copy, siblings=[], dry=True)
         with copy.read() as session:
-            journaled, linked = _newest(session, Journal), _newest(session, Link)
+            journaled, linked = journal.newest_id(session), links.newest_id(session)
         if record is None:
             report = await run_cycle(stage, options)
         else:
@@ -85,28 +83,13 @@ async def rehearse(connection: Connection, options: Options, *, record: tuple[Si
     return Rehearsal(actions, report, status)
 
 
-def copied(store: Store) -> Store:
-    """Everything the store holds, in memory."""
-    copy = Store.open("sqlite://")
-    with store.read() as source, copy.session() as target:
-        for table in SQLModel.metadata.sorted_tables:
-            rows = [dict(row) for row in source.connection().execute(table.select()).mappings()]
-            if rows:
-                target.connection().execute(insert(table), rows)
-    return copy
-
-
-def _newest(session: Session, table: type[Journal] | type[Link]) -> int:
-    return session.exec(select(func.max(table.id))).one() or 0
-
-
 def _pairs(session: Session, after: int) -> list[Action]:
-    found = session.exec(select(Link).where(col(Link.id) > after).order_by(col(Link.id)))
+    found = links.made_after(session, after)
     return [Action(link.connection, "link", "", link.nexudus_id, link.crm_id, {}) for link in found]
 
 
 def _writes(session: Session, connection: Connection, after: int) -> list[Action]:
-    rows = session.exec(select(Journal).where(col(Journal.id) > after).order_by(col(Journal.id)))
+    rows = journal.planned_after(session, after)
     parties: set[tuple[str, str]] = set()
     found = [row for row in rows if not _repeats_party(session, row, parties)]
     return [
