@@ -45,20 +45,25 @@ def _print(session: Session, found: list[ConnectionStatus]) -> None:
     )
     print_table(behind, more)
     for one in found:
-        if one.brake:
-            say(f"{one.name} writes nothing while its brake is set: see `nexudus-sync brake show`.", style="bold red")
-        elif one.last_success is None:
-            say(_unfinished(session, one.name))
-        left = unlinked.count_in(session, one.name, "limit")
-        if left:
-            records = plural(left, "record")
-            say(f"{one.name}: --limit left {records}: `nexudus-sync sync` copies all, `backfill --limit N` some.")
+        _remark(session, one)
     for system in sorted(systems_without_totals(session)):
         say(f"{system} {TOLD}.")
     if any(one.conflicts for one in found):
         say("Conflicts wait for you: `nexudus-sync conflicts list`.")
     if any(one.failures for one in found):
         say("What failed, and why: `nexudus-sync failures list`.")
+
+
+def _remark(session: Session, one: ConnectionStatus) -> None:
+    """What a person should know of a connection beside its counts."""
+    if one.brake:
+        say(f"{one.name} writes nothing while its brake is set: see `nexudus-sync brake show`.", style="bold red")
+    elif one.last_success is None:
+        say(_unfinished(session, one.name))
+    left = unlinked.count_in(session, one.name, "limit")
+    if left:
+        records = plural(left, "record")
+        say(f"{one.name}: --limit left {records}: `nexudus-sync sync` copies all, `backfill --limit N` some.")
 
 
 def _unfinished(session: Session, name: str) -> str:
