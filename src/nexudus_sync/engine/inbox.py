@@ -77,29 +77,61 @@ def record_outcomes(
     `written`: what travels has arrived. `settled`: nothing is left to do, so what failed of the whole link is over.
     """
     found, about = tuple(outcomes), failures.unsolved(session, connection.name, link.nexudus_id, link.crm_id)
-    standing = {Verdict.CONFLICT, Verdict.PARKED}
-    standing |= set() if written else {Verdict.TRAVELS}
-    standing |= set() if both_read else {Verdict.NOTHING}
+    _show(session, connection, link, found, about)
+    standing = _standing(both_read=both_read, written=written)
+    over = [one for one in found if one.verdict not in standing]
+    asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
+    restored: set[int | None] = {link.id} if both_read else set()
+    conflicts.close([one for one in asked if _is_over(one, restored, _names(over))], connection.clock.now())
+    says = {o.field.name: (o.field, o.nexudus) for o in found if o.verdict is Verdict.AGREED or _waits(o)}
+    close_rewritten(session, connection, link, says)
+    _ask_anew(asked, _unwritable(found, about))
+    _solve_over(about, link, found, over, settled=settled)
+
+
+def _names(outcomes: Iterable[Outcome]) -> set[str]:
+    """The names of their fields."""
+    return {one.field.name for one in outcomes}
+
+
+def _show(
+    session: Session, connection: Connection, link: Link, found: Iterable[Outcome], about: Iterable[Failure]
+) -> None:
+    """Show a merge's conflicts and parked fields."""
     for outcome in found:
         if outcome.verdict is Verdict.CONFLICT:
             _open_conflict(session, connection, link, outcome)
             failures.solve(about, fields={outcome.field.name}, kinds={REFUSED})
         elif outcome.kind and outcome.kind != REFUSED:  # a refusal is noted when it happens, with its next attempt
             _park(session, connection, link, outcome, about)
-    over = {o.field.name for o in found if o.verdict not in standing}
-    asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
-    restored: set[int | None] = {link.id} if both_read else set()
-    conflicts.close([one for one in asked if _is_over(one, restored, over)], connection.clock.now())
-    says = {o.field.name: (o.field, o.nexudus) for o in found if o.verdict is Verdict.AGREED or _waits(o)}
-    close_rewritten(session, connection, link, says)
+
+
+def _standing(*, both_read: bool, written: bool) -> set[Verdict]:
+    """The verdicts that close nothing: something is left to decide, to write, or to read."""
+    standing = {Verdict.CONFLICT, Verdict.PARKED}
+    if not written:
+        standing.add(Verdict.TRAVELS)
+    if not both_read:
+        standing.add(Verdict.NOTHING)
+    return standing
+
+
+def _unwritable(found: Iterable[Outcome], about: Iterable[Failure]) -> set[str]:
+    """The fields whose value cannot be written and is not sent again by itself."""
     dismissed = {one.field for one in about if one.kind == REFUSED and one.state == "dismissed"}
-    parked = (o for o in found if o.verdict is Verdict.PARKED)
-    _ask_anew(asked, {o.field.name for o in parked if o.kind != REFUSED or o.field.name in dismissed})
-    plain = {o.field.name for o in found if not o.kind and o.verdict not in standing}
-    free = plain - ({o.field.name for o in found if o.verdict is Verdict.NOTHING} & _accepted(about))
+    parked = [one for one in found if one.verdict is Verdict.PARKED]
+    return _names(one for one in parked if one.kind != REFUSED or one.field.name in dismissed)
+
+
+def _solve_over(
+    about: Iterable[Failure], link: Link, found: Iterable[Outcome], over: Iterable[Outcome], *, settled: bool
+) -> None:
+    """Close the failures of fields with which nothing is wrong any more; `settled`: and that of the whole link."""
+    unchanged = _names(one for one in found if one.verdict is Verdict.NOTHING)
+    free = _names(one for one in over if not one.kind) - (unchanged & _accepted(about))
+    failures.solve(_let_go(about, link), fields=free | {""} if settled else free)
     kept = [one for one in about if one.kind == STORED_DIFFERENTLY]
-    failures.solve((one for one in _let_go(about, link) if one not in kept), fields=free | {""} if settled else free)
-    failures.solve(kept, fields={o.field.name for o in found if o.verdict is Verdict.AGREED and not o.kind})
+    failures.solve(kept, fields=_names(one for one in found if one.verdict is Verdict.AGREED and not one.kind))
     _rest(kept)
 
 
@@ -115,8 +147,13 @@ def _rest(kept: Iterable[Failure]) -> None:
 
 
 def _let_go(about: Iterable[Failure], link: Link) -> list[Failure]:
-    """Without that of a record which must not be written: that there is nothing to write solves nothing."""
-    kept = {ANOTHER} if any(key.startswith("$") and int(count) > 1 for key, count in link.bounces.items()) else set()
+    """Without that of a record which must not be written: that there is nothing to write solves nothing.
+
+    Nor what a system keeps differently: that is over when both sides agree.
+    """
+    kept = {STORED_DIFFERENTLY}
+    if any(key.startswith("$") and int(count) > 1 for key, count in link.bounces.items()):
+        kept.add(ANOTHER)
     return [one for one in about if one.kind not in kept]
 
 
