@@ -14,7 +14,6 @@ from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import
 
 from nexudus_sync.config import ConnectionSettings
 from nexudus_sync.engine import news
-from nexudus_sync.engine.brakes import standing
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
@@ -22,6 +21,7 @@ from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.engine.startup.missing_names import refuse_missing
 from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, SyncError
 from nexudus_sync.mapping import Side
+from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.decisions import carried_out
 from nexudus_sync.store.status import connection_status
 from nexudus_sync.store.tables import ConnectionState
@@ -254,7 +254,7 @@ class Daemon:
         if connection.name not in self._braked:
             remedy = f"see `nexudus-sync brake show`; if it is right, `nexudus-sync brake release {brake}`"
             with self._engine.store.read() as session:
-                evidence = "; ".join(one.evidence for one in standing(session, connection.name) if one.name == brake)
+                evidence = "; ".join(one.evidence for one in in_state(session, connection.name) if one.name == brake)
             self._log.error("cycle.braked", connection=connection.name, brake=brake, evidence=evidence, remedy=remedy)
         self._braked.add(connection.name)
 

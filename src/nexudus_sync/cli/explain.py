@@ -6,13 +6,13 @@ from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.history import print_history, undos
 from nexudus_sync.cli.output import cell, print_table, say
-from nexudus_sync.engine.brakes import standing
 from nexudus_sync.engine.read.snapshots import snapshot_of
 from nexudus_sync.engine.startup.assemble import load_mapping, plain_contexts
 from nexudus_sync.mapping import Context, Field, Mapping, Side, Unreadable
 from nexudus_sync.merge import STORED_DIFFERENTLY, UNSENT
 from nexudus_sync.opportunity import say as said
 from nexudus_sync.store import Session, conflicts, decisions, failures, history, journal
+from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.tables import Conflict, ConnectionState, Decision, Failure, History, Link, Unlinked
 
 LATEST = 10
@@ -141,7 +141,7 @@ def _print_waiting(session: Session, found: Located, names: list[str]) -> None:
     """Conflicts, failures, writes and decisions about the record, and a brake on its connection."""
     ids = _ids(found)
     rows: list[tuple[str, str]] = []
-    rows += [("brake", f"{one.name}: {one.evidence}") for one in standing(session, found.connection or "")]
+    rows += [("brake", f"{one.name}: {one.evidence}") for one in in_state(session, found.connection or "")]
     rows += [
         (f"conflict {one.id}", _conflict(one)) for one in conflicts.about_records(session, ids) if one.state != "closed"
     ]

@@ -8,7 +8,6 @@ import typer
 from nexudus_sync.cli.desk import asking, configured, each, load_settings, locate, open_engine, run, waiting
 from nexudus_sync.cli.frame import Root, worst
 from nexudus_sync.cli.output import at_terminal, plural, say
-from nexudus_sync.engine.brakes import standing
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Options, run_cycle, settle_record
 from nexudus_sync.engine.match import no_pairs
@@ -16,6 +15,7 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side
+from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.decisions import carried_out
 from nexudus_sync.store.status import connection_status
 
@@ -61,7 +61,7 @@ async def answered(connection: Connection, once: Callable[[], Awaitable[Report]]
     if report.brake != no_pairs.NAME or not ask or not at_terminal():
         return report
     with connection.store.read() as session:
-        found = standing(session, connection.name)
+        found = in_state(session, connection.name)
     for one in found:
         say(f"{connection.name}: {one.evidence}.", style="bold red")
     say("Are company and scope the right ones? Everything would be copied, and nothing matched.")
@@ -133,7 +133,7 @@ def print_decisions(connection: Connection, began: datetime) -> None:
 
 def _print_brake(connection: Connection) -> None:
     with connection.store.read() as session:
-        found = standing(session, connection.name)
+        found = in_state(session, connection.name)
     for one in found:
         say(f"{connection.name}: the brake {one.name} is set, nothing was written: {one.evidence}.", style="bold red")
     for name in sorted({one.name for one in found}):

@@ -5,13 +5,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, or_
-from sqlmodel import Session, col, func, select
-
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.engine.report import Report
-from nexudus_sync.store.tables import Brake, Conflict, Link
+from nexudus_sync.store import Session, links
+from nexudus_sync.store.brakes import in_state, links_spoken_for
+from nexudus_sync.store.conflicts import links_asked_about
+from nexudus_sync.store.tables import Brake
 
 FLOOR, SHARE = 10, 10
 """`mass-delete` lets this many links go, or this percentage of all, whichever is more."""
@@ -20,13 +19,6 @@ CROWD = 100
 MASS_DELETE, EMPTY_SIDE, MASS_CHANGE, NO_PAIRS = NAMES = ("mass-delete", "empty-side", "mass-change", "no-pairs")
 DELETING = (MASS_DELETE, EMPTY_SIDE)
 """The brakes about links that would end; a release of one lets them end whatever the other would say."""
-STANDING = ("set", "released", "passed")
-"""The states of a brake that speaks for its links: no other one is set for them."""
-_STANDING = (
-    select(Brake)
-    .where(col(Brake.connection) == bindparam("connection"), col(Brake.state) == bindparam("state"))
-    .order_by(col(Brake.id))
-)
 JUDGING, PASSED = "judging", "passed"
 """The states of a brake that is undecided, and of one that is not set: its links are still being read."""
 
@@ -40,15 +32,9 @@ class Evidence:
     links: frozenset[int] = frozenset()
 
 
-def too_many(going: int, links: int) -> bool:
+def too_many(going: int, total: int) -> bool:
     """Are so many closings too many for a connection of so many links?"""
-    return going > max(FLOOR, links * SHARE / 100)
-
-
-def asked(session: Session, connection: str) -> set[int]:
-    """The connection's links about which a person is asked as a whole, or has answered."""
-    about = (col(Conflict.connection) == connection, col(Conflict.field) == RECORD, col(Conflict.state) != "closed")
-    return {one for one in session.exec(select(Conflict.link_id).where(*about)) if one is not None}
+    return going > max(FLOOR, total * SHARE / 100)
 
 
 def may_go(connection: Connection, report: Report, gone: Collection[int]) -> bool:
@@ -57,28 +43,21 @@ def may_go(connection: Connection, report: Report, gone: Collection[int]) -> boo
     `report` counts those that the cycle let go so far.
     """
     with connection.store.session() as session:
-        report.gone |= set(gone) - asked(session, connection.name) - covered(session, connection.name, MASS_DELETE)
-        links = session.exec(
-            select(func.count()).where(col(Link.connection) == connection.name, col(Link.state) == "active")
-        ).one()
-        links += report.closed
-        if not too_many(len(report.gone), links):
+        asked = links_asked_about(session, connection.name)
+        report.gone |= set(gone) - asked - covered(session, connection.name, MASS_DELETE)
+        total = links.count_active(session, connection.name) + report.closed
+        if not too_many(len(report.gone), total):
             return True
-        text = f"the records of {len(report.gone)} of {links} links are missing, as reading them showed"
-        stop = pull_brake(session, connection, [Evidence(MASS_DELETE, text, frozenset(report.gone))], links)
+        text = f"the records of {len(report.gone)} of {total} links are missing, as reading them showed"
+        stop = pull_brake(session, connection, [Evidence(MASS_DELETE, text, frozenset(report.gone))], total)
     if stop is not None:
         report.stop(stop)
     return stop is None
 
 
-def standing(session: Session, connection: str, state: str = "set") -> list[Brake]:
-    """The connection's brakes in a state ("set" or "released"), oldest first."""
-    return list(session.exec(_STANDING, params={"connection": connection, "state": state}))
-
-
 def released_since(session: Session, connection: str, moment: datetime | None) -> list[Brake]:
     """The released brakes that no sweep has come after: `moment` is the last one's, None where there was none."""
-    found = standing(session, connection, "released")
+    found = in_state(session, connection, "released")
     return [one for one in found if moment is None or one.released_at is None or one.released_at >= moment]
 
 
@@ -87,21 +66,17 @@ def covered(session: Session, connection: str, name: str) -> set[int]:
 
     A release lasts until they are settled or back.
     """
-    alike = DELETING if name in DELETING else (name,)
-    query = select(Brake.links).where(
-        col(Brake.connection) == connection, col(Brake.name).in_(alike), col(Brake.state).in_(STANDING)
-    )
-    return {link_id for links in session.exec(query) for link_id in links}
+    return links_spoken_for(session, connection, DELETING if name in DELETING else (name,))
 
 
-def pull_brake(session: Session, connection: Connection, evidence: list[Evidence], links: int = 0) -> str | None:
+def pull_brake(session: Session, connection: Connection, evidence: list[Evidence], total: int = 0) -> str | None:
     """Set the brakes that no person released; returns the first one's name, None when the cycle may go on.
 
-    A release is for what was shown: further links set one if they alone are too many of the `links` there are.
+    A release is for what was shown: further links set one if they alone are too many of the `total` there are.
     """
     due = None
     for one in evidence:
-        if _may_pass(session, connection, one, links):
+        if _may_pass(session, connection, one, total):
             continue
         brake = Brake(connection=connection.name, name=one.name, evidence=one.text, set_at=connection.clock.now())
         brake.links = sorted(one.links)
@@ -111,16 +86,16 @@ def pull_brake(session: Session, connection: Connection, evidence: list[Evidence
     return due
 
 
-def _may_pass(session: Session, connection: Connection, evidence: Evidence, links: int) -> bool:
+def _may_pass(session: Session, connection: Connection, evidence: Evidence, total: int) -> bool:
     if not evidence.links or any(not one.links and one.name == evidence.name for one in _released(session, connection)):
         sizes = [_size(one.evidence) for one in _released(session, connection) if one.name == evidence.name]
         return bool(sizes) and _size(evidence.text) <= max(sizes)
     further = evidence.links - covered(session, connection.name, evidence.name)
-    return further != evidence.links and not too_many(len(further), links)
+    return further != evidence.links and not too_many(len(further), total)
 
 
 def _released(session: Session, connection: Connection) -> list[Brake]:
-    return standing(session, connection.name, "released")
+    return in_state(session, connection.name, "released")
 
 
 def _size(evidence: str) -> int:
@@ -132,26 +107,17 @@ def _size(evidence: str) -> int:
 def spend_releases(session: Session, connection: Connection) -> None:
     """A release, or a judgement, is over when its links are settled, or back: none of them has to be read any more."""
     for state in ("released", "passed"):
-        for brake in standing(session, connection.name, state):
-            about = (col(Link.connection) == connection.name, col(Link.state) == "active")
-            marked = or_(col(Link.nexudus_recheck), col(Link.crm_recheck))
-            waiting = set(session.exec(select(Link.id).where(*about, marked))).intersection(brake.links)
-            brake.links = sorted(one for one in waiting if one is not None)
+        for brake in in_state(session, connection.name, state):
+            brake.links = sorted(links.to_read(session, connection.name).intersection(brake.links))
             brake.state = state if brake.links else "gone"
             session.add(brake)
 
 
 def undecided(session: Session, connection: Connection) -> set[int]:
     """The links that moved and are not judged yet: nothing of them is written."""
-    return {one for row in brakes_in(session, connection, JUDGING) for one in row.links}
+    return {one for row in in_state(session, connection.name, JUDGING) for one in row.links}
 
 
 def passed(session: Session, connection: Connection) -> set[int]:
     """The links of which many moved without a mass change: they are read as the budget allows."""
-    return {one for row in brakes_in(session, connection, PASSED) for one in row.links}
-
-
-def brakes_in(session: Session, connection: Connection, state: str) -> list[Brake]:
-    """The brakes of a connection in that state, the oldest first."""
-    query = select(Brake).where(col(Brake.connection) == connection.name, col(Brake.state) == state)
-    return list(session.exec(query.order_by(col(Brake.id))))
+    return {one for row in in_state(session, connection.name, PASSED) for one in row.links}

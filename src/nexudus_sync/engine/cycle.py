@@ -24,6 +24,7 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.mapping_change import adopt_mapping
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import records
+from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.links import mark
 
 __all__ = ["Cycle", "Options", "run_cycle", "settle_record"]
@@ -70,7 +71,7 @@ def _begin(cycle: Cycle, *, whole: bool = True) -> str | None:
         state = records.connection_state(session, connection.name, connection.crm)
         cycle.backfill, cycle.backfilled_at = state.backfilled_at is None, state.backfilled_at
         no_pairs.lift_if_corrected(session, connection)
-        found = brakes.standing(session, connection.name)
+        found = in_state(session, connection.name)
         standing = [one for one in found if not no_pairs.passes(one, cycle.options.limit)]
         adopt_mapping(session, connection, state)
         released = brakes.released_since(session, connection.name, state.last_reconcile)

@@ -2,10 +2,18 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, col, select
 
 from nexudus_sync.store.tables import Brake
+
+STANDING = ("set", "released", "passed")
+"""The states of a brake that speaks for its links: no other one is set for them."""
+_IN_STATE = (
+    select(Brake)
+    .where(col(Brake.connection) == bindparam("connection"), col(Brake.state) == bindparam("state"))
+    .order_by(col(Brake.id))
+)
 
 
 def of_connections(session: Session, connections: Collection[str], states: Collection[str]) -> list[Brake]:
@@ -23,6 +31,22 @@ def was_answered(session: Session, connection: str, name: str) -> bool:
     """Has a person ever released a connection's brake of that name?"""
     query = select(Brake.id).where(*_named(connection, name), col(Brake.state).in_(("released", "gone")))
     return session.exec(query).first() is not None
+
+
+def in_state(session: Session, connection: str, state: str = "set") -> list[Brake]:
+    """A connection's brakes in that state, oldest first."""
+    return list(session.exec(_IN_STATE, params={"connection": connection, "state": state}))
+
+
+def links_spoken_for(session: Session, connection: str, names: Collection[str]) -> set[int]:
+    """The links that a connection's brakes of these names speak for.
+
+    A release lasts until they are settled or back.
+    """
+    query = select(Brake.links).where(
+        col(Brake.connection) == connection, col(Brake.name).in_(names), col(Brake.state).in_(STANDING)
+    )
+    return {link_id for links in session.exec(query) for link_id in links}
 
 
 def _named(connection: str, name: str) -> tuple[ColumnElement[bool], ...]:

@@ -11,7 +11,7 @@ from nexudus_sync import codec
 from nexudus_sync.errors import storable
 from nexudus_sync.mapping.sides import Side
 from nexudus_sync.store.concerning import naming, pair_of, unsettled
-from nexudus_sync.store.tables import Conflict
+from nexudus_sync.store.tables import Conflict, Link
 
 RECORD = "record"
 """The field name of a question about a record as a whole."""
@@ -130,6 +130,36 @@ def close_unmapped(session: Session, connection: str, fields: Collection[str], n
     about = (col(Conflict.connection) == connection, col(Conflict.state) != "closed")
     stale = update(Conflict).where(*about, col(Conflict.field).not_in(fields))
     session.execute(stale.values(state="closed", closed_at=now))
+
+
+def open_ids(session: Session, connection: str) -> set[int | None]:
+    """The ids of the conflicts that are open."""
+    query = select(Conflict.id).where(col(Conflict.connection) == connection, col(Conflict.state) == "open")
+    return set(session.exec(query))
+
+
+def links_asked_about(session: Session, connection: str) -> set[int]:
+    """The connection's links about which a person is asked as a whole, or has answered."""
+    about = (col(Conflict.connection) == connection, col(Conflict.field) == RECORD, col(Conflict.state) != "closed")
+    return {one for one in session.exec(select(Conflict.link_id).where(*about)) if one is not None}
+
+
+def about_link(session: Session, link: Link) -> list[Conflict]:
+    """The questions about a link as a whole, open or answered."""
+    about = (col(Conflict.link_id) == link.id, col(Conflict.field) == RECORD, col(Conflict.state) != "closed")
+    return list(session.exec(select(Conflict).where(*about)))
+
+
+def answer_about_link(session: Session, link: Link) -> Conflict | None:
+    """What a person answered about a link as a whole, where no cycle has carried that out yet."""
+    about = (col(Conflict.link_id) == link.id, col(Conflict.field) == RECORD, col(Conflict.state) == "resolved")
+    return session.exec(select(Conflict).where(*about)).first()
+
+
+def hand_over(session: Session, link: Link, connection: str) -> None:
+    """What is asked about a link is a matter of this connection now."""
+    about = (col(Conflict.connection) == link.connection, col(Conflict.link_id) == link.id)
+    session.execute(update(Conflict).where(*about, col(Conflict.state) != "closed").values(connection=connection))
 
 
 def _stored(value: Any) -> Any:

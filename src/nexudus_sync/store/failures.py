@@ -202,6 +202,11 @@ def _of_pair(nexudus_id: str, crm_id: str) -> tuple[ColumnElement[bool], ...]:
     return (col(Failure.nexudus_id) == nexudus_id, col(Failure.crm_id) == crm_id)
 
 
+def open_ids(session: Session, connection: str) -> set[int | None]:
+    """The ids of the failures that are open."""
+    return set(session.exec(select(Failure.id).where(col(Failure.connection) == connection, *_OPEN)))
+
+
 def resting_pairs(session: Session, connection: str, now: datetime) -> list[tuple[str, str]]:
     """Nexudus id and CRM id of what failed and waits for its next attempt."""
     return list(session.exec(_failed_pairs(connection, *_resting(now))))

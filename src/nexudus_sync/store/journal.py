@@ -181,6 +181,40 @@ def planned_after(session: Session, number: int) -> list[Journal]:
     return list(session.exec(select(Journal).where(col(Journal.id) > number).order_by(col(Journal.id))))
 
 
+def sent_between(session: Session, link: Link, side: Side, first: datetime, last: datetime) -> list[Journal]:
+    """The writes to a side of a link that were sent in that time."""
+    query = select(Journal).where(
+        col(Journal.link_id) == link.id,
+        col(Journal.side) == side,
+        col(Journal.sent_at) >= first,
+        col(Journal.sent_at) <= last,
+    )
+    return list(session.exec(query))
+
+
+def refused_writes(session: Session, connection: str, link: Link) -> list[Journal]:
+    """The refused writes of a link, the create that came before it included, the newest first."""
+    query = select(Journal).where(
+        col(Journal.state) == "failed",
+        col(Journal.connection) == connection,
+        or_(col(Journal.nexudus_id) == link.nexudus_id, col(Journal.crm_id) == link.crm_id),
+    )
+    return list(session.exec(query.order_by(col(Journal.id).desc())))
+
+
+def dropped_creates(session: Session, connection: str, source: Side, record_id: str) -> list[Journal]:
+    """The attempts to copy a record of the side `source` that were given up."""
+    mine = col(Journal.nexudus_id if source is Side.NEXUDUS else Journal.crm_id) == record_id
+    query = select(Journal).where(
+        col(Journal.connection) == connection,
+        col(Journal.kind) == CREATE,
+        col(Journal.side) == source.other,
+        col(Journal.state) == "dropped",
+        mine,
+    )
+    return list(session.exec(query))
+
+
 def _step(session: Session, journal_id: int, *expected: str) -> Journal:
     write = session.get(Journal, journal_id)
     if write is None or write.state not in expected:

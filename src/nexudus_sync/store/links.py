@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, bindparam, or_, update
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.mapping.sides import Side
+from nexudus_sync.store.conflicts import links_asked_about
 from nexudus_sync.store.tables import Conflict, Failure, Journal, Link
 
 _AT_ONCE = 500
@@ -100,13 +101,12 @@ def oldest_read(session: Session, connection: str) -> list[int]:
     return [one for one in session.exec(query) if one is not None]
 
 
-def stuck(session: Session, connection: str, record: str) -> set[int]:
-    """Links of which the record as a whole failed, or is asked about (`record` is that question's field)."""
+def stuck(session: Session, connection: str) -> set[int]:
+    """Links of which the record as a whole failed, or is asked about."""
     pair = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
     failing = (col(Failure.field) == "", col(Failure.state).in_(("open", "dismissed")))
     failed = select(Link.id).join(Failure, pair).where(col(Link.connection) == connection, *failing)
-    about = (col(Conflict.connection) == connection, col(Conflict.field) == record, col(Conflict.state) != "closed")
-    return _ids(session, failed) | _ids(session, select(Conflict.link_id).where(*about))
+    return _ids(session, failed) | links_asked_about(session, connection)
 
 
 def of_connections(session: Session, connections: Collection[str]) -> list[Link]:
@@ -155,12 +155,37 @@ def newest_id(session: Session) -> int:
     return session.exec(select(func.max(Link.id))).one() or 0
 
 
-def made_after(session: Session, number: int) -> list[Link]:
-    """The links of all connections that are newer than that number, oldest first."""
-    return list(session.exec(select(Link).where(col(Link.id) > number).order_by(col(Link.id))))
+def made_after(session: Session, number: int, connection: str | None = None) -> list[Link]:
+    """The links of one connection, or of all, that are newer than that number, oldest first."""
+    query = select(Link).where(col(Link.id) > number)
+    if connection is not None:
+        query = query.where(col(Link.connection) == connection)
+    return list(session.exec(query.order_by(col(Link.id))))
 
 
 def note_digest(session: Session, side: Side, link_id: int, digest: str) -> None:
     """The row that a listing showed of a link's record."""
     column = "nexudus_digest" if side is Side.NEXUDUS else "crm_digest"
     session.execute(update(Link).where(col(Link.id) == link_id).values({column: digest}))
+
+
+def to_read(session: Session, connection: str) -> set[int]:
+    """The active links with a record that has to be read, on either side."""
+    return _ids(session, select(Link.id).where(*_active(connection), or_(*_MARKED.values())))
+
+
+def idle_to_read(session: Session, connection: str) -> list[Link]:
+    """The links whose CRM record has to be read though no merge will do so: they sleep or are closed."""
+    idle = (col(Link.connection) == connection, col(Link.state) != "active", col(Link.crm_recheck))
+    return list(session.exec(select(Link).where(*idle)))
+
+
+def closed(session: Session, connection: str) -> list[Link]:
+    """The closed links of a connection, oldest first."""
+    mine = (col(Link.connection) == connection, col(Link.state) == "closed")
+    return list(session.exec(select(Link).where(*mine).order_by(col(Link.id))))
+
+
+def closed_ids(session: Session, connection: str) -> set[int]:
+    """Their ids."""
+    return _ids(session, select(Link.id).where(col(Link.connection) == connection, col(Link.state) == "closed"))

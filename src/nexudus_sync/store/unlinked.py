@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, and_, or_, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.mapping.sides import Side
@@ -121,6 +122,25 @@ def looking_like(
 def called(session: Session, crm: str, side: Side, record_id: str, identity: str | None) -> Sequence[Unlinked]:
     """Those of a side, in any connection to the CRM, with this id or this identity (None: not known)."""
     return _in_family(session, crm, side, col(Unlinked.record_id) == record_id, col(Unlinked.identity) == identity)
+
+
+def set_aside_and_back(session: Session, connection: str, crm: str) -> list[tuple[Unlinked, Unlinked]]:
+    """What a person said to leave alone, beside a waiting record of the CRM with the same identity and another id."""
+    new = aliased(Unlinked)
+    renamed = (
+        col(new.connection) == connection,
+        col(new.side) == Side.CRM.value,
+        col(new.state) == "waiting",
+        col(new.identity) == col(Unlinked.identity),
+        col(new.record_id) != col(Unlinked.record_id),
+    )
+    aside = (
+        col(Unlinked.connection).in_(family(crm)),
+        col(Unlinked.side) == Side.CRM.value,
+        col(Unlinked.state).in_(SET_ASIDE),
+        col(Unlinked.identity) != "",
+    )
+    return list(session.exec(select(Unlinked, new).where(*aside, *renamed)))
 
 
 def _in_family(session: Session, crm: str, side: Side, *near: ColumnElement[bool]) -> Sequence[Unlinked]:

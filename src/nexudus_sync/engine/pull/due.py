@@ -2,12 +2,11 @@
 
 from math import ceil
 
-from nexudus_sync.engine import brakes
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, failures, links, unlinked
+from nexudus_sync.store.conflicts import links_asked_about
 
 
 def mark_due(cycle: Cycle) -> None:
@@ -24,7 +23,7 @@ def mark_due(cycle: Cycle) -> None:
         if reconcile:
             both |= _turn(session, connection.name, connection.rules.reconcile_days)
             both |= links.parked(session, connection.name)
-            both |= brakes.asked(session, connection.name)  # what was gone may be back, under the stamp it had
+            both |= links_asked_about(session, connection.name)  # what was gone may be back, under the stamp it had
             unlinked.take_up_again(session, connection.name, "refused")
         links.mark(session, Side.NEXUDUS, both)
         links.mark(session, Side.CRM, both | children)
@@ -54,6 +53,6 @@ def _turn(session: Session, connection: str, days: int) -> set[int]:
     waiting.
     """
     known = links.oldest_read(session, connection)
-    stuck = links.stuck(session, connection, RECORD)
+    stuck = links.stuck(session, connection)
     free = [one for one in known if one not in stuck]
     return stuck.intersection(known) | set(free[: ceil(len(known) / days)])

@@ -12,7 +12,6 @@ from nexudus_sync.engine.brakes import (
     MASS_DELETE,
     PASSED,
     Evidence,
-    brakes_in,
     covered,
     too_many,
 )
@@ -28,6 +27,7 @@ from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import Presence
 from nexudus_sync.store import Session
+from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.tables import Brake, Link
 
 FIRST, MOST = 100, 400
@@ -83,7 +83,7 @@ async def judge(
     `total`: how many links are active. `whole`: read as many as it takes now, not a slice.
     """
     with connection.store.read() as session:
-        begun = {row.judged.get("side") for row in brakes_in(session, connection, JUDGING)}
+        begun = {row.judged.get("side") for row in in_state(session, connection.name, JUDGING)}
     for side, one in seen.items():
         if side.value not in begun and not _are_many(len(one.news.keys() - one.minor), total):
             continue
@@ -105,7 +105,7 @@ def _trial(session: Session, connection: Connection, side: Side, seen: Seen, tot
     """The judgement that is open for a side, with what moved since; or a new one, where more than half moved."""
     moved = set(seen.news.keys() - seen.minor)
     open_one = next(
-        (one for one in brakes_in(session, connection, JUDGING) if one.judged.get("side") == side.value), None
+        (one for one in in_state(session, connection.name, JUDGING) if one.judged.get("side") == side.value), None
     )
     if open_one is None:
         moved -= covered(session, connection.name, MASS_CHANGE)

@@ -9,6 +9,7 @@ from nexudus_sync.engine.pull.remember import remember
 from nexudus_sync.engine.read.sight import Seen
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import links, records
+from nexudus_sync.store.conflicts import links_asked_about
 
 
 async def pull(cycle: Cycle, *, full: bool = False) -> str | None:
@@ -48,7 +49,7 @@ async def _judged(cycle: Cycle) -> str | None:
     names = {side: connection.connector(side).name for side in Side}
     with connection.store.session() as session:
         total = links.count_active(session, connection.name)
-        evidence = judge.evidence_of(total, cycle.seen, names, brakes.asked(session, connection.name))
+        evidence = judge.evidence_of(total, cycle.seen, names, links_asked_about(session, connection.name))
         brake = brakes.pull_brake(session, connection, evidence, total)
     return brake or await judge.judge(
         connection, cycle.report, cycle.seen, total, whole=options.one_shot, stopping=options.stopping
