@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, select
-
 from nexudus_sync import codec
 from nexudus_sync.connectors.base import Audited, Record
 from nexudus_sync.connectors.optional import KeepsTrail
@@ -22,8 +20,8 @@ from nexudus_sync.engine.write.confirm import history_entry
 from nexudus_sync.errors import NotFound, Unavailable
 from nexudus_sync.mapping import Context, Field, Side, Unreadable
 from nexudus_sync.opportunity import Value, say
-from nexudus_sync.store import conflicts, records
-from nexudus_sync.store.tables import Fact, Journal, Link
+from nexudus_sync.store import Session, conflicts, journal, records
+from nexudus_sync.store.tables import Fact, Link
 
 MARGIN = timedelta(hours=1)
 FIRST, GIVEN_UP = timedelta(days=2), timedelta(days=30)
@@ -188,13 +186,7 @@ def _replaced(session: Session, connection: Connection, link: Link, field: Field
     None where the change is a stage's own doing.
     """
     at = connection.our_time(Side.NEXUDUS, ours.at) or ours.at
-    query = select(Journal).where(
-        col(Journal.link_id) == link.id,
-        col(Journal.side) == Side.NEXUDUS,
-        col(Journal.sent_at) >= at - GAP,
-        col(Journal.sent_at) <= at + GAP,
-    )
-    rows = list(session.exec(query))
+    rows = journal.sent_between(session, link, Side.NEXUDUS, at - GAP, at + GAP)
     if field.name == "status" and any("sales_stage" in row.fields for row in rows):
         return None
     return [row.fields[field.name].get("over") for row in rows if field.name in row.fields]

@@ -1,8 +1,5 @@
 """Follow CRM records that were given another id."""
 
-from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, select
-
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.connectors.optional import FollowsRenames
 from nexudus_sync.engine.connection import Connection
@@ -10,9 +7,9 @@ from nexudus_sync.engine.inbox import of_record
 from nexudus_sync.engine.read.fetch import fetch
 from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import records
+from nexudus_sync.store import Session, links, records, unlinked
 from nexudus_sync.store.renames import rename
-from nexudus_sync.store.tables import SET_ASIDE, Link, Unlinked
+from nexudus_sync.store.tables import Link, Unlinked
 
 
 async def follow(connection: Connection, link: Link, error: ConnectorError, priority: Priority) -> bool:
@@ -73,9 +70,8 @@ async def follow_idle_renames(connection: Connection) -> None:
     if not isinstance(connection.connector(Side.CRM), FollowsRenames):
         return
     with connection.store.read() as session:
-        idle = (col(Link.connection) == connection.name, col(Link.state) != "active", col(Link.crm_recheck))
-        links = list(session.exec(select(Link).where(*idle)))
-    for link in links:
+        idle = links.idle_to_read(session, connection.name)
+    for link in idle:
         try:
             if not await _stands(connection, link.crm_id, link.crm_identity):
                 await follow_rename(connection, link, Priority.LIVE)
@@ -96,22 +92,8 @@ async def follow_set_aside(connection: Connection) -> None:
     """
     if not isinstance(connection.connector(Side.CRM), FollowsRenames):
         return
-    new = aliased(Unlinked)
-    renamed = (
-        col(new.connection) == connection.name,
-        col(new.side) == Side.CRM.value,
-        col(new.state) == "waiting",
-        col(new.identity) == col(Unlinked.identity),
-        col(new.record_id) != col(Unlinked.record_id),
-    )
-    aside = (
-        col(Unlinked.connection).in_(records.family(connection.crm)),
-        col(Unlinked.side) == Side.CRM.value,
-        col(Unlinked.state).in_(SET_ASIDE),
-        col(Unlinked.identity) != "",
-    )
     with connection.store.read() as session:
-        found = list(session.exec(select(Unlinked, new).where(*aside, *renamed)))
+        found = unlinked.set_aside_and_back(session, connection.name, connection.crm)
     for old, row in found:
         try:
             if await _stands(connection, old.record_id, old.identity):
