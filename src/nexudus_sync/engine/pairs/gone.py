@@ -3,8 +3,6 @@
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from sqlmodel import Session, col, select
-
 from nexudus_sync.connectors.base import Priority, Written
 from nexudus_sync.engine.connection import FRESH, Connection
 from nexudus_sync.engine.inbox import RECORD
@@ -19,8 +17,8 @@ from nexudus_sync.engine.write.perform import Intent, perform
 from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import PairAction, PairPlan, Presence, plan_pair
-from nexudus_sync.store import conflicts, failures
-from nexudus_sync.store.tables import Conflict, Journal, Link
+from nexudus_sync.store import Session, conflicts, failures
+from nexudus_sync.store.tables import Journal, Link
 
 EDITED, DELETED = "edited", "deleted"
 """What a question about a deletion shows for the side whose record is there, and for the other."""
@@ -126,10 +124,7 @@ def _answered(connection: Connection, link: Link, plan: PairPlan) -> PairPlan:
     about.
     """
     with connection.store.read() as session:
-        query = select(Conflict).where(
-            col(Conflict.link_id) == link.id, col(Conflict.field) == RECORD, col(Conflict.state) == "resolved"
-        )
-        answer = session.exec(query).first()
+        answer = conflicts.answer_about_link(session, link)
     if answer is None or plan.side is None:
         return plan
     if answer.take == plan.side.value:

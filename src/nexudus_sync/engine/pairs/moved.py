@@ -1,8 +1,5 @@
 """Links whose card moved to another connection's scope, or out of every scope."""
 
-from sqlalchemy import update
-from sqlmodel import col
-
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import ACCEPTED, RECORD
@@ -11,7 +8,7 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import STORED_DIFFERENTLY
 from nexudus_sync.store import conflicts, failures
-from nexudus_sync.store.tables import Conflict, ConnectionState, Link
+from nexudus_sync.store.tables import ConnectionState, Link
 
 LASTS = {ACCEPTED, STORED_DIFFERENTLY}
 """What stays true of a pair wherever its card goes, and no merge shows again."""
@@ -31,10 +28,7 @@ def take_over(connection: Connection, link: Link) -> None:
         failures.solve(failed, kinds={one.kind for one in failed} - LASTS)
         for one in (one for one in failed if one.kind in LASTS):
             one.connection = connection.name
-        about = (col(Conflict.connection) == link.connection, col(Conflict.link_id) == link.id)
-        session.execute(
-            update(Conflict).where(*about, col(Conflict.state) != "closed").values(connection=connection.name)
-        )
+        conflicts.hand_over(session, link, connection.name)
         asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
         conflicts.close((one for one in asked if one.field not in names), connection.clock.now())
         before = session.get(ConnectionState, link.connection)

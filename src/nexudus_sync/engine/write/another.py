@@ -4,14 +4,12 @@ It is a failure first; when it lasts to the next reconcile, a person is asked. T
 other records hold the record that was written.
 """
 
-from sqlmodel import Session, col, select
-
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import ANOTHER, RECORD, end, note_failure
 from nexudus_sync.engine.read.snapshots import set_identity
 from nexudus_sync.errors import AnotherRecord, SyncError
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import conflicts, failures, records
+from nexudus_sync.store import Session, conflicts, failures, journal, records
 from nexudus_sync.store.renames import rename
 from nexudus_sync.store.tables import Conflict, Journal, Link
 
@@ -48,9 +46,8 @@ def _note(session: Session, connection: Connection, link: Link, error: AnotherRe
 
 
 def _question(session: Session, link: Link) -> Conflict | None:
-    about = (col(Conflict.link_id) == link.id, col(Conflict.field) == RECORD, col(Conflict.state) != "closed")
-    found = session.exec(select(Conflict).where(*about)).all()
-    return next((one for one in found if THE_OTHER in (one.nexudus, one.crm)), None)
+    about = conflicts.about_link(session, link)
+    return next((one for one in about if THE_OTHER in (one.nexudus, one.crm)), None)
 
 
 def _lasts(session: Session, connection: Connection, link: Link) -> bool:
@@ -164,12 +161,5 @@ def let_create(session: Session, connection: str, source: Side, record_id: str) 
 
 
 def _answered_for(session: Session, connection: str, source: Side, record_id: str) -> list[Journal]:
-    mine = col(Journal.nexudus_id if source is Side.NEXUDUS else Journal.crm_id) == record_id
-    query = select(Journal).where(
-        col(Journal.connection) == connection,
-        col(Journal.kind) == "opportunity.create",
-        col(Journal.side) == source.other,
-        col(Journal.state) == "dropped",
-        mine,
-    )
-    return [one for one in session.exec(query) if one.step.get(OTHER)]
+    attempts = journal.dropped_creates(session, connection, source, record_id)
+    return [one for one in attempts if one.step.get(OTHER)]
