@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from sqlmodel import Session
-
 from nexudus_sync.connectors.base import Record, Written
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read.changes import differing, still_now, value_or_none
@@ -23,6 +21,7 @@ from nexudus_sync.engine.write.confirm import history_entry
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome
 from nexudus_sync.opportunity import say
+from nexudus_sync.store import Session
 from nexudus_sync.store.tables import Link
 
 BOUNCES = 2

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlmodel import Session
-
 from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Facts, Record, Written
 from nexudus_sync.engine.connection import Connection
@@ -17,7 +15,7 @@ from nexudus_sync.engine.read.snapshots import set_digest, set_mark, set_snapsho
 from nexudus_sync.errors import AnsweredForAnother, Refused
 from nexudus_sync.mapping import Context, Field, Side, Unmapped, Unreadable
 from nexudus_sync.merge import UNSENT
-from nexudus_sync.store import conflicts, failures, records
+from nexudus_sync.store import Session, conflicts, failures, records
 from nexudus_sync.store.tables import Journal, Link, Unlinked
 
 

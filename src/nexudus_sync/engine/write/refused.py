@@ -4,15 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session, col, or_, select
-
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import REFUSED, note_failure, supersede
 from nexudus_sync.errors import Refused
 from nexudus_sync.mapping import Field, Side
 from nexudus_sync.plan import Refusal
-from nexudus_sync.store import failures
+from nexudus_sync.store import Session, failures, journal
 from nexudus_sync.store.tables import Journal, Link
 
 
@@ -55,18 +53,11 @@ def held_for(session: Session, connection: Connection, link: Link) -> list[Held]
         for one in about
         if one.kind == REFUSED and one.field and (one.next_attempt is None or one.next_attempt > now)
     }
-    found = (_last(connection, name, reason, _failed(session, connection, link)) for name, reason in waiting.items())
-    return [one for one in found if one is not None]
-
-
-def _failed(session: Session, connection: Connection, link: Link) -> list[Journal]:
-    """The refused writes of a link, the create that came before it included, the newest first."""
-    query = select(Journal).where(
-        col(Journal.state) == "failed",
-        col(Journal.connection) == connection.name,
-        or_(col(Journal.nexudus_id) == link.nexudus_id, col(Journal.crm_id) == link.crm_id),
+    found = (
+        _last(connection, name, reason, journal.refused_writes(session, connection.name, link))
+        for name, reason in waiting.items()
     )
-    return list(session.exec(query.order_by(col(Journal.id).desc())))
+    return [one for one in found if one is not None]
 
 
 def _last(connection: Connection, name: str, reason: str, rows: Iterable[Journal]) -> Held | None:
