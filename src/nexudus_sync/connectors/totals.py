@@ -1,9 +1,7 @@
 """Do a system's lists say how many records there are? Where they do not, each is read twice, and people are told."""
 
-from sqlmodel import Session, select
-
 from nexudus_sync.connectors.base import Check
-from nexudus_sync.store import Store
+from nexudus_sync.store import Session, Store, facts
 from nexudus_sync.store.tables import Fact
 
 KEY = "totals"
@@ -42,4 +40,4 @@ class Totals:
 
 def systems_without_totals(session: Session) -> list[str]:
     """The systems of which that was learnt."""
-    return [fact.system for fact in session.exec(select(Fact).where(Fact.key == KEY)) if fact.value is False]
+    return [fact.system for fact in facts.of_key(session, KEY) if fact.value is False]

@@ -189,3 +189,8 @@ def closed(session: Session, connection: str) -> list[Link]:
 def closed_ids(session: Session, connection: str) -> set[int]:
     """Their ids."""
     return _ids(session, select(Link.id).where(col(Link.connection) == connection, col(Link.state) == "closed"))
+
+
+def cards(session: Session) -> set[str]:
+    """The cards of all links of all connections, closed ones too."""
+    return set(session.exec(select(Link.nexudus_id)))

@@ -116,6 +116,11 @@ def family(crm: str) -> SelectOfScalar[str]:
     return select(ConnectionState.name).where(col(ConnectionState.crm) == crm)
 
 
+def connections_to(session: Session, crm: str) -> set[str]:
+    """The names of the connections that were ever made to a CRM."""
+    return set(session.exec(family(crm)))
+
+
 def set_aside(session: Session, crm: str, side: Side, record_id: str, identity: str) -> Unlinked | None:
     """The record as a connection of this CRM was told to leave it alone; a later record of the same id is another."""
     query = select(Unlinked).where(

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlmodel import select
-
 from nexudus_sync.connectors.base import Check, Record, Scope
 from nexudus_sync.connectors.nexudus import records, scopes
 from nexudus_sync.connectors.nexudus.api import NexudusApi
@@ -16,8 +14,7 @@ from nexudus_sync.connectors.nexudus.settings import NexudusSettings
 from nexudus_sync.connectors.nexudus.writes import LOCATION_LIMIT
 from nexudus_sync.connectors.offset import against_ours
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, RoleMissing
-from nexudus_sync.store import Store
-from nexudus_sync.store.tables import Link
+from nexudus_sync.store import Store, links
 
 _FAR = timedelta(days=3650)
 _RECENT = timedelta(days=7)
@@ -196,7 +193,7 @@ def _linked(store: Store | None) -> set[str]:
     if store is None:
         return set()
     with store.read() as session:
-        return set(session.exec(select(Link.nexudus_id)))
+        return links.cards(session)
 
 
 def _clock(subject: Subject) -> Check:

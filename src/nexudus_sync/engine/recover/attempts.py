@@ -45,7 +45,7 @@ async def recover(cycle: Cycle) -> None:
 def _names(session: Session, connection: Connection) -> list[str]:
     """This connection, and those to its CRM that the configuration does not have any more, or not by that name."""
     known = {connection.name, *(one.name for one in connection.siblings)}
-    return [connection.name, *sorted(set(session.exec(records.family(connection.crm))) - known)]
+    return [connection.name, *sorted(records.connections_to(session, connection.crm) - known)]
 
 
 async def _one(connection: Connection, report: Report, row: Journal) -> None:

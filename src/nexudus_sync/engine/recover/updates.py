@@ -74,11 +74,16 @@ async def _said(connection: Connection, row: Journal) -> tuple[Link | None, Sigh
     sight = await sights.read(connection, side, link)
     if sight.presence is Presence.GONE:
         return link, None, [], []
-    found = [(connection.mapping.find(name), carried) for name, carried in row.fields.items()]
-    known = [(field, carried) for field, carried in found if field is not None]
+    known = _carried(connection, row)
     said = [field for field, carried in known if _says(field, side, sight, carried)]
     rest = [(field, carried) for field, carried in known if field not in said]
     return link, sight, said, [one for one, carried in rest if _is_begun(one, side, sight.record, carried)]
+
+
+def _carried(connection: Connection, row: Journal) -> list[tuple[Field, dict[str, Any]]]:
+    """The fields that a write carried, as far as they are still mapped, and what it kept of each."""
+    found = [(connection.mapping.find(name), carried) for name, carried in row.fields.items()]
+    return [(field, carried) for field, carried in found if field is not None]
 
 
 def _is_begun(mapped: Field, side: Side, record: Record, carried: dict[str, Any]) -> bool:
