@@ -27,9 +27,7 @@ def check(root: Root, connection: str | None) -> int:
 
 async def check_one(root: Root, connection: Connection) -> int:
     """Print all findings about a connection; the failures once more as one line each. Returns the exit code."""
-    found = [(connection.connector(side).name, line) for side in Side for line in await _system(connection, side)]
-    if not any(line.level == "fail" for _, line in found):
-        found += [("mapping", line) for line in await _mapping(connection)]
+    found = await _findings(connection)
     rows = [(MARKS[line.level], where, line.subject, line.detail) for where, line in found]
     print_table(("", "where", "what", "finding"), rows, title=connection.name)
     failed = [(where, line) for where, line in found if line.level == "fail"]
@@ -39,6 +37,14 @@ async def check_one(root: Root, connection: Connection) -> int:
     verdict = "all is well" if not failed else plural(len(failed), "failure")
     say(f"{connection.name}: {verdict}, {plural(warned, 'warning')}")
     return worst([line.exit_code for _, line in failed])
+
+
+async def _findings(connection: Connection) -> list[tuple[str, Check]]:
+    """What both systems and the mapping say of themselves, by place; the mapping is read by what the systems say."""
+    found = [(connection.connector(side).name, line) for side in Side for line in await _system(connection, side)]
+    if not any(line.level == "fail" for _, line in found):
+        found += [("mapping", line) for line in await _mapping(connection)]
+    return found
 
 
 def _line(where: str, line: Check) -> str:

@@ -7,7 +7,7 @@ from nexudus_sync.cli.desk import load_settings
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import plural, print_table, say
 from nexudus_sync.engine.startup.assemble import HUB, load_mapping
-from nexudus_sync.mapping import Context, Mapping, Side, Sync, laws, load_file, pair, parse, shipped_names
+from nexudus_sync.mapping import Context, Field, Mapping, Side, Sync, laws, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping import show as tables
 from nexudus_sync.mapping.context import Table
 from nexudus_sync.mapping.lenses import Lens
@@ -47,13 +47,18 @@ def offline_contexts(mapping: Mapping) -> dict[Side, Context]:
         for field in mapping.fields:
             own, other = field.lens(side), field.lens(side.other)
             if own.kind.name in LISTED and other.values is not None:
-                meant = {fold(value) for _, values in _lines(own) for value in values}
-                alike = [value for _, values in _lines(other) for value in values if fold(value) not in meant]
-                default = [] if field.policy.default is None else [field.policy.default]
-                named.setdefault(own.kind.name, []).extend([*(key for key, _ in _lines(own)), *alike, *default])
+                named.setdefault(own.kind.name, []).extend(_named(field, own, other))
         lists = {kind: Table(tuple(enumerate(dict.fromkeys(names), start=1))) for kind, names in named.items()}
         contexts[side] = replace(contexts[side], directories=lists)
     return contexts
+
+
+def _named(field: Field, own: Lens, other: Lens) -> list[str]:
+    """The names of a side that its own table of values, the other side's, and the field's default speak of."""
+    meant = {fold(value) for _, values in _lines(own) for value in values}
+    alike = [value for _, values in _lines(other) for value in values if fold(value) not in meant]
+    default = [] if field.policy.default is None else [field.policy.default]
+    return [*(key for key, _ in _lines(own)), *alike, *default]
 
 
 def _lines(lens: Lens) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -99,6 +99,11 @@ def print_table(
             out.print(_stacked(columns, row))
             out.print()
         return
+    _print_grid(out, columns, shown, right)
+
+
+def _print_grid(out: Console, columns: Sequence[str], shown: Sequence[Sequence[str]], right: Sequence[str]) -> None:
+    """A line a row; framed at a terminal."""
     terminal = out.is_terminal
     frame, gap = (box.SIMPLE_HEAD, 1) if terminal else (None, 2)
     table = Table(box=frame, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
