@@ -31,14 +31,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 TESTS = Path(__file__).parent
 QUICK = (
     *("cli", "connectors", "contract", "mapping", "sandbox", "store"),
-    *("e2e/test_e2e_decisions.py", "e2e/test_e2e_missing_reason.py", "simulation/test_trail.py"),
-    *("simulation/test_no_pairs.py", "simulation/test_plan_foresees.py", "simulation/test_refusals_by_hand.py"),
+    *("e2e/test_e2e_decisions.py", "e2e/test_e2e_missing_reason.py", "engine/test_audit.py"),
+    *("engine/match/test_no_pairs.py", "engine/rehearse", "engine/write/test_refused_by_hand.py"),
 )
 """Folders and files whose tests are quick, beside all that stand directly in tests: what one runs while editing."""
 LONG = ("cli/test_cli_runs.py",)
 """Files in these folders that are not."""
-UNMEASURED = ("simulation", "hostile")
-"""Folders whose tests run through much by chance."""
+UNMEASURED = ("simulation", "hostile", "engine")
+"""Folders whose tests run through much by chance, or in which one story runs through the whole engine."""
 LONG_STORIES = (
     *("test_e2e_calls.py", "test_e2e_crashes.py", "test_e2e_economy.py", "test_e2e_gone.py", "test_e2e_story.py"),
 )

@@ -1,12 +1,8 @@
 import logging
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import structlog
-
-sys.path.append(str(Path(__file__).parents[1] / "simulation"))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -15,8 +15,6 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Brake, Fact, Link, Unlinked
 
-pytestmark = pytest.mark.usefixtures("closed")
-
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:

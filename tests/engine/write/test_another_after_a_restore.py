@@ -1,29 +1,20 @@
-"""Stories of systems that were restored from a backup."""
+"""Systems that were restored from a backup give ids again: the new record is not the lost one."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from engine_worlds import ask, at_rest, cycle_of_record
 from sim_desks import BEN
 from sim_people import ANA
 from sim_stories import born_in_crm, born_in_nexudus, cycle, links, new_card, new_deal, rows
 from sim_world import SimWorld
-from test_odd_moments import ask, at_rest
-from test_trouble_stays_small import alone
 
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Conflict, Failure, Unlinked
-
-
-@pytest.fixture(params=["ignore", "propagate"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SimWorld]:
-    """Pairs that agree, under both rules for deletions."""
-    begun = at_rest(tmp_path, deletes=request.param)
-    yield begun
-    begun.close()
 
 
 def backup(world: SimWorld, hours: int = 5) -> Callable[[], None]:
@@ -73,7 +64,7 @@ def test_a_new_card_that_bears_the_id_of_a_lost_one_is_not_that_one(read_alone: 
     assert new_card(world, "zoe", Value=999) == card
     world.crm.edit(deal, BEN, utm_source="fair")
     if read_alone:
-        assert alone(world, Side.CRM, deal).errors == [
+        assert cycle_of_record(world, Side.CRM, deal).errors == [
             f"nexudus {card}: another record bears its id now; nothing of that is taken over"
         ]
     for reconcile in (False, False, True, False):

@@ -12,8 +12,6 @@ from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.rehearse.rehearse import rehearse
 from nexudus_sync.store.status import connection_status
 
-pytestmark = pytest.mark.usefixtures("closed")
-
 
 async def _told(world: SimWorld) -> tuple[int, int]:
     await world.engine.start()

@@ -14,8 +14,6 @@ from nexudus_sync.errors import Refused, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Failure
 
-pytestmark = pytest.mark.usefixtures("closed")
-
 
 class Refusing:
     """A world whose CRM refuses each write of an opportunity that carries `key`; "" refuses the record as a whole."""

@@ -1,10 +1,10 @@
 """Copies that were renamed before anybody looked for them: none is made twice, none comes back."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from engine_worlds import link_of_deal
 from sim_checker import check
 from sim_desks import BEN
 from sim_people import ANA
@@ -17,17 +17,29 @@ from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Conflict, Decision, Failure, Journal, Unlinked
 
 
-@pytest.fixture
-def rested(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SimWorld]:
-    """Four pairs after the first run, with nothing left to do."""
-    begun = SimWorld(11, tmp_path, nexudus=4, crm=4, shared=4, **getattr(request, "param", {}))
+@pytest.mark.parametrize(("fault", "customer"), [("connect", "zora"), ("connect", "anna"), ("drop", "zora")])
+def test_what_bears_the_title_of_an_attempt_is_not_its_late_copy(rested: SimWorld, fault: str, customer: str) -> None:
+    """A create never leaves, or is lost on its way, and is done again; later Ben enters a deal of that title.
+
+    What never left made nothing, and what was lost would name its own customer.
+    """
+    world = rested
+    card = new_card(world, "anna", Name="Hot desk")
+    world.faults[Side.CRM].add(fault, CREATE, times=99 if fault == "connect" else 1)
+    cycle(world)
+    world.faults[Side.CRM].clear()
+    cycle(world)
+    assert [link.state for link in links(world) if link.nexudus_id == str(card)] == ["active"]
+    deal = new_deal(world, customer, title="Hot desk")
     for _ in range(2):
-        cycle(begun)
-    yield begun
-    begun.close()
+        cycle(world, after=1800.0)
+    assert rows(world, Conflict) == []
+    assert link_of_deal(world, deal).state == "active"
 
 
 with_erpnext = pytest.mark.parametrize("rested", [{"system": "erpnext"}], indirect=True, ids=["erpnext"])
+
+
 with_two_connections = pytest.mark.parametrize(
     "rested", [{"cities": ("london", "madrid")}], indirect=True, ids=["london-madrid"]
 )
