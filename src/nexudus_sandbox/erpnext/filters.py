@@ -132,8 +132,7 @@ def _test(version: int, kind: str, operator: str, operand: Any) -> Test:
         compare, given = COMPARE[operator], _given(kind, operand)
         return lambda value: compare(key(value), given)
     if operator in {"in", "not in"}:
-        sent = operand.split(",") if isinstance(operand, str) else operand or []
-        listed = {_given(kind, item.strip() if isinstance(item, str) else item) for item in sent}
+        listed = _listed(kind, operand)
         return lambda value: (key(value) in listed) == (operator == "in")
     if operator in {"like", "not like"}:
         pattern = _like(values.folded(str(operand)))
@@ -145,6 +144,11 @@ def _test(version: int, kind: str, operator: str, operand: Any) -> Test:
         first, last = (_given(kind, bound) for bound in _bounds(version, kind, operand))
         return lambda value: bool(first <= key(value) <= last)
     raise errors.thrown("ValidationError", f"Operator must be one of {', '.join((*COMPARE, *OTHERS))}")
+
+
+def _listed(kind: str, operand: Any) -> set[Any]:
+    sent = operand.split(",") if isinstance(operand, str) else operand or []
+    return {_given(kind, item.strip() if isinstance(item, str) else item) for item in sent}
 
 
 def _bounds(version: int, kind: str, operand: list[Any]) -> tuple[Any, Any]:

@@ -77,14 +77,18 @@ def run(session: Session, query: Query) -> list[dict[str, Any]]:
     found = ordered(session, meta, query, matching(session, meta, query))
     if any(column.aggregate for column in columns):
         return [{column.key: _aggregate(column, found) for column in columns}]
-    end = query.start + query.limit if query.limit else None
-    if any(column.table for column in columns):
-        page = [shown for row in found for shown in _joined(columns, row)][query.start : end]
-    else:
-        page = [shown for row in found[query.start : end] for shown in _joined(columns, row)]
+    page = _page(query, columns, found)
     for name in parse_json(query.expand) or ():
         _expand(session, meta, name, page)
     return page
+
+
+def _page(query: Query, columns: list[Column], found: list[Row]) -> list[dict[str, Any]]:
+    """One page: of the rows, or of what becomes of them where they are joined with a table's."""
+    here = slice(query.start, query.start + query.limit if query.limit else None)
+    if any(column.table for column in columns):
+        return [shown for row in found for shown in _joined(columns, row)][here]
+    return [shown for row in found[here] for shown in _joined(columns, row)]
 
 
 def count(session: Session, query: Query) -> int:
@@ -217,20 +221,28 @@ def _named(session: Session, meta: DocType, text: str, *, lenient: bool) -> list
     match = _COLUMN.fullmatch(text.strip())
     if match is None:
         return [_counted(session, text)]
-    owner, via, name = match["of"], match["via"], match["name"]
-    table = next((field.name for field in meta.tables if field.options == owner or field.name == via), "")
+    name = match["name"]
     key = match["alias"] or name
-    if table:
-        return [Column(key, lambda _row, child: child.get(name), table)]
-    if via and via in meta.by_name:
-        field = meta.by_name[via]
-        target = session.meta(field.options).name
-        return [Column(key, lambda row, _child: (session.site.find(target, row[via]) or {}).get(name))]
+    elsewhere = _elsewhere(session, meta, match, key)
+    if elsewhere is not None:
+        return [elsewhere]
     if name not in meta.column_names and name not in OPTIONAL:
         if lenient and session.site.version >= 16:
             return []
         raise errors.thrown("DataError", f"Field not permitted in query: {name}")
     return [Column(key, _own(name))]
+
+
+def _elsewhere(session: Session, meta: DocType, match: re.Match[str], key: str) -> Column | None:
+    """A column of a child table, or of the document that a field links to."""
+    owner, via, name = match["of"], match["via"], match["name"]
+    table = next((field.name for field in meta.tables if field.options == owner or field.name == via), "")
+    if table:
+        return Column(key, lambda _row, child: child.get(name), table)
+    if via and via in meta.by_name:
+        target = session.meta(meta.by_name[via].options).name
+        return Column(key, lambda row, _child: (session.site.find(target, row[via]) or {}).get(name))
+    return None
 
 
 def _counted(session: Session, text: str) -> Column:

@@ -131,16 +131,19 @@ class Objects:
             if values.get(name) in (None, ""):
                 raise RefusalError(f"{name} is required", name)
         for name, value in values.items():
-            declared = SHAPES[kind].fields.get(name)
-            if declared is None:
-                if self.options.refuse_unknown_fields and name not in READ_ONLY:
-                    raise RefusalError(f"{name} is not a field of {kind}", name)
-            elif value is not None and not _is(declared, value):
-                raise RefusalError(f"{name} must be a {declared}", name)
+            self._check_field(kind, name, value)
         if kind == LOST_REASON_DETAIL and self.options.refuse_unknown_lost_reasons and "lost_reason" in values:
             known = {row["lost_reason"] for row in self.rows["opportunity-lost-reason"].values()}
             if values["lost_reason"] not in known:
                 raise RefusalError("lost_reason is not on the list of lost reasons", "lost_reason")
+
+    def _check_field(self, kind: str, name: str, value: Any) -> None:
+        declared = SHAPES[kind].fields.get(name)
+        if declared is None:
+            if self.options.refuse_unknown_fields and name not in READ_ONLY:
+                raise RefusalError(f"{name} is not a field of {kind}", name)
+        elif value is not None and not _is(declared, value):
+            raise RefusalError(f"{name} must be a {declared}", name)
 
 
 def _is(declared: str, value: Any) -> bool:

@@ -194,21 +194,27 @@ def _system(model: type[Model], raw: Any, filled: Any, path: Path, location: Loc
 
 def check_base_url(url: str, where: str) -> None:
     """Refuse what is no address, or one that a password must not be sent to. Raises ConfigError."""
+    scheme, host, user = _parts(url)
+    if host is not None and (not url.isprintable() or " " in url):
+        raise ConfigError(where, "holds a space or a character that cannot be seen", "write it without")
+    if host is None or scheme not in {"http", "https"}:
+        raise ConfigError(where, "is not a web address", 'write one like "https://example.com/api"')
+    if "?" in url or "#" in url:
+        raise ConfigError(where, "has a part after ? or #, which no call would carry", "end it with the path")
+    if user is not None:
+        raise ConfigError(where, "holds a user name or password", "give them in keys of their own")
+    if scheme == "http" and not _is_near(host):
+        raise ConfigError(where, f"would send the password to {host} unencrypted", "write https://")
+
+
+def _parts(url: str) -> tuple[str, str | None, str | None]:
+    """The scheme, the host and the user's name of an address; no host where it is none that can be called."""
     try:
         parts = urlsplit(url)
         host = parts.hostname if parts.port != 0 else None
     except ValueError:
-        host = None
-    if host is not None and (not url.isprintable() or " " in url):
-        raise ConfigError(where, "holds a space or a character that cannot be seen", "write it without")
-    if host is None or parts.scheme not in {"http", "https"}:
-        raise ConfigError(where, "is not a web address", 'write one like "https://example.com/api"')
-    if "?" in url or "#" in url:
-        raise ConfigError(where, "has a part after ? or #, which no call would carry", "end it with the path")
-    if parts.username is not None:
-        raise ConfigError(where, "holds a user name or password", "give them in keys of their own")
-    if parts.scheme == "http" and not _is_near(host):
-        raise ConfigError(where, f"would send the password to {host} unencrypted", "write https://")
+        return "", None, None
+    return parts.scheme, host, parts.username
 
 
 def _check_way(settings: BaseModel, where: str) -> None:

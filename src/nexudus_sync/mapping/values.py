@@ -76,12 +76,7 @@ class Classes:
         """The finest classes in which every group lies within one."""
         classes: list[dict[str, str]] = []
         for group in groups:
-            named = {fold(value): value for value in group}
-            touching = [known for known in classes if known.keys() & named.keys()]
-            joined = touching[0] if touching else {}
-            for other in (*touching[1:], named):
-                joined |= {key: value for key, value in other.items() if key not in joined}
-            classes = [known for known in classes if known not in touching[1:]] + ([] if touching else [joined])
+            classes = _joined(classes, {fold(value): value for value in group})
         return cls(tuple(tuple(known.values()) for known in classes))
 
     def of(self, value: str) -> tuple[str, ...]:
@@ -91,3 +86,15 @@ class Classes:
     def same(self, a: str, b: str) -> bool:
         """Are the two of one class?"""
         return fold(b) in map(fold, self.of(a))
+
+
+def _joined(classes: list[dict[str, str]], group: dict[str, str]) -> list[dict[str, str]]:
+    """The classes once a group lies within one: the first that it touches takes in the others, and the group."""
+    touching = [known for known in classes if known.keys() & group.keys()]
+    if not touching:
+        return [*classes, group]
+    first, *others = touching
+    for other in (*others, group):
+        for key, value in other.items():
+            first.setdefault(key, value)
+    return [known for known in classes if known not in others]

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from nexudus_sync import addresses
 from nexudus_sync.connectors.base import Facts, Party, Record, Refusal, Row, Scope, Stamp
+from nexudus_sync.connectors.customers import customer_of
 from nexudus_sync.connectors.erpnext import stamps
 from nexudus_sync.connectors.erpnext.site import Site
 from nexudus_sync.errors import storable
@@ -76,24 +76,19 @@ def facts(record: Record, site: Site, party: Party | None, now: datetime) -> Fac
 
     Names are given again after a deletion, so `creation` tells two records of one name apart.
     """
-    contact, known = said(record, "contact_email"), party.email if party else ""
-    email = addresses.comparable(contact) or addresses.comparable(known)
-    name = said(record, "customer_name") or (party.name if party else "") or None
-    firm = party.company_name if party else None
-    kind = text(record, "opportunity_from") or "Lead"
-    whole = Party(email, name or email, firm, kind, text(record, "party_name")) if email else None
+    customer = customer_of(said(record, "contact_email"), said(record, "customer_name"), party)
     return Facts(
         id=text(record, "name"),
         identity=text(record, "creation"),
         created_at=stamps.moment(record.get("creation"), site.zone, now),
-        email=email,
-        spelled=contact or known,
-        customer_name=name,
-        company_name=firm,
+        email=customer.email,
+        spelled=customer.spelled,
+        customer_name=customer.name,
+        company_name=customer.company_name,
         company=text(record, "company") or None,
         currency=text(record, "currency").upper() or None,
         external_key=text(record, site.key_field) or None if site.key_field else None,
-        party=whole,
+        party=customer.party(text(record, "opportunity_from") or "Lead", text(record, "party_name")),
     )
 
 

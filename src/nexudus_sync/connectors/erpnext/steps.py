@@ -64,18 +64,19 @@ def party(system: str, wanted: Party, kind: str, company: str | None) -> Step:
     if not wanted.email:
         raise Refused(system, f"a {kind} cannot be created without an e-mail; give the customer one")
     person, firm = kept(wanted.name.strip()), kept((wanted.company_name or "").strip())
-    body: Record
-    if kind == "Prospect":
-        body = {"company_name": firm or person or wanted.email, "company": company}
-    elif kind == "Customer":
-        individual = bool(person) or not firm
-        name = person or firm or wanted.email
-        body = {"customer_name": name, "customer_type": "Individual" if individual else "Company"}
-        body["email_id"] = wanted.email
-    else:
-        body = {"lead_name": person or firm or wanted.email, "email_id": wanted.email, "company_name": firm}
-        body["company"] = company
+    body = _party_body(kind, wanted.email, person, firm, company)
     return Step(PARTY, {"kind": kind, "email": wanted.email, "body": _filled(body)})
+
+
+def _party_body(kind: str, email: str, person: str, firm: str, company: str | None) -> Record:
+    """What the document says. Each kind has a name of its own that it must not lack."""
+    if kind == "Prospect":
+        return {"company_name": firm or person or email, "company": company}
+    name = person or firm or email
+    if kind == "Customer":
+        individual = bool(person) or not firm
+        return {"customer_name": name, "customer_type": "Individual" if individual else "Company", "email_id": email}
+    return {"lead_name": name, "email_id": email, "company_name": firm, "company": company}
 
 
 def own_name(key: str) -> str:

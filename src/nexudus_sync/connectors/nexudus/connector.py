@@ -1,7 +1,7 @@
 """Nexudus behind the connector protocol: the parts of this package put together for one login."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -127,10 +127,8 @@ class NexudusConnector:
         read_at = self._server_now()
         async for batch in listing.read(self._api, self.name, where, priority):
             # A filter the server ignores lists other scopes' cards as well.
-            listed = [row for row in batch.rows if cursor is not None or self.in_scope(row, scope)]
-            for row in listed:
-                self._absence.saw(row["Id"])
-            rows = [records.row(row, self._settings.username, read_at) for row in listed]
+            listed = batch.rows if cursor is not None else [row for row in batch.rows if self.in_scope(row, scope)]
+            rows = self._rows(listed, read_at)
             # By what the answers say of the server's clock now: ours may have been set since the last poll.
             started = began + timedelta(seconds=self._http.offset or 0.0)
             reached = records.next_cursor(cursor, started, self._settings.lag) if batch.last else None
@@ -139,6 +137,14 @@ class NexudusConnector:
             whole = batch.last and batch.complete and cursor is None
             yield Page(rows, batch.total, reached, complete=whole)
             read_at = self._server_now()
+
+    def _rows(self, listed: Iterable[Record], read_at: datetime) -> list[Row]:
+        """Cards as rows. That they are listed shows that they are there."""
+        rows = []
+        for card in listed:
+            self._absence.saw(card["Id"])
+            rows.append(records.row(card, self._settings.username, read_at))
+        return rows
 
     async def fetch(
         self, record_id: str, row: Row | None = None, priority: Priority = Priority.LIVE, *, children: bool = True

@@ -75,16 +75,15 @@ class NexudusDialect:
             return self._failed_softly(answer)
         record = _record_id(answer.path)
         said = envelope.parse(answer.text)
-        message = said.message if said else _words(answer.text)
+        message, keys = (said.message, said.keys) if said else (_words(answer.text), frozenset[str]())
         if answer.status in (401, 403):
             return self._no_right(answer, message, record)
         if _is_creation_limit(answer, message):
             return self._creation_limit(message)
         if answer.status == 404:
             return self._missing(answer, record)
-        if answer.status < 400 or (answer.status >= 500 and not (said and said.keys)):
+        if _says_nothing(answer.status, keys):
             return self._unclear(answer, f"answered {answer.status} ({message or 'nothing'})", record)
-        keys = said.keys if said else frozenset()
         return Refused(self.system, f"refused: {message or answer.status}", record, keys)
 
     async def headers(self, http: Http) -> Mapping[str, str]:
@@ -183,6 +182,11 @@ def role(method: str, path: str) -> str:
     if method == "GET":
         return f"{entity}-{'Read' if parts[-1].isdigit() else 'List'}"
     return f"{entity}-{_RIGHTS[method]}"
+
+
+def _says_nothing(status: int, keys: frozenset[str]) -> bool:
+    """Does the answer leave open what became of the call? A server error that names fields is a refusal of these."""
+    return status < 400 or (status >= 500 and not keys)
 
 
 def _is_creation_limit(answer: Answer, message: str) -> bool:

@@ -40,8 +40,7 @@ def read(body: object) -> Envelope | None:
     """The envelope that a parsed body is, else None."""
     if not isinstance(body, dict) or not isinstance(body.get("WasSuccessful"), bool):
         return None
-    errors = body.get("Errors")
-    complaints = [error for error in (errors if isinstance(errors, list) else []) if isinstance(error, dict)]
+    complaints = _complaints(body.get("Errors"))
     value = body.get("Value")
     new_id = value.get("Id") if isinstance(value, dict) else None
     return Envelope(
@@ -53,6 +52,10 @@ def read(body: object) -> Envelope | None:
         updated_on=body.get("UpdatedOn") if moments.parse(body.get("UpdatedOn")) else None,
         updated_by=body.get("UpdatedBy") or None,
     )
+
+
+def _complaints(errors: object) -> list[dict[str, object]]:
+    return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
 
 
 def one_line(text: object) -> str:

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from nexudus_sync import addresses
 from nexudus_sync.connectors.base import Facts, Party, Record, Row, Scope, Stamp
+from nexudus_sync.connectors.customers import customer_of
 from nexudus_sync.connectors.overplane.moments import moment, squeeze
 from nexudus_sync.connectors.overplane.steps import CHILDREN
 from nexudus_sync.errors import storable
@@ -41,22 +41,17 @@ def facts(record: Record, party: Party | None) -> Facts:
 
     The opportunity's own contact comes before its party's.
     """
-    contact, known = text(record, "contact_email"), party.email if party else ""
-    email = addresses.comparable(contact) or addresses.comparable(known)
-    name = text(record, "customer_name") or (party.name if party else "") or None
-    firm = party.company_name if party else None
-    kind = text(record, "opportunity_from") or "Lead"
-    whole = Party(email, name or email, firm, kind, text(record, "party_name")) if email else None
+    customer = customer_of(text(record, "contact_email"), text(record, "customer_name"), party)
     return Facts(
         id=str(record["id"]) if record.get("id") else "",
         created_at=moment(record.get("created_at")),
-        email=email,
-        spelled=contact or known,
-        customer_name=name,
-        company_name=firm,
+        email=customer.email,
+        spelled=customer.spelled,
+        customer_name=customer.name,
+        company_name=customer.company_name,
         company=text(record, "company") or None,
         currency=text(record, "currency").upper() or None,
-        party=whole,
+        party=customer.party(text(record, "opportunity_from") or "Lead", text(record, "party_name")),
     )
 
 

@@ -78,8 +78,12 @@ def _rows(record_id: str, before: list[Record], after: list[Record]) -> list[Ste
     changes = [(row_id, _difference(old[row_id], row)) for row_id, row in kept.items() if row_id in old]
     steps = [_row_step("update", record_id, {"id": row_id, "body": body}) for row_id, body in changes if body]
     steps += [_row_step("delete", record_id, {"id": row_id}) for row_id in old if row_id not in kept]
+    return steps + _new_rows(record_id, after)
+
+
+def _new_rows(record_id: str, after: list[Record]) -> list[Step]:
     new = ({"opportunity_id": record_id, **_unnumbered(row)} for row in after if not row.get("id"))
-    return steps + [_row_step("create", record_id, {"body": body}) for body in new]
+    return [_row_step("create", record_id, {"body": body}) for body in new]
 
 
 def _row_step(verb: str, record_id: str, payload: Record) -> Step:
