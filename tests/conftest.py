@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from coverage import Coverage
@@ -30,15 +31,20 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 TESTS = Path(__file__).parent
 QUICK = (
-    *("cli", "connectors", "contract", "mapping", "sandbox", "store"),
-    *("e2e/test_e2e_decisions.py", "e2e/test_e2e_missing_reason.py", "engine/test_audit.py"),
-    *("engine/match/test_no_pairs.py", "engine/rehearse", "engine/write/test_refused_by_hand.py"),
+    *("cli", "connectors", "contract", "mapping", "plan", "sandbox", "store"),
+    *("engine/test_agenda_asks_afresh.py", "engine/test_audit.py", "engine/test_audit_of_unheard_values.py"),
+    *("engine/test_cycle_with_erpnext.py", "engine/decisions/test_carry_out.py", "engine/match/test_no_pairs.py"),
+    *("engine/match/test_match_by_address.py", "engine/read/test_renderings.py", "engine/rehearse/test_costs.py"),
+    *("engine/rehearse/test_rehearse_foresees.py", "engine/write/test_refused_by_hand.py"),
+    *("engine/write/test_refused_missing_reason.py", "engine/write/test_refused_waits.py"),
 )
 """Folders and files whose tests are quick, beside all that stand directly in tests: what one runs while editing."""
 LONG = ("cli/test_cli_runs.py",)
 """Files in these folders that are not."""
-UNMEASURED = ("simulation", "hostile", "engine")
-"""Folders whose tests run through much by chance, or in which one story runs through the whole engine."""
+UNMEASURED = ("simulation", "hostile")
+"""Folders whose tests run through much by chance."""
+WORLDS = ("sim_", "engine_worlds")
+"""Modules of simulated worlds, in which a story runs through much besides what it shows."""
 LONG_STORIES = (
     *("test_e2e_calls.py", "test_e2e_crashes.py", "test_e2e_economy.py", "test_e2e_gone.py", "test_e2e_story.py"),
 )
@@ -52,11 +58,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is quick, and what coverage is not measured in."""
     quick, long = ([TESTS / place for place in places] for places in (QUICK, LONG))
     for item in items:
-        if any(item.path.is_relative_to(TESTS / place) for place in UNMEASURED) or _is_told_twice(item):
+        chance = any(item.path.is_relative_to(TESTS / place) for place in UNMEASURED) or _is_simulated(item)
+        if chance or _is_told_twice(item):
             item.add_marker("unmeasured")
         is_near = item.path.parent == TESTS or any(item.path.is_relative_to(place) for place in quick)
         if is_near and item.path not in long and not any(item.get_closest_marker(name) for name in APART):
             item.add_marker("quick")
+
+
+def _is_simulated(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and _uses_worlds(item.module)
+
+
+@cache
+def _uses_worlds(module: ModuleType) -> bool:
+    return any(str(getattr(one, "__module__", "")).startswith(WORLDS) for one in vars(module).values())
 
 
 def _is_told_twice(item: pytest.Item) -> bool:

@@ -317,7 +317,7 @@ async def test_a_daemon_spaces_its_retries_and_one_bad_record_stops_no_other(off
         assert titles(office, bad) == ("Bad", "Bad")
 
 
-@overplane_only  # ERPNext's refusals: test_e2e_refusals.py and test_e2e_missing_reason.py
+@overplane_only  # ERPNext's refusals: tests/engine/write
 async def test_a_record_the_crm_refuses_fails_alone_with_the_servers_words(office: Office, pair: Pair) -> None:
     office.deals.options.refuse_unknown_lost_reasons = True
     office.cards.edit(pair[0], ANA, LossReason=13, Name="Refused in part")

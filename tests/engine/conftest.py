@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 import structlog
+from e2e_fixtures import crm_name, office, offices, pair
 from engine_worlds import at_rest
 from sim_stories import cycle
 from sim_world import SimWorld
 
 from nexudus_sync.engine.pull import judge
+
+__all__ = ["crm_name", "office", "offices", "pair"]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,4 +1,4 @@
-"""The connector at work: Nexudus and ERPNext in memory, with the engine between them."""
+"""Cycles with ERPNext: both systems in memory, with the engine between them."""
 
 import random
 from collections.abc import AsyncIterator
@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from erpnext_site import Clock
 from sqlmodel import select
 
 from nexudus_sandbox.erpnext import ERPNextDouble
@@ -23,6 +22,7 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine, assemble
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Failure, Link, Unlinked
+from small_office import Clock
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MARIA, TOM = USERS[0][0], USERS[1][0]
@@ -73,7 +73,7 @@ class Office:
 
     async def cycle(self, **options: Any) -> Report:
         """A minute later, one cycle."""
-        self.clock.pass_time(60)
+        self.clock.turn(60)
         return await run_cycle(self.engine.connections[0], Options(**options))
 
     def links(self) -> dict[int, str]:
@@ -130,7 +130,7 @@ async def test_a_first_run_doubles_nothing_and_the_next_writes_nothing(office: O
 
 
 async def test_an_idle_poll_is_one_call_and_a_changed_document_one_read(office: Office) -> None:
-    office.clock.pass_time(3600)
+    office.clock.turn(3600)
     await office.cycle()
     office.erpnext.log.clear()
     await office.cycle()

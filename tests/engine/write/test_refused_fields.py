@@ -216,7 +216,7 @@ async def test_an_opportunity_is_created_without_the_value_that_is_refused(offic
 async def test_a_create_refused_for_what_it_cannot_do_without_is_the_records_failure(office: ErpOffice) -> None:
     mappings = office.folder / "mappings"
     mappings.mkdir()
-    shipped = Path(__file__).parents[2] / "mappings" / "erpnext.toml"
+    shipped = Path(__file__).parents[3] / "mappings" / "erpnext.toml"
     text = shipped.read_text(encoding="utf-8")
     (mappings / "erpnext.toml").write_text(
         text.replace('path = "sales_stage"', 'path = "sales_stage"\nrequired = true')
