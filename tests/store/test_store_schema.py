@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from nexudus_sync.errors import StoreError
 from nexudus_sync.store import Store, schema
-from nexudus_sync.store.tables import Conflict, ConnectionState, Journal, Link
+from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Journal, Link
 
 DATA = Path(__file__).parent / "data"
 
@@ -129,3 +129,40 @@ def test_a_card_whose_id_was_given_again_gets_it_back(tmp_path: Path) -> None:
     with closing(Store.open("sqlite:///state.db", base_dir=tmp_path)) as store, store.read() as session:
         found = [(link.nexudus_id, link.nexudus_identity) for link in session.exec(select(Link).order_by(col(Link.id)))]
     assert found == [("7001", ""), ("7001", "~45"), ("7~1", "~46"), ("7001~45~", "")]
+
+
+SENTENCES = """
+INSERT INTO conflict (connection, link_id, nexudus_id, crm_id, field, nexudus, crm, state, reason, opened_at) VALUES
+  ('london', 1, '1', 'a', 'title', '"A"', '"B"', 'open', NULL, '2026-03-02'),
+  ('london', 1, '1', 'a', 'title', '"A"', '"B"', 'open', 'overwritten between our read and our write', '2026-03-02'),
+  ('london', NULL, '2', '', 'record', '["A (2)"]', '["B (b)"]', 'open', 'several records share ann@…', '2026-03-02'),
+  ('london', 1, '1', 'a', 'record', '"deleted"', '"edited"', 'open', 'deleted in Nexudus: title is x', '2026-03-02'),
+  ('london', 1, '1', 'a', 'record', '"another record"', '"kept"', 'open', 'the answer is about …', '2026-03-02');
+INSERT INTO journal (connection, side, kind, nexudus_id, crm_id, step, fields, state, planned_at, looks, outcome) VALUES
+  ('london', 'crm', 'opportunity.create', '5', '', '{"payload": {"body": {"title": "T", "amount": 1.50,
+   "remote_id": "nexudus:5"}}}', '{}', 'dropped', '2026-03-02', 2, 'not found after 2 looks; planned anew'),
+  ('london', 'nexudus', 'opportunity.create', '', 'b', '{"payload": {"body": {"Name": "overplane", "SystemId":
+   "overplane:b"}}}', '{}', 'dropped', '2026-03-02', 0, 'not needed any more');
+INSERT INTO brake (connection, name, evidence, links, judged, state, set_at) VALUES
+  ('london', 'mass-delete', 'the records of 57 of 60 links are missing', '[]', '{}', 'released', '2026-03-02'),
+  ('london', 'empty-side', 'overplane lists nothing, but 60 links have one', '[]', '{}', 'set', '2026-03-02');
+"""
+
+
+def test_what_was_told_in_sentences_stands_in_columns_after_the_upgrade(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        connection.executescript((DATA / "store_0002.sql").read_text(encoding="utf-8"))
+        for table in ("conflict", "journal", "brake"):
+            connection.execute(f"DELETE FROM {table}")
+        connection.executescript(SENTENCES)
+        connection.commit()
+    with closing(Store.open("sqlite:///state.db", base_dir=tmp_path)) as store, store.read() as session:
+        asked = [(one.kind, one.side, one.edits) for one in session.exec(select(Conflict).order_by(col(Conflict.id)))]
+        given_up = [(one.not_found, one.step["key"]) for one in session.exec(select(Journal).order_by(col(Journal.id)))]
+        sizes = [one.size for one in session.exec(select(Brake).order_by(col(Brake.id)))]
+        amount = session.exec(select(Journal)).first().step["payload"]["body"]["amount"]
+    kinds = [("field", "", {}), ("overwritten", "", {}), ("match", "", {})]
+    assert asked == [*kinds, ("deleted", "crm", {}), ("another-record", "nexudus", {})]
+    assert given_up == [(True, "nexudus:5"), (False, "overplane:b")]
+    assert sizes == [57, 0]
+    assert amount == Decimal("1.50")

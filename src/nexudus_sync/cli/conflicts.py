@@ -5,13 +5,11 @@ from typing import Any
 from nexudus_sync.cli.desk import open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.output import pair_of, print_json, print_table, say
-from nexudus_sync.engine.inbox import OVERWRITTEN, RECORD
-from nexudus_sync.engine.pairs.gone import DELETED
-from nexudus_sync.engine.write.another import THE_OTHER
+from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Store, conflicts
-from nexudus_sync.store.tables import Conflict
+from nexudus_sync.store.tables import Conflict, ConflictKind
 
 
 def show_all(root: Root, connection: str | None, *, as_json: bool) -> None:
@@ -111,7 +109,7 @@ def decide(store: Store, number: int, take: str) -> Conflict:
 
 def _asks_for_counterpart(one: Conflict) -> bool:
     """Is it about a record that several others could belong to, or that is a late copy?"""
-    return one.field == RECORD and not (one.nexudus_id and one.crm_id)
+    return one.kind == ConflictKind.MATCH
 
 
 def _own(one: Conflict) -> Side:
@@ -138,13 +136,13 @@ def _what_happens(one: Conflict, take: str) -> str:
     if _asks_for_counterpart(one):
         return f"{_own_id(one)} of {side.word} is copied to {side.other.word} as a new record"
     value = one.nexudus if side is Side.NEXUDUS else one.crm
-    if one.field == RECORD and value == THE_OTHER:
+    if one.kind == ConflictKind.ANOTHER and one.side == side.value:
         return f"{pair}: the other record in {side.word} takes the place of the one that was known"
     if one.field == RECORD:
-        if value == DELETED:
+        if one.kind == ConflictKind.DELETED and one.side != side.value:
             return f"{pair}: the deletion in {side.word} is taken, and the record in {side.other.word} is deleted too"
         return f"{pair}: the record in {side.word} stays, and the pair ends"
-    if not (one.reason or "").startswith(OVERWRITTEN):
+    if one.kind != ConflictKind.OVERWRITTEN:
         return f"{one.field} of {pair}: {value!r} is taken for both sides"
     if side is Side.NEXUDUS:
         return f"{one.field} of {pair}: {value!r} is brought back on both sides"

@@ -13,7 +13,6 @@ from nexudus_sync.connectors.base import Audited, Record
 from nexudus_sync.connectors.optional import KeepsTrail
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import OVERWRITTEN as OVERWRITTEN
 from nexudus_sync.engine.inbox import close_overtaken, note_failure, of_record
 from nexudus_sync.engine.read.fetch import fetch
 from nexudus_sync.engine.write.confirm import history_entry
@@ -21,7 +20,7 @@ from nexudus_sync.errors import NotFound, Unavailable
 from nexudus_sync.mapping import Context, Field, Side, Unreadable
 from nexudus_sync.opportunity import Value, say
 from nexudus_sync.store import Session, conflicts, journal, records
-from nexudus_sync.store.tables import Fact, Link
+from nexudus_sync.store.tables import ConflictKind, Fact, Link
 
 MARGIN = timedelta(hours=1)
 FIRST, GIVEN_UP = timedelta(days=2), timedelta(days=30)
@@ -153,7 +152,7 @@ async def _show(connection: Connection, link: Link, theirs: Audited, ours: Audit
         return 0
     lost, kept = say(lost_value), say(kept_value)
     moved_on = not field.same(now_value, kept_value)  # somebody wrote a newer one
-    reason = f"{OVERWRITTEN} between our read and our write at {ours.at:%Y-%m-%d %H:%M:%S} UTC; Nexudus has no lock"
+    reason = f"overwritten between our read and our write at {ours.at:%Y-%m-%d %H:%M:%S} UTC; Nexudus has no lock"
     now = connection.clock.now()
     with connection.store.session() as session:
         if not (moved_on or _disputed(session, connection, link, field)):
@@ -168,6 +167,7 @@ async def _show(connection: Connection, link: Link, theirs: Audited, ours: Audit
                 crm=kept,
                 now=now,
                 link_id=link.id,
+                kind=ConflictKind.OVERWRITTEN,
                 reason=reason,
             )
         session.add(history_entry(connection, link, field, Side.CRM, old=lost, new=kept, lost=lost))

@@ -1,6 +1,5 @@
 """Brakes: what stops a cycle until a person has looked. See the table in docs/operations.md."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +29,13 @@ class Evidence:
     name: str
     text: str
     links: frozenset[int] = frozenset()
+    size: int = 0
+    """How many links it is about, where it does not tell which."""
+
+    @property
+    def count(self) -> int:
+        """How many links it is about."""
+        return len(self.links) or self.size
 
 
 def too_many(going: int, total: int) -> bool:
@@ -79,7 +85,7 @@ def pull_brake(session: Session, connection: Connection, evidence: list[Evidence
         if _may_pass(session, connection, one, total):
             continue
         brake = Brake(connection=connection.name, name=one.name, evidence=one.text, set_at=connection.clock.now())
-        brake.links = sorted(one.links)
+        brake.links, brake.size = sorted(one.links), one.count
         session.add(brake)
         session.flush()
         due = due or one.name
@@ -88,20 +94,14 @@ def pull_brake(session: Session, connection: Connection, evidence: list[Evidence
 
 def _may_pass(session: Session, connection: Connection, evidence: Evidence, total: int) -> bool:
     if not evidence.links or any(not one.links and one.name == evidence.name for one in _released(session, connection)):
-        sizes = [_size(one.evidence) for one in _released(session, connection) if one.name == evidence.name]
-        return bool(sizes) and _size(evidence.text) <= max(sizes)
+        sizes = [one.size for one in _released(session, connection) if one.name == evidence.name]
+        return bool(sizes) and evidence.count <= max(sizes)
     further = evidence.links - covered(session, connection.name, evidence.name)
     return further != evidence.links and not too_many(len(further), total)
 
 
 def _released(session: Session, connection: Connection) -> list[Brake]:
     return in_state(session, connection.name, "released")
-
-
-def _size(evidence: str) -> int:
-    """How many links a brake is about that does not tell which: the first number of its line."""
-    found = re.search(r"\d+", evidence)
-    return 0 if found is None or "lists nothing" in evidence else int(found[0])
 
 
 def spend_releases(session: Session, connection: Connection) -> None:

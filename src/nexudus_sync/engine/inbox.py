@@ -27,14 +27,12 @@ from nexudus_sync.merge import STORED_DIFFERENTLY, UNREADABLE, Outcome, Policy, 
 from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.plan import Standing
 from nexudus_sync.store import Session, conflicts, failures, records
-from nexudus_sync.store.tables import Conflict, Failure, Link
+from nexudus_sync.store.tables import Conflict, ConflictKind, Failure, Link
 
 log = structlog.get_logger()
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=6)
 RECORD = conflicts.RECORD
 """The field name of a question about a record as a whole."""
-OVERWRITTEN = conflicts.OVERWRITTEN
-"""How the reason of a question begins about a value that our write took away unseen."""
 ANOTHER = "another-record"
 """The kind of what is answered for by another record."""
 REFUSED = failures.REFUSED
@@ -164,7 +162,7 @@ def _is_over(asked: Conflict, restored: Collection[int | None], fields: Collecti
     both were read: it is `restored`.
     """
     back = asked.field == RECORD and asked.link_id in restored
-    return back or (asked.field in fields and asked.reason is None)
+    return back or (asked.field in fields and asked.kind == ConflictKind.FIELD)
 
 
 def close_rewritten(
@@ -177,7 +175,7 @@ def close_rewritten(
     """
     asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id) if says else []
     for one in asked:
-        if one.field in says and one.state == "open" and (one.reason or "").startswith(OVERWRITTEN):
+        if one.field in says and one.state == "open" and one.kind == ConflictKind.OVERWRITTEN:
             field, value = says[one.field]
             if not field.same(value, _hear(one.field, one.crm)):
                 conflicts.close([one], connection.clock.now())
@@ -206,7 +204,7 @@ def _ask_anew(asked: Iterable[Conflict], parked: Collection[str]) -> None:
     overwritten is closed elsewhere.
     """
     for one in asked:
-        if one.state == "resolved" and one.field in parked and one.reason is None:
+        if one.state == "resolved" and one.field in parked and one.kind == ConflictKind.FIELD:
             one.state, one.take = "open", None
 
 
@@ -264,20 +262,20 @@ def policy_for(session: Session, connection: Connection, link: Link) -> Policy:
     """What people decided about this link's conflicts, and what the connection says about first matches."""
     about = _asked(session, connection, link)
     resolved = {c.field: _resolution(c) for c in about if c.state == "resolved"}
-    shown = {c.field: (c.nexudus, c.crm) for c in about if c.state == "open" and c.reason is None}
+    shown = {c.field: (c.nexudus, c.crm) for c in about if c.state == "open" and c.kind == ConflictKind.FIELD}
     return Policy(connection.rules.first_match, resolved, shown)
 
 
 def standing_for(session: Session, connection: Connection, link: Link, unread: Side) -> dict[str, Standing]:
     """The open conflicts of a link of which one side was not read in this cycle.
 
-    Not those with a reason of their own: there the two sides agree.
+    Not those of other kinds: there the two sides agree.
     """
     nexudus = unread is Side.NEXUDUS
     return {
         c.field: Standing(unread, c.crm if nexudus else c.nexudus, c.nexudus if nexudus else c.crm)
         for c in _asked(session, connection, link)
-        if c.state == "open" and c.reason is None
+        if c.state == "open" and c.kind == ConflictKind.FIELD
     }
 
 

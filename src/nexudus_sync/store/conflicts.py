@@ -1,6 +1,6 @@
 """Conflicts: fields on which the two sides disagree and a person decides."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,12 +11,10 @@ from nexudus_sync import codec
 from nexudus_sync.errors import storable
 from nexudus_sync.mapping.sides import Side
 from nexudus_sync.store.concerning import naming, pair_of, unsettled
-from nexudus_sync.store.tables import Conflict, Link
+from nexudus_sync.store.tables import Conflict, ConflictKind, Link
 
 RECORD = "record"
 """The field name of a question about a record as a whole."""
-OVERWRITTEN = "overwritten"
-"""How the reason of a question begins about a value that our write took away unseen."""
 _UNCLOSED = unsettled(Conflict, "closed")
 
 
@@ -32,6 +30,9 @@ def open_conflict(
     crm: Any,
     now: datetime,
     link_id: int | None = None,
+    kind: ConflictKind = ConflictKind.FIELD,
+    side: Side | None = None,
+    edits: Mapping[str, Any] | None = None,
     reason: str | None = None,
 ) -> Conflict:
     """Show a conflict, or bring the one already shown for the same records and field up to date.
@@ -48,6 +49,7 @@ def open_conflict(
         conflict.state, conflict.take = "open", None
     conflict.base, conflict.nexudus, conflict.crm = base, nexudus, crm
     conflict.link_id, conflict.reason = link_id, None if reason is None else storable(reason)
+    conflict.kind, conflict.side, conflict.edits = kind, "" if side is None else side.value, dict(edits or {})
     session.add(conflict)
     return conflict
 
@@ -106,7 +108,7 @@ def about_overwritten(session: Session, connection: str, state: Literal["open", 
     query = select(Conflict).where(
         col(Conflict.connection) == connection,
         col(Conflict.state) == state,
-        col(Conflict.reason).startswith(OVERWRITTEN),
+        col(Conflict.kind) == ConflictKind.OVERWRITTEN,
     )
     return list(session.exec(query))
 

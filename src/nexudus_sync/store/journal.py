@@ -18,8 +18,6 @@ PENDING = ("planned", "sent")
 """The states of a write whose outcome is not known."""
 CREATE = "opportunity.create"
 """The kind of a write that copies a record to the other side."""
-NOT_FOUND = "not found"
-"""How the outcome of a write begins that turned out not to have been done."""
 _PENDING = (
     select(Journal)
     .where(col(Journal.state).in_(PENDING), col(Journal.connection) == bindparam("connection"))
@@ -126,7 +124,7 @@ def last_attempt(session: Session, row: Journal) -> Journal | None:
         col(Journal.nexudus_id) == row.nexudus_id,
         col(Journal.crm_id) == row.crm_id,
         col(Journal.id) < row.id,
-        or_(col(Journal.state) == "confirmed", col(Journal.outcome).startswith(NOT_FOUND)),
+        or_(col(Journal.state) == "confirmed", col(Journal.not_found)),
     )
     return session.exec(query.order_by(col(Journal.id).desc())).first()
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from nexudus_sync.errors import StoreError
 
-REVISIONS: tuple[str, ...] = ("0001", "0002")
+REVISIONS: tuple[str, ...] = ("0001", "0002", "0003")
 """Every revision there is, oldest first."""
 BEGIN_ANEW = "restore it from a backup, or delete it to begin anew (everything is matched again then)"
 """What to do about a store that holds nothing."""

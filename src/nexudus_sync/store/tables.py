@@ -5,6 +5,7 @@ it.
 """
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Index, Text, TypeDecorator, UniqueConstraint
@@ -164,14 +165,31 @@ class Journal(SQLModel, table=True):
     done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     looks: int = 0
     """How many times recovery looked for the outcome and found nothing."""
+    not_found: bool = False
+    """Recovery gave it up: nothing of what it sent was there."""
     outcome: str | None = None
 
 
-class Conflict(SQLModel, table=True):
-    """A field both sides changed to different values, waiting for a person. Values are canonical, as text or JSON.
+class ConflictKind(StrEnum):
+    """What a person is asked."""
 
-    `state`: "open", "resolved" (a person chose `take`; the next cycle carries it out), "closed". `field` "record" is a
-    question of matching or deleting, not of one field.
+    FIELD = "field"
+    """Both sides changed a field to different values."""
+    OVERWRITTEN = "overwritten"
+    """A write of ours took away a value that it had not seen."""
+    MATCH = "match"
+    """Several records may be a record's counterpart, or it may be the late copy of one."""
+    DELETED = "deleted"
+    """A record was deleted on one side and edited on the other."""
+    ANOTHER = "another-record"
+    """A system answers for a record with another one."""
+
+
+class Conflict(SQLModel, table=True):
+    """A question that waits for a person. Values are canonical, as text or JSON.
+
+    `kind`: see `ConflictKind`. `state`: "open", "resolved" (a person chose `take`; the next cycle carries it out),
+    "closed". `field` is "record" for a question about records as a whole.
     """
 
     __table_args__ = (
@@ -190,6 +208,11 @@ class Conflict(SQLModel, table=True):
     crm: Any = Field(default=None, sa_type=Json, nullable=True)
     state: str = "open"
     take: str | None = None
+    kind: str = ConflictKind.FIELD
+    side: str = ""
+    """Of a deletion, the side that was edited; of another record, the side that answers with it."""
+    edits: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    """Of a deletion: what the edited fields said when a person was asked. Another edit asks again."""
     reason: str | None = None
     opened_at: datetime = Field(sa_type=UtcDateTime)
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -266,6 +289,8 @@ class Brake(SQLModel, table=True):
     connection: str
     name: str
     evidence: str
+    size: int = 0
+    """How many links it is about; what it is released for is not more than that."""
     links: list[int] = Field(default_factory=list, sa_type=Json)
     """The links it is about that are not settled, nor back, since it was released."""
     judged: dict[str, Any] = Field(default_factory=dict, sa_type=Json)

@@ -218,7 +218,7 @@ async def _party(connection: Connection, report: Report, creation: Creation) -> 
 
 async def _create(connection: Connection, report: Report, creation: Creation, party: Party) -> Link | None:
     """Create it, without the values that the other side refuses. Raises Refused where it cannot do without them."""
-    links: list[Link] = []
+    links, key = list[Link](), connection.key(creation.source, creation.facts.id)
     while True:
         step = connection.connector(creation.to).create_step(draft_of(connection, creation, party))
 
@@ -230,7 +230,9 @@ async def _create(connection: Connection, report: Report, creation: Creation, pa
             links.append(link)
 
         try:
-            intent = replace(intent_of(creation, carried(connection, creation, step)), accepted=accepted(creation))
+            intent = replace(
+                intent_of(creation, carried(connection, creation, step)), accepted=accepted(creation), key=key
+            )
             await perform(connection, report, intent, step, confirm)
         except Refused as refused:
             leave_out(connection, creation, refused)

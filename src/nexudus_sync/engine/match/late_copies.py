@@ -153,8 +153,8 @@ class Lost:
     def _looking_like(self, attempt: Journal) -> Sequence[Unlinked]:
         """The records without a counterpart that have something of what an attempt sent."""
         crm, side = self._connection.crm, Side(attempt.side)
-        title, email, keys = _title(attempt), attempt.step.get("email"), _texts(attempt)
-        return unlinked.looking_like(self._session, crm, side, title=title, email=email, keys=keys)
+        title, email, key = _title(attempt), attempt.step.get("email"), attempt.step.get("key")
+        return unlinked.looking_like(self._session, crm, side, title=title, email=email, keys=[key] if key else [])
 
 
 def _source(attempt: Journal) -> str:
@@ -191,9 +191,4 @@ def _title(attempt: Journal) -> str:
 
 def _keyed(attempt: Journal, row: Unlinked) -> bool:
     """Did the attempt send this external key? It names the source by the id it had then."""
-    return row.external_key is not None and row.external_key in _texts(attempt)
-
-
-def _texts(attempt: Journal) -> list[str]:
-    body = attempt.step.get("payload", {}).get("body", {})
-    return [value for value in body.values() if isinstance(value, str)]
+    return row.external_key is not None and row.external_key == attempt.step.get("key")

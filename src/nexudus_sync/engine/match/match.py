@@ -10,7 +10,7 @@ from nexudus_sync.engine.write.created import pair
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import BY_EMAIL, UnlinkedAction, UnlinkedPlan
 from nexudus_sync.store import Session, conflicts, failures, journal, records, unlinked
-from nexudus_sync.store.tables import ConnectionState, Unlinked
+from nexudus_sync.store.tables import ConflictKind, ConnectionState, Unlinked
 
 
 async def match(cycle: Cycle) -> list[int]:
@@ -137,6 +137,7 @@ class Matching:
             nexudus=nexudus,
             crm=crm,
             now=self.connection.clock.now(),
+            kind=ConflictKind.MATCH,
             reason=f"{plan.reason}: say which with `link`, or `ignore` it, or take its side to copy it as a new one",
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Any
 
 from nexudus_sync.connectors.base import Priority, Written
 from nexudus_sync.engine.connection import FRESH, Connection
@@ -18,7 +19,7 @@ from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.opportunity import say
 from nexudus_sync.plan import PairAction, PairPlan, Presence, plan_pair
 from nexudus_sync.store import Session, conflicts, failures
-from nexudus_sync.store.tables import Journal, Link
+from nexudus_sync.store.tables import ConflictKind, Journal, Link
 
 EDITED, DELETED = "edited", "deleted"
 """What a question about a deletion shows for the side whose record is there, and for the other."""
@@ -37,11 +38,12 @@ async def part(connection: Connection, report: Report, link: Link, sights: Mappi
         and bool(contested | differing(connection, link, side, sight, unsent=True))
         for side, sight in seen.items()
     }
-    plan = plan_pair(presence, edited, connection.rules.deletes)
+    plan, edits = plan_pair(presence, edited, connection.rules.deletes), dict[str, Any]()
     if plan.action is PairAction.ASK and plan.side is not None:
         names = contested | differing(connection, link, plan.side, seen[plan.side], unsent=True)
         edits = _edits(connection, names, plan.side, seen[plan.side])
-        plan = _answered(connection, link, replace(plan, reason=f"{plan.reason}: {edits}"))
+        said = ", ".join(f"{name} is {value!r}" for name, value in edits.items())
+        plan = _answered(connection, link, replace(plan, reason=f"{plan.reason}: {said}"), edits)
     if plan.action is PairAction.MOVE:
         move(connection, report, link, seen[Side.NEXUDUS].record)
     elif plan.action is PairAction.CLOSE:
@@ -50,7 +52,7 @@ async def part(connection: Connection, report: Report, link: Link, sights: Mappi
     elif plan.action is PairAction.DELETE and plan.side is not None:
         await _delete(connection, report, link, plan.side, plan.reason)
     else:
-        _ask(connection, link, plan)
+        _ask(connection, link, plan, edits)
 
 
 def _contested(connection: Connection, link: Link) -> set[str]:
@@ -70,18 +72,17 @@ async def _left(connection: Connection, side: Side, link: Link, known: Sight) ->
     return await read(connection, side, link)
 
 
-def _edits(connection: Connection, names: Collection[str], side: Side, sight: Sight) -> str:
+def _edits(connection: Connection, names: Collection[str], side: Side, sight: Sight) -> dict[str, Any]:
     """What the fields of a record that were edited since both sides agreed say, for a person."""
-    said = []
+    said = {}
     for name in sorted(names):
         field = connection.mapping.find(name)
         assert field is not None
         try:
-            value = say(field.get(side, sight.record, sight.context))
+            said[name] = say(field.get(side, sight.record, sight.context))
         except Unreadable:
-            value = field.lens(side).raw(sight.record)
-        said.append(f"{name} is {value!r}")
-    return ", ".join(said)
+            said[name] = field.lens(side).raw(sight.record)
+    return said
 
 
 async def _delete(connection: Connection, report: Report, link: Link, side: Side, reason: str) -> None:
@@ -95,7 +96,7 @@ async def _delete(connection: Connection, report: Report, link: Link, side: Side
     report.deleted += not connection.dry
 
 
-def _ask(connection: Connection, link: Link, plan: PairPlan) -> None:
+def _ask(connection: Connection, link: Link, plan: PairPlan, edits: Mapping[str, Any]) -> None:
     there = {side: EDITED if side is plan.side else DELETED for side in Side}
     with connection.store.session() as session:
         conflict = conflicts.open_conflict(
@@ -109,6 +110,9 @@ def _ask(connection: Connection, link: Link, plan: PairPlan) -> None:
             crm=there[Side.CRM],
             now=connection.clock.now(),
             link_id=link.id,
+            kind=ConflictKind.DELETED,
+            side=plan.side,
+            edits=edits,
             reason=plan.reason,
         )
         conflict.state, conflict.take = "open", None  # what was answered concerned other edits
@@ -117,7 +121,7 @@ def _ask(connection: Connection, link: Link, plan: PairPlan) -> None:
         session.add(link)
 
 
-def _answered(connection: Connection, link: Link, plan: PairPlan) -> PairPlan:
+def _answered(connection: Connection, link: Link, plan: PairPlan, edits: Mapping[str, Any]) -> PairPlan:
     """A person's word on "deleted here and edited there".
 
     The edited side stays and the link closes, or it is deleted too; not if it was edited again since it was asked
@@ -129,6 +133,6 @@ def _answered(connection: Connection, link: Link, plan: PairPlan) -> PairPlan:
         return plan
     if answer.take == plan.side.value:
         return PairPlan(PairAction.CLOSE, reason=f"{plan.reason}; the edited record was kept")
-    if answer.reason != plan.reason:
+    if answer.edits != edits:
         return plan
     return PairPlan(PairAction.DELETE, plan.side, f"{plan.reason}; the deletion was taken")

@@ -16,7 +16,6 @@ from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, journal, records
 from nexudus_sync.store.failures import solve_failures
-from nexudus_sync.store.journal import NOT_FOUND
 from nexudus_sync.store.links import mark
 from nexudus_sync.store.tables import Journal
 
@@ -96,7 +95,8 @@ async def _resolve(connection: Connection, report: Report, row: Journal) -> None
             name = connection.connector(Side(row.side)).name
             error = Unavailable(name, "a write is sent again and again, without an answer or effect", _named(row))
             note_failure(session, connection, error, nexudus_id=row.nexudus_id, crm_id=row.crm_id)
-        journal.mark_dropped(session, row.id, connection.clock.now(), f"{NOT_FOUND} after {looks} looks; planned anew")
+        said = f"not found after {looks} looks; planned anew"
+        journal.mark_dropped(session, row.id, connection.clock.now(), said).not_found = True
         if row.link_id is not None:
             mark(session, Side.NEXUDUS, [row.link_id])
             mark(session, Side.CRM, [row.link_id])

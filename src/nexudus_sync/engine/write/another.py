@@ -11,7 +11,7 @@ from nexudus_sync.errors import AnotherRecord, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, conflicts, failures, journal, records
 from nexudus_sync.store.renames import rename
-from nexudus_sync.store.tables import Conflict, Journal, Link
+from nexudus_sync.store.tables import Conflict, ConflictKind, Journal, Link
 
 THE_OTHER, KEPT = "another record", "kept"
 """What a question about another record shows for the side that shows it, and for the other."""
@@ -47,7 +47,7 @@ def _note(session: Session, connection: Connection, link: Link, error: AnotherRe
 
 def _question(session: Session, link: Link) -> Conflict | None:
     about = conflicts.about_link(session, link)
-    return next((one for one in about if THE_OTHER in (one.nexudus, one.crm)), None)
+    return next((one for one in about if one.kind == ConflictKind.ANOTHER), None)
 
 
 def _lasts(session: Session, connection: Connection, link: Link) -> bool:
@@ -71,6 +71,8 @@ def _ask(session: Session, connection: Connection, link: Link, error: AnotherRec
         crm=shown[Side.CRM],
         now=connection.clock.now(),
         link_id=link.id,
+        kind=ConflictKind.ANOTHER,
+        side=doubtful,
         reason=f"{error}; take {doubtful.value} to go on with that one, {doubtful.other.value} to part the pair",
     )
     failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id, fields={""})

@@ -37,8 +37,8 @@ class Intent:
 
     `fields` is {field: {"old", "new", "lost", "raw", "over"}}: canonical values, the source's raw value at the
     time, and the raw value that was to be replaced. `identity` is what tells the record that a create copies from a
-    later one of the same id, `email` its customer. `accepted` is {field: {"raw", "kind", "reason"}}: what a create
-    leaves out and counts as seen all the same.
+    later one of the same id, `email` its customer, `key` the external key that is sent for it. `accepted` is
+    {field: {"raw", "kind", "reason"}}: what a create leaves out and counts as seen all the same.
     """
 
     side: Side
@@ -48,12 +48,17 @@ class Intent:
     fields: Mapping[str, Any] = field(default_factory=dict)
     identity: str = ""
     email: str = ""
+    key: str = ""
     accepted: Mapping[str, Any] = field(default_factory=dict)
 
 
 def step_json(step: Step, intent: Intent | None = None) -> dict[str, Any]:
     """A step as the journal keeps it, with what the intent says of the record that it copies."""
-    origin = {"identity": intent.identity, "email": intent.email, "accepted": dict(intent.accepted)} if intent else {}
+    origin = (
+        {"identity": intent.identity, "email": intent.email, "key": intent.key, "accepted": dict(intent.accepted)}
+        if intent
+        else {}
+    )
     return {
         **origin,
         "kind": step.kind,
