@@ -49,7 +49,8 @@ def test_a_conflict_that_is_not_there_is_wrong_usage(house: House, verb: tuple[s
 
 
 def question(**values: object) -> Conflict:
-    given = {"field": "record", "base": None, "link_id": None, "reason": "several records share e-mail and title"}
+    reason = "several records share e-mail and title"
+    given = {"kind": "match", "field": "record", "base": None, "link_id": None, "reason": reason}
     return conflict(**(given | values))
 
 
@@ -79,7 +80,8 @@ def test_the_other_side_of_several_candidates_cannot_be_taken(house: House) -> N
     ],
 )
 def test_a_deletion_against_an_edit_says_what_becomes_of_the_record(house: House, take: str, told: str) -> None:
-    house.keep(question(link_id=1, nexudus="deleted", crm="edited", reason="deleted in Nexudus and edited in the CRM"))
+    said = {"nexudus": "deleted", "crm": "edited", "reason": "deleted in Nexudus and edited in the CRM"}
+    house.keep(question(link_id=1, kind="deleted", side="crm", **said))
     out = house.run("conflicts", "resolve", "1", "--take", take).out
     assert out == f"101 ⇄ opp_1: {told}, at the next cycle.\n"
 
@@ -92,7 +94,7 @@ def test_a_deletion_against_an_edit_says_what_becomes_of_the_record(house: House
     ],
 )
 def test_what_was_overwritten_unseen_is_brought_back_or_left(house: House, take: str, told: str) -> None:
-    house.keep(conflict(reason="overwritten between our read and our write at 2026-03-02 08:00:00 UTC"))
+    house.keep(conflict(kind="overwritten", reason="overwritten between our read and our write at 08:00:00 UTC"))
     assert house.run("conflicts", "resolve", "1", "--take", take).out == f"{told}\n"
 
 
