@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from sim_gap import in_any_gap
 from sim_rest import Rest, pairs
 from sim_world import SimWorld
 from sqlmodel import select
@@ -29,8 +30,9 @@ def set_back(world: SimWorld, rest: Rest) -> Iterator[tuple[Side, str, str, Chan
         for field in world.connection.mapping.fields:
             if field.sync is Sync.TWO_WAY and field.name in SAID_BY_HAND:
                 for side in Side:
-                    for change in _over_a_person(world, side, _id(link, side), field.lens(side).path.root):
-                        if not _said_there(world, link, field, side, contexts, change.new):
+                    for index, change in _over_a_person(world, side, _id(link, side), field.lens(side).path.root):
+                        said = _said_there(world, link, field, side, contexts, change.new)
+                        if not said and not in_any_gap(world, side, change, index):
                             yield side, _id(link, side), field.name, change
 
 
@@ -38,14 +40,14 @@ def _id(link: Link, side: Side) -> str:
     return link.nexudus_id if side is Side.NEXUDUS else link.crm_id
 
 
-def _over_a_person(world: SimWorld, side: Side, record_id: str, key: str) -> Iterator[Change]:
-    """The writes of the sync to a key of a record right after a person's."""
+def _over_a_person(world: SimWorld, side: Side, record_id: str, key: str) -> Iterator[tuple[int, Change]]:
+    """The writes of the sync to a key of a record right after a person's, with their places among all changes."""
     last: Change | None = None
-    for change in world.double(side).changes:
+    for index, change in enumerate(world.double(side).changes):
         if (change.record_id, change.field, change.action) != (record_id, key, "update"):
             continue
         if change.by == SYNC_USER and last is not None and last.by != SYNC_USER:
-            yield change
+            yield index, change
         last = change
 
 
