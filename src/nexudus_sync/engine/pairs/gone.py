@@ -31,19 +31,7 @@ async def part(connection: Connection, report: Report, link: Link, sights: Mappi
     for side in Side:
         if seen[side.other].presence is Presence.GONE:
             seen[side] = await _left(connection, side, link, seen[side])
-    presence = {side: sight.presence for side, sight in seen.items()}
-    contested = _contested(connection, link)
-    edited = {
-        side: sight.presence is Presence.HERE
-        and bool(contested | differing(connection, link, side, sight, unsent=True))
-        for side, sight in seen.items()
-    }
-    plan, edits = plan_pair(presence, edited, connection.rules.deletes), dict[str, Any]()
-    if plan.action is PairAction.ASK and plan.side is not None:
-        names = contested | differing(connection, link, plan.side, seen[plan.side], unsent=True)
-        edits = _edits(connection, names, plan.side, seen[plan.side])
-        said = ", ".join(f"{name} is {value!r}" for name, value in edits.items())
-        plan = _answered(connection, link, replace(plan, reason=f"{plan.reason}: {said}"), edits)
+    plan, edits = _planned(connection, link, seen)
     if plan.action is PairAction.MOVE:
         move(connection, report, link, seen[Side.NEXUDUS].record)
     elif plan.action is PairAction.CLOSE:
@@ -53,6 +41,23 @@ async def part(connection: Connection, report: Report, link: Link, sights: Mappi
         await _delete(connection, report, link, plan.side, plan.reason)
     else:
         _ask(connection, link, plan, edits)
+
+
+def _planned(connection: Connection, link: Link, seen: Mapping[Side, Sight]) -> tuple[PairPlan, dict[str, Any]]:
+    """What becomes of the link, and what was edited where a person is to be asked or has answered."""
+    contested = _contested(connection, link)
+    edited = {
+        side: contested | differing(connection, link, side, sight, unsent=True)
+        for side, sight in seen.items()
+        if sight.presence is Presence.HERE
+    }
+    presence = {side: sight.presence for side, sight in seen.items()}
+    plan = plan_pair(presence, {side: bool(edited.get(side)) for side in seen}, connection.rules.deletes)
+    if plan.action is not PairAction.ASK or plan.side is None:
+        return plan, {}
+    edits = _edits(connection, edited[plan.side], plan.side, seen[plan.side])
+    said = ", ".join(f"{name} is {value!r}" for name, value in edits.items())
+    return _answered(connection, link, replace(plan, reason=f"{plan.reason}: {said}"), edits), edits
 
 
 def _contested(connection: Connection, link: Link) -> set[str]:

@@ -8,8 +8,9 @@ from nexudus_sync.engine.connection import FRESH, Connection
 from nexudus_sync.engine.read.fetch import fetch, learn, refuse_old
 from nexudus_sync.engine.read.renames import follow
 from nexudus_sync.engine.read.renderings import written_fields
-from nexudus_sync.engine.read.sight import Listed, Sight, as_read, rebuilt
+from nexudus_sync.engine.read.sight import Listed, Sight, rebuilt
 from nexudus_sync.engine.read.snapshots import id_of, identity_of, snapshot_of, stamp_of
+from nexudus_sync.engine.read.zones import as_read
 from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, Unavailable
 from nexudus_sync.mapping import Context, Mapping, Side, Unreadable
 from nexudus_sync.merge import UNSENT, View

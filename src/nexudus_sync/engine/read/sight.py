@@ -1,17 +1,13 @@
 """What a cycle knows of records: listed, read, or only rebuilt from a snapshot."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from nexudus_sync.connectors.base import Record, Row, Stamp
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Context, Mapping, Side
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.plan import Presence
-
-ZONE = "$zone"
-"""Stands in Nexudus's snapshot for the zone its days were read in; no path begins so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +37,6 @@ class Sight:
     def real(self) -> bool:
         """Was it seen in this cycle?"""
         return self.read_at is not None
-
-
-def as_read(context: Context, snapshot: dict[str, object]) -> Context:
-    """The context of a record as it was when it was last read: the same moment is another day in another zone."""
-    zone = snapshot.get(ZONE)
-    return replace(context, time_zone=ZoneInfo(zone)) if isinstance(zone, str) else context
-
-
-def with_zone(snapshot: dict[str, object], context: Context) -> dict[str, object]:
-    """A snapshot that tells in which zone it was read, if the system has such."""
-    return snapshot if context.time_zone is None else {**snapshot, ZONE: context.time_zone.key}
 
 
 def rebuilt(mapping: Mapping, side: Side, snapshot: dict[str, object]) -> Record:

@@ -1,12 +1,27 @@
 """In which zone a card's days were last read: the same moment may be another day where the card is now."""
 
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.read.sight import Sight, as_read, with_zone
-from nexudus_sync.mapping import Side, Unreadable
+from nexudus_sync.engine.read.sight import Sight
+from nexudus_sync.mapping import Context, Side, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.store.tables import Link
+
+ZONE = "$zone"
+"""Stands in Nexudus's snapshot for the zone its days were read in; no path begins so."""
+
+
+def as_read(context: Context, snapshot: dict[str, object]) -> Context:
+    """The context of a record as it was when it was last read: the same moment is another day in another zone."""
+    zone = snapshot.get(ZONE)
+    return replace(context, time_zone=ZoneInfo(zone)) if isinstance(zone, str) else context
+
+
+def with_zone(snapshot: dict[str, object], context: Context) -> dict[str, object]:
+    """A snapshot that tells in which zone it was read, if the system has such."""
+    return snapshot if context.time_zone is None else {**snapshot, ZONE: context.time_zone.key}
 
 
 def follow_zone(connection: Connection, link: Link, card: Sight) -> None:

@@ -7,8 +7,9 @@ from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.renderings import rendering
-from nexudus_sync.engine.read.sight import Sight, as_read, rebuilt
+from nexudus_sync.engine.read.sight import Sight, rebuilt
 from nexudus_sync.engine.read.snapshots import snapshot_of
+from nexudus_sync.engine.read.zones import as_read
 from nexudus_sync.engine.write.confirm import Done, confirm_update, note_begun
 from nexudus_sync.mapping import Context, Field, Side, Unreadable
 from nexudus_sync.plan import Presence

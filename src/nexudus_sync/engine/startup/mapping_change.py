@@ -3,7 +3,7 @@
 from nexudus_sync.engine.connection import Connection, fingerprint
 from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.engine.read.changes import forget, heard, newly_heard
-from nexudus_sync.engine.read.sight import ZONE
+from nexudus_sync.engine.read.zones import ZONE
 from nexudus_sync.mapping import Field, Side
 from nexudus_sync.store import Session, conflicts, failures, links, unlinked
 from nexudus_sync.store.tables import ConnectionState

@@ -10,8 +10,9 @@ from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.engine.read.changes import differing, still_now
 from nexudus_sync.engine.read.renderings import REPLY, rendering_of, reply_of, show_all
-from nexudus_sync.engine.read.sight import Sight, with_zone
+from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.read.snapshots import set_digest, set_mark, set_snapshot, set_stamp, snapshot_of
+from nexudus_sync.engine.read.zones import with_zone
 from nexudus_sync.errors import AnsweredForAnother, Refused
 from nexudus_sync.mapping import Context, Field, Side, Unmapped, Unreadable
 from nexudus_sync.merge import UNSENT
