@@ -112,12 +112,14 @@ class Policy:
     """What a connection says about conflicts: `first_match` stands in for `newest` where there is no base.
 
     `asked` are the values that open questions show, Nexudus's first: a person was asked since it was not known which of
-    them is the newest, and what else changes of the records does not tell.
+    them is the newest, and what else changes of the records does not tell. `restore` are values that a person brings
+    back: they are to stand on both sides whatever these say now, which is the plan's to see to.
     """
 
     first_match: str = "manual"
     resolutions: MappingABC[str, Resolution] = field(default_factory=dict)
     asked: MappingABC[str, tuple[Any, Any]] = field(default_factory=dict)
+    restore: MappingABC[str, Value] = field(default_factory=dict)
 
 
 class _Change(Enum):

@@ -23,11 +23,11 @@ from nexudus_sync.connectors.base import (
     Check,
     Draft,
     Facts,
+    Hold,
     Page,
     Party,
     Priority,
     Record,
-    Refusal,
     Row,
     Scope,
     Stamp,
@@ -164,7 +164,7 @@ class JsonFileConnector:
         still_now = stamp.at is not None and stamp.at > now - timedelta(seconds=2)
         return Row(record["id"], stamp, record, hot=still_now and not stamp.own)
 
-    def refusals(self, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Refusal]:
+    def refusals(self, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Hold]:
         return []
 
     def party_step(self, party: Party, scope: Scope) -> Step:

@@ -1,5 +1,6 @@
 """What a cycle does with the fields of a pair."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping as MappingABC
 from dataclasses import FrozenInstanceError, fields, replace
 from datetime import timedelta
@@ -15,12 +16,16 @@ from nexudus_sync.mapping.shipped import shipped
 from nexudus_sync.merge import Outcome, Policy, Resolution, Verdict, View
 from nexudus_sync.opportunity import Value, say
 from nexudus_sync.plan import (
+    ASKED,
+    UNSTABLE,
     FieldPlan,
-    Refusal,
-    Standing,
+    Hold,
+    Holds,
     agreed_snapshot,
+    differing_currencies,
     plan_fields,
 )
+from nexudus_sync.plan.holds import Rules
 from pairs import (
     AGREED,
     AMOUNT,
@@ -48,8 +53,13 @@ MANUAL = 'on_conflict = "manual"'
 Two = tuple[Any, Any]
 
 
-def allow(side: Side, before: Record, after: Record) -> list[Refusal]:
-    return []
+FREE = Holds()
+"""Nothing is held."""
+
+
+def open_question(unread: Side, shown: Any, there: Any) -> tuple[Any, Any]:
+    """What a question shows, Nexudus's value first: `shown` for the side that was read, `there` for the other."""
+    return (there, shown) if unread is NEXUDUS else (shown, there)
 
 
 def plan(
@@ -58,13 +68,23 @@ def plan(
     then: Two,
     now: Two,
     policy: Policy | None = None,
-    guard: Any = allow,
     name: str = "x",
-    **options: Any,
+    known: Iterable[Hold] = (),
+    guard: Rules | None = None,
 ) -> FieldPlan:
-    """Plan a link of one field."""
+    """Plan a pair of one field."""
     mapping = mapping_of((places, rules, name))
-    return plan_fields(mapping, views(mapping.fields[0], then, now), policy or Policy(), guard, **options)
+    holds = Holds(tuple(known)) if guard is None else Holds(tuple(known), guard)
+    return plan_fields(mapping, views(mapping.fields[0], then, now), policy or Policy(), holds)
+
+
+def keyed(kind: str, reason: str, *keys: str, seen: bool = False) -> list[Hold]:
+    """What a connector's rule says of these keys of its record."""
+    return [Hold(kind, reason, key=key, counts_as_seen=seen) for key in keys]
+
+
+def restore(**values: Value) -> Policy:
+    return Policy(restore=values)
 
 
 def settle(mapping: Mapping, sides: MappingABC[Side, View], found: FieldPlan) -> dict[Side, View]:
@@ -103,7 +123,7 @@ def test_both_sides_can_change_in_one_plan_and_nothing_else_on_them_does() -> No
     nexudus = {"Id": 1, "Name": "new", "a": {"Notes": "n", "Same": "s", "Else": None}, "Other": [1]}
     crm = {"id": "OPP-1", "title": "old", "notes": "changed", "same": " s", "tags": ["x"]}
     sides = {NEXUDUS: View(nexudus, then[NEXUDUS], NOWHERE), CRM: View(crm, then[CRM], NOWHERE)}
-    found = plan_fields(mapping, sides, Policy(), allow)
+    found = plan_fields(mapping, sides, Policy(), FREE)
     assert found.after == {
         NEXUDUS: {"Id": 1, "Name": "new", "a": {"Notes": "changed", "Same": "s", "Else": None}, "Other": [1]},
         CRM: {"id": "OPP-1", "title": "new", "notes": "changed", "same": " s", "tags": ["x"]},
@@ -117,7 +137,7 @@ def test_two_fields_that_travel_to_one_record_are_both_on_it() -> None:
     mapping = mapping_of((TEXT, "", "x"), (('path = "M"', 'path = "d"'), "", "y"))
     nexudus = View({"N": "b", "M": "c"}, {"N": "a", "M": "a"}, NOWHERE)
     crm = View({"c": "a", "d": "a"}, {"c": "a", "d": "a"}, NOWHERE)
-    assert plan_fields(mapping, {NEXUDUS: nexudus, CRM: crm}, Policy(), allow).after == {CRM: {"c": "b", "d": "c"}}
+    assert plan_fields(mapping, {NEXUDUS: nexudus, CRM: crm}, Policy(), FREE).after == {CRM: {"c": "b", "d": "c"}}
 
 
 @pytest.mark.parametrize(
@@ -156,7 +176,7 @@ def test_a_value_that_cannot_be_said_holds_back_its_own_field_only() -> None:
     mapping = mapping_of((STATUS, "", "x"), (('path = "M"', 'path = "d"'), "", "y"))
     nexudus = View({"N": 1, "M": "a"}, {"N": 1, "M": "a"}, NOWHERE)
     crm = View({"c": "Merged", "d": "b"}, {"c": "Open", "d": "a"}, NOWHERE)
-    found = plan_fields(mapping, {NEXUDUS: nexudus, CRM: crm}, Policy(), allow)
+    found = plan_fields(mapping, {NEXUDUS: nexudus, CRM: crm}, Policy(), FREE)
     assert [told(o) for o in found.outcomes] == [parked("unmapped"), to_nexudus()]
     assert found.after == {NEXUDUS: {"N": 1, "M": "b"}}
 
@@ -177,12 +197,12 @@ def test_a_default_is_written_for_a_value_that_cannot_be_said() -> None:
 def test_a_default_that_stands_there_already_is_agreement() -> None:
     mapping = mapping_of((STATUS, 'on_unmapped = { default = "Lost" }', "x"))
     sides = views(mapping.fields[0], (3, "Lost"), (3, "Merged"))
-    found = plan_fields(mapping, sides, Policy(), allow)
+    found = plan_fields(mapping, sides, Policy(), FREE)
     assert [told(o) for o in found.outcomes] == [AGREED]
     assert found.after == {}
     settled = settle(mapping, sides, found)
     assert settled[CRM].snapshot == {"c": "Merged"}
-    assert [told(o) for o in plan_fields(mapping, settled, Policy(), allow).outcomes] == [NOTHING]
+    assert [told(o) for o in plan_fields(mapping, settled, Policy(), FREE).outcomes] == [NOTHING]
 
 
 def test_a_default_that_cannot_be_said_either_waits() -> None:
@@ -208,7 +228,7 @@ TWO_CHANGED = {
 def test_the_guard_is_asked_once_about_each_record_that_would_change() -> None:
     asked: list[tuple[Side, Record, Record]] = []
 
-    def guard(side: Side, before: Record, after: Record) -> list[Refusal]:
+    def guard(side: Side, before: Record, after: Record) -> list[Hold]:
         asked.append((side, before, after))
         return []
 
@@ -221,17 +241,16 @@ def test_the_guard_is_asked_once_about_each_record_that_would_change() -> None:
 
 @pytest.mark.parametrize(("accept", "verdict"), [(False, Verdict.PARKED), (True, Verdict.PASSED)])
 def test_a_refused_key_is_held_back_and_the_rest_is_written(accept: bool, verdict: Verdict) -> None:
-    refusal = Refusal("stage-acts", "that stage writes to customers", frozenset({"d"}), accept=accept)
-    found = plan_fields(TWO, TWO_CHANGED, Policy(), lambda side, before, after: [refusal])
+    refused = keyed("stage-acts", "that stage writes to customers", "d", seen=accept)
+    found = plan_fields(TWO, TWO_CHANGED, Policy(), Holds(rules=lambda side, before, after: refused))
     assert [told(o) for o in found.outcomes] == [to_crm(), Told(verdict, kind="stage-acts")]
     assert found.outcomes[1].reason == "that stage writes to customers"
     assert found.after == {CRM: {"c": "b", "d": {"deep": "a"}}}
 
 
 def test_the_first_refusal_that_concerns_a_field_is_the_one_told() -> None:
-    refusals = [Refusal("other", "not it"), Refusal("one", "first", frozenset({"c", "d"}))]
-    refusals.append(Refusal("two", "second", frozenset({"c"}), accept=True))
-    found = plan_fields(TWO, TWO_CHANGED, Policy(), lambda side, before, after: refusals)
+    refused = [Hold("other", "not it"), *keyed("one", "first", "c", "d"), *keyed("two", "second", "c", seen=True)]
+    found = plan_fields(TWO, TWO_CHANGED, Policy(), Holds(rules=lambda side, before, after: refused))
     assert [(told(o), o.reason) for o in found.outcomes] == [(parked("one"), "first")] * 2
     assert found.after == {}
 
@@ -241,12 +260,12 @@ def test_a_refusal_concerns_what_travels_to_that_side_and_nothing_else() -> None
         NEXUDUS: View({"N": "b", "M": {"deep": "a"}}, {"N": "a", "M.deep": "a"}, NOWHERE),
         CRM: View({"c": "c", "d": {"deep": "b"}}, {"c": "a", "d.deep": "a"}, NOWHERE),
     }
-    keys = frozenset({"N", "M", "c", "d"})
+    refused = keyed("no", "not there", "N", "M", "c", "d")
 
-    def guard(side: Side, before: Record, after: Record) -> list[Refusal]:
-        return [Refusal("no", "not there", keys)] if side is CRM else []
+    def guard(side: Side, before: Record, after: Record) -> list[Hold]:
+        return refused if side is CRM else []
 
-    found = plan_fields(TWO, sides, Policy(), guard)
+    found = plan_fields(TWO, sides, Policy(), Holds(rules=guard))
     assert [told(o) for o in found.outcomes] == [CONFLICT, to_nexudus()]
     assert found.after == {NEXUDUS: {"N": "b", "M": {"deep": "b"}}}
 
@@ -256,12 +275,12 @@ def test_a_refusal_on_nexudus_leaves_what_travels_to_the_crm() -> None:
         NEXUDUS: View({"N": "b", "M": {"deep": "a"}}, {"N": "a", "M.deep": "a"}, NOWHERE),
         CRM: View({"c": "a", "d": {"deep": "b"}}, {"c": "a", "d.deep": "a"}, NOWHERE),
     }
-    keys = frozenset({"N", "M"})
+    refused = keyed("no", "not there", "N", "M")
 
-    def guard(side: Side, before: Record, after: Record) -> list[Refusal]:
-        return [Refusal("no", "not there", keys)] if side is NEXUDUS else []
+    def guard(side: Side, before: Record, after: Record) -> list[Hold]:
+        return refused if side is NEXUDUS else []
 
-    found = plan_fields(TWO, sides, Policy(), guard)
+    found = plan_fields(TWO, sides, Policy(), Holds(rules=guard))
     assert [told(o) for o in found.outcomes] == [to_crm(), parked("no")]
     assert found.after == {CRM: {"c": "b", "d": {"deep": "b"}}}
 
@@ -282,7 +301,7 @@ CURRENCY_REASON = "Nexudus has GBP, the CRM EUR: the amount is not carried; make
     ],
 )
 def test_an_amount_does_not_cross_between_two_currencies(then: Two, now: Two, expected: Told) -> None:
-    found = plan(AMOUNT, MANUAL, then, now, currencies=("GBP", "EUR"), name="opportunity_amount")
+    found = plan(AMOUNT, MANUAL, then, now, known=differing_currencies("GBP", "EUR"), name="opportunity_amount")
     assert [told(o) for o in found.outcomes] == [expected]
     assert found.outcomes[0].reason == (CURRENCY_REASON if expected != NOTHING else "")
     assert found.after == {}
@@ -292,12 +311,12 @@ def test_an_amount_does_not_cross_between_two_currencies(then: Two, now: Two, ex
 def test_an_amount_crosses_where_the_currencies_agree_or_one_is_not_said(
     currencies: tuple[str | None, str | None],
 ) -> None:
-    found = plan(AMOUNT, MANUAL, (10, 10), (20, 10), currencies=currencies, name="opportunity_amount")
+    found = plan(AMOUNT, MANUAL, (10, 10), (20, 10), known=differing_currencies(*currencies), name="opportunity_amount")
     assert found.after == {CRM: {"Id": "crm", "c": Decimal("20.00")}}
 
 
 def test_only_the_amount_minds_the_currency() -> None:
-    found = plan(AMOUNT, MANUAL, (10, 10), (20, 10), currencies=("GBP", "EUR"))
+    found = plan(AMOUNT, MANUAL, (10, 10), (20, 10), known=differing_currencies("GBP", "EUR"))
     assert [told(o) for o in found.outcomes] == [to_crm()]
 
 
@@ -315,14 +334,16 @@ def test_only_the_amount_minds_the_currency() -> None:
     ],
 )
 def test_an_unstable_field_is_not_written_any_more(then: Two, now: Two, expected: Told) -> None:
-    found = plan(TEXT, MANUAL, then, now, held={"x": "it comes back different"})
+    found = plan(TEXT, MANUAL, then, now, known=[Hold(UNSTABLE, "it comes back different", "x")])
     assert [told(o) for o in found.outcomes] == [expected]
     assert found.outcomes[0].reason == ("it comes back different" if expected == parked("unstable") else "")
     assert found.after == {}
 
 
 def test_other_fields_are_not_held() -> None:
-    assert plan(TEXT, "", ("a", "a"), ("b", "a"), held={"y": "other"}).after == {CRM: {"Id": "crm", "c": "b"}}
+    assert plan(TEXT, "", ("a", "a"), ("b", "a"), known=[Hold(UNSTABLE, "other", "y")]).after == {
+        CRM: {"Id": "crm", "c": "b"}
+    }
 
 
 # --- conflicts of which one side was not read -----------------------------------------------------------------------
@@ -332,8 +353,9 @@ def test_other_fields_are_not_held() -> None:
     ("unread", "now"), [(CRM, (Decimal(20), 10)), (NEXUDUS, (10, Decimal(20)))], ids=["the CRM", "Nexudus"]
 )
 def test_an_open_conflict_stands_while_the_side_that_was_read_says_what_was_shown(unread: Side, now: Two) -> None:
-    standing = {"opportunity_amount": Standing(unread, "20.00", "30.00")}
-    found = plan(AMOUNT, MANUAL, (10, 10), now, standing=standing, name="opportunity_amount")
+    policy = Policy(asked={"opportunity_amount": open_question(unread, "20.00", "30.00")})
+    hold = Hold(ASKED, "", "opportunity_amount", side=unread)
+    found = plan(AMOUNT, MANUAL, (10, 10), now, policy, "opportunity_amount", [hold])
     there = {unread: Decimal(30), unread.other: Decimal(20)}
     field = found.outcomes[0].field
     assert found.outcomes == (Outcome(field, Verdict.CONFLICT, there[NEXUDUS], there[CRM], Decimal(10)),)
@@ -341,26 +363,43 @@ def test_an_open_conflict_stands_while_the_side_that_was_read_says_what_was_show
 
 
 @pytest.mark.parametrize(
-    ("now", "standing", "expected"),
+    ("now", "field", "unread", "shown", "expected"),
     [
-        (("b", "a"), {"x": Standing(CRM, "other", "c")}, to_crm()),
-        (("b", "a"), {"x": Standing(NEXUDUS, "b", "c")}, to_crm()),
-        (("b", "a"), {"y": Standing(CRM, "b", "c")}, to_crm()),
-        (("b", "b"), {"x": Standing(CRM, "b", "c")}, AGREED),
-        (("a", "a"), {"x": Standing(CRM, "a", "c")}, NOTHING),
+        (("b", "a"), "x", CRM, "other", to_crm()),
+        (("b", "a"), "x", NEXUDUS, "b", to_crm()),
+        (("b", "a"), "y", CRM, "b", to_crm()),
+        (("b", "b"), "x", CRM, "b", AGREED),
+        (("a", "a"), "x", CRM, "a", NOTHING),
     ],
 )
 def test_a_conflict_does_not_stand_where_the_values_moved_on(
-    now: Two, standing: dict[str, Standing], expected: Told
+    now: Two, field: str, unread: Side, shown: str, expected: Told
 ) -> None:
-    assert [told(o) for o in plan(TEXT, MANUAL, ("a", "a"), now, standing=standing).outcomes] == [expected]
+    policy = Policy(asked={field: open_question(unread, shown, "c")})
+    found = plan(TEXT, MANUAL, ("a", "a"), now, policy, known=[Hold(ASKED, "", field, side=unread)])
+    assert [told(o) for o in found.outcomes] == [expected]
+
+
+def test_a_question_that_is_not_shown_any_more_holds_nothing() -> None:
+    found = plan(TEXT, MANUAL, ("a", "a"), ("b", "a"), known=[Hold(ASKED, "", "x", side=CRM)])
+    assert [told(o) for o in found.outcomes] == [to_crm()]
+
+
+def test_an_open_conflict_goes_before_what_is_unstable_and_the_currencies_before_both() -> None:
+    policy = Policy(asked={"opportunity_amount": ("20.00", "30.00")})
+    holds = [Hold(ASKED, "", "opportunity_amount", side=CRM), Hold(UNSTABLE, "?", "opportunity_amount")]
+    options: dict[str, Any] = {"policy": policy, "name": "opportunity_amount"}
+    found = plan(AMOUNT, MANUAL, (10, 10), (20, 10), known=holds, **options)
+    assert [told(o) for o in found.outcomes] == [CONFLICT]
+    found = plan(AMOUNT, MANUAL, (10, 10), (20, 10), known=[*differing_currencies("GBP", "EUR"), *holds], **options)
+    assert [told(o) for o in found.outcomes] == [parked("currency")]
 
 
 # --- undo -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_forced_value_goes_to_both_sides_whatever_they_say() -> None:
-    found = plan(TEXT, MANUAL, ("a", "a"), ("b", "c"), forced={"x": "z"})
+    found = plan(TEXT, MANUAL, ("a", "a"), ("b", "c"), policy=restore(x="z"))
     assert found.after == {NEXUDUS: {"Id": "nexudus", "N": "z"}, CRM: {"Id": "crm", "c": "z"}}
     field = found.outcomes[0].field
     assert found.outcomes == (
@@ -379,43 +418,45 @@ def test_a_forced_value_goes_to_both_sides_whatever_they_say() -> None:
     ],
 )
 def test_a_forced_value_is_not_written_where_its_class_stands_already(now: Two, after: Any) -> None:
-    found = plan(STATUS, MANUAL, (2, "Converted"), now, forced={"x": "Quotation"})
+    found = plan(STATUS, MANUAL, (2, "Converted"), now, policy=restore(x="Quotation"))
     assert found.after == after
     assert [o.to for o in found.outcomes] == (list(after) or [None])
     assert [o.verdict for o in found.outcomes] == [Verdict.TRAVELS if after else Verdict.AGREED]
 
 
 def test_a_forced_blank_is_written() -> None:
-    assert plan(TEXT, "", ("a", "a"), ("a", "a"), forced={"x": None}).after == {
+    assert plan(TEXT, "", ("a", "a"), ("a", "a"), policy=restore(x=None)).after == {
         NEXUDUS: {"Id": "nexudus", "N": None},
         CRM: {"Id": "crm", "c": None},
     }
 
 
 def test_forcing_one_field_leaves_the_others_to_the_merge() -> None:
-    found = plan_fields(TWO, TWO_CHANGED, Policy(), allow, forced={"x": "a"})
+    found = plan_fields(TWO, TWO_CHANGED, restore(x="a"), FREE)
     assert [told(o) for o in found.outcomes] == [to_nexudus(lost="b"), to_crm()]
     assert found.after == {NEXUDUS: {"N": "a", "M": {"deep": "b"}}, CRM: {"c": "a", "d": {"deep": "b"}}}
 
 
 @pytest.mark.parametrize(("then", "now"), [(("a", "a"), ("a", ["?"])), ((["?"], "a"), (["?"], "a"))])
 def test_a_forced_value_is_not_written_over_what_cannot_be_read(then: Two, now: Two) -> None:
-    found = plan(TEXT, "", then, now, forced={"x": "z"})
+    found = plan(TEXT, "", then, now, policy=restore(x="z"))
     assert [told(o) for o in found.outcomes] == [parked("unreadable")]
     assert found.outcomes[0].reason.endswith("which is no text")
     assert found.after == {}
 
 
 def test_a_forced_value_outranks_a_hold_but_not_the_currencies() -> None:
-    assert plan(TEXT, "", ("a", "a"), ("b", "a"), forced={"x": "z"}, held={"x": "unstable"}).after.keys() == {*Side}
-    options: dict[str, Any] = {"forced": {"opportunity_amount": Decimal(5)}, "currencies": ("GBP", "EUR")}
-    found = plan(AMOUNT, "", (10, 10), (10, 10), name="opportunity_amount", **options)
+    assert plan(
+        TEXT, "", ("a", "a"), ("b", "a"), policy=restore(x="z"), known=[Hold(UNSTABLE, "unstable", "x")]
+    ).after.keys() == {*Side}
+    policy, differing = restore(opportunity_amount=Decimal(5)), differing_currencies("GBP", "EUR")
+    found = plan(AMOUNT, "", (10, 10), (10, 10), policy, "opportunity_amount", differing)
     assert [told(o) for o in found.outcomes] == [parked("currency")] * 2
     assert found.after == {}
 
 
 def test_a_forced_value_forgets_the_failure_of_a_field_that_says_it_already() -> None:
-    found = plan(AMOUNT, "", (10, 10), (20, 20), forced={"x": Decimal(20)}, held={"x": "unstable"})
+    found = plan(AMOUNT, "", (10, 10), (20, 20), policy=restore(x=Decimal(20)), known=[Hold(UNSTABLE, "unstable", "x")])
     assert found.outcomes == (Outcome(found.outcomes[0].field, Verdict.AGREED, Decimal(20), Decimal(20), Decimal(10)),)
 
 
@@ -447,11 +488,11 @@ def test_a_snapshot_moves_for_what_needs_no_write(verdict: Verdict, remembered: 
 def test_a_value_passed_over_does_not_let_the_loser_win_in_the_next_cycle() -> None:
     mapping = mapping_of((STATUS, 'on_conflict = "crm"\non_unmapped = "skip"', "x"))
     sides = views(mapping.fields[0], (1, "Open"), (3, "Merged"))
-    found = plan_fields(mapping, sides, Policy(), allow)
+    found = plan_fields(mapping, sides, Policy(), FREE)
     assert [told(o) for o in found.outcomes] == [PASSED]
     settled = settle(mapping, sides, found)
     assert (settled[NEXUDUS].snapshot, settled[CRM].snapshot) == ({"N": 3}, {"c": "Merged"})
-    assert [told(o) for o in plan_fields(mapping, settled, Policy(), allow).outcomes] == [NOTHING]
+    assert [told(o) for o in plan_fields(mapping, settled, Policy(), FREE).outcomes] == [NOTHING]
 
 
 # --- whatever the values are ----------------------------------------------------------------------------------------
@@ -516,9 +557,9 @@ def readable(name: str, side: Side, view: View) -> bool:
 def test_two_cycles_reach_agreement_on_all_that_is_not_shown_and_the_next_plans_nothing(
     sides: dict[Side, View], policy: Policy
 ) -> None:
-    first = plan_fields(SHIPPED, sides, policy, allow)
+    first = plan_fields(SHIPPED, sides, policy, FREE)
     settled = settle(SHIPPED, sides, first)
-    second = plan_fields(SHIPPED, settled, policy, allow)
+    second = plan_fields(SHIPPED, settled, policy, FREE)
     assert second.after == {}
     shown = {o.field.name for o in second.outcomes if o.verdict in WAITING}
     assert shown == {o.field.name for o in first.outcomes if o.verdict in WAITING}
@@ -527,7 +568,7 @@ def test_two_cycles_reach_agreement_on_all_that_is_not_shown_and_the_next_plans_
         if outcome.verdict in {Verdict.TRAVELS, Verdict.AGREED}:
             said = [outcome.field.get(side, settled[side].record, settled[side].context) for side in Side]
             assert outcome.field.same(*said)
-    assert plan_fields(SHIPPED, settle(SHIPPED, settled, second), policy, allow) == second
+    assert plan_fields(SHIPPED, settle(SHIPPED, settled, second), policy, FREE) == second
 
 
 @settings(max_examples=80, deadline=None)
@@ -535,7 +576,7 @@ def test_two_cycles_reach_agreement_on_all_that_is_not_shown_and_the_next_plans_
 def test_a_plan_changes_nothing_but_the_places_it_means_to_and_nothing_it_cannot_read(
     sides: dict[Side, View], policy: Policy
 ) -> None:
-    found = plan_fields(SHIPPED, sides, policy, allow)
+    found = plan_fields(SHIPPED, sides, policy, FREE)
     for side, view in sides.items():
         after = found.after.get(side, view.record)
         roots = {o.field.lens(side).path.root for o in found.writes(side)}
@@ -548,12 +589,12 @@ def test_a_plan_changes_nothing_but_the_places_it_means_to_and_nothing_it_cannot
 @settings(max_examples=60, deadline=None)
 @given(links(), st.sampled_from(["A", "z", None]))
 def test_a_forced_value_stands_on_both_sides_afterwards(sides: dict[Side, View], value: Value) -> None:
-    found = plan_fields(SHIPPED, sides, Policy(), allow, forced={"title": value})
+    found = plan_fields(SHIPPED, sides, restore(title=value), FREE)
     settled = settle(SHIPPED, sides, found)
     title = SHIPPED.field("title")
     if readable("title", NEXUDUS, sides[NEXUDUS]):
         assert [title.get(side, view.record, view.context) for side, view in settled.items()] == [value, value]
-        again = plan_fields(SHIPPED, settled, Policy(), allow)
+        again = plan_fields(SHIPPED, settled, Policy(), FREE)
         assert next(o.verdict for o in again.outcomes if o.field is title) is Verdict.NOTHING
     else:
         assert settled[NEXUDUS].record["Name"] == ["?"]
@@ -564,10 +605,10 @@ def test_a_forced_value_stands_on_both_sides_afterwards(sides: dict[Side, View],
 def test_what_the_guard_refuses_is_not_on_the_record(
     sides: dict[Side, View], policy: Policy, refused: set[str]
 ) -> None:
-    def guard(side: Side, before: Record, after: Record) -> list[Refusal]:
-        return [Refusal("no", "refused", frozenset(refused))] if side is CRM else []
+    def guard(side: Side, before: Record, after: Record) -> list[Hold]:
+        return keyed("no", "refused", *refused) if side is CRM else []
 
-    found, free = (plan_fields(SHIPPED, sides, policy, how) for how in (guard, allow))
+    found, free = (plan_fields(SHIPPED, sides, policy, how) for how in (Holds(rules=guard), FREE))
     after, record = found.after.get(CRM, sides[CRM].record), sides[CRM].record
     assert all(after.get(key) == record.get(key) for key in refused)
     assert found.writes(NEXUDUS) == free.writes(NEXUDUS)
@@ -579,9 +620,9 @@ def test_what_the_guard_refuses_is_not_on_the_record(
 def test_a_conflict_resolved_for_the_values_shown_travels_the_way_that_was_chosen(
     sides: dict[Side, View], take: Side
 ) -> None:
-    shown = [o for o in plan_fields(SHIPPED, sides, Policy(), allow).outcomes if o.verdict is Verdict.CONFLICT]
+    shown = [o for o in plan_fields(SHIPPED, sides, Policy(), FREE).outcomes if o.verdict is Verdict.CONFLICT]
     chosen = {o.field.name: Resolution(take, say(o.nexudus), say(o.crm)) for o in shown}
-    found = {o.field.name: o for o in plan_fields(SHIPPED, sides, Policy(resolutions=chosen), allow).outcomes}
+    found = {o.field.name: o for o in plan_fields(SHIPPED, sides, Policy(resolutions=chosen), FREE).outcomes}
     for outcome in shown:
         now = found[outcome.field.name]
         assert (now.verdict, now.to, now.kind) in {
@@ -595,7 +636,7 @@ def test_a_conflict_resolved_for_the_values_shown_travels_the_way_that_was_chose
 
 @pytest.mark.parametrize(
     "plain",
-    [Refusal("kind", "reason"), Standing(CRM, "shown", "there"), FieldPlan((), {})],
+    [Hold("kind", "reason"), Holds(), FieldPlan((), {})],
     ids=lambda plain: type(plain).__name__,
 )
 def test_a_plan_cannot_be_changed_on_its_way(plain: Any) -> None:
@@ -604,6 +645,18 @@ def test_a_plan_cannot_be_changed_on_its_way(plain: Any) -> None:
     assert not hasattr(plain, "__dict__")
 
 
-def test_what_a_refusal_does_not_say_is_blank() -> None:
-    refusal = Refusal("kind", "reason")
-    assert (refusal.keys, refusal.whole, refusal.accept) == (frozenset(), False, False)
+def test_a_hold_about_nothing_in_particular_is_about_the_whole_record() -> None:
+    hold = Hold("kind", "reason")
+    assert (hold.field, hold.key, hold.side, hold.counts_as_seen, hold.whole) == ("", "", None, False, True)
+    assert not Hold("kind", "reason", field="x").whole
+    assert not Hold("kind", "reason", key="c").whole
+
+
+def test_a_hold_is_about_a_field_by_its_name_or_by_the_key_it_is_kept_under() -> None:
+    field = TWO.field("y")
+    assert Hold("k", "r", "y").covers(field, NEXUDUS)
+    assert Hold("k", "r", key="d").covers(field, CRM)
+    assert not Hold("k", "r", key="d").covers(field, NEXUDUS)
+    assert not Hold("k", "r", "y", side=CRM).covers(field, NEXUDUS)
+    assert not Hold("k", "r", "x").covers(field, CRM)
+    assert not Hold("k", "r").covers(field, CRM)

@@ -9,15 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexudus_sync.mapping import Side
-from nexudus_sync.plan import (
-    Candidate,
-    UnlinkedAction,
-    UnlinkedPlan,
-    plan_unlinked,
-)
-from pairs import (
-    NOON,
-)
+from nexudus_sync.plan import Candidate, UnlinkedAction, UnlinkedPlan, plan_unlinked
+from pairs import NOON
 
 NEXUDUS, CRM = Side.NEXUDUS, Side.CRM
 

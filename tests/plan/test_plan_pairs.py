@@ -5,12 +5,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from nexudus_sync.mapping import Side
-from nexudus_sync.plan import (
-    PairAction,
-    PairPlan,
-    Presence,
-    plan_pair,
-)
+from nexudus_sync.plan import PairAction, PairPlan, Presence, plan_pair
 
 NEXUDUS, CRM = Side.NEXUDUS, Side.CRM
 HERE, GONE, ELSEWHERE = Presence.HERE, Presence.GONE, Presence.ELSEWHERE

@@ -32,8 +32,7 @@ from nexudus_sync.engine.recover import attempts
 from nexudus_sync.engine.write import confirm
 from nexudus_sync.errors import Refused, RoleMissing
 from nexudus_sync.mapping import Context, OnConflict, Side
-from nexudus_sync.merge import Verdict
-from nexudus_sync.plan import Presence, fields
+from nexudus_sync.plan import Hold, Presence, fields
 from nexudus_sync.store.tables import History, Journal, Link
 
 Patch = pytest.MonkeyPatch
@@ -216,7 +215,7 @@ def loser_not_kept(patch: Patch) -> None:
 
 def unmapped_passed_over(patch: Patch) -> None:
     """A value that the other side has no word for is left out without a word."""
-    patch.setattr(fields, "_unsaid", lambda outcome, reason: fields._instead(outcome, Verdict.PASSED))
+    patch.setattr(fields, "unsaid", lambda field, side, reason: Hold("", "", field.name, counts_as_seen=True))
 
 
 def budget_of_one_process(patch: Patch) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from nexudus_sync.mapping.context import Context
-from nexudus_sync.plan import Refusal as Refusal
+from nexudus_sync.plan import Hold as Hold
 
 Record = dict[str, Any]
 """A system's own raw object, as `codec.loads` gives it."""
@@ -300,8 +300,11 @@ class Connector(Protocol):
         """The part of a listed record whose change means a change of content (no positions, counters or stamps)."""
         ...
 
-    def refusals(self, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Refusal]:
-        """Which changes must not be written (stages that act, …). `before` None: a create; `live` False: a backfill."""
+    def refusals(self, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Hold]:
+        """Which changes must not be written (stages that act, …), each by the record's key that it is about.
+
+        `before` None: a create, which a hold without a key refuses altogether; `live` False: a backfill.
+        """
         ...
 
     async def find_party(self, email: str, scope: Scope) -> Party | None:

@@ -25,7 +25,6 @@ from nexudus_sync.errors import (
 from nexudus_sync.mapping import Field, Side
 from nexudus_sync.merge import STORED_DIFFERENTLY, UNREADABLE, Outcome, Policy, Resolution, Verdict
 from nexudus_sync.opportunity import Value, hear, say
-from nexudus_sync.plan import Standing
 from nexudus_sync.store import Session, conflicts, failures, records
 from nexudus_sync.store.tables import Conflict, ConflictKind, Failure, Link
 
@@ -260,23 +259,17 @@ def end(session: Session, link: Link, reason: str, now: datetime) -> None:
 
 def policy_for(session: Session, connection: Connection, link: Link) -> Policy:
     """What people decided about this link's conflicts, and what the connection says about first matches."""
-    about = _asked(session, connection, link)
-    resolved = {c.field: _resolution(c) for c in about if c.state == "resolved"}
-    shown = {c.field: (c.nexudus, c.crm) for c in about if c.state == "open" and c.kind == ConflictKind.FIELD}
-    return Policy(connection.rules.first_match, resolved, shown)
+    resolved = {c.field: _resolution(c) for c in _asked(session, connection, link) if c.state == "resolved"}
+    return Policy(connection.rules.first_match, resolved, shown_for(session, connection, link))
 
 
-def standing_for(session: Session, connection: Connection, link: Link, unread: Side) -> dict[str, Standing]:
-    """The open conflicts of a link of which one side was not read in this cycle.
+def shown_for(session: Session, connection: Connection, link: Link) -> dict[str, tuple[Any, Any]]:
+    """What the open conflicts of a link show, Nexudus's value first.
 
     Not those of other kinds: there the two sides agree.
     """
-    nexudus = unread is Side.NEXUDUS
-    return {
-        c.field: Standing(unread, c.crm if nexudus else c.nexudus, c.nexudus if nexudus else c.crm)
-        for c in _asked(session, connection, link)
-        if c.state == "open" and c.kind == ConflictKind.FIELD
-    }
+    about = _asked(session, connection, link)
+    return {c.field: (c.nexudus, c.crm) for c in about if c.state == "open" and c.kind == ConflictKind.FIELD}
 
 
 def _asked(session: Session, connection: Connection, link: Link) -> list[Conflict]:

@@ -4,10 +4,14 @@ Pure: plain objects in, plain objects out, so that `plan` prints exactly what `s
 """
 
 from nexudus_sync.plan.fields import FieldPlan as FieldPlan
-from nexudus_sync.plan.fields import Refusal as Refusal
-from nexudus_sync.plan.fields import Standing as Standing
 from nexudus_sync.plan.fields import agreed_snapshot as agreed_snapshot
 from nexudus_sync.plan.fields import plan_fields as plan_fields
+from nexudus_sync.plan.fields import unsaid as unsaid
+from nexudus_sync.plan.holds import ASKED as ASKED
+from nexudus_sync.plan.holds import UNSTABLE as UNSTABLE
+from nexudus_sync.plan.holds import Hold as Hold
+from nexudus_sync.plan.holds import Holds as Holds
+from nexudus_sync.plan.holds import differing_currencies as differing_currencies
 from nexudus_sync.plan.matches import BY_EMAIL as BY_EMAIL
 from nexudus_sync.plan.matches import Candidate as Candidate
 from nexudus_sync.plan.matches import UnlinkedAction as UnlinkedAction

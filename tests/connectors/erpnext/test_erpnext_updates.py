@@ -70,9 +70,9 @@ async def test_version_15_is_written_under_its_own_names(old_site: Site) -> None
 
 async def test_what_version_15_has_no_place_for_is_refused_and_named(old_site: Site, site: Site) -> None:
     async with old_site.connect() as erp:
-        (refusal,) = erp.refusals(None, {"utm_medium": "cpc", "title": "x"}, SCOPE, live=True)
-        assert (refusal.kind, refusal.keys, refusal.whole) == ("no-such-field", {"utm_medium"}, False)
-        assert 'sync = "off"' in refusal.reason
+        (hold,) = erp.refusals(None, {"utm_medium": "cpc", "title": "x"}, SCOPE, live=True)
+        assert (hold.kind, hold.key) == ("no-such-field", "utm_medium")
+        assert 'sync = "off"' in hold.reason
         assert erp.refusals({"utm_medium": "cpc"}, {"utm_medium": "cpc"}, SCOPE, live=True) == []
     async with site.connect() as erp:
         assert erp.refusals(None, {"utm_medium": "cpc"}, SCOPE, live=True) == []
@@ -80,9 +80,9 @@ async def test_what_version_15_has_no_place_for_is_refused_and_named(old_site: S
 
 async def test_a_text_that_is_too_long_is_refused_before_it_is_sent(site: Site) -> None:
     async with site.connect() as erp:
-        (refusal,) = erp.refusals({}, {"title": "x" * 141}, SCOPE, live=True)
-        assert refusal.keys == {"title"}
-        assert "holds 140 characters in title, this has 141" in refusal.reason
+        (hold,) = erp.refusals({}, {"title": "x" * 141}, SCOPE, live=True)
+        assert hold.key == "title"
+        assert "holds 140 characters in title, this has 141" in hold.reason
         assert erp.refusals({}, {"title": "x" * 140}, SCOPE, live=True) == []
 
 

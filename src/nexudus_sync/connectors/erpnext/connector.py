@@ -17,11 +17,11 @@ from nexudus_sync.connectors.base import (
     Check,
     Draft,
     Facts,
+    Hold,
     Page,
     Party,
     Priority,
     Record,
-    Refusal,
     Row,
     Scope,
     Stamp,
@@ -209,7 +209,7 @@ class ERPNextConnector:
         """All but the stamps."""
         return records.content(record)
 
-    def refusals(self, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Refusal]:
+    def refusals(self, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Hold]:
         """Values that have no place on this site, or are too long for it."""
         return records.refusals(before, after, self.site)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from nexudus_sync.connectors.base import Facts, Party, Record, Refusal, Row, Scope, Stamp
+from nexudus_sync.connectors.base import Facts, Hold, Party, Record, Row, Scope, Stamp
 from nexudus_sync.connectors.customers import customer_of
 from nexudus_sync.connectors.erpnext import stamps
 from nexudus_sync.connectors.erpnext.site import Site
@@ -92,24 +92,24 @@ def facts(record: Record, site: Site, party: Party | None, now: datetime) -> Fac
     )
 
 
-def refusals(before: Record | None, after: Record, site: Site) -> list[Refusal]:
+def refusals(before: Record | None, after: Record, site: Site) -> list[Hold]:
     """What the site would drop without a word, or refuse together with all the rest of the record."""
     changed = {key for key, value in after.items() if value != (before or {}).get(key)}
     return [*_without_place(changed & site.lacks), *_too_long(changed & SHORT, after)]
 
 
-def _without_place(keys: Iterable[str]) -> Iterable[Refusal]:
+def _without_place(keys: Iterable[str]) -> Iterable[Hold]:
     for key in sorted(keys):
         reason = f'this ERPNext has no {key} (version 16 has): say sync = "off" for it in the mapping file'
-        yield Refusal("no-such-field", reason, frozenset({key}))
+        yield Hold("no-such-field", reason, key=key)
 
 
-def _too_long(keys: Iterable[str], after: Record) -> Iterable[Refusal]:
+def _too_long(keys: Iterable[str], after: Record) -> Iterable[Hold]:
     for key in sorted(keys):
         length = len(text(after, key))
         if length > SHORT_TEXT:
             reason = f"ERPNext holds {SHORT_TEXT} characters in {key}, this has {length}: shorten it in Nexudus"
-            yield Refusal("too-long", reason, frozenset({key}))
+            yield Hold("too-long", reason, key=key)
 
 
 def said(record: Record, key: str) -> str:

@@ -14,11 +14,11 @@ from nexudus_sync.connectors.base import (
     Check,
     Draft,
     Facts,
+    Hold,
     Page,
     Party,
     Priority,
     Record,
-    Refusal,
     Row,
     Scope,
     Stamp,
@@ -201,7 +201,7 @@ class NexudusConnector:
         """The content that rows carry, without positions and stamps."""
         return records.digest_view(record)
 
-    def refusals(self, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Refusal]:
+    def refusals(self, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Hold]:
         """Stages that delete, deactivate, message or create tasks; needs the directory that `context` has read."""
         return safety.refusals(self._directory, before, after, scope, live=live)
 

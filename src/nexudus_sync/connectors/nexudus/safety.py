@@ -3,7 +3,9 @@
 Page "Create CrmBoardColumn": `DeleteAccount`, `DeactivateAccount`, `ActivateAccount`, `CannedResponseId`, `TaskListId`.
 """
 
-from nexudus_sync.connectors.base import Record, Refusal, Scope
+from dataclasses import replace
+
+from nexudus_sync.connectors.base import Hold, Record, Scope
 from nexudus_sync.connectors.nexudus.directory import Directory, Stage
 
 STAGE = "CrmBoardColumnId"
@@ -19,7 +21,7 @@ def entered(directory: Directory, before: Record | None, after: Record, scope: S
     return [*first, *([] if target in (None, *first) else [target])]
 
 
-def refusals(directory: Directory, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Refusal]:
+def refusals(directory: Directory, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Hold]:
     """The stage changes that must not be written, from `before` (None: a create) to `after`."""
     if before is None:
         return _of_create(directory, after, scope, live=live)
@@ -27,36 +29,35 @@ def refusals(directory: Directory, before: Record | None, after: Record, scope: 
     return [one for stage in stages for one in _entering(directory, stage, scope, live=live, create=False)]
 
 
-def _of_create(directory: Directory, after: Record, scope: Scope, *, live: bool) -> list[Refusal]:
+def _of_create(directory: Directory, after: Record, scope: Scope, *, live: bool) -> list[Hold]:
     """A new card enters the board's first stage, and from there the one it is meant for."""
     home = directory.home(scope)
     first = home.stages[0].id if home and home.stages else None
     target = after.get(STAGE)
     start = [] if first is None else _entering(directory, first, scope, live=live, create=True)
     if start:
-        return [Refusal(one.kind, one.reason, one.keys, whole=True, accept=one.accept) for one in start]
+        return [replace(hold, key="") for hold in start]
     if target is None or target == first:
         return []
     return _entering(directory, target, scope, live=live, create=True)
 
 
-def _entering(directory: Directory, stage_id: object, scope: Scope, *, live: bool, create: bool) -> list[Refusal]:
+def _entering(directory: Directory, stage_id: object, scope: Scope, *, live: bool, create: bool) -> list[Hold]:
     stage = directory.stage(stage_id)
-    keys = frozenset({STAGE})
     if stage is None:
-        return [Refusal("stage-unknown", f"no stage {stage_id} is known, so what it does is not either", keys)]
+        return [Hold("stage-unknown", f"no stage {stage_id} is known, so what it does is not either", key=STAGE)]
     if _allowed(stage, scope):
         return []
     hint = f'; to allow it, add "{stage.name}" to allow_stages'
     if stage.deletes:
         reason = f'the stage "{stage.name}" permanently deletes the customer{hint}'
-        return [Refusal("stage-deletes-customer", reason, keys, whole=create)]
+        return [Hold("stage-deletes-customer", reason, key="" if create else STAGE)]
     if stage.deactivates:
         reason = f'the stage "{stage.name}" deactivates the customer\'s account{hint}'
-        return [Refusal("stage-deactivates-customer", reason, keys, whole=create)]
+        return [Hold("stage-deactivates-customer", reason, key="" if create else STAGE)]
     if stage.acts and not live:
         reason = f'the stage "{stage.name}" {" and ".join(stage.acts)}, which a backfill must not set off{hint}'
-        return [Refusal("stage-acts", reason, keys, accept=True)]
+        return [Hold("stage-acts", reason, key=STAGE, counts_as_seen=True)]
     return []
 
 

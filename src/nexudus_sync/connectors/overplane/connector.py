@@ -16,11 +16,11 @@ from nexudus_sync.connectors.base import (
     Check,
     Draft,
     Facts,
+    Hold,
     Page,
     Party,
     Priority,
     Record,
-    Refusal,
     Row,
     Scope,
     Stamp,
@@ -177,7 +177,7 @@ class OverplaneConnector:
         """All but the stamp, a counter and the child rows."""
         return reading.content(record)
 
-    def refusals(self, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Refusal]:
+    def refusals(self, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Hold]:
         """None: no change in Overplane acts on anything else."""
         return []
 

@@ -32,7 +32,7 @@ from nexudus_sync.engine.write.created import (
     foresee,
     forget,
     refuse_create,
-    show_parked,
+    show_held,
 )
 from nexudus_sync.engine.write.perform import perform, rules_moved
 from nexudus_sync.errors import NotFound, OutcomeUnknown, Refused, SyncError
@@ -225,13 +225,15 @@ async def _create(connection: Connection, report: Report, creation: Creation, pa
         def confirm(session: Session, row: Journal, written: Written) -> None:
             made = Made(written.id, written.record, creation.there, written)
             link = confirm_create(session, connection, row, creation.origin, made)
-            waiting = [one for one in creation.parked if not one.accept]
-            show_parked(session, connection, waiting, link.nexudus_id, link.crm_id)
+            waiting = [hold for hold in creation.held if not hold.counts_as_seen]
+            show_held(session, connection, waiting, link.nexudus_id, link.crm_id)
             links.append(link)
 
         try:
             intent = replace(
-                intent_of(creation, carried(connection, creation, step)), accepted=accepted(creation), key=key
+                intent_of(creation, carried(connection, creation, step)),
+                accepted=accepted(connection, creation),
+                key=key,
             )
             await perform(connection, report, intent, step, confirm)
         except Refused as refused:
@@ -239,5 +241,5 @@ async def _create(connection: Connection, report: Report, creation: Creation, pa
             continue
         report.created[creation.to.value] += 1
         if connection.dry:
-            foresee(connection, creation.parked, *records.alone(creation.source, creation.facts.id))
+            foresee(connection, creation.held, *records.alone(creation.source, creation.facts.id))
         return links[0] if links else None

@@ -8,14 +8,14 @@ from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Connector, Draft, Facts, Party, Record, Scope, Step
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import REFUSED, nothing_left
-from nexudus_sync.engine.write.created import Creation, Parked, refuse_create
+from nexudus_sync.engine.write.created import Creation, refuse_create
 from nexudus_sync.engine.write.perform import Intent
 from nexudus_sync.engine.write.refused import blamed
 from nexudus_sync.errors import Refused
-from nexudus_sync.mapping import OnUnmapped, Side, Unmapped, Unreadable
+from nexudus_sync.mapping import Side, Unmapped, Unreadable
 from nexudus_sync.merge import UNREADABLE
 from nexudus_sync.opportunity import say
-from nexudus_sync.plan import Refusal
+from nexudus_sync.plan import Hold, unsaid
 from nexudus_sync.store.tables import Unlinked
 
 _SHOWN = 80
@@ -33,10 +33,9 @@ async def prepare(connection: Connection, creation: Creation) -> None:
             if value is not None:
                 creation.after = mapped.put(creation.to, value, creation.after, creation.there)
         except Unreadable as problem:
-            creation.parked.append(Parked(mapped, UNREADABLE, str(problem)))
+            creation.held.append(Hold(UNREADABLE, str(problem), mapped.name))
         except Unmapped as problem:
-            skip = mapped.on_unmapped == OnUnmapped.SKIP
-            creation.parked.append(Parked(mapped, "" if skip else "unmapped", str(problem), accept=skip))
+            creation.held.append(unsaid(mapped, creation.to, str(problem)))
 
 
 def apply_rules(connection: Connection, creation: Creation, *, live: bool) -> None:
@@ -49,18 +48,18 @@ def apply_rules(connection: Connection, creation: Creation, *, live: bool) -> No
         )
     if not creation.facts.email:
         refuse_create(connection, creation, "no-email", no_email(creation.facts.spelled))
-    for refusal in connector.refusals(None, creation.after, connection.scope(creation.to), live=live):
-        if refusal.whole:
-            refuse_create(connection, creation, refusal.kind, refusal.reason)
-        _withhold(connection, creation, refusal)
+    for hold in connector.refusals(None, creation.after, connection.scope(creation.to), live=live):
+        if hold.whole:
+            refuse_create(connection, creation, hold.kind, hold.reason)
+        _withhold(connection, creation, hold)
 
 
-def _withhold(connection: Connection, creation: Creation, refusal: Refusal) -> None:
+def _withhold(connection: Connection, creation: Creation, hold: Hold) -> None:
+    """Create it without what must not be written: every field that is kept under that key waits."""
     for mapped in connection.mapping.fields:
-        root = mapped.lens(creation.to).path.root
-        if root in refusal.keys and root in creation.after:
-            creation.parked.append(Parked(mapped, refusal.kind, refusal.reason, accept=refusal.accept))
-    creation.after = {key: value for key, value in creation.after.items() if key not in refusal.keys}
+        if hold.covers(mapped, creation.to) and mapped.lens(creation.to).path.root in creation.after:
+            creation.held.append(replace(hold, field=mapped.name, key=""))
+    creation.after = {key: value for key, value in creation.after.items() if key != hold.key}
 
 
 def intent_of(creation: Creation, fields: dict[str, Any] | None = None) -> Intent:
@@ -86,17 +85,25 @@ def draft_of(connection: Connection, creation: Creation, party: Party) -> Draft:
 
 
 def leave_out(connection: Connection, creation: Creation, refused: Refused) -> None:
-    """Park what a refusal names. Raises it where that cannot be left out, and the first one where it had been."""
+    """Leave out what a refusal names. Raises it where that cannot be left out, and the first one where it had been."""
     said = [mapped for mapped in connection.mapping.fields if mapped.lens(creation.to).path.root in creation.after]
     fields = blamed(refused, said, creation.to)
-    earlier = [
-        held.reason for held in creation.parked if held.kind == REFUSED and blamed(refused, [held.field], creation.to)
-    ]
-    if earlier and not fields:
-        raise Refused(refused.system, earlier[0], refused.record, refused.keys) from refused
+    earlier = _left_out_before(connection, creation, refused)
+    if earlier is not None and not fields:
+        raise Refused(refused.system, earlier.reason, refused.record, refused.keys) from refused
     if not fields or any(mapped.lens(creation.to).required for mapped in fields):
         raise refused
-    _withhold(connection, creation, Refusal(REFUSED, refused.message, refused.keys))
+    for mapped in fields:
+        hold = Hold(REFUSED, refused.message, key=mapped.lens(creation.to).path.root)
+        _withhold(connection, creation, hold)
+
+
+def _left_out_before(connection: Connection, creation: Creation, refused: Refused) -> Hold | None:
+    """What holds back a field that a refusal names though it was not sent any more."""
+    for hold in creation.held:
+        if hold.kind == REFUSED and blamed(refused, [connection.mapping.field(hold.field)], creation.to):
+            return hold
+    return None
 
 
 def carried(connection: Connection, creation: Creation, step: Step) -> dict[str, Any]:
@@ -115,16 +122,16 @@ def carried(connection: Connection, creation: Creation, step: Step) -> dict[str,
     return fields
 
 
-def accepted(creation: Creation) -> dict[str, Any]:
+def accepted(connection: Connection, creation: Creation) -> dict[str, Any]:
     """What the journal row says of the values that are left out and count as seen, as their source says them."""
     return {
-        held.field.name: {
-            "raw": held.field.lens(creation.source).raw(creation.record),
-            "kind": held.kind,
-            "reason": held.reason,
+        hold.field: {
+            "raw": connection.mapping.field(hold.field).lens(creation.source).raw(creation.record),
+            "kind": hold.kind,
+            "reason": hold.reason,
         }
-        for held in creation.parked
-        if held.accept
+        for hold in creation.held
+        if hold.counts_as_seen
     }
 
 

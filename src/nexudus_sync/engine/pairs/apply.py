@@ -18,7 +18,7 @@ from nexudus_sync.engine.read.snapshots import id_of
 from nexudus_sync.engine.write.another import forget_others, refuse_held
 from nexudus_sync.engine.write.confirm import Done, confirm_update, intent_fields, note_begun
 from nexudus_sync.engine.write.perform import Intent, drop_row, drop_rows, perform, rules_moved
-from nexudus_sync.engine.write.refused import Held, blamed, hold
+from nexudus_sync.engine.write.refused import RefusedValue, blamed, show_refused
 from nexudus_sync.errors import Refused, Stale, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome
@@ -93,10 +93,10 @@ def _hold_back(connection: Connection, pair: Pair, side: Side, error: Refused, r
         return False
     refused |= {field.name for field in fields}
     after = pair.plan.after[side]
-    held = [Held(side, field, field.lens(side).raw(after), error.message) for field in fields]
-    pair.held += held
+    found = [RefusedValue(side, field, field.lens(side).raw(after), error.message) for field in fields]
+    pair.refused += found
     with connection.store.session() as session:
-        hold(session, connection, pair.link, error, held)
+        show_refused(session, connection, pair.link, error, found)
     return True
 
 

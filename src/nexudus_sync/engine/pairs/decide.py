@@ -2,16 +2,17 @@
 
 from dataclasses import replace
 
+from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.pairs.memory import held_fields
+from nexudus_sync.engine.pairs.memory import unstable_fields
 from nexudus_sync.engine.pairs.pair import Pair
 from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.zones import follow_zone
-from nexudus_sync.engine.write.refused import refusals
+from nexudus_sync.engine.write.refused import refused_again
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import View
-from nexudus_sync.plan import Refusal, agreed_snapshot, plan_fields
+from nexudus_sync.plan import ASKED, Hold, Holds, agreed_snapshot, differing_currencies, plan_fields
 
 
 async def decide(cycle: Cycle, pair: Pair) -> None:
@@ -26,23 +27,27 @@ async def decide(cycle: Cycle, pair: Pair) -> None:
 def _decide_now(cycle: Cycle, pair: Pair) -> None:
     connection, link = cycle.connection, pair.link
     follow_zone(connection, link, pair.sights[Side.NEXUDUS])
+    pair.plan = plan_fields(connection.mapping, views_of(connection, pair), pair.policy, _holds(cycle, pair))
 
-    def forbidden(side: Side, before: dict[str, object], after: dict[str, object]) -> list[Refusal]:
-        rules = connection.connector(side).refusals(before, after, connection.scope(side), live=cycle.live)
-        return [*rules, *refusals(pair.held, side, after)]
 
-    standing = {name: one for name, one in pair.standing.items() if not pair.sights[one.unread].real}
+def _holds(cycle: Cycle, pair: Pair) -> Holds:
+    """All that must not travel now, in the order in which it is told (`plan/holds.py`)."""
+    connection = cycle.connection
+
+    def rules(side: Side, before: Record, after: Record) -> list[Hold]:
+        said = connection.connector(side).refusals(before, after, connection.scope(side), live=cycle.live)
+        return [*said, *refused_again(pair.refused, side, after)]
+
     nexudus, crm = (connection.facts(side, pair.sights[side].record).currency for side in Side)
-    pair.plan = plan_fields(
-        connection.mapping,
-        views_of(connection, pair),
-        pair.policy,
-        forbidden,
-        (nexudus, crm),
-        forced=pair.forced,
-        held=held_fields(link, pair.sights),
-        standing=standing,
-    )
+    known = (*differing_currencies(nexudus, crm), *_asked(pair), *unstable_fields(pair.link, pair.sights))
+    return Holds(known, rules)
+
+
+def _asked(pair: Pair) -> list[Hold]:
+    """The open questions, as long as only the one side was read."""
+    if pair.unread is None or pair.sights[pair.unread].real:
+        return []
+    return [Hold(ASKED, "", name, side=pair.unread) for name in pair.policy.asked]
 
 
 def views_of(connection: Connection, pair: Pair) -> dict[Side, View]:

@@ -7,15 +7,15 @@ from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.guard import guard
-from nexudus_sync.engine.inbox import policy_for, standing_for
+from nexudus_sync.engine.inbox import policy_for, shown_for
 from nexudus_sync.engine.pairs.moved import take_over
 from nexudus_sync.engine.pairs.pair import Pair
 from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.read.snapshots import id_of
-from nexudus_sync.engine.write.refused import held_for
+from nexudus_sync.engine.write.refused import refused_for
 from nexudus_sync.mapping import Side
-from nexudus_sync.plan import Presence, Standing
+from nexudus_sync.plan import Presence
 from nexudus_sync.store import links
 from nexudus_sync.store.tables import Link
 
@@ -42,9 +42,8 @@ async def _look_at(cycle: Cycle, link: Link, priority: Priority) -> Pair | None:
         link.nexudus_recheck = link.crm_recheck = True  # nobody here looked at its edits meanwhile
     with guard(connection, cycle.report, link) as went:
         found = await _both(cycle, link, priority)
-        standing = _standing(connection, link, found)
-        if standing and sights.moved_from(connection, found, standing):
-            unread = next(iter(standing.values())).unread
+        unread = _unread(found)
+        if unread is not None and _moved_on(connection, link, unread.other, found):
             found[unread] = await sights.read(connection, unread, link, priority=priority)
     if not went.well:
         return None
@@ -53,8 +52,8 @@ async def _look_at(cycle: Cycle, link: Link, priority: Priority) -> Pair | None:
         if link.connection != connection.name:
             take_over(connection, link)
     with connection.store.read() as session:
-        policy, held = policy_for(session, connection, link), held_for(session, connection, link)
-    return Pair(link, found, policy, priority, standing, held)
+        policy, refused = policy_for(session, connection, link), refused_for(session, connection, link)
+    return Pair(link, found, policy, priority, unread, refused)
 
 
 async def _both(cycle: Cycle, link: Link, priority: Priority) -> dict[Side, Sight]:
@@ -73,10 +72,14 @@ async def _both(cycle: Cycle, link: Link, priority: Priority) -> dict[Side, Sigh
     return found
 
 
-def _standing(connection: Connection, link: Link, found: Mapping[Side, Sight]) -> dict[str, Standing]:
-    """The open conflicts of a link of which one side was not read."""
+def _unread(found: Mapping[Side, Sight]) -> Side | None:
+    """The side that was not read, where the other one was."""
     unread = [side for side in Side if not found[side].real]
-    if len(unread) != 1:
-        return {}
+    return unread[0] if len(unread) == 1 else None
+
+
+def _moved_on(connection: Connection, link: Link, read: Side, found: Mapping[Side, Sight]) -> bool:
+    """Does the side that was read say anything else than an open question shows? Then the other is read too."""
     with connection.store.read() as session:
-        return standing_for(session, connection, link, unread[0])
+        shown = shown_for(session, connection, link)
+    return sights.says_otherwise(connection, read, found[read], shown)

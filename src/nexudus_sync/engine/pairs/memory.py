@@ -21,11 +21,13 @@ from nexudus_sync.engine.write.confirm import history_entry
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome
 from nexudus_sync.opportunity import say
+from nexudus_sync.plan import UNSTABLE, Hold
 from nexudus_sync.store import Session
 from nexudus_sync.store.tables import Link
 
 BOUNCES = 2
 """So often may a field come back different from what was written before it is held as unstable."""
+_UNSTABLE = "what is written there comes back different each time; make both sides agree, then retry this failure"
 
 
 def note_read(
@@ -91,12 +93,12 @@ def bounced(connection: Connection, link: Link, side: Side, sight: Sight, delive
     return bool(names)
 
 
-def held_fields(link: Link, sights: Mapping[Side, Sight]) -> dict[str, str]:
+def unstable_fields(link: Link, sights: Mapping[Side, Sight]) -> list[Hold]:
     """Fields that are not written any more because they never stay as they are written.
 
     A person's edit in a system that names its authors starts the count anew.
     """
-    held = {}
+    unstable = dict[str, Hold]()
     for key, count in link.bounces.items():
         if key.startswith(OTHERS):
             continue
@@ -104,10 +106,8 @@ def held_fields(link: Link, sights: Mapping[Side, Sight]) -> dict[str, str]:
         stamp = sights[Side(side).other].stamp
         by_person = stamp is not None and not stamp.own and stamp.token != stamp_of(link, Side(side).other)
         if int(count) >= BOUNCES and not by_person:
-            held[name] = (
-                "what is written there comes back different each time; make both sides agree, then retry this failure"
-            )
-    return held
+            unstable[name] = Hold(UNSTABLE, _UNSTABLE, name)
+    return list(unstable.values())
 
 
 def finish(

@@ -1,6 +1,6 @@
 """What is known of one link while it is being settled."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from nexudus_sync.connectors.base import Priority, Step
@@ -8,11 +8,10 @@ from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import record_outcomes
 from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.read.snapshots import id_of
-from nexudus_sync.engine.write.refused import Held
+from nexudus_sync.engine.write.refused import RefusedValue
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome, Policy
-from nexudus_sync.opportunity import Value
-from nexudus_sync.plan import FieldPlan, Presence, Standing
+from nexudus_sync.plan import FieldPlan, Presence
 from nexudus_sync.store.tables import Link
 
 Share = tuple[Outcome, ...]
@@ -27,10 +26,10 @@ class Pair:
     sights: dict[Side, Sight]
     policy: Policy
     priority: Priority = Priority.LIVE
-    standing: Mapping[str, Standing] = field(default_factory=dict)
-    held: list[Held] = field(default_factory=list)
+    unread: Side | None = None
+    """The one side that nothing was read of when the pair was looked at."""
+    refused: list[RefusedValue] = field(default_factory=list)
     """Values known to be refused: their fields wait."""
-    forced: Mapping[str, Value] = field(default_factory=dict)
     plan: FieldPlan = field(default_factory=lambda: FieldPlan((), {}))
     rows: dict[Side, int] = field(default_factory=dict)
     again: set[Side] = field(default_factory=set)

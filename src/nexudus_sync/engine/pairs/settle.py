@@ -1,6 +1,7 @@
 """Settle pairs a chunk at a time: look, decide, write, remember."""
 
 from collections.abc import Iterable, MutableMapping
+from dataclasses import replace
 
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine.agenda import Cycle
@@ -61,7 +62,7 @@ async def _merge(cycle: Cycle, pairs: list[Pair], restore: Restore) -> None:
     connection, report = cycle.connection, cycle.report
     decided = []
     for pair in pairs:
-        pair.forced = restore.get(pair.id, {})
+        pair.policy = replace(pair.policy, restore=restore.get(pair.id, {}))
         with guard(connection, report, pair.link, pair.sights) as went:
             await decide(cycle, pair)
         if went.well:

@@ -15,7 +15,7 @@ from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, Unavail
 from nexudus_sync.mapping import Context, Mapping, Side, Unreadable
 from nexudus_sync.merge import UNSENT, View
 from nexudus_sync.opportunity import say
-from nexudus_sync.plan import Presence, Standing
+from nexudus_sync.plan import Presence
 from nexudus_sync.store.tables import Link
 
 
@@ -112,16 +112,21 @@ def _with_children(connection: Connection, side: Side, record: Record, known: Re
     return {**record, **{key: known[key] for key in children if key in known}}
 
 
-def moved_from(connection: Connection, found: MappingABC[Side, Sight], standing: MappingABC[str, Standing]) -> bool:
-    """Does the side that was read say anything else than an open conflict shows? Then the other is read too."""
-    for name, known in standing.items():
-        field, sight = connection.mapping.find(name), found[known.unread.other]
-        if field is None or sight.presence is not Presence.HERE:
+def says_otherwise(
+    connection: Connection, side: Side, sight: Sight, shown: MappingABC[str, tuple[object, object]]
+) -> bool:
+    """Does a side say anything else than is shown of its fields? `shown`: as `say` says it, Nexudus's first."""
+    if sight.presence is not Presence.HERE:
+        return False
+    for name, (nexudus, crm) in shown.items():
+        field = connection.mapping.find(name)
+        if field is None:
             continue
         try:
-            if say(field.get(known.unread.other, sight.record, sight.context)) != known.shown:
-                return True
+            said = say(field.get(side, sight.record, sight.context))
         except Unreadable:
+            return True
+        if said != (nexudus if side is Side.NEXUDUS else crm):
             return True
     return False
 

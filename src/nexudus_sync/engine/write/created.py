@@ -16,43 +16,32 @@ from nexudus_sync.engine.read.zones import with_zone
 from nexudus_sync.errors import AnsweredForAnother, Refused
 from nexudus_sync.mapping import Context, Field, Side, Unmapped, Unreadable
 from nexudus_sync.merge import UNSENT
+from nexudus_sync.plan import Hold
 from nexudus_sync.store import Session, conflicts, failures, records
 from nexudus_sync.store.tables import Journal, Link, Unlinked
 
 
-@dataclass(slots=True)
-class Parked:
-    """A field a create could not carry. `accept`: it counts as seen all the same."""
-
-    field: Field
-    kind: str
-    reason: str
-    accept: bool = False
-
-
-def show_parked(
-    session: Session, connection: Connection, parked: Iterable[Parked], nexudus_id: str, crm_id: str
-) -> None:
+def show_held(session: Session, connection: Connection, held: Iterable[Hold], nexudus_id: str, crm_id: str) -> None:
     """Show what a create could not carry, where a rule or the other side held it back."""
-    for held in parked:
-        if held.kind:
+    for hold in held:
+        if hold.kind:
             failures.open_failure(
                 session,
                 connection=connection.name,
-                kind=held.kind,
-                field=held.field.name,
-                reason=held.reason,
+                kind=hold.kind,
+                field=hold.field,
+                reason=hold.reason,
                 nexudus_id=nexudus_id,
                 crm_id=crm_id,
                 now=connection.clock.now(),
             )
 
 
-def foresee(connection: Connection, parked: Iterable[Parked], nexudus_id: str, crm_id: str) -> None:
+def foresee(connection: Connection, held: Iterable[Hold], nexudus_id: str, crm_id: str) -> None:
     """In a rehearsal: what would wait for people after a create. The counterpart has no id yet."""
     with connection.store.session() as session:
         failures.solve_failures(session, connection.name, nexudus_id, crm_id)
-        show_parked(session, connection, parked, nexudus_id, crm_id)
+        show_held(session, connection, held, nexudus_id, crm_id)
 
 
 class NotCreated(Refused):
@@ -73,7 +62,8 @@ class Creation:
     context: Context
     after: Record = field(default_factory=dict)
     there: Context = field(default_factory=Context)
-    parked: list[Parked] = field(default_factory=list)
+    held: list[Hold] = field(default_factory=list)
+    """What it does without."""
 
     @property
     def to(self) -> Side:
@@ -168,7 +158,7 @@ def _remember(
         if stamp is not None:
             set_stamp(link, to, stamp, now)
         _mark(connection, link, to, Sight(record, origin.context), made, made.reply)
-    show_parked(session, connection, _accepted(connection, row), link.nexudus_id, link.crm_id)
+    show_held(session, connection, _accepted(connection, row), link.nexudus_id, link.crm_id)
     show_all(session, connection, link, told.items())
 
 
@@ -244,11 +234,11 @@ def _is_to_come(mapped: Field, to: Side, record: Record, context: Context, there
         return True
 
 
-def _accepted(connection: Connection, row: Journal) -> list[Parked]:
+def _accepted(connection: Connection, row: Journal) -> list[Hold]:
     """What the create left out and counts as seen; rows of earlier versions do not tell."""
     kept = row.step.get("accepted", {})
     return [
-        Parked(field, kept[field.name]["kind"], kept[field.name]["reason"], accept=True)
+        Hold(kept[field.name]["kind"], kept[field.name]["reason"], field.name, counts_as_seen=True)
         for field in connection.mapping.fields
         if field.name in kept
     ]

@@ -9,13 +9,13 @@ from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import REFUSED, note_failure, supersede
 from nexudus_sync.errors import Refused
 from nexudus_sync.mapping import Field, Side
-from nexudus_sync.plan import Refusal
+from nexudus_sync.plan import Hold
 from nexudus_sync.store import Session, failures, journal
 from nexudus_sync.store.tables import Journal, Link
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class RefusedValue:
     """A raw value that a side would not take for a field, and what it said."""
 
     side: Side
@@ -23,13 +23,15 @@ class Held:
     sent: Any
     reason: str
 
+    @property
+    def hold(self) -> Hold:
+        """What it holds back, as long as that value is the one to be written."""
+        return Hold(REFUSED, self.reason, key=self.field.lens(self.side).path.root, side=self.side)
 
-def refusals(held: Iterable[Held], side: Side, after: Record) -> list[Refusal]:
+
+def refused_again(refused: Iterable[RefusedValue], side: Side, after: Record) -> list[Hold]:
     """What of a record to be written is a value known to be refused there."""
-    lenses = [(one.field.lens(side), one) for one in held if one.side is side]
-    return [
-        Refusal(REFUSED, one.reason, frozenset({lens.path.root})) for lens, one in lenses if lens.raw(after) == one.sent
-    ]
+    return [one.hold for one in refused if one.side is side and one.field.lens(side).raw(after) == one.sent]
 
 
 def blamed(refused: Refused, fields: Iterable[Field], side: Side) -> list[Field]:
@@ -37,15 +39,17 @@ def blamed(refused: Refused, fields: Iterable[Field], side: Side) -> list[Field]
     return [field for field in fields if field.lens(side).path.root in refused.keys]
 
 
-def hold(session: Session, connection: Connection, link: Link, refused: Refused, held: Iterable[Held]) -> None:
+def show_refused(
+    session: Session, connection: Connection, link: Link, error: Refused, refused: Iterable[RefusedValue]
+) -> None:
     """Show these fields as refused just now."""
     about = failures.unsolved(session, connection.name, link.nexudus_id, link.crm_id)
-    for one in held:
+    for one in refused:
         supersede(about, one.field.name, REFUSED)
-        note_failure(session, connection, refused, nexudus_id=link.nexudus_id, crm_id=link.crm_id, field=one.field.name)
+        note_failure(session, connection, error, nexudus_id=link.nexudus_id, crm_id=link.crm_id, field=one.field.name)
 
 
-def held_for(session: Session, connection: Connection, link: Link) -> list[Held]:
+def refused_for(session: Session, connection: Connection, link: Link) -> list[RefusedValue]:
     """What was refused of a link and is not due yet; a dismissed one never is."""
     now, about = connection.clock.now(), failures.unsolved(session, connection.name, link.nexudus_id, link.crm_id)
     waiting = {
@@ -60,9 +64,9 @@ def held_for(session: Session, connection: Connection, link: Link) -> list[Held]
     return [one for one in found if one is not None]
 
 
-def _last(connection: Connection, name: str, reason: str, rows: Iterable[Journal]) -> Held | None:
+def _last(connection: Connection, name: str, reason: str, rows: Iterable[Journal]) -> RefusedValue | None:
     field = connection.mapping.find(name)
     for row in rows:
         if field is not None and name in row.fields and reason in (row.outcome or ""):
-            return Held(Side(row.side), field, row.fields[name]["sent"], reason)
+            return RefusedValue(Side(row.side), field, row.fields[name]["sent"], reason)
     return None
