@@ -140,22 +140,26 @@ def merge_field(field: Field, nexudus: View, crm: View, policy: Policy) -> Outco
     """Decide one field; see the table at the top."""
     views = {Side.NEXUDUS: nexudus, Side.CRM: crm}
     changes = {side: _change(field, side, view) for side, view in views.items()}
-    if set(changes.values()) == {_Change.NO}:
+    if set(changes.values()) == {_Change.NO}:  # nobody edited it, so even a value that cannot be read is left alone
         return Outcome(field, Verdict.NOTHING)
     try:
-        now = {side: field.get(side, view.record, view.context) for side, view in views.items()}
-    except Unreadable as problem:
+        seen = _seen(field, views)
+    except Unreadable as problem:  # was edited to something that cannot be read: it is neither copied nor overwritten
         return Outcome(field, Verdict.PARKED, kind=UNREADABLE, reason=str(problem))
-    seen = Outcome(field, Verdict.NOTHING, now[Side.NEXUDUS], now[Side.CRM], _base(field, views))
-    if field.same(seen.nexudus, seen.crm):
+    if field.same(seen.nexudus, seen.crm):  # was edited to the same on both sides, or always said the same
         return replace(seen, verdict=Verdict.AGREED)
-    if _Change.FIRST in changes.values():
+    if _Change.FIRST in changes.values():  # was newly mapped or paired: there is nothing to tell an edit by
         return _first_match(seen, views, policy)
-    moved = [side for side in Side if changes[side] is _Change.YES]
-    rendered = {side: reason for side in moved if (reason := _rendered(field, side, views[side]))}
-    if len(rendered) == len(moved):
+    rendered = {side: _rendered(field, side, views[side]) for side in Side if changes[side] is _Change.YES}
+    if all(rendered.values()):  # was written by us and is only spelled in the system's own way: nobody edited it
         return replace(seen, verdict=Verdict.AGREED, kind=STORED_DIFFERENTLY, reason="; ".join(rendered.values()))
-    return _later_match(seen, [side for side in moved if side not in rendered], views, policy)
+    return _later_match(seen, [side for side, reason in rendered.items() if not reason], views, policy)
+
+
+def _seen(field: Field, views: _Views) -> Outcome:
+    """What both sides say, and said when they last agreed. Raises Unreadable."""
+    now = {side: field.get(side, view.record, view.context) for side, view in views.items()}
+    return Outcome(field, Verdict.NOTHING, now[Side.NEXUDUS], now[Side.CRM], _base(field, views))
 
 
 def kept_differently(field: Field, side: Side, sent: Value, got: Value, context: Context) -> str:
@@ -188,16 +192,16 @@ def _rendered(field: Field, side: Side, view: View) -> str:
 def _change(field: Field, side: Side, view: View) -> _Change:
     """Has this side moved since the last agreement, as the mapping in force now reads both?"""
     lens = field.lens(side)
-    if lens.path.text not in view.snapshot:
+    if lens.path.text not in view.snapshot:  # was mapped after the last agreement
         return _Change.FIRST
     then, raw = view.snapshot[lens.path.text], lens.raw(view.record)
     if then == raw:
         return _Change.NO
-    if then == UNSENT:
+    if then == UNSENT:  # was never given to the other side, which makes it as good as edited
         return _Change.YES
     try:
         alike = field.same(field.read(side, then, view.context), field.read(side, raw, view.context))
-    except Unreadable:
+    except Unreadable:  # moved, and nobody can tell that it means the same
         return _Change.YES
     return _Change.NO if alike else _Change.YES
 
@@ -217,10 +221,10 @@ def _base(field: Field, views: _Views) -> Value:
 def _first_match(seen: Outcome, views: _Views, policy: Policy) -> Outcome:
     """Two values that never agreed: a value fills a blank, else `on_conflict`, with `first_match` for `newest`."""
     source = _only_source(seen.field)
-    if source is not None:
+    if source is not None:  # comes from one side only: a blank there takes nothing away from the other
         return seen if seen.says(source) is None else _travels(seen, source, overrules=True)
     for side in Side:
-        if seen.says(side) is None:
+        if seen.says(side) is None:  # is blank on one side: to fill it in overrules nobody
             return _travels(seen, side.other)
     rule = seen.field.on_conflict
     return _by_rule(seen, OnConflict(policy.first_match) if rule is OnConflict.NEWEST else rule, views, policy)
@@ -229,9 +233,9 @@ def _first_match(seen: Outcome, views: _Views, policy: Policy) -> Outcome:
 def _later_match(seen: Outcome, moved: list[Side], views: _Views, policy: Policy) -> Outcome:
     """Two values that agreed once and differ now."""
     source = _only_source(seen.field)
-    if source is not None:
+    if source is not None:  # comes from one side only: an edit on the other stays there until the source changes
         return _travels(seen, source, overrules=source.other in moved) if source in moved else seen
-    if len(moved) == 1:
+    if len(moved) == 1:  # was edited on one side only
         return _travels(seen, moved[0])
     return _by_rule(seen, seen.field.on_conflict, views, policy)
 
@@ -252,7 +256,7 @@ def _travels(seen: Outcome, source: Side, *, overrules: bool = False) -> Outcome
 def _resolved(seen: Outcome, policy: Policy) -> Side | None:
     choice = policy.resolutions.get(seen.field.name)
     if choice is None or (choice.nexudus, choice.crm) != (say(seen.nexudus), say(seen.crm)):
-        return None
+        return None  # was edited since a person chose between two other values
     return choice.take
 
 
@@ -263,6 +267,7 @@ def _winner(rule: OnConflict, views: _Views) -> Side | None:
     if rule is OnConflict.CRM:
         return Side.CRM
     nexudus, crm = views[Side.NEXUDUS].changed_at, views[Side.CRM].changed_at
+    # Under `newest` a person decides where an edit's time is not known, or the two are too close to tell.
     if rule is OnConflict.MANUAL or nexudus is None or crm is None or abs(nexudus - crm) <= CLOSE_CALL:
         return None
     return Side.NEXUDUS if nexudus > crm else Side.CRM

@@ -91,7 +91,7 @@ def plan_unlinked(
         return [c for c in candidates if unnamed(c) or not any(named(c, o) for o in others)]
 
     partners = [o for o in others if named(record, o)]
-    if partners:
+    if partners:  # one was made from the other, whatever else they say
         return _one_of(partners, [c for c in own if named(c, partners[0])], "external key")
     return _by_email(record, free(own, others), free(others, own)) or _create(record, since)
 
@@ -103,30 +103,41 @@ def _is_later_stranger(named: Candidate, copy: Candidate) -> bool:
     two servers' clocks can differ.
     """
     if not (named.email and copy.email and named.created_at and copy.created_at):
-        return False
+        return False  # too little is known to doubt the key
     return named.email != copy.email and named.created_at - copy.created_at > APART
 
 
 def _by_email(record: Candidate, own: list[Candidate], others: list[Candidate]) -> UnlinkedPlan | None:
     """Match by e-mail; None where nothing fits. Who matches does so from either side, and with nobody else."""
-    others = [o for o in others if record.email and o.email == record.email]
+    if not record.email:  # nothing tells whose it is
+        return None
+    others = [o for o in others if o.email == record.email]
     same = twins(record, others)
     if same:
         return _one_of(same, twins(record, own), "e-mail and title")
+    # What has a twin on the other side is that one's, and nobody else's match.
     rest, own_rest = without_twins(others, own), without_twins(own, others)
     kept = renderings(record, rest)
-    if kept:
+    if kept:  # the title as the other system keeps it: cut, escaped, with characters replaced
         return _one_of(kept, renderings(kept[0], own_rest), "e-mail and title")
-    if not record.is_open or not names_people(record.email or ""):
+    if not record.is_open or not names_people(record.email):  # an old deal, or an "n/a" that many people share
         return None
-    if len(own) == 1 and len(others) == 1 and others[0].is_open:
+    if len(own) == 1 and len(others) == 1 and others[0].is_open:  # this customer's only deal on either side
         return UnlinkedPlan(UnlinkedAction.PAIR, others[0], reason=BY_EMAIL)
-    rivals = tuple(o for o in rest if o.is_open and not renderings(o, own_rest))
-    return (
-        UnlinkedPlan(UnlinkedAction.ASK, candidates=rivals, reason=f"several records share {record.email}")
-        if rivals
-        else None
-    )
+    return _between_open(_no_renderings(rest, own_rest), record.email)
+
+
+def _no_renderings(candidates: list[Candidate], others: list[Candidate]) -> list[Candidate]:
+    """Those whose title none of the others keeps in another spelling: the rest are somebody else's match."""
+    return [candidate for candidate in candidates if not renderings(candidate, others)]
+
+
+def _between_open(candidates: list[Candidate], email: str) -> UnlinkedPlan | None:
+    """A person's choice between the open ones, if there are any: what is closed is another, older deal."""
+    rivals = tuple(candidate for candidate in candidates if candidate.is_open)
+    if not rivals:
+        return None
+    return UnlinkedPlan(UnlinkedAction.ASK, candidates=rivals, reason=f"several records share {email}")
 
 
 def _one_of(alike: list[Candidate], own_alike: list[Candidate], what: str) -> UnlinkedPlan:
@@ -137,6 +148,6 @@ def _one_of(alike: list[Candidate], own_alike: list[Candidate], what: str) -> Un
 
 
 def _create(record: Candidate, since: date | None) -> UnlinkedPlan:
-    if since is not None and (record.created_at is None or record.created_at.date() < since):
+    if since is not None and (record.created_at is None or record.created_at.date() < since):  # or of unknown age
         return UnlinkedPlan(UnlinkedAction.LEAVE, reason=f"created before {since.isoformat()}")
     return UnlinkedPlan(UnlinkedAction.CREATE)

@@ -45,7 +45,7 @@ class PairPlan:
 
 def plan_pair(presence: MappingABC[Side, Presence], edited: MappingABC[Side, bool], deletes: str) -> PairPlan:
     """What becomes of a link; the table at the top. `edited`: the side changed since both agreed."""
-    if presence[Side.NEXUDUS] is Presence.ELSEWHERE:
+    if presence[Side.NEXUDUS] is Presence.ELSEWHERE:  # was moved to another board or location: nothing was deleted
         return PairPlan(PairAction.MOVE, reason="the card left this connection's scope")
     gone = [side for side in Side if presence[side] is Presence.GONE]
     if not gone:
@@ -53,8 +53,8 @@ def plan_pair(presence: MappingABC[Side, Presence], edited: MappingABC[Side, boo
     if len(gone) == 2:
         return PairPlan(PairAction.CLOSE, reason="deleted on both sides")
     left = gone[0].other
-    if deletes == "ignore":
+    if deletes == "ignore":  # was deleted on one side, and deletions do not travel: the other record lives on alone
         return PairPlan(PairAction.CLOSE, reason=f"deleted in {left.other.word}; kept in {left.word}")
-    if edited[left]:
+    if edited[left]:  # was deleted on one side but edited on the other: somebody still needs it
         return PairPlan(PairAction.ASK, left, f"deleted in {left.other.word} and edited in {left.word}")
     return PairPlan(PairAction.DELETE, left, f"deleted in {left.other.word}")
