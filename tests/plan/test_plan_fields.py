@@ -24,6 +24,7 @@ from nexudus_sync.plan import (
     agreed_snapshot,
     differing_currencies,
     plan_fields,
+    unsaid,
 )
 from nexudus_sync.plan.holds import Rules
 from pairs import (
@@ -186,6 +187,12 @@ def test_skip_passes_over_a_value_that_cannot_be_said() -> None:
     assert [told(o) for o in found.outcomes] == [PASSED]
     assert found.outcomes[0].reason == ""
     assert found.after == {}
+
+
+def test_what_holds_an_unsaid_value_names_its_field_and_is_shown_unless_it_is_to_be_skipped() -> None:
+    waits, skipped = mapping_of((STATUS, "", "x"), (('path = "M"', 'path = "d"'), 'on_unmapped = "skip"', "y")).fields
+    assert unsaid(waits, "no word") == Hold("unmapped", "no word", "x")
+    assert unsaid(skipped, "no word") == Hold("", "", "y", counts_as_seen=True)
 
 
 def test_a_default_is_written_for_a_value_that_cannot_be_said() -> None:
@@ -383,6 +390,12 @@ def test_a_conflict_does_not_stand_where_the_values_moved_on(
 def test_a_question_that_is_not_shown_any_more_holds_nothing() -> None:
     found = plan(TEXT, MANUAL, ("a", "a"), ("b", "a"), known=[Hold(ASKED, "", "x", side=CRM)])
     assert [told(o) for o in found.outcomes] == [to_crm()]
+
+
+def test_a_value_that_is_brought_back_does_not_wait_for_an_open_question() -> None:
+    policy = Policy(asked={"x": ("b", "c")}, restore={"x": "b"})
+    found = plan(TEXT, MANUAL, ("a", "a"), ("b", "a"), policy, known=[Hold(ASKED, "", "x", side=CRM)])
+    assert [told(o) for o in found.outcomes] == [to_crm(lost="a")]
 
 
 def test_an_open_conflict_goes_before_what_is_unstable_and_the_currencies_before_both() -> None:

@@ -215,7 +215,7 @@ def loser_not_kept(patch: Patch) -> None:
 
 def unmapped_passed_over(patch: Patch) -> None:
     """A value that the other side has no word for is left out without a word."""
-    patch.setattr(fields, "unsaid", lambda field, side, reason: Hold("", "", field.name, counts_as_seen=True))
+    patch.setattr(fields, "unsaid", lambda field, reason: Hold("", "", field.name, counts_as_seen=True))
 
 
 def budget_of_one_process(patch: Patch) -> None:

@@ -78,7 +78,7 @@ def _put(outcomes: list[Outcome], side: Side, view: View, policy: Policy) -> tup
             try:
                 changed = outcome.field.put(side, outcome.value, record, view.context)
             except Unmapped as problem:
-                outcome = held(outcome, unsaid(outcome.field, side, str(problem)), policy)
+                outcome = held(outcome, unsaid(outcome.field, str(problem)), policy)
             else:
                 if changed == record:  # the default for what cannot be said there stands there already
                     outcome = instead(outcome, Verdict.AGREED)
@@ -87,11 +87,11 @@ def _put(outcomes: list[Outcome], side: Side, view: View, policy: Policy) -> tup
     return done, record
 
 
-def unsaid(field: Field, side: Side, reason: str) -> Hold:
+def unsaid(field: Field, reason: str) -> Hold:
     """What holds a value that the other side has no word for; one to be skipped is not shown to anybody."""
     if field.on_unmapped is OnUnmapped.SKIP:
-        return Hold("", "", field.name, side=side, counts_as_seen=True)
-    return Hold(UNMAPPED, reason, field.name, side=side)
+        return Hold("", "", field.name, counts_as_seen=True)
+    return Hold(UNMAPPED, reason, field.name)
 
 
 def agreed_snapshot(outcomes: Iterable[Outcome], side: Side, view: View) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def _stops(hold: Hold, outcome: Outcome, side: Side, policy: Policy) -> bool:
         return False
     if hold.kind == CURRENCY:  # amounts that cannot be compared do not agree either, nor is anything asked about them
         return outcome.verdict is not Verdict.NOTHING
-    if outcome.verdict is not Verdict.TRAVELS or outcome.to is not side:
+    if outcome.to is not side:  # it does not travel there
         return False
     if hold.kind in (ASKED, UNSTABLE) and outcome.field.name in policy.restore:
         return False  # a person said what is to stand there, whatever was asked and whatever came back before

@@ -35,7 +35,7 @@ async def prepare(connection: Connection, creation: Creation) -> None:
         except Unreadable as problem:
             creation.held.append(Hold(UNREADABLE, str(problem), mapped.name))
         except Unmapped as problem:
-            creation.held.append(unsaid(mapped, creation.to, str(problem)))
+            creation.held.append(unsaid(mapped, str(problem)))
 
 
 def apply_rules(connection: Connection, creation: Creation, *, live: bool) -> None:
