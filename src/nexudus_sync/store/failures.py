@@ -19,7 +19,7 @@ REFUSED = "refused"
 That is the record, the mapping, or the answer to a neighbour that was refused in the same words; or at a reconcile, or
 when a person says so.
 """
-_OPEN = (col(Failure.state) == "open",)
+_OPEN = col(Failure.state) == "open"
 _UNSOLVED = unsettled(Failure, "solved")
 
 
@@ -183,14 +183,14 @@ def kinds_by_pair(session: Session, connection: str) -> list[tuple[str, str, str
 
 def waits(session: Session, nexudus_id: str, crm_id: str, field: str) -> bool:
     """Is a failure of this field of a pair open, in any connection?"""
-    query = select(Failure.id).where(*_of_pair(nexudus_id, crm_id), col(Failure.field) == field, *_OPEN)
+    query = select(Failure.id).where(*_of_pair(nexudus_id, crm_id), col(Failure.field) == field, _OPEN)
     return session.exec(query).first() is not None
 
 
 def what_stops(session: Session, nexudus_id: str, crm_id: str, field: str, *, passing: Collection[str]) -> str | None:
     """Why a field of a pair, or the pair as a whole, cannot be carried over; kinds that are `passing` stop nothing."""
     query = select(Failure.reason).where(
-        *_OPEN,
+        _OPEN,
         col(Failure.kind).not_in(passing),
         *_of_pair(nexudus_id, crm_id),
         col(Failure.field).in_((field, "")),
@@ -198,13 +198,9 @@ def what_stops(session: Session, nexudus_id: str, crm_id: str, field: str, *, pa
     return session.exec(query).first()
 
 
-def _of_pair(nexudus_id: str, crm_id: str) -> tuple[ColumnElement[bool], ...]:
-    return (col(Failure.nexudus_id) == nexudus_id, col(Failure.crm_id) == crm_id)
-
-
 def open_ids(session: Session, connection: str) -> set[int | None]:
     """The ids of the failures that are open."""
-    return set(session.exec(select(Failure.id).where(col(Failure.connection) == connection, *_OPEN)))
+    return set(session.exec(select(Failure.id).where(col(Failure.connection) == connection, _OPEN)))
 
 
 def resting_pairs(session: Session, connection: str, now: datetime) -> list[tuple[str, str]]:
@@ -233,3 +229,7 @@ def solve_unmapped(session: Session, connection: str, fields: Collection[str]) -
 def _failed_pairs(connection: str, *when: ColumnElement[bool]) -> Any:
     mine = (col(Failure.connection) == connection, col(Failure.state).in_(("open", "dismissed")))
     return select(Failure.nexudus_id, Failure.crm_id).where(*mine, *when)
+
+
+def _of_pair(nexudus_id: str, crm_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (col(Failure.nexudus_id) == nexudus_id, col(Failure.crm_id) == crm_id)

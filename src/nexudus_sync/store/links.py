@@ -187,7 +187,7 @@ def closed(session: Session, connection: str) -> list[Link]:
 
 
 def closed_ids(session: Session, connection: str) -> set[int]:
-    """Their ids."""
+    """The ids of the closed links of a connection."""
     return _ids(session, select(Link.id).where(col(Link.connection) == connection, col(Link.state) == "closed"))
 
 

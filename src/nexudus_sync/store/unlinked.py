@@ -124,7 +124,7 @@ def called(session: Session, crm: str, side: Side, record_id: str, identity: str
     return _in_family(session, crm, side, col(Unlinked.record_id) == record_id, col(Unlinked.identity) == identity)
 
 
-def set_aside_and_back(session: Session, connection: str, crm: str) -> list[tuple[Unlinked, Unlinked]]:
+def renamed_since_set_aside(session: Session, connection: str, crm: str) -> list[tuple[Unlinked, Unlinked]]:
     """What a person said to leave alone, beside a waiting record of the CRM with the same identity and another id."""
     new = aliased(Unlinked)
     renamed = (

@@ -93,7 +93,7 @@ async def follow_set_aside(connection: Connection) -> None:
     if not isinstance(connection.connector(Side.CRM), FollowsRenames):
         return
     with connection.store.read() as session:
-        found = unlinked.set_aside_and_back(session, connection.name, connection.crm)
+        found = unlinked.renamed_since_set_aside(session, connection.name, connection.crm)
     for old, row in found:
         try:
             if await _stands(connection, old.record_id, old.identity):
