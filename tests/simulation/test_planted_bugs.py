@@ -27,7 +27,6 @@ from nexudus_sync.engine.pull import pull as both_sides
 from nexudus_sync.engine.read import fetch, renderings
 from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.sight import Sight
-from nexudus_sync.engine.read.snapshots import set_snapshot, snapshot_of
 from nexudus_sync.engine.recover import attempts
 from nexudus_sync.engine.write import confirm
 from nexudus_sync.errors import Refused, RoleMissing
@@ -44,9 +43,9 @@ def no_echo_check(patch: Patch) -> None:
     original = apply.confirm_update
 
     def confirm(session: Session, connection: Connection, row: Journal, link: Link, *rest: Any) -> None:
-        before = dict(snapshot_of(link, Side(row.side)))
+        before = dict(link.half(Side(row.side)).snapshot)
         original(session, connection, row, link, *rest)
-        set_snapshot(link, Side(row.side), before)
+        link.half(Side(row.side)).snapshot = before
 
     patch.setattr(apply, "confirm_update", confirm)
 
@@ -62,7 +61,7 @@ def verifying_read_swallows_an_edit(patch: Patch) -> None:
     """What the read after a write shows is taken for what was agreed."""
 
     def absorb(connection: Connection, link: Link, side: Side, seen: Sight, delivered: object) -> bool:
-        set_snapshot(link, side, connection.mapping.snapshot(side, seen.record))
+        link.half(side).snapshot = connection.mapping.snapshot(side, seen.record)
         return False
 
     patch.setattr(apply, "bounced", absorb)
@@ -87,7 +86,7 @@ def snapshot_of_everything(patch: Patch) -> None:
 
     def finish(session: Session, connection: Connection, link: Link, seen: Mapping[Side, Sight], *rest: Any) -> None:
         for side, sight in seen.items():
-            set_snapshot(link, side, connection.mapping.snapshot(side, sight.record))
+            link.half(side).snapshot = connection.mapping.snapshot(side, sight.record)
         original(session, connection, link, seen, *rest)
 
     patch.setattr(apply, "finish", finish)

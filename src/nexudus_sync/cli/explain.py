@@ -6,7 +6,6 @@ from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
 from nexudus_sync.cli.frame import Root, no_such
 from nexudus_sync.cli.history import print_history, undos
 from nexudus_sync.cli.output import cell, print_table, say
-from nexudus_sync.engine.read.snapshots import snapshot_of
 from nexudus_sync.engine.startup.assemble import load_mapping, plain_contexts
 from nexudus_sync.mapping import Context, Field, Mapping, Side, Unreadable
 from nexudus_sync.merge import STORED_DIFFERENTLY, UNSENT
@@ -85,7 +84,7 @@ def _mapping(desk: Desk, link: Link) -> tuple[Mapping, dict[Side, Context]]:
 def _title(desk: Desk, link: Link) -> str | None:
     mapping, contexts = _mapping(desk, link)
     field = mapping.find("title")
-    names = (_said(field, side, snapshot_of(link, side), contexts[side]) for side in Side if field is not None)
+    names = (_said(field, side, link.half(side).snapshot, contexts[side]) for side in Side if field is not None)
     return next(filter(None, names), None)
 
 
@@ -100,7 +99,7 @@ def _print_snapshots(desk: Desk, link: Link) -> None:
 
 
 def _snapshot(field: Field, side: Side, link: Link, contexts: dict[Side, Context]) -> str:
-    path, snapshot = field.lens(side).path.text, snapshot_of(link, side)
+    path, snapshot = field.lens(side).path.text, link.half(side).snapshot
     if path not in snapshot:
         return "(not read yet)"
     if snapshot[path] == UNSENT:
@@ -108,7 +107,7 @@ def _snapshot(field: Field, side: Side, link: Link, contexts: dict[Side, Context
     try:
         return cell(said(field.read(side, snapshot[path], contexts[side])))
     except Unreadable:
-        name = _said(field, side.other, snapshot_of(link, side.other), contexts[side.other])
+        name = _said(field, side.other, link.half(side.other).snapshot, contexts[side.other])
         return f"{path} {cell(snapshot[path])}" + (f" ({name})" if name else "")
 
 

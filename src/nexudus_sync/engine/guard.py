@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import note_failure, of_record
+from nexudus_sync.engine.read.changes import note_stamps
 from nexudus_sync.engine.read.fetch import Outdated
 from nexudus_sync.engine.read.sight import Sight
-from nexudus_sync.engine.read.snapshots import note_stamps
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.write.another import fail
 from nexudus_sync.errors import OutcomeUnknown, SyncError, Unforeseen

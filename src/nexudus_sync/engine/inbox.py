@@ -251,7 +251,7 @@ def supersede(about: Iterable[Failure], field: str, kind: str) -> None:
 def end(session: Session, link: Link, reason: str, now: datetime) -> None:
     """Close a link, with what is asked and what failed about it: neither record is created again by itself."""
     link.state, link.closed_reason = "closed", reason
-    link.nexudus_recheck = link.crm_recheck = False
+    link.mark_both(False)
     session.add(link)
     conflicts.close_conflicts(session, link.connection, link.nexudus_id, link.crm_id, now=now)
     failures.solve_failures(session, link.connection, link.nexudus_id, link.crm_id)

@@ -12,6 +12,8 @@ from sqlalchemy import DateTime, Dialect, Index, Text, TypeDecorator, UniqueCons
 from sqlmodel import Field, SQLModel
 
 from nexudus_sync import codec
+from nexudus_sync.mapping.sides import Side
+from nexudus_sync.store.halves import Half
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -115,6 +117,14 @@ class Link(SQLModel, table=True):
     # Last, so that reading the stamps of all links never has to walk over the long values.
     nexudus_snapshot: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     crm_snapshot: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+
+    def half(self, side: Side) -> Half:
+        """What it knows of its record on that side."""
+        return Half(self, side)
+
+    def mark_both(self, must_read: bool) -> None:
+        """Do both records have to be read once more?"""
+        self.nexudus_recheck = self.crm_recheck = must_read
 
 
 SET_ASIDE = ("ignored", "away")

@@ -6,7 +6,6 @@ from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read.fetch import fetch
-from nexudus_sync.engine.read.snapshots import identity_of
 from nexudus_sync.engine.write.created import pair
 from nexudus_sync.errors import NotFound, Unavailable
 from nexudus_sync.mapping import Side
@@ -58,7 +57,7 @@ def stay_alone(session: Session, connection: Connection, parted: Link, taken: Co
     """The other half of a parted pair is still not to be copied when the first is linked with another record."""
     for side, record_id in ((Side.NEXUDUS, parted.nexudus_id), (Side.CRM, parted.crm_id)):
         if record_id not in taken:
-            identity = identity_of(parted, side)
+            identity = parted.half(side).identity
             row = Unlinked(connection=connection.name, side=side.value, record_id=record_id, identity=identity)
             row.state, row.reason = "ignored", "parted by hand"
             session.merge(row)

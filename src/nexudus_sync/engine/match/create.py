@@ -21,7 +21,6 @@ from nexudus_sync.engine.match.draft import (
 from nexudus_sync.engine.match.waiting import as_candidate, ids_by_side, oldest_first
 from nexudus_sync.engine.read.fetch import fetch
 from nexudus_sync.engine.read.sight import Sight
-from nexudus_sync.engine.read.snapshots import snapshot_of
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.write.another import create_held
 from nexudus_sync.engine.write.created import (
@@ -189,7 +188,7 @@ async def _copy(connection: Connection, report: Report, row: Unlinked, *, live: 
     link = await _create(connection, report, creation, party)
     if link is None or link.id is None:
         return None
-    pending = UNSENT in snapshot_of(link, source).values()
+    pending = UNSENT in link.half(source).snapshot.values()
     sight = Sight(record, creation.context, connector.stamp(record), began, whole=True)
     return Created(link.id, pending, source, sight)
 

@@ -14,7 +14,6 @@ from nexudus_sync.engine.pairs.pair import Pair, Share, shared_out
 from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.renderings import may_render
 from nexudus_sync.engine.read.sight import Sight
-from nexudus_sync.engine.read.snapshots import id_of
 from nexudus_sync.engine.write.another import forget_others, refuse_held
 from nexudus_sync.engine.write.confirm import Done, confirm_update, intent_fields, note_begun
 from nexudus_sync.engine.write.perform import Intent, drop_row, drop_rows, perform, rules_moved
@@ -83,7 +82,7 @@ async def _write_side(cycle: Cycle, pair: Pair, side: Side) -> None:
             left += 1
             continue
         return
-    raise Unavailable(connection.connector(side).name, "the record keeps changing", id_of(pair.link, side))
+    raise Unavailable(connection.connector(side).name, "the record keeps changing", pair.link.half(side).id)
 
 
 def _hold_back(connection: Connection, pair: Pair, side: Side, error: Refused, refused: set[str]) -> bool:

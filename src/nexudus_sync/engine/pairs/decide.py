@@ -58,6 +58,6 @@ def views_of(connection: Connection, pair: Pair) -> dict[Side, View]:
 def agree(connection: Connection, pair: Pair) -> None:
     """Let the link remember what needs no write."""
     link, outcomes, views = pair.link, pair.plan.outcomes, views_of(connection, pair)
-    link.nexudus_snapshot = agreed_snapshot(outcomes, Side.NEXUDUS, views[Side.NEXUDUS])
-    link.crm_snapshot = agreed_snapshot(outcomes, Side.CRM, views[Side.CRM])
-    link.nexudus_changed_at, link.crm_changed_at = views[Side.NEXUDUS].changed_at, views[Side.CRM].changed_at
+    for side, view in views.items():
+        half = link.half(side)
+        half.snapshot, half.changed_at = agreed_snapshot(outcomes, side, view), view.changed_at

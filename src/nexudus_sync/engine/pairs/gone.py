@@ -11,7 +11,6 @@ from nexudus_sync.engine.pairs.moved import move
 from nexudus_sync.engine.read.changes import differing
 from nexudus_sync.engine.read.record import read
 from nexudus_sync.engine.read.sight import Sight
-from nexudus_sync.engine.read.snapshots import id_of
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.write.confirm import close
 from nexudus_sync.engine.write.perform import Intent, perform
@@ -91,7 +90,7 @@ def _edits(connection: Connection, names: Collection[str], side: Side, sight: Si
 
 
 async def _delete(connection: Connection, report: Report, link: Link, side: Side, reason: str) -> None:
-    step = connection.connector(side).delete_step(id_of(link, side))
+    step = connection.connector(side).delete_step(link.half(side).id)
     intent = Intent(side, link.nexudus_id, link.crm_id, link.id)
 
     def confirm(session: Session, row: Journal, written: Written) -> None:
@@ -122,7 +121,7 @@ def _ask(connection: Connection, link: Link, plan: PairPlan, edits: Mapping[str,
         )
         conflict.state, conflict.take = "open", None  # what was answered concerned other edits
         failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id, fields={""})
-        link.nexudus_recheck = link.crm_recheck = False
+        link.mark_both(False)
         session.add(link)
 
 

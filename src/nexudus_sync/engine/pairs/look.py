@@ -12,7 +12,6 @@ from nexudus_sync.engine.pairs.moved import take_over
 from nexudus_sync.engine.pairs.pair import Pair
 from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.sight import Sight
-from nexudus_sync.engine.read.snapshots import id_of
 from nexudus_sync.engine.write.refused import refused_for
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import Presence
@@ -39,7 +38,7 @@ async def look(cycle: Cycle, link_ids: list[int], priority: Priority) -> list[Pa
 async def _look_at(cycle: Cycle, link: Link, priority: Priority) -> Pair | None:
     connection = cycle.connection
     if link.state == "sleeping" or link.connection != connection.name:
-        link.nexudus_recheck = link.crm_recheck = True  # nobody here looked at its edits meanwhile
+        link.mark_both(True)  # nobody here looked at its edits meanwhile
     with guard(connection, cycle.report, link) as went:
         found = await _both(cycle, link, priority)
         unread = _unread(found)
@@ -64,7 +63,7 @@ async def _both(cycle: Cycle, link: Link, priority: Priority) -> dict[Side, Sigh
             cycle.connection,
             side,
             link,
-            cycle.seen[side].rows.get(id_of(link, side)),
+            cycle.seen[side].rows.get(link.half(side).id),
             must_read=marked,
             missed=link.id in cycle.missed[side],
             priority=priority,

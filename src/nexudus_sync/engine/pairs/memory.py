@@ -4,18 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from nexudus_sync.connectors.base import Record, Written
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.read.changes import differing, still_now, value_or_none
+from nexudus_sync.engine.read.changes import differing, note_stamps, still_now, value_or_none
 from nexudus_sync.engine.read.renderings import rendering, show_all
 from nexudus_sync.engine.read.sight import Listed, Seen, Sight
-from nexudus_sync.engine.read.snapshots import (
-    id_of,
-    note_stamps,
-    set_digest,
-    set_mark,
-    set_snapshot,
-    snapshot_of,
-    stamp_of,
-)
 from nexudus_sync.engine.write.another import OTHERS
 from nexudus_sync.engine.write.confirm import history_entry
 from nexudus_sync.mapping import Side
@@ -50,7 +41,7 @@ def _absorb(
     """What it says of a text is the write's, where nothing was saved in between."""
     if written.stamp is None or sight.stamp is None or sight.stamp.token != written.stamp.token:
         return
-    snapshot, told = dict(snapshot_of(link, side)), dict[str, str]()
+    snapshot, told = dict(link.half(side).snapshot), dict[str, str]()
     for field in (outcome.field for outcome in delivered):
         path, raw = field.lens(side).path.text, field.lens(side).raw(sight.record)
         if reason := rendering(
@@ -58,7 +49,7 @@ def _absorb(
         ):
             snapshot[path] = raw
             told[field.name] = reason
-    set_snapshot(link, side, snapshot)
+    link.half(side).snapshot = snapshot
     with connection.store.session() as session:
         show_all(session, connection, link, told.items())
 
@@ -104,7 +95,7 @@ def unstable_fields(link: Link, sights: Mapping[Side, Sight]) -> list[Hold]:
             continue
         side, _, name = key.partition(" ")
         stamp = sights[Side(side).other].stamp
-        by_person = stamp is not None and not stamp.own and stamp.token != stamp_of(link, Side(side).other)
+        by_person = stamp is not None and not stamp.own and stamp.token != link.half(Side(side).other).stamp
         if int(count) >= BOUNCES and not by_person:
             unstable[name] = Hold(UNSTABLE, _UNSTABLE, name)
     return list(unstable.values())
@@ -123,8 +114,8 @@ def finish(
     more = set(again)
     for side, sight in sights.items():
         if sight.real:
-            set_mark(link, side, side in more or still_now(connection, side, sight))
-            set_digest(link, side, _digest(connection, side, sight, seen[side].rows.get(id_of(link, side))))
+            link.half(side).must_read = side in more or still_now(connection, side, sight)
+            link.half(side).digest = _digest(connection, side, sight, seen[side].rows.get(link.half(side).id))
     crm, now = sights[Side.CRM], connection.clock.now()
     if crm.whole:
         link.crm_children_at = now

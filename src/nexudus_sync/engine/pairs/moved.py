@@ -47,7 +47,7 @@ def move(connection: Connection, report: Report, link: Link, card: Record) -> No
         (b for b in connection.siblings if b.connector(Side.NEXUDUS).in_scope(card, b.scope(Side.NEXUDUS))), None
     )
     if home is not None:
-        link.nexudus_recheck = link.crm_recheck = True  # kept with the rest when it is taken over
+        link.mark_both(True)  # kept with the rest when it is taken over
         take_over(home, link)
     else:
         link.state = "sleeping"

@@ -7,7 +7,6 @@ from nexudus_sync.connectors.base import Priority, Step
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import record_outcomes
 from nexudus_sync.engine.read.sight import Sight
-from nexudus_sync.engine.read.snapshots import id_of
 from nexudus_sync.engine.write.refused import RefusedValue
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome, Policy
@@ -41,7 +40,7 @@ class Pair:
 
     def __post_init__(self) -> None:
         self.id = self.link.id or 0
-        self.ids = {side: id_of(self.link, side) for side in Side}
+        self.ids = {side: self.link.half(side).id for side in Side}
 
     @property
     def both_read(self) -> bool:

@@ -18,10 +18,8 @@ from nexudus_sync.engine.brakes import (
 from nexudus_sync.engine.connection import Connection, fingerprint
 from nexudus_sync.engine.inbox import of_record
 from nexudus_sync.engine.read import record as sights
-from nexudus_sync.engine.read import snapshots
-from nexudus_sync.engine.read.changes import differing, still_now
+from nexudus_sync.engine.read.changes import differing, note_stamps, still_now
 from nexudus_sync.engine.read.sight import Seen, Sight
-from nexudus_sync.engine.read.snapshots import note_stamps, set_digest, set_mark
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
@@ -152,7 +150,7 @@ def _keep(connection: Connection, trial: Trial, read: Mapping[int, bool]) -> Non
 
 async def _changed(connection: Connection, report: Report, side: Side, link: Link, seen: Seen) -> bool | None:
     """Does the record say anything else than when the sides agreed? None when it cannot be read now."""
-    listed = seen.rows.get(snapshots.id_of(link, side))
+    listed = seen.rows.get(link.half(side).id)
     try:
         sight = await sights.read(connection, side, link, listed, priority=Priority.RECONCILE, children=False)
         changed = sight.presence is Presence.HERE and bool(differing(connection, link, side, sight))
@@ -170,13 +168,13 @@ async def _changed(connection: Connection, report: Report, side: Side, link: Lin
 
 def _remember(connection: Connection, side: Side, link: Link, sight: Sight, seen: Seen) -> None:
     """What was read and says nothing new need not be read again; child rows are another matter."""
-    marked = link.nexudus_recheck if side is Side.NEXUDUS else link.crm_recheck
+    marked = link.half(side).must_read
     if marked or connection.connector(side).traits.child_keys or link.id is None:
         return
     with connection.store.session() as session:
         note_stamps(session, link, {side: sight}, connection.clock.now())
-        set_mark(link, side, still_now(connection, side, sight))
-        set_digest(link, side, "")
+        link.half(side).must_read = still_now(connection, side, sight)
+        link.half(side).digest = ""
     seen.moved.discard(link.id)
     seen.news.pop(link.id, None)
 

@@ -1,14 +1,16 @@
 """What changed in a record since it was last read."""
 
 from collections.abc import Collection, Iterable
+from collections.abc import Mapping as MappingABC
+from datetime import datetime
 
 from nexudus_sync.connectors.base import Row
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read.sight import Sight
-from nexudus_sync.engine.read.snapshots import set_snapshot, snapshot_of
 from nexudus_sync.mapping import Context, Field, Mapping, Raw, Side, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.opportunity import Value
+from nexudus_sync.store import Session
 from nexudus_sync.store.tables import Link, Unlinked
 
 STILL_NOW = 2.0
@@ -30,7 +32,7 @@ def differing(connection: Connection, link: Link, side: Side, sight: Sight, *, u
 
     `unsent`: those too whose value the other side has never been given.
     """
-    names, snapshot = set(), snapshot_of(link, side)
+    names, snapshot = set(), link.half(side).snapshot
     for field in connection.mapping.fields:
         lens = field.lens(side)
         then, now = snapshot.get(lens.path.text), lens.raw(sight.record)
@@ -104,5 +106,19 @@ def forget(link: Link, fields: Iterable[Field]) -> None:
     """Take these fields out of what was agreed."""
     for side in Side:
         paths = {field.lens(side).path.text for field in fields}
-        known = snapshot_of(link, side)
-        set_snapshot(link, side, {path: raw for path, raw in known.items() if path not in paths})
+        known = link.half(side).snapshot
+        link.half(side).snapshot = {path: raw for path, raw in known.items() if path not in paths}
+
+
+def note_stamps(session: Session, link: Link, sights: MappingABC[Side, Sight], now: datetime) -> None:
+    """Under which stamps the link's records were read.
+
+    A later stamp is news even while the link waits for its next attempt. One that is new is no news to a listing any
+    more: its record stays marked until it is settled.
+    """
+    for side, sight in sights.items():
+        if sight.real and sight.stamp is not None:
+            half = link.half(side)
+            half.must_read = half.must_read or sight.stamp.token != half.stamp
+            half.note(sight.stamp.token, sight.stamp.at, now)
+    session.add(link)

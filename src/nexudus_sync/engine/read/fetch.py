@@ -6,7 +6,6 @@ from nexudus_sync import codec
 from nexudus_sync.connectors.answers import expect, same_identity
 from nexudus_sync.connectors.base import Priority, Record, Row, Stamp
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.read.snapshots import identity_of, set_identity
 from nexudus_sync.errors import AnotherRecord, ConnectorError, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, records
@@ -64,18 +63,18 @@ def another(connection: Connection, side: Side, record_id: str, identity: str) -
 def learn(connection: Connection, side: Side, link: Link, record: Record) -> None:
     """A full read tells an identity that was not known. Raises AnotherRecord where that is another link's record."""
     identity = connection.facts(side, record).identity
-    if not identity or identity_of(link, side):
+    if not identity or link.half(side).identity:
         return
-    record_id = link.nexudus_id if side is Side.NEXUDUS else link.crm_id
+    record_id = link.half(side).id
     with connection.store.read() as session:
         if _held(session, connection, side, link, record_id, identity):
             raise another(connection, side, record_id, identity)
-    set_identity(link, side, identity)
+    link.half(side).identity = identity
 
 
 def _held(session: Session, connection: Connection, side: Side, link: Link, record_id: str, identity: str) -> bool:
     known = records.links_of(session, connection.crm, side, record_id, identity)
-    return any(identity_of(one, side) == identity and one.id != link.id for one in known)
+    return any(one.half(side).identity == identity and one.id != link.id for one in known)
 
 
 def is_old(connection: Connection, known: Remembered, stamp: Stamp) -> bool:
@@ -92,8 +91,7 @@ def refuse_old(connection: Connection, side: Side, link: Link, stamp: Stamp, see
         return
     if seen is not None and seen.at is not None and stamp.at < seen.at:
         raise _outdated(connection, side, link)
-    known = {Side.NEXUDUS: link.nexudus_stamped_at, Side.CRM: link.crm_stamped_at}[side]
-    noted = {Side.NEXUDUS: link.nexudus_noted_at, Side.CRM: link.crm_noted_at}[side]
+    known, noted = link.half(side).stamped_at, link.half(side).noted_at
     if connection.sweeping_since is not None or known is None or noted is None or stamp.at >= known:
         return
     if timedelta(0) <= connection.clock.now() - noted < PATIENCE:
@@ -101,7 +99,5 @@ def refuse_old(connection: Connection, side: Side, link: Link, stamp: Stamp, see
 
 
 def _outdated(connection: Connection, side: Side, link: Link) -> Outdated:
-    record_id = link.nexudus_id if side is Side.NEXUDUS else link.crm_id
-    return Outdated(
-        connection.connector(side).name, "it is shown as it was before the last change known of it", record_id
-    )
+    problem = "it is shown as it was before the last change known of it"
+    return Outdated(connection.connector(side).name, problem, link.half(side).id)

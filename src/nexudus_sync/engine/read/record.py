@@ -9,7 +9,6 @@ from nexudus_sync.engine.read.fetch import fetch, learn, refuse_old
 from nexudus_sync.engine.read.renames import follow
 from nexudus_sync.engine.read.renderings import written_fields
 from nexudus_sync.engine.read.sight import Listed, Sight, rebuilt
-from nexudus_sync.engine.read.snapshots import id_of, identity_of, snapshot_of, stamp_of
 from nexudus_sync.engine.read.zones import as_read
 from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, Unavailable
 from nexudus_sync.mapping import Context, Mapping, Side, Unreadable
@@ -36,7 +35,7 @@ async def look(
     Raises the `ConnectorError` tree; a record that the system does not know any more gives `Presence.GONE` once that
     is proven, else NotFound.
     """
-    connector, snapshot = connection.connector(side), snapshot_of(link, side)
+    connector, snapshot = connection.connector(side), link.half(side).snapshot
     if not must_read and _covered(connection.mapping, side, snapshot):
         if listed is None or not connector.traits.rows_are_whole:
             record = rebuilt(connection.mapping, side, snapshot)
@@ -66,31 +65,49 @@ async def read(
 
     A listed row may stand for the parent. Without `children` these are taken from `like`. `missed`: see `look`.
     """
-    connector = connection.connector(side)
-    whole_row = listed is not None and connector.traits.rows_are_whole
-    began = listed.at if listed is not None and whole_row else connection.clock.monotonic()
-    row = listed.row if listed is not None else None
+    connector, half = connection.connector(side), link.half(side)
+    row, began = None if listed is None else listed.row, connection.clock.monotonic()
+    if listed is not None and connector.traits.rows_are_whole:
+        began = listed.at  # what it shows is not newer than that
     try:
-        record = await fetch(
-            connection, side, id_of(link, side), identity_of(link, side), row=row, priority=priority, children=children
-        )
+        record = await fetch(connection, side, half.id, half.identity, row=row, priority=priority, children=children)
     except (AnotherRecord, NotFound, Unavailable) as error:
-        if side is Side.CRM and await follow(connection, link, error, priority):
-            return await read(connection, side, link, priority=priority)
-        if await _is_gone(connection, side, link, error, priority, missed=missed):
-            return Sight({}, Context(), read_at=began, presence=Presence.GONE)
-        raise
+        elsewhere = await _elsewhere(connection, side, link, error, priority, began, missed=missed)
+        if elsewhere is None:
+            raise
+        return elsewhere
     learn(connection, side, link, record)
-    refuse_old(connection, side, link, connector.stamp(record), like.stamp if like is not None else None)
+    refuse_old(connection, side, link, connector.stamp(record), None if like is None else like.stamp)
+    whole = children or not connector.traits.child_keys
     if not children:
-        known = like.record if like is not None else rebuilt(connection.mapping, side, snapshot_of(link, side))
-        record = _with_children(connection, side, record, known)
-    presence = Presence.HERE
-    if side is Side.NEXUDUS and not connector.in_scope(record, connection.scope(side)):
-        presence = Presence.ELSEWHERE
-    context = await connection.context(side, record)
-    whole = children or not connector.traits.child_keys or (like is not None and like.whole)
+        known = like or Sight(rebuilt(connection.mapping, side, half.snapshot), Context())
+        record, whole = _with_children(connection, side, record, known.record), whole or known.whole
+    context, presence = await connection.context(side, record), _where(connection, side, record)
     return Sight(record, context, connector.stamp(record), began, whole=whole, presence=presence)
+
+
+async def _elsewhere(
+    connection: Connection,
+    side: Side,
+    link: Link,
+    error: ConnectorError,
+    priority: Priority,
+    began: float,
+    *,
+    missed: bool,
+) -> Sight | None:
+    """What is known of a record that is not found by its id: renamed, or gone. None where neither is proven."""
+    if side is Side.CRM and await follow(connection, link, error, priority):
+        return await read(connection, side, link, priority=priority)
+    if await _is_gone(connection, side, link, error, priority, missed=missed):
+        return Sight({}, Context(), read_at=began, presence=Presence.GONE)
+    return None
+
+
+def _where(connection: Connection, side: Side, record: Record) -> Presence:
+    """Is it in the connection's scope? A CRM's record belongs to whoever has its card."""
+    inside = side is Side.CRM or connection.connector(side).in_scope(record, connection.scope(side))
+    return Presence.HERE if inside else Presence.ELSEWHERE
 
 
 async def _is_gone(
@@ -103,7 +120,7 @@ async def _is_gone(
         # Nexudus may answer 500 for a record that is not there. In an outage every record does, and to ask further adds
         # but calls there; what a complete listing has just lacked is likely gone, though, and the proof is asked for.
         return False
-    return await connection.connector(side).absent(id_of(link, side), identity_of(link, side), priority)
+    return await connection.connector(side).absent(link.half(side).id, link.half(side).identity, priority)
 
 
 def _with_children(connection: Connection, side: Side, record: Record, known: Record) -> Record:
@@ -143,15 +160,15 @@ def fresh(connection: Connection, side: Side, sight: Sight, touched: frozenset[s
 
 def view(connection: Connection, side: Side, link: Link, sight: Sight) -> View:
     """The side as the merge wants it."""
-    snapshot = snapshot_of(link, side)
+    snapshot = link.half(side).snapshot
     written = written_fields(snapshot, sight.stamp, connection.connector(side).traits)
     return View(sight.record, snapshot, sight.context, _changed_at(connection, side, link, sight), written)
 
 
 def _changed_at(connection: Connection, side: Side, link: Link, sight: Sight) -> datetime | None:
     """When somebody else last changed the record, on our clock. None where only the system's own change tells."""
-    remembered = link.nexudus_changed_at if side is Side.NEXUDUS else link.crm_changed_at
-    if sight.stamp is None or sight.stamp.own or sight.stamp.token == stamp_of(link, side):
+    remembered = link.half(side).changed_at
+    if sight.stamp is None or sight.stamp.own or sight.stamp.token == link.half(side).stamp:
         return remembered
     if sight.stamp.minor:
         return None

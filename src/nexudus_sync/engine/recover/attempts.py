@@ -4,8 +4,6 @@ from nexudus_sync.connectors.base import Step
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import note_failure, of_record
-from nexudus_sync.engine.read import snapshots
-from nexudus_sync.engine.read.snapshots import identity_of
 from nexudus_sync.engine.recover.creates import found_create, sent_at
 from nexudus_sync.engine.recover.updates import found_in_part, found_update, link_of
 from nexudus_sync.engine.report import Report
@@ -142,7 +140,7 @@ async def _found_delete(connection: Connection, report: Report, row: Journal) ->
             journal.mark_dropped(session, row.id or 0, connection.clock.now(), "its link is gone")
         return True
     side = Side(row.side)
-    if not await connection.connector(side).absent(snapshots.id_of(link, side), identity_of(link, side)):
+    if not await connection.connector(side).absent(link.half(side).id, link.half(side).identity):
         return False
     with connection.store.session() as session:
         journal.mark_confirmed(session, row.id or 0, connection.clock.now(), "found: it is gone")

@@ -8,7 +8,6 @@ from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.renderings import rendering
 from nexudus_sync.engine.read.sight import Sight, rebuilt
-from nexudus_sync.engine.read.snapshots import snapshot_of
 from nexudus_sync.engine.read.zones import as_read
 from nexudus_sync.engine.write.confirm import Done, confirm_update, note_begun
 from nexudus_sync.mapping import Context, Field, Side, Unreadable
@@ -49,7 +48,7 @@ async def found_in_part(connection: Connection, row: Journal) -> bool:
 
 async def _source(connection: Connection, link: Link, side: Side) -> Context:
     """What reads the side that the values came from, as far as it is known without reading that."""
-    snapshot = snapshot_of(link, side)
+    snapshot = link.half(side).snapshot
     return as_read(await connection.context(side, rebuilt(connection.mapping, side, snapshot)), snapshot)
 
 
@@ -64,7 +63,7 @@ def _confirm(
 ) -> None:
     """What was written is confirmed late; both records are read again, since more may have happened by now."""
     confirm_update(session, connection, row, link, said, Done(sight.record, sight.context), source)
-    link.nexudus_recheck = link.crm_recheck = True
+    link.mark_both(True)
 
 
 async def _said(connection: Connection, row: Journal) -> tuple[Link | None, Sight | None, list[Field], list[Field]]:

@@ -6,7 +6,6 @@ other records hold the record that was written.
 
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import ANOTHER, RECORD, end, note_failure
-from nexudus_sync.engine.read.snapshots import set_identity
 from nexudus_sync.errors import AnotherRecord, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, conflicts, failures, journal, records
@@ -82,7 +81,7 @@ def _ask(session: Session, connection: Connection, link: Link, error: AnotherRec
 def _rest(session: Session, link: Link) -> None:
     """A person is asked: the next reconcile looks again."""
     kept = session.get_one(Link, link.id)
-    kept.nexudus_recheck = kept.crm_recheck = False
+    kept.mark_both(False)
 
 
 def _answer(session: Session, connection: Connection, link: Link, error: AnotherRecord, asked: Conflict) -> None:
@@ -108,8 +107,8 @@ def _go_on_with(session: Session, link: Link, side: Side, error: AnotherRecord) 
         rename(session, link, error.told)
     elif side is Side.NEXUDUS:
         link.nexudus_id = error.told
-    set_identity(link, side, error.identity)
-    link.nexudus_recheck = link.crm_recheck = True
+    link.half(side).identity = error.identity
+    link.mark_both(True)
     session.add(link)
 
 
@@ -145,7 +144,7 @@ def refuse_held(connection: Connection, link: Link, side: Side) -> None:
 
 def _held(connection: Connection, link: Link, side: Side) -> AnotherRecord:
     """Why such a record is not written."""
-    record_id = link.nexudus_id if side is Side.NEXUDUS else link.crm_id
+    record_id = link.half(side).id
     problem = "two replies in a row to its writes were about other records; it is not written until this is retried"
     return AnotherRecord(connection.connector(side).name, problem, record_id, held=True)
 

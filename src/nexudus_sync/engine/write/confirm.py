@@ -10,7 +10,6 @@ from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import close_rewritten, end
 from nexudus_sync.engine.read.changes import value_or_none
 from nexudus_sync.engine.read.renderings import REPLY, rendering, reply_of, show_all
-from nexudus_sync.engine.read.snapshots import set_mark, set_snapshot, set_stamp, snapshot_of
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Context, Field, Raw, Side
 from nexudus_sync.merge import UNSENT, Outcome, View
@@ -48,7 +47,7 @@ def confirm_update(
     that the values came from.
     """
     to, told, values = Side(row.side), dict[str, str](), dict[str, tuple[Field, Value]]()
-    here, there = dict(snapshot_of(link, to.other)), dict(snapshot_of(link, to))
+    here, there = dict(link.half(to.other).snapshot), dict(link.half(to).snapshot)
     for field in delivered:
         carried = row.fields[field.name]
         value = value_or_none(field, to, carried["sent"], done.context)
@@ -61,11 +60,13 @@ def confirm_update(
         values[field.name] = (field, value)
     whole = connection.connector(to).traits.reads_before_write  # such an update sends every field, changed or not
     there[REPLY] = reply_of(done.stamp, [*told, *(f.name for f in connection.mapping.fields if whole)], there)
-    set_snapshot(link, to, there)
-    set_snapshot(link, to.other, here)
+    link.half(to).snapshot = there
+    link.half(to.other).snapshot = here
     if done.stamp is not None:
-        set_stamp(link, to, done.stamp, connection.clock.now())
-    set_mark(link, to, True)  # the server may have moved more than was sent: a crash comes before that is looked at
+        link.half(to).note(done.stamp.token, done.stamp.at, connection.clock.now())
+    link.half(
+        to
+    ).must_read = True  # the server may have moved more than was sent: a crash comes before that is looked at
     close_rewritten(session, connection, link, values)
     failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id, fields=values.keys())
     show_all(session, connection, link, told.items())
@@ -87,7 +88,7 @@ def note_begun(link: Link, to: Side, begun: Iterable[Field], record: Record) -> 
     """
     lenses = [field.lens(to) for field in begun]
     left = {lens.path.text: lens.raw(record) for lens in lenses}
-    set_snapshot(link, to, {**snapshot_of(link, to), **left})
+    link.half(to).snapshot = {**link.half(to).snapshot, **left}
 
 
 def close(session: Session, connection: Connection, report: Report, link: Link, reason: str) -> None:

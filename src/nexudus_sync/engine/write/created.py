@@ -11,7 +11,6 @@ from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.engine.read.changes import differing, still_now
 from nexudus_sync.engine.read.renderings import REPLY, rendering_of, reply_of, show_all
 from nexudus_sync.engine.read.sight import Sight
-from nexudus_sync.engine.read.snapshots import set_digest, set_mark, set_snapshot, set_stamp, snapshot_of
 from nexudus_sync.engine.read.zones import with_zone
 from nexudus_sync.errors import AnsweredForAnother, Refused
 from nexudus_sync.mapping import Context, Field, Side, Unmapped, Unreadable
@@ -148,15 +147,17 @@ def _remember(
     source, target, told = _snapshots(connection, row, record, origin.context, made)
     stamp = made.reply.stamp if made.reply is not None else None
     target[REPLY] = reply_of(stamp, row.fields, {})
-    set_snapshot(link, to.other, with_zone(source, origin.context))
-    set_snapshot(link, to, with_zone(target, made.context))
+    link.half(to.other).snapshot = with_zone(source, origin.context)
+    link.half(to).snapshot = with_zone(target, made.context)
     link.is_lost = connection.is_lost(Side.CRM, record if to is Side.NEXUDUS else made.record)
     if made.reply is None:  # more may have happened since, to both of them
-        link.nexudus_recheck = link.crm_recheck = True
+        link.mark_both(True)
     else:
-        set_stamp(link, to.other, connection.connector(to.other).stamp(record), now)
+        link.half(to.other).note(
+            connection.connector(to.other).stamp(record).token, connection.connector(to.other).stamp(record).at, now
+        )
         if stamp is not None:
-            set_stamp(link, to, stamp, now)
+            link.half(to).note(stamp.token, stamp.at, now)
         _mark(connection, link, to, Sight(record, origin.context), made, made.reply)
     show_held(session, connection, _accepted(connection, row), link.nexudus_id, link.crm_id)
     show_all(session, connection, link, told.items())
@@ -183,17 +184,17 @@ def _mark(connection: Connection, link: Link, to: Side, origin: Sight, made: Mad
 
     What is still to be delivered, and what may have moved meanwhile.
     """
-    pending = UNSENT in snapshot_of(link, to.other).values()
+    pending = UNSENT in link.half(to.other).snapshot.values()
     read = replace(origin, stamp=connection.connector(to.other).stamp(origin.record))
     copy = Sight(made.record, made.context, written.stamp)
-    set_mark(link, to.other, pending or still_now(connection, to.other, read))
+    link.half(to.other).must_read = pending or still_now(connection, to.other, read)
     different = written.echoed and bool(differing(connection, link, to, copy))
     again = different or written.stamp is None or still_now(connection, to, copy)
     unknown = to is Side.NEXUDUS and not link.nexudus_identity  # which no reply to a create tells
-    set_mark(link, to, pending or again or unknown)
+    link.half(to).must_read = pending or again or unknown
     for side, record in ((to, made.record), (to.other, origin.record)):
         if connection.connector(side).traits.rows_are_whole:
-            set_digest(link, side, connection.digest(side, record))
+            link.half(side).digest = connection.digest(side, record)
 
 
 def _snapshots(

@@ -1,0 +1,54 @@
+"""One side of a link: the columns that there are twice."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from nexudus_sync.mapping.sides import Side
+
+if TYPE_CHECKING:
+    from nexudus_sync.store.tables import Link
+
+
+T = TypeVar("T")
+
+
+class Column(Generic[T]):
+    """A column of the link that begins with the name of the side."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, half: "Half", owner: type["Half"]) -> T:
+        return cast("T", getattr(half.link, f"{half.side.value}_{self._name}"))
+
+    def __set__(self, half: "Half", value: T) -> None:
+        setattr(half.link, f"{half.side.value}_{self._name}", value)
+
+
+class Half:
+    """What a link knows of its record on one side: a view, whose changes are the link's.
+
+    `id` and `identity` name the record ("": not known); `stamp`, `stamped_at` and `noted_at` are the newest state that
+    is known of it, `changed_at` when somebody else last changed it, `digest` the fingerprint of its listed row.
+    `must_read`: it has to be read once more. `snapshot` is what it said when both sides last agreed.
+    """
+
+    __slots__ = ("link", "side")
+    id = Column[str]("id")
+    identity = Column[str]("identity")
+    stamp = Column[str]("stamp")
+    stamped_at = Column[datetime | None]("stamped_at")
+    noted_at = Column[datetime | None]("noted_at")
+    changed_at = Column[datetime | None]("changed_at")
+    digest = Column[str]("digest")
+    must_read = Column[bool]("recheck")
+    snapshot = Column[dict[str, Any]]("snapshot")
+
+    def __init__(self, link: "Link", side: Side) -> None:
+        self.link, self.side = link, side
+
+    def note(self, token: str, at: datetime | None, now: datetime) -> None:
+        """The newest state that is known, under this stamp; `now` is when it was noted, if it is a new one."""
+        if token != self.stamp:
+            self.noted_at = now
+        self.stamp, self.stamped_at = token, at
