@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from nexudus_server import LOGIN, NOW, Server, answer, card, done, params, sent
@@ -6,7 +7,7 @@ from structlog.testing import capture_logs
 
 from nexudus_sync.connectors.base import Draft, Party, Scope
 from nexudus_sync.connectors.nexudus import NexudusConnector
-from nexudus_sync.errors import LimitReached, OutcomeUnknown, Refused, Stale
+from nexudus_sync.errors import LimitReached, OutcomeUnknown, Refused, Stale, Unavailable
 from nexudus_sync.store import Store
 
 MANY = "/crm/crmopportunities"
@@ -237,3 +238,23 @@ async def test_without_a_store_it_is_remembered_for_the_process(ready, server: S
     await ready.fetch("7")
     await ready.fetch("900")
     assert "SystemId" not in create_step(ready).payload["body"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("Status", []), ("CoworkerId", True), ("ResponsibleId", {}), ("TeamId", "none"), ("Name", ["x"])]
+)
+async def test_what_is_no_value_of_its_key_is_not_put_back(connector, server: Server, key: str, value: Any) -> None:
+    before = card(7, Notes="as it was")
+    (step,) = connector.update_steps(before, {**before, "UtmSource": "fair"})
+    with pytest.raises(Unavailable, match=f"was read with {key} "):
+        await connector.perform(step, {**before, key: value})
+    assert not server.calls("PUT", "/crm/crmopportunities")
+
+
+@pytest.mark.parametrize(("key", "value"), [("CoworkerId", "500004"), ("TeamId", None), ("Status", 0), ("Extra", [])])
+async def test_odd_but_possible_values_are_put_back(ready, server: Server, key: str, value: Any) -> None:
+    server.on("PUT", MANY, done(7))
+    before = card(7)
+    (step,) = ready.update_steps(before, {**before, "UtmSource": "fair"})
+    await ready.perform(step, {**before, key: value})
+    assert sent(server.calls("PUT", MANY)[0])["UtmSource"] == "fair"

@@ -21,6 +21,14 @@ _NO_CONTENT = NOT_LISTED | {"UpdatedOn", "UpdatedBy", "CrmUpdatedOn", "IsNew"}
 _SYSTEM = "[System]"
 _STILL_NOW = timedelta(seconds=2)
 
+_REFERENCES = frozenset(
+    {"CoworkerId", "TeamId", "OpportunityTypeId", "ResponsibleId", "ReferrerId", "AgentId", "CrmBoardColumnId"}
+)
+"""Keys of a card that name another record by its number."""
+_SCALARS = frozenset(
+    {"Name", "Status", "LossReason", "Completed", "Value", "DueDate", "Notes", "Position", "LeadSource"}
+)
+
 
 def stamp(record: Record, login: str) -> Stamp:
     """`UpdatedOn` with `UpdatedBy`; own when the latter is the login the sync works under, minor when it is nobody."""
@@ -87,3 +95,18 @@ def text(record: Record, key: str) -> str | None:
     """A value as trimmed text; None for a blank, and for what is none."""
     value = record.get(key)
     return value.strip() or None if isinstance(value, str) else None
+
+
+def odd_value(record: Record) -> str:
+    """What of a card is no value of its key, be it mapped or not; "" where there is nothing.
+
+    A PUT sends the whole card: what a broken answer showed in place of a number would be written back for good.
+    """
+    for key, value in record.items():
+        if key in _REFERENCES:
+            fits = value is None or type(value) is int or (isinstance(value, str) and value.strip("-").isdigit())
+        else:
+            fits = not (isinstance(value, list | dict) and (key in _SCALARS or key.endswith("Id")))
+        if not fits:
+            return f"{key} {value!r}"[:80]
+    return ""

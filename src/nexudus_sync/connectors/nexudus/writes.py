@@ -21,6 +21,7 @@ from nexudus_sync.errors import (
     OutcomeUnknown,
     Refused,
     Stale,
+    Unavailable,
 )
 from nexudus_sync.mapping.renderings import alike
 
@@ -159,7 +160,9 @@ class Writer:
         if records.stamp(record, self._login).token != step.payload["stamp"]:
             raise Stale(self._system, "changed since it was read", step.record_id)
         body = {**record, **step.payload["changes"]}
-        if not body.get("Status"):
+        if odd := records.odd_value(body):
+            raise Unavailable(self._system, f"was read with {odd}, which a PUT would write back", step.record_id)
+        if body.get("Status") in (None, 0):
             # Some cards have none (null or 0), which reads as in progress; null sent back as it was read is refused.
             body["Status"] = steps.IN_PROGRESS
         said = await self._api.update_opportunity(body)
