@@ -177,6 +177,8 @@ class Journal(SQLModel, table=True):
     """How many times recovery looked for the outcome and found nothing."""
     not_found: bool = False
     """Recovery gave it up: nothing of what it sent was there."""
+    refused: list[str] = Field(default_factory=list, sa_type=Json)
+    """The fields whose values the system would not take."""
     outcome: str | None = None
 
 

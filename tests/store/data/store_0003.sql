@@ -113,9 +113,10 @@ CREATE TABLE "journal" (
 	looks INTEGER NOT NULL, 
 	outcome VARCHAR, 
 	not_found BOOLEAN DEFAULT 0 NOT NULL, 
+	refused TEXT DEFAULT '[]' NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "journal" VALUES(1,'london','crm','update',NULL,'7001','b3c1','{}','{"title":"Desk"}','planned','2026-03-02 12:00:00.000000',NULL,NULL,0,NULL,0);
+INSERT INTO "journal" VALUES(1,'london','crm','update',NULL,'7001','b3c1','{}','{"title":"Desk"}','planned','2026-03-02 12:00:00.000000',NULL,NULL,0,NULL,0,'[]');
 CREATE TABLE "link" (
 	id INTEGER NOT NULL, 
 	crm VARCHAR NOT NULL, 

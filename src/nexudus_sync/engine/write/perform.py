@@ -11,6 +11,7 @@ from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import of_record
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.write.another import note_reply
+from nexudus_sync.engine.write.refused import refused_fields
 from nexudus_sync.errors import (
     AnsweredForAnother,
     AuthenticationFailed,
@@ -194,7 +195,9 @@ async def _send(connection: Connection, intent: Intent, step: Step, record: Reco
     except SyncError as error:
         settle = journal.mark_dropped if isinstance(error, NOT_SENT) else journal.mark_failed
         with connection.store.session() as session:
-            settle(session, row_id, connection.clock.now(), str(error))
+            row = settle(session, row_id, connection.clock.now(), str(error))
+            if isinstance(error, Refused):
+                row.refused = refused_fields(connection.mapping, error, intent.side, intent.fields)
         raise
     except Exception as error:
         raise _unknown(connection, intent, error) from error

@@ -8,7 +8,7 @@ from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import REFUSED, note_failure, supersede
 from nexudus_sync.errors import Refused
-from nexudus_sync.mapping import Field, Side
+from nexudus_sync.mapping import Field, Mapping, Side
 from nexudus_sync.plan import Hold
 from nexudus_sync.store import Session, failures, journal
 from nexudus_sync.store.tables import Journal, Link
@@ -39,6 +39,12 @@ def blamed(refused: Refused, fields: Iterable[Field], side: Side) -> list[Field]
     return [field for field in fields if field.lens(side).path.root in refused.keys]
 
 
+def refused_fields(mapping: Mapping, refused: Refused, side: Side, sent: Iterable[str]) -> list[str]:
+    """The names of those of the fields that were sent whose keys a refusal names."""
+    known = (field for name in sent if (field := mapping.find(name)) is not None)
+    return [field.name for field in blamed(refused, known, side)]
+
+
 def show_refused(
     session: Session, connection: Connection, link: Link, error: Refused, refused: Iterable[RefusedValue]
 ) -> None:
@@ -57,16 +63,14 @@ def refused_for(session: Session, connection: Connection, link: Link) -> list[Re
         for one in about
         if one.kind == REFUSED and one.field and (one.next_attempt is None or one.next_attempt > now)
     }
-    found = (
-        _last(connection, name, reason, journal.refused_writes(session, connection.name, link))
-        for name, reason in waiting.items()
-    )
+    writes = journal.refused_writes(session, connection.name, link) if waiting else []
+    found = (_last(connection, name, reason, writes) for name, reason in waiting.items())
     return [one for one in found if one is not None]
 
 
 def _last(connection: Connection, name: str, reason: str, rows: Iterable[Journal]) -> RefusedValue | None:
     field = connection.mapping.find(name)
     for row in rows:
-        if field is not None and name in row.fields and reason in (row.outcome or ""):
+        if field is not None and name in row.refused:
             return RefusedValue(Side(row.side), field, row.fields[name]["sent"], reason)
     return None

@@ -1,7 +1,7 @@
 """What the engine decides by stands in columns of its own: it read that out of sentences for people before.
 
-An answer about a deletion that no cycle has carried out yet is asked for again: what was edited was told in a sentence
-only.
+An answer about a deletion that no cycle has carried out yet is asked for again, and what was refused is sent once more:
+which edits and which fields those were was told in a sentence only.
 """
 
 import re
@@ -25,6 +25,7 @@ def upgrade() -> None:
         conflict.add_column(sa.Column("edits", sa.Text(), nullable=False, server_default="{}"))
     with op.batch_alter_table("journal") as journal:
         journal.add_column(sa.Column("not_found", sa.Boolean(), nullable=False, server_default=sa.false()))
+        journal.add_column(sa.Column("refused", sa.Text(), nullable=False, server_default="[]"))
     with op.batch_alter_table("brake") as brake:
         brake.add_column(sa.Column("size", sa.Integer(), nullable=False, server_default="0"))
     _name_kinds()
