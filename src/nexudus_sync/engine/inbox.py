@@ -75,9 +75,11 @@ def record_outcomes(
     """
     found, about = tuple(outcomes), failures.unsolved(session, connection.name, link.nexudus_id, link.crm_id)
     _show(session, connection, link, found, about)
+    asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
+    if not about and not asked:
+        return  # nothing waited, as is usual
     standing = _standing(both_read=both_read, written=written)
     over = [one for one in found if one.verdict not in standing]
-    asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
     restored: set[int | None] = {link.id} if both_read else set()
     conflicts.close([one for one in asked if _is_over(one, restored, _names(over))], connection.clock.now())
     says = {o.field.name: (o.field, o.nexudus) for o in found if o.verdict is Verdict.AGREED or _waits(o)}

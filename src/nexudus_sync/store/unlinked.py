@@ -12,6 +12,12 @@ from nexudus_sync.store.records import family, may_be
 from nexudus_sync.store.tables import SET_ASIDE, Link, Unlinked
 
 
+def are_any(session: Session, connection: str) -> bool:
+    """Has a connection any record without a counterpart, but for those that a person said to leave alone?"""
+    mine = (col(Unlinked.connection) == connection, col(Unlinked.state).not_in(SET_ASIDE))
+    return session.exec(select(Unlinked.record_id).where(*mine).limit(1)).first() is not None
+
+
 def of_customer(session: Session, connection: str, side: Side, email: str) -> list[Unlinked]:
     """Those of a side with this address, without what a person said to leave alone."""
     mine = (col(Unlinked.connection) == connection, col(Unlinked.side) == side)

@@ -64,7 +64,8 @@ def conclude(cycle: Cycle, restore: Restore) -> None:
         outcome = undo.outcome_of(cycle.connection, decision, restore.values)
         if outcome is not None:
             done(cycle.connection, decision, outcome)
-    bring_back.conclude(cycle.connection, restore.answered, restore.values)
+    if restore.answered:
+        bring_back.conclude(cycle.connection, restore.answered, restore.values)
 
 
 def done(connection: Connection, decision: Decision, outcome: str) -> None:

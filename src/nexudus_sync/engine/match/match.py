@@ -18,8 +18,12 @@ async def match(cycle: Cycle) -> list[int]:
 
     Those that were paired before their turn came are among them.
     """
-    await follow_set_aside(cycle.connection)
     early, cycle.paired = cycle.paired, []
+    cycle.to_create, cycle.candidates = [], frozenset()
+    with cycle.connection.store.read() as session:
+        if not unlinked.are_any(session, cycle.connection.name):
+            return early  # every record has its counterpart, as is usual
+    await follow_set_aside(cycle.connection)
     found = Matching(cycle.connection, one_shot=cycle.options.one_shot)
     pairs = found.match()
     cycle.to_create, cycle.candidates = found.to_create, found.candidates

@@ -32,16 +32,11 @@ async def list_side(
 
     `full`: everything there is, not only what moved since the cursor; `keep`: ids whose rows are wanted anyway.
     """
-    with connection.store.read() as session:
-        alone = records.unlinked(session, connection.name, side)
-        known = records.remembered(session, connection.crm, connection.name, side, alone)
-        namesakes = records.namesakes(session, connection.crm) if side is Side.CRM else {}
-        state = session.get(ConnectionState, connection.name)
-        replaced = overshadowed(session, connection.name, side)
-    cursor = None if full or state is None else cursor_of(state, side)
-    seen, ids = Seen(side, absent=set(replaced) if full or side is Side.CRM else set()), set[str]()
     traits = connection.connector(side).traits
-    before = Before(known, alone, namesakes, set(keep), _spelt(known) if traits.ignores_case else {})
+    before, cursor, replaced = _remembered(connection, side, keep)
+    if full:
+        cursor = None
+    seen, ids = Seen(side, absent=set(replaced) if full or side is Side.CRM else set()), set[str]()
     at = connection.clock.monotonic()
     async for page in _pages(connection, side, connection.scope(side), cursor, priority, before):
         seen.twice |= _twice(page)
@@ -50,13 +45,27 @@ async def list_side(
             sort_row(connection, seen, Listed(row, at), before)
         at = connection.clock.monotonic()
         _finish(seen, page, can_be_complete=traits.lists_everything or cursor is None)
-    await _look_closer(connection, seen, before, priority)
+    if seen.doubtful:
+        await _look_closer(connection, seen, before, priority)
     seen.listed = len(ids)
     if seen.complete:
         _note_absences(connection, seen, before, ids)
         if seen.absent - replaced:
             await _find_elsewhere(connection, seen, before, priority)
     return seen
+
+
+def _remembered(connection: Connection, side: Side, keep: Iterable[str]) -> tuple[Before, str | None, set[int]]:
+    """What the rows are compared with, where the listing continues, and the links whose id another record bears."""
+    with connection.store.read() as session:
+        alone = records.unlinked(session, connection.name, side)
+        known = records.remembered(session, connection.crm, connection.name, side, alone)
+        namesakes = records.namesakes(session, connection.crm) if side is Side.CRM else {}
+        state = session.get(ConnectionState, connection.name)
+        replaced = overshadowed(session, connection.name, side)
+    spelt = _spelt(known) if connection.connector(side).traits.ignores_case else {}
+    cursor = None if state is None else cursor_of(state, side)
+    return Before(known, alone, namesakes, set(keep), spelt), cursor, set(replaced)
 
 
 def cursor_of(state: ConnectionState, side: Side) -> str | None:

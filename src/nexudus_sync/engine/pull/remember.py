@@ -24,7 +24,8 @@ def remember(connection: Connection, seen: Seen, state: ConnectionState, session
     mark(session, seen.side, seen.moved | seen.absent)
     for link_id, digest in seen.learnt.items():
         note_digest(session, seen.side, link_id, digest)
-    solve_odd(session, connection, seen.side, seen.fresh)
+    if seen.fresh:
+        solve_odd(session, connection, seen.side, seen.fresh)
     for row in seen.fresh.values():
         take_up(session, connection, seen.side, row)
     for record_id, problem in seen.odd.items():
