@@ -10,7 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexudus_sync.mapping import Context, Field, Side, Table
-from nexudus_sync.merge import CLOSE_CALL, UNSENT, Outcome, Policy, Resolution, Verdict, View, merge, merge_field
+from nexudus_sync.merge import (
+    CLOSE_CALL,
+    UNSENT,
+    Outcome,
+    Policy,
+    Resolution,
+    Verdict,
+    View,
+    kept_differently,
+    merge,
+    merge_field,
+)
 from nexudus_sync.opportunity import say
 from pairs import (
     AGREED,
@@ -625,3 +636,15 @@ def test_another_stage_is_no_rendering_though_it_begins_like_the_one_that_was_se
     )
     outcome = merge_field(field_of(stage), *views, Policy())
     assert (outcome.verdict, outcome.value) == (Verdict.TRAVELS, "Proposal")
+
+
+def test_only_free_texts_of_both_sides_are_kept_differently() -> None:
+    chosen = field_of(('path = "N"\ntype = "link"', 'path = "c"'))
+    assert kept_differently(field_of(), Side.CRM, "Desk 1", "desk 1", NOWHERE)
+    assert [kept_differently(chosen, side, "Desk 1", "desk 1", NOWHERE) for side in Side] == ["", ""]
+
+
+@pytest.mark.parametrize(("length", "shown"), [(80, "x" * 80), (81, "x" * 80 + "…")])
+def test_a_long_text_is_cut_where_it_is_shown(length: int, shown: str) -> None:
+    told = kept_differently(field_of(), Side.CRM, "X" * length, "x" * length, NOWHERE)
+    assert f'keeps "{shown}" of' in told

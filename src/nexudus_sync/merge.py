@@ -167,7 +167,7 @@ def kept_differently(field: Field, side: Side, sent: Value, got: Value, context:
     free = field.lens(side).is_free(context) and field.lens(side.other).is_free(Context())
     if not (free and isinstance(sent, str) and isinstance(got, str)):
         return ""
-    if field.same(sent, got) or not renders(sent, got):
+    if not renders(sent, got):
         return ""
     system = field.lens(side).kind.system
     return f"{system} keeps {_shown(got)} of {_shown(sent)}; edit it on either side if that is not good enough"

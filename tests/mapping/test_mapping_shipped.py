@@ -1,4 +1,5 @@
 import importlib
+import os
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,10 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b"\xe9")
     with pytest.raises(MappingError, match=r"latin\.toml: is not UTF-8 text; save it as UTF-8"):
         load_file(tmp_path / "latin.toml")
+
+
+def test_what_is_no_file_is_told_with_its_path_and_what_to_do(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(MappingError) as told:
+        load_file(tmp_path / "pipe.toml")
+    assert str(told.value) == f"{tmp_path}/pipe.toml: is a pipe or a device, not a file; name a mapping file"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nexudus_sync.mapping import Context, Side, Table, pair, parse
 from nexudus_sync.mapping.laws import check
 from nexudus_sync.mapping.markup import kept, plain
-from nexudus_sync.mapping.renderings import SHORTEST, alike, renders
+from nexudus_sync.mapping.renderings import SHORTEST, alike, is_kept, renders
 from nexudus_sync.mapping.titles import renderings, twins, without_twins
 from nexudus_sync.plan import Candidate
 from pairs import field_of
@@ -154,3 +154,44 @@ def test_the_very_same_title_goes_before_what_may_be_made_of_it() -> None:
     assert without_twins(others, [record, none]) == [made, none]
     assert renderings(record, [made, none]) == [made]
     assert renderings(none, [made]) == []
+
+
+def test_all_of_a_text_is_escaped_where_it_would_be_read_as_another() -> None:
+    assert kept("a &lt; <b> c") == "a &amp;lt; &lt;b&gt; c"
+
+
+@pytest.mark.parametrize(
+    ("sent", "got"),
+    [
+        ("Tourhall", "Tour hall"),
+        ("Tour of the bigger London office", "Tour of the big[...]"),
+        ("Álvaro's desk", "Ã\x81lvaro's desk"),  # latin-1 has a sign for each byte, cp1252 has not
+        ("desks", "des\\ks"),
+        ("desks", "des\u200bks"),
+        ("ä" + "x" * 498, "ae" + "x" * 498),
+    ],
+)
+def test_what_more_is_a_rendering(sent: str, got: str) -> None:
+    assert renders(sent, got)
+
+
+def test_how_much_has_to_be_left_of_a_title() -> None:
+    title = "abcdefgh" * 4
+    assert alike(title, title[:SHORTEST])
+    assert not alike(title, title[: SHORTEST - 1])
+    assert not alike("word " * 200, "word word")
+
+
+@pytest.mark.parametrize(
+    ("text", "whatever"),
+    [
+        ("Desk 12", True),
+        ("a" * 20, True),
+        ("a" * 21, False),
+        ("two  spaces", False),
+        (" padded", False),
+        ("Café", False),
+    ],
+)
+def test_which_texts_no_system_alters(text: str, whatever: bool) -> None:
+    assert is_kept(text) is whatever
