@@ -192,7 +192,10 @@ class Office:
     def waiting(self, table: type[Conflict] | type[Failure]) -> set[tuple[str, str, str, str]]:
         """What waits for somebody: (kind, or "conflict"; field; Nexudus id; CRM id)."""
         rows: list[Any] = list(self.rows(table, state="open"))
-        return {(getattr(row, "kind", "conflict"), row.field, row.nexudus_id, row.crm_id) for row in rows}
+        return {
+            (row.kind if isinstance(row, Failure) else "conflict", row.field, row.nexudus_id, row.crm_id)
+            for row in rows
+        }
 
     def failures_of(self, pair: tuple[object, object]) -> set[tuple[str, str]]:
         """Kind and field of what is open about a pair."""
