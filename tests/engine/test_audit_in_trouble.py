@@ -51,7 +51,7 @@ def test_a_value_lost_in_the_gap_is_shown_when_its_card_can_be_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, link = world_with_a_lost_edit(tmp_path)
-    said = audit._said
+    said = audit._values
 
     async def broken(*args: Any) -> Any:
         world.faults[Side.NEXUDUS].add("error_500_before", f"^GET .*/{link.nexudus_id}$", times=99)
@@ -61,7 +61,7 @@ def test_a_value_lost_in_the_gap_is_shown_when_its_card_can_be_read_again(
             world.faults[Side.NEXUDUS].clear()
 
     with monkeypatch.context() as patch:
-        patch.setattr(audit, "_said", broken)
+        patch.setattr(audit, "_values", broken)
         cycle(world, reconcile=True)
     assert shown(world) == []
     cycle(world, reconcile=True, after=86400.0)

@@ -94,18 +94,18 @@ def snapshot_of_everything(patch: Patch) -> None:
 
 def stale_row(patch: Patch) -> None:
     """What the listing showed is written over without another look, however old it is."""
-    patch.setattr(sights, "fresh", lambda connection, side, seen, touched: side is Side.CRM)
+    patch.setattr(sights, "is_fresh", lambda connection, side, seen, touched: side is Side.CRM)
 
 
 def marks_cleared_early(patch: Patch) -> None:
     """A record counts as settled when its writes are planned, not when they are done."""
-    original = settle._keep
+    original = settle._remember_one
 
     def keep(cycle: Cycle, session: Session, pair: Pair) -> None:
         original(cycle, session, pair)
-        memory.finish(session, cycle.connection, pair.link, pair.sights, pair.again, cycle.seen)
+        memory.finish(session, cycle.connection, pair.link, pair.sights, pair.reread, cycle.seen)
 
-    patch.setattr(settle, "_keep", keep)
+    patch.setattr(settle, "_remember_one", keep)
 
 
 def blind_retry_of_a_create(patch: Patch) -> None:
@@ -132,7 +132,7 @@ def one_look_is_enough(patch: Patch) -> None:
 
 def late_copy_copied_back(patch: Patch) -> None:
     """A create that landed after it was given up is taken for somebody's new record."""
-    patch.setattr(late_copies.Lost, "stray", lambda lost, row: None)
+    patch.setattr(late_copies.LostCreates, "late_copy", lambda creates, row: None)
 
 
 def delete_on_one_absence(patch: Patch) -> None:
@@ -167,13 +167,13 @@ def move_taken_for_a_delete(patch: Patch) -> None:
 
 def resurrected(patch: Patch) -> None:
     """A link that ends is forgotten, so the record that is left looks new."""
-    original = confirm.close
+    original = confirm.close_and_count
 
     def close(session: Session, connection: Connection, report: Any, link: Link, reason: str) -> None:
         original(session, connection, report, link, reason)
         session.delete(session.merge(link))
 
-    patch.setattr(gone, "close", close)
+    patch.setattr(gone, "close_and_count", close)
 
 
 def put_without_the_rest(patch: Patch) -> None:

@@ -1,15 +1,16 @@
 """One cycle as its stages see it: what it has still to do, and when it has to stop or to poll."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine import brakes
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.read.sight import Seen, Sight
+from nexudus_sync.engine.read.sight import Listing, Sight
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
+from nexudus_sync.opportunity import Value
 from nexudus_sync.plan import Candidate
 from nexudus_sync.store import Session, failures, links, records
 from nexudus_sync.store.tables import Failure, Unlinked
@@ -19,6 +20,8 @@ ROUNDS = 3
 SMALL_CHUNK = 20
 """Links in a chunk after which a poll may be due."""
 _FAR = timedelta(days=3650)
+RestoredValues = MutableMapping[int, dict[str, Value]]
+"""Values that both sides of a link are to have again, by link id; taken out when the link is settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,11 @@ class Options:
 class Cycle:
     """One cycle of one connection.
 
-    `seen` is the last listing of each side, `missed` the links whose record any complete listing of this cycle lacked.
-    `backfill`: the first match was never finished. `known` are records that were read a moment ago (the source of a
-    copy), by link. `paired` are links that were made before their turn to be settled came, `to_create` the records
-    without a match, and `candidates` what that was found out from. `poll` lists both sides and settles what is new.
+    `seen` holds the last listing of each side, and `missed` the links whose record was missing from any complete
+    listing of this cycle. `backfill`: the first match was never finished. `just_read` holds records that were read a
+    moment ago (the source of a copy), by link. `paired_early` are links that were made before settling was due,
+    `to_create` the records without a match, `candidates` the records that were compared to find that out. `poll` lists
+    both sides and settles what is new.
     """
 
     def __init__(
@@ -53,15 +57,15 @@ class Cycle:
     ) -> None:
         self.connection, self.options = connection, options
         self.report = report or Report(connection.name)
-        self.seen: dict[Side, Seen] = {side: Seen(side) for side in Side}
+        self.seen: dict[Side, Listing] = {side: Listing(side) for side in Side}
         self.missed: dict[Side, set[int]] = {side: set() for side in Side}
         self.backfill = False
         self.backfilled_at: datetime | None = None
-        self.known: dict[int, dict[Side, Sight]] = {}
-        self.paired: list[int] = []
+        self.just_read: dict[int, dict[Side, Sight]] = {}
+        self.paired_early: list[int] = []
         self.to_create: list[Unlinked] = []
         self.candidates: frozenset[Candidate] = frozenset()
-        self.polled = connection.clock.monotonic()
+        self.polled_at = connection.clock.monotonic()
         self._poll = poll
         self._tried: set[int | None] = set()
         self._offered: set[int] = set()
@@ -99,10 +103,10 @@ class Cycle:
     async def poll_if_due(self) -> None:
         """In long work: carry live changes of what is linked already, as often as any cycle would."""
         clock, every = self.connection.clock, self.connection.rules.poll.total_seconds()
-        if self._poll is not None and not self.connection.dry and clock.monotonic() - self.polled >= every:
+        if self._poll is not None and not self.connection.dry and clock.monotonic() - self.polled_at >= every:
             await self._poll(self)
 
-    def take(self, seen: Seen) -> None:
+    def take_listing(self, seen: Listing) -> None:
         """Go on with a new listing: what is left of an earlier one is old now."""
         self.seen[seen.side] = seen
         self.missed[seen.side] |= seen.absent
@@ -161,7 +165,7 @@ class Cycle:
             marked = self._marked(session, undecided)
         more = set(restored) - self._offered - undecided - set(marked) - minor
         self._offered |= set(restored)
-        live = [one for one in marked if one not in minor and one not in self.paired]
+        live = [one for one in marked if one not in minor and one not in self.paired_early]
         return [*live, *sorted(more)], [one for one in marked if one in minor]
 
     def _minor(self) -> set[int]:
@@ -174,11 +178,11 @@ class Cycle:
         found = links.marked(session, name, self.seen[Side.NEXUDUS].moved) - set(undecided)
         failing = failures.failing_links(session, name, now, one_shot=self.options.one_shot)
         waiting = {one: at for one, (at, rests) in failing.items() if rests}
-        ids = sorted(one for one in found if not self._rests(one, waiting))
+        ids = sorted(one for one in found if not self._waits_for_retry(one, waiting))
         ids.sort(key=failing.__contains__)  # else many that fail could keep the others from their turn for ever
         return ids
 
-    def _rests(self, link_id: int, waiting: dict[int | None, datetime]) -> bool:
+    def _waits_for_retry(self, link_id: int, waiting: dict[int | None, datetime]) -> bool:
         """Does it wait for its next attempt, and has nobody touched it since the last one, nor a sweep missed it?"""
         failed = waiting.get(link_id)
         if failed is None or (self.options.reconcile and any(link_id in seen.absent for seen in self.seen.values())):

@@ -25,14 +25,14 @@ from nexudus_sync.store.tables import ConflictKind, Fact, Link
 MARGIN = timedelta(hours=1)
 FIRST, GIVEN_UP = timedelta(days=2), timedelta(days=30)
 """How far back the trail is read at first, and for a change whose record cannot be read."""
-UNHEARD = "\0"
+UNREADABLE_VALUE = "\0"
 """Stands for a value that cannot be read; no record says it."""
 GAP = timedelta(minutes=2)
 """A person's change this close before ours may have fallen between our read and our write."""
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class TrailPosition:
     """How far the trail was read: up to the entry `number` at the moment `until`, but for the entries `unread`."""
 
     until: datetime
@@ -40,7 +40,7 @@ class Read:
     unread: tuple[int, ...] = ()
 
     @classmethod
-    def kept(cls, fact: Fact | None, now: datetime) -> "Read":
+    def kept(cls, fact: Fact | None, now: datetime) -> "TrailPosition":
         """As the store has it. A moment that is still to come was noted under a clock that was ahead."""
         kept = fact.value if fact is not None and isinstance(fact.value, dict) else {}
         until = datetime.fromisoformat(kept["until"]) if kept else now - FIRST
@@ -78,17 +78,17 @@ async def find_overwritten(connection: Connection) -> int:
         return 0
     now, key = connection.clock.now(), f"trail {connection.crm}"
     with connection.store.read() as session:
-        read = _read(session, connection, connector.name, now)
-    entries = await connector.trail(_their_time(connection, read.until - MARGIN))
+        read = _position(session, connection, connector.name, now)
+    entries = await connector.trail(_server_time(connection, read.until - MARGIN))
     if entries is None:
         return 0
-    since = _their_time(connection, read.until)
-    new = (pair for pair in _taken_away(entries) if read.is_new(pair[1], since))
+    since = _server_time(connection, read.until)
+    new = (pair for pair in _overwritten(entries) if read.is_new(pair[1], since))
     found, unread = 0, list[int]()
     for theirs, ours in new:
-        home, link = _home(connection, ours.record_id)
+        home, link = _link_of_card(connection, ours.record_id)
         try:
-            found += 0 if link is None else await _show(home, link, theirs, ours)
+            found += 0 if link is None else await _show_overwritten(home, link, theirs, ours)
         except NotFound:
             continue  # deleted since
         except Exception as error:
@@ -99,19 +99,20 @@ async def find_overwritten(connection: Connection) -> int:
     # those that are left are looked for again from the same moment on, as long as they may come right
     until = max(read.until, now - GIVEN_UP) if unread else now
     with connection.store.session() as session:
-        session.merge(Fact(system=connector.name, key=key, value=Read(until, newest, tuple(unread)).value()))
+        session.merge(Fact(system=connector.name, key=key, value=TrailPosition(until, newest, tuple(unread)).value()))
     return found
 
 
-def _read(session: Session, connection: Connection, system: str, now: datetime) -> Read:
+def _position(session: Session, connection: Connection, system: str, now: datetime) -> TrailPosition:
     """How far the trail was read; earlier versions kept that for each connection."""
     names = (connection.crm, *sorted(one.name for one in (connection, *connection.siblings)))
     first, *earlier = (session.get(Fact, (system, f"trail {name}")) for name in names)
     found = [first] if first is not None else [one for one in earlier if one is not None]
-    return min((Read.kept(one, now) for one in found), key=lambda one: one.until, default=Read.kept(None, now))
+    positions = [TrailPosition.kept(one, now) for one in found] or [TrailPosition.kept(None, now)]
+    return min(positions, key=lambda one: one.until)
 
 
-def _home(connection: Connection, record_id: str) -> tuple[Connection, Link | None]:
+def _link_of_card(connection: Connection, record_id: str) -> tuple[Connection, Link | None]:
     """The link of a card, and the connection that has it."""
     with connection.store.read() as session:
         link = records.link_by(session, connection.crm, nexudus_id=record_id)
@@ -120,11 +121,11 @@ def _home(connection: Connection, record_id: str) -> tuple[Connection, Link | No
     return (connection, None) if home is None else (home, link)
 
 
-def _their_time(connection: Connection, moment: datetime) -> datetime:
+def _server_time(connection: Connection, moment: datetime) -> datetime:
     return moment + timedelta(seconds=connection.connector(Side.NEXUDUS).clock_offset() or 0.0)
 
 
-def _taken_away(entries: list[Audited]) -> list[tuple[Audited, Audited]]:
+def _overwritten(entries: list[Audited]) -> list[tuple[Audited, Audited]]:
     """Pairs of a person's change and our change right after it that replaced exactly its value."""
     last: dict[tuple[str, str], Audited] = {}
     pairs = []
@@ -137,7 +138,7 @@ def _taken_away(entries: list[Audited]) -> list[tuple[Audited, Audited]]:
     return pairs
 
 
-async def _show(connection: Connection, link: Link, theirs: Audited, ours: Audited) -> int:
+async def _show_overwritten(connection: Connection, link: Link, theirs: Audited, ours: Audited) -> int:
     field = next((f for f in connection.mapping.fields if f.nexudus.path.root == ours.key), None)
     if field is None:
         return 0
@@ -145,17 +146,17 @@ async def _show(connection: Connection, link: Link, theirs: Audited, ours: Audit
         replaced = _replaced(session, connection, link, field, ours)
     if replaced is None or ours.old in replaced:
         return 0
-    lost_value, kept_value, now_value, *known = await _said(connection, link, field, (theirs.new, ours.new), replaced)
+    lost_value, kept_value, now_value, *known = await _values(connection, link, field, (theirs.new, ours.new), replaced)
     if any(field.same(one, lost_value) for one in known):
         return 0  # spelt otherwise, but known to the write
-    if UNHEARD in (lost_value, kept_value) or field.same(lost_value, kept_value):
+    if UNREADABLE_VALUE in (lost_value, kept_value) or field.same(lost_value, kept_value):
         return 0
     lost, kept = say(lost_value), say(kept_value)
     moved_on = not field.same(now_value, kept_value)  # somebody wrote a newer one
     reason = f"overwritten between our read and our write at {ours.at:%Y-%m-%d %H:%M:%S} UTC; Nexudus has no lock"
     now = connection.clock.now()
     with connection.store.session() as session:
-        if not (moved_on or _disputed(session, connection, link, field)):
+        if not (moved_on or _has_field_question(session, connection, link, field)):
             conflicts.open_conflict(
                 session,
                 connection=connection.name,
@@ -174,7 +175,7 @@ async def _show(connection: Connection, link: Link, theirs: Audited, ours: Audit
     return 1
 
 
-def _disputed(session: Session, connection: Connection, link: Link, field: Field) -> bool:
+def _has_field_question(session: Session, connection: Connection, link: Link, field: Field) -> bool:
     """Is a person asked about two newer values of the field? Then the history alone keeps the one before them."""
     about = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
     return any(one.field == field.name and one.reason is None for one in about)
@@ -192,29 +193,29 @@ def _replaced(session: Session, connection: Connection, link: Link, field: Field
     return [row.fields[field.name].get("over") for row in rows if field.name in row.fields]
 
 
-async def _said(
+async def _values(
     connection: Connection, link: Link, field: Field, values: tuple[Any, Any], known: list[Any]
 ) -> list[Value]:
     """What the lost and the kept value say, what the card says now, and what the write knew that it replaced."""
     record: Record = await fetch(connection, Side.NEXUDUS, link.nexudus_id, link.nexudus_identity)
     context = await connection.context(Side.NEXUDUS, record)
-    return [_heard(field, raw, context) for raw in (*values, field.nexudus.raw(record), *known)]
+    return [_value(field, raw, context) for raw in (*values, field.nexudus.raw(record), *known)]
 
 
-def _heard(field: Field, raw: Any, context: Context) -> Value:
-    """What a value of the trail says, through the field's lens; `UNHEARD` where that cannot be read.
+def _value(field: Field, raw: Any, context: Context) -> Value:
+    """What a value of the trail says, through the field's lens; `UNREADABLE_VALUE` where that cannot be read.
 
     The trail keeps all values as text: what is a number or a truth value to one field is a word to another.
     """
-    for spelt in (raw, *_spelt_otherwise(raw)):
+    for spelt in (raw, *_other_types(raw)):
         try:
             return field.read(Side.NEXUDUS, spelt, context)
         except Unreadable:
             continue
-    return UNHEARD
+    return UNREADABLE_VALUE
 
 
-def _spelt_otherwise(raw: Any) -> list[Any]:
+def _other_types(raw: Any) -> list[Any]:
     if not isinstance(raw, str):
         return [codec.dumps(raw)]
     try:

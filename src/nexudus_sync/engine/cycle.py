@@ -89,7 +89,7 @@ async def _poll(cycle: Cycle) -> None:
     if brake := await pull(cycle):
         cycle.stop(brake)
         return
-    for sources in cycle.known.values():
+    for sources in cycle.just_read.values():
         sources.clear()  # read before this poll
     news = set[int]().union(*(seen.news.keys() | seen.absent for seen in cycle.seen.values()))
     pairs, _ = cycle.links()

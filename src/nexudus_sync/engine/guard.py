@@ -10,50 +10,50 @@ from nexudus_sync.engine.read.changes import note_stamps
 from nexudus_sync.engine.read.fetch import Outdated
 from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.write.another import fail
+from nexudus_sync.engine.write.another import note_link_error
 from nexudus_sync.errors import OutcomeUnknown, SyncError, Unforeseen
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Link
 
 
 @dataclass(slots=True)
-class Went:
-    """How what was guarded went."""
+class Guarded:
+    """How what was guarded guarded."""
 
-    well: bool = False
+    ok: bool = False
 
 
 @contextmanager
 def guard(
     connection: Connection, report: Report, link: Link, sights: Mapping[Side, Sight] | None = None
-) -> Iterator[Went]:
+) -> Iterator[Guarded]:
     """Around what is done for one link: an error of that record becomes its failure, and the next one goes on.
 
     `sights` are what was read of it, whose stamps are kept. Raises what ends the cycle: AuthenticationFailed,
     RoleMissing, StoreError, and the error of a system that does not answer at all any more.
     """
-    went, ids = Went(), ids_of(link)
+    guarded, ids = Guarded(), ids_of(link)
     try:
-        yield went
+        yield guarded
     except Outdated:
         return  # its mark stays: the next polls look again
     except Exception as error:
         problem = of_record(error)
         if isinstance(problem, OutcomeUnknown | Unforeseen):  # after the latter nothing of the link is sure
-            note(connection, report, problem, ids)
+            note_error(connection, report, problem, ids)
             return
         with connection.store.session() as session:
             note_stamps(session, link, sights or {}, connection.clock.now())
-            fail(session, connection, link, problem)
+            note_link_error(session, connection, link, problem)
         report.errors.append(str(problem))
         report.circuit.failed(problem)
     else:
         report.circuit.worked()
-        went.well = True
+        guarded.ok = True
 
 
-def note(connection: Connection, report: Report, error: SyncError, ids: Mapping[str, str]) -> None:
-    """Keep what went wrong with a pair. Raises the error when a system does not answer at all any more."""
+def note_error(connection: Connection, report: Report, error: SyncError, ids: Mapping[str, str]) -> None:
+    """Keep what guarded wrong with a pair. Raises the error when a system does not answer at all any more."""
     if isinstance(error, OutcomeUnknown):
         report.unknown.append(str(error))
     else:

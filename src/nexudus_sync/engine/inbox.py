@@ -78,17 +78,19 @@ def record_outcomes(
     asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
     if not about and not asked:
         return  # nothing waited, as is usual
-    standing = _standing(both_read=both_read, written=written)
+    standing = _unfinished_verdicts(both_read=both_read, written=written)
     over = [one for one in found if one.verdict not in standing]
     restored: set[int | None] = {link.id} if both_read else set()
-    conflicts.close([one for one in asked if _is_over(one, restored, _names(over))], connection.clock.now())
-    says = {o.field.name: (o.field, o.nexudus) for o in found if o.verdict is Verdict.AGREED or _waits(o)}
+    conflicts.close([one for one in asked if _is_settled(one, restored, _field_names(over))], connection.clock.now())
+    says = {
+        o.field.name: (o.field, o.nexudus) for o in found if o.verdict is Verdict.AGREED or _is_parked_but_readable(o)
+    }
     close_rewritten(session, connection, link, says)
-    _ask_anew(asked, _unwritable(found, about))
+    _reopen_unwritable(asked, _unwritable(found, about))
     _solve_over(about, link, found, over, settled=settled)
 
 
-def _names(outcomes: Iterable[Outcome]) -> set[str]:
+def _field_names(outcomes: Iterable[Outcome]) -> set[str]:
     """The names of their fields."""
     return {one.field.name for one in outcomes}
 
@@ -105,7 +107,7 @@ def _show(
             _park(session, connection, link, outcome, about)
 
 
-def _standing(*, both_read: bool, written: bool) -> set[Verdict]:
+def _unfinished_verdicts(*, both_read: bool, written: bool) -> set[Verdict]:
     """The verdicts that close nothing: something is left to decide, to write, or to read."""
     standing = {Verdict.CONFLICT, Verdict.PARKED}
     if not written:
@@ -119,22 +121,22 @@ def _unwritable(found: Iterable[Outcome], about: Iterable[Failure]) -> set[str]:
     """The fields whose value cannot be written and is not sent again by itself."""
     dismissed = {one.field for one in about if one.kind == REFUSED and one.state == "dismissed"}
     parked = [one for one in found if one.verdict is Verdict.PARKED]
-    return _names(one for one in parked if one.kind != REFUSED or one.field.name in dismissed)
+    return _field_names(one for one in parked if one.kind != REFUSED or one.field.name in dismissed)
 
 
 def _solve_over(
     about: Iterable[Failure], link: Link, found: Iterable[Outcome], over: Iterable[Outcome], *, settled: bool
 ) -> None:
     """Close the failures of fields with which nothing is wrong any more; `settled`: and that of the whole link."""
-    unchanged = _names(one for one in found if one.verdict is Verdict.NOTHING)
-    free = _names(one for one in over if not one.kind) - (unchanged & _accepted(about))
-    failures.solve(_let_go(about, link), fields=free | {""} if settled else free)
+    unchanged = _field_names(one for one in found if one.verdict is Verdict.NOTHING)
+    free = _field_names(one for one in over if not one.kind) - (unchanged & _accepted_fields(about))
+    failures.solve(_closable(about, link), fields=free | {""} if settled else free)
     kept = [one for one in about if one.kind == STORED_DIFFERENTLY]
-    failures.solve(kept, fields=_names(one for one in found if one.verdict is Verdict.AGREED and not one.kind))
+    failures.solve(kept, fields=_field_names(one for one in found if one.verdict is Verdict.AGREED and not one.kind))
     _rest(kept)
 
 
-def _waits(outcome: Outcome) -> bool:
+def _is_parked_but_readable(outcome: Outcome) -> bool:
     """Is it known what both sides say, though that cannot be carried over?"""
     return outcome.verdict is Verdict.PARKED and outcome.kind != UNREADABLE
 
@@ -145,7 +147,7 @@ def _rest(kept: Iterable[Failure]) -> None:
         one.next_attempt = None
 
 
-def _let_go(about: Iterable[Failure], link: Link) -> list[Failure]:
+def _closable(about: Iterable[Failure], link: Link) -> list[Failure]:
     """Without that of a record which must not be written: that there is nothing to write solves nothing.
 
     Nor what a system keeps differently: that is over when both sides agree.
@@ -156,7 +158,7 @@ def _let_go(about: Iterable[Failure], link: Link) -> list[Failure]:
     return [one for one in about if one.kind not in kept]
 
 
-def _is_over(asked: Conflict, restored: Collection[int | None], fields: Collection[str]) -> bool:
+def _is_settled(asked: Conflict, restored: Collection[int | None], fields: Collection[str]) -> bool:
     """Is a question settled by a merge of both records that left these fields settled?
 
     What was overwritten unseen is not: there the two sides agree. That a record of a link is gone, or another, is when
@@ -178,7 +180,7 @@ def close_rewritten(
     for one in asked:
         if one.field in says and one.state == "open" and one.kind == ConflictKind.OVERWRITTEN:
             field, value = says[one.field]
-            if not field.same(value, _hear(one.field, one.crm)):
+            if not field.same(value, _shown_value(one.field, one.crm)):
                 conflicts.close([one], connection.clock.now())
 
 
@@ -186,11 +188,11 @@ def close_overtaken(session: Session, connection: Connection) -> None:
     """Close the open questions about overwritten values that equal what was kept, by class: nothing was lost."""
     for one in conflicts.about_overwritten(session, connection.name, "open"):
         field = connection.mapping.find(one.field)
-        if field is not None and field.same(_hear(one.field, one.nexudus), _hear(one.field, one.crm)):
+        if field is not None and field.same(_shown_value(one.field, one.nexudus), _shown_value(one.field, one.crm)):
             conflicts.close([one], connection.clock.now())
 
 
-def _hear(field: str, said: Any) -> Value:
+def _shown_value(field: str, said: Any) -> Value:
     """What was shown; as it stands where the field cannot say it (any more)."""
     try:
         return hear(field, said)
@@ -198,7 +200,7 @@ def _hear(field: str, said: Any) -> Value:
         return str(said)
 
 
-def _ask_anew(asked: Iterable[Conflict], parked: Collection[str]) -> None:
+def _reopen_unwritable(asked: Iterable[Conflict], parked: Collection[str]) -> None:
     """An answer whose value cannot be written is no answer yet: the question opens again, beside the failure.
 
     What a system refused is sent again by itself, unless a person dismissed that, and an answer about what was
@@ -209,7 +211,7 @@ def _ask_anew(asked: Iterable[Conflict], parked: Collection[str]) -> None:
             one.state, one.take = "open", None
 
 
-def _accepted(about: Iterable[Failure]) -> set[str]:
+def _accepted_fields(about: Iterable[Failure]) -> set[str]:
     """The fields whose refusal was accepted at the backfill: it stays visible though nothing changes any more."""
     return {one.field for one in about if one.kind == ACCEPTED and one.state == "open"}
 
@@ -250,7 +252,7 @@ def supersede(about: Iterable[Failure], field: str, kind: str) -> None:
             failure.state, failure.next_attempt = "solved", None
 
 
-def end(session: Session, link: Link, reason: str, now: datetime) -> None:
+def close_link(session: Session, link: Link, reason: str, now: datetime) -> None:
     """Close a link, with what is asked and what failed about it: neither record is created again by itself."""
     link.state, link.closed_reason = "closed", reason
     link.mark_both(False)
@@ -261,7 +263,7 @@ def end(session: Session, link: Link, reason: str, now: datetime) -> None:
 
 def policy_for(session: Session, connection: Connection, link: Link) -> Policy:
     """What people decided about this link's conflicts, and what the connection says about first matches."""
-    resolved = {c.field: _resolution(c) for c in _asked(session, connection, link) if c.state == "resolved"}
+    resolved = {c.field: _resolution(c) for c in _field_questions(session, connection, link) if c.state == "resolved"}
     return Policy(connection.rules.first_match, resolved, shown_for(session, connection, link))
 
 
@@ -270,11 +272,11 @@ def shown_for(session: Session, connection: Connection, link: Link) -> dict[str,
 
     Not those of other kinds: there the two sides agree.
     """
-    about = _asked(session, connection, link)
+    about = _field_questions(session, connection, link)
     return {c.field: (c.nexudus, c.crm) for c in about if c.state == "open" and c.kind == ConflictKind.FIELD}
 
 
-def _asked(session: Session, connection: Connection, link: Link) -> list[Conflict]:
+def _field_questions(session: Session, connection: Connection, link: Link) -> list[Conflict]:
     """The conflicts about this link's fields, open or resolved."""
     about = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
     return [conflict for conflict in about if conflict.link_id == link.id and conflict.field != RECORD]
@@ -284,18 +286,18 @@ def _resolution(conflict: Conflict) -> Resolution:
     return Resolution(Side(conflict.take or ""), conflict.nexudus, conflict.crm)
 
 
-def forget_question(session: Session, connection: Connection, side: Side, record_id: str) -> None:
+def close_question(session: Session, connection: Connection, side: Side, record_id: str) -> None:
     """What was asked about an unlinked record is settled."""
     ids = records.alone(side, record_id)
     conflicts.close_conflicts(session, connection.name, *ids, now=connection.clock.now(), fields={RECORD})
 
 
-def nothing_left(session: Session, connection: Connection, side: Side, record_id: str) -> None:
+def drop_unlinked_record(session: Session, connection: Connection, side: Side, record_id: str) -> None:
     """A record without a counterpart is gone: what was asked about it and what failed is over.
 
     Its id may be another's by now, of which nothing of that is true, nor any answer meant for it.
     """
-    forget_question(session, connection, side, record_id)
+    close_question(session, connection, side, record_id)
     failures.solve_failures(session, connection.name, *records.alone(side, record_id))
 
 

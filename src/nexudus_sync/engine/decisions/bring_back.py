@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 
+from nexudus_sync.engine.agenda import RestoredValues
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.decisions.undo import Forced, moved_on
+from nexudus_sync.engine.decisions.undo import moved_on
 from nexudus_sync.engine.inbox import of_record
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError
@@ -15,7 +16,7 @@ from nexudus_sync.store.links import mark
 from nexudus_sync.store.tables import Conflict, Link
 
 
-async def prepare(connection: Connection, report: Report, forced: Forced) -> set[int]:
+async def prepare(connection: Connection, report: Report, restored: RestoredValues) -> set[int]:
     """Have the settling bring back what is wanted; the other answer leaves things as they are.
 
     An answer is for the values shown: where a side says something else by now, the question is asked anew. Returns the
@@ -29,7 +30,7 @@ async def prepare(connection: Connection, report: Report, forced: Forced) -> set
     ready = set()
     for conflict, link in answered:
         try:
-            if conflict.take != Side.NEXUDUS or link is None or await _wanted(connection, conflict, link, forced):
+            if conflict.take != Side.NEXUDUS or link is None or await _wanted(connection, conflict, link, restored):
                 ready.add(conflict.id or 0)
         except AuthenticationFailed:
             raise
@@ -38,7 +39,7 @@ async def prepare(connection: Connection, report: Report, forced: Forced) -> set
     return ready
 
 
-async def _wanted(connection: Connection, conflict: Conflict, link: Link, forced: Forced) -> bool:
+async def _wanted(connection: Connection, conflict: Conflict, link: Link, restored: RestoredValues) -> bool:
     """Force the value that was lost, or ask again where the field moved on; says whether it is still wanted."""
     field = connection.mapping.find(conflict.field)
     if field is None or link.id is None:
@@ -49,7 +50,7 @@ async def _wanted(connection: Connection, conflict: Conflict, link: Link, forced
             conflict.state, conflict.take, conflict.crm = "open", None, moved
             session.add(conflict)
             return False
-        forced.setdefault(link.id, {})[conflict.field] = hear(conflict.field, conflict.nexudus)
+        restored.setdefault(link.id, {})[conflict.field] = hear(conflict.field, conflict.nexudus)
         for side in Side:
             mark(session, side, [link.id])
     return True

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from nexudus_sync.engine.agenda import Cycle
+from nexudus_sync.engine.agenda import Cycle, RestoredValues
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.decisions import bring_back, undo
-from nexudus_sync.engine.decisions.pairing import fetched, link_pair, no_record
-from nexudus_sync.engine.decisions.undo import Forced
+from nexudus_sync.engine.decisions.pairing import fetch_if_there, link_by_hand, no_such_record
 from nexudus_sync.engine.inbox import RECORD, of_record
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.write.confirm import close
+from nexudus_sync.engine.write.confirm import close_and_count
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError, OutcomeUnknown, StoreError, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import conflicts, decisions, failures, records
@@ -23,7 +22,7 @@ class Restore:
     A link's values are taken out when it is settled.
     """
 
-    values: Forced
+    values: RestoredValues
     undone: list[Decision]
     answered: set[int]
 
@@ -37,11 +36,11 @@ async def carry_out(cycle: Cycle) -> Restore:
     connection, report = cycle.connection, cycle.report
     with connection.store.read() as session:
         waiting = decisions.waiting(session, connection.name)
-    forced: Forced = {}
+    restored: RestoredValues = {}
     undone = []
     for decision in waiting:
         try:
-            outcome = await _do(connection, report, decision, forced)
+            outcome = await _carry_out_one(connection, report, decision, restored)
         except AuthenticationFailed:
             raise
         except (Unavailable, OutcomeUnknown) as error:
@@ -52,10 +51,10 @@ async def carry_out(cycle: Cycle) -> Restore:
         except Exception as error:
             outcome = f"refused: {error if isinstance(error, ConnectorError) else of_record(error)}"
         if outcome is not None:
-            done(connection, decision, outcome)
+            close_decision(connection, decision, outcome)
         elif decision.connection == connection.name:
             undone.append(decision)
-    return Restore(forced, undone, await bring_back.prepare(connection, report, forced))
+    return Restore(restored, undone, await bring_back.prepare(connection, report, restored))
 
 
 def conclude(cycle: Cycle, restore: Restore) -> None:
@@ -63,24 +62,26 @@ def conclude(cycle: Cycle, restore: Restore) -> None:
     for decision in restore.undone:
         outcome = undo.outcome_of(cycle.connection, decision, restore.values)
         if outcome is not None:
-            done(cycle.connection, decision, outcome)
+            close_decision(cycle.connection, decision, outcome)
     if restore.answered:
         bring_back.conclude(cycle.connection, restore.answered, restore.values)
 
 
-def done(connection: Connection, decision: Decision, outcome: str) -> None:
+def close_decision(connection: Connection, decision: Decision, outcome: str) -> None:
     """Close a decision with what came of it."""
     with connection.store.session() as session:
         decision.done_at, decision.outcome = connection.clock.now(), outcome
         session.add(decision)
 
 
-async def _do(connection: Connection, report: Report, decision: Decision, forced: Forced) -> str | None:
+async def _carry_out_one(
+    connection: Connection, report: Report, decision: Decision, restored: RestoredValues
+) -> str | None:
     """What came of a decision; None for an undo that the settling carries out."""
     if decision.kind == "undo":
-        return await undo.prepare(connection, decision, forced)
+        return await undo.prepare(connection, decision, restored)
     if decision.kind == "link":
-        return await link_pair(connection, decision.args["nexudus_id"], decision.args["crm_id"])
+        return await link_by_hand(connection, decision.args["nexudus_id"], decision.args["crm_id"])
     if decision.kind == "unlink":
         return _unlink(connection, report, decision.args["link_id"])
     return await _ignore(connection, Side(decision.args["side"]), decision.args["record_id"])
@@ -91,7 +92,7 @@ def _unlink(connection: Connection, report: Report, link_id: int) -> str:
         link = session.get(Link, link_id)
         if link is None or link.state == "closed":
             return "there is no such link any more"
-        close(session, connection, report, link, "parted by hand")
+        close_and_count(session, connection, report, link, "parted by hand")
     return "unlinked"
 
 
@@ -102,9 +103,9 @@ async def _ignore(connection: Connection, side: Side, record_id: str) -> str:
     if known is not None:
         identity = known.identity
     else:
-        record = await fetched(connection, side, record_id)
+        record = await fetch_if_there(connection, side, record_id)
         if record is None:
-            return no_record(connection, side, record_id)
+            return no_such_record(connection, side, record_id)
         facts = connection.facts(side, record)
         record_id, identity = facts.id or record_id, facts.identity
         key = (connection.name, side.value, record_id)

@@ -6,20 +6,20 @@ from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read.fetch import fetch
-from nexudus_sync.engine.write.created import pair
+from nexudus_sync.engine.write.created import link_records
 from nexudus_sync.errors import NotFound, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, journal, records
 from nexudus_sync.store.tables import Link, Unlinked
 
 
-async def link_pair(connection: Connection, nexudus_id: str, crm_id: str) -> str:
+async def link_by_hand(connection: Connection, nexudus_id: str, crm_id: str) -> str:
     """Link two records; returns what came of it, for the decision. Raises the `ConnectorError` tree."""
     ids, identities = {}, {}
     for side, record_id in ((Side.NEXUDUS, nexudus_id), (Side.CRM, crm_id)):
-        record = await fetched(connection, side, record_id)
+        record = await fetch_if_there(connection, side, record_id)
         if record is None:
-            return no_record(connection, side, record_id)
+            return no_such_record(connection, side, record_id)
         facts = connection.facts(side, record)
         ids[side], identities[side] = facts.id or record_id, facts.identity
         if _is_another(connection, side, ids[side], identities[side]):
@@ -36,7 +36,7 @@ async def link_pair(connection: Connection, nexudus_id: str, crm_id: str) -> str
                 stay_alone(session, connection, known, set(pair_ids))
                 session.delete(known)
                 session.flush()
-        pair(session, connection, pair_ids, (identities[Side.NEXUDUS], identities[Side.CRM]))
+        link_records(session, connection, pair_ids, (identities[Side.NEXUDUS], identities[Side.CRM]))
     return "linked"
 
 
@@ -63,7 +63,7 @@ def stay_alone(session: Session, connection: Connection, parted: Link, taken: Co
             session.merge(row)
 
 
-async def fetched(connection: Connection, side: Side, record_id: str) -> Record | None:
+async def fetch_if_there(connection: Connection, side: Side, record_id: str) -> Record | None:
     """The record; None when there is none. Raises the `ConnectorError` tree."""
     try:
         return await fetch(connection, side, record_id)
@@ -76,6 +76,6 @@ async def fetched(connection: Connection, side: Side, record_id: str) -> Record 
         raise
 
 
-def no_record(connection: Connection, side: Side, record_id: str) -> str:
+def no_such_record(connection: Connection, side: Side, record_id: str) -> str:
     """What a decision comes to that names a record which is not there."""
     return f"refused: {connection.connector(side).name} has no record {record_id}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from nexudus_sync.engine.agenda import RestoredValues
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.sight import Sight
@@ -19,14 +20,11 @@ from nexudus_sync.store.history import written_since
 from nexudus_sync.store.links import mark
 from nexudus_sync.store.tables import Decision, History, Link
 
-Forced = dict[int, dict[str, Value]]
-"""By link: the values that are brought back to both sides."""
 
+async def prepare(connection: Connection, decision: Decision, restored: RestoredValues) -> str | None:
+    """Have the settling bring a value back: its link is marked and `restored` names the value.
 
-async def prepare(connection: Connection, decision: Decision, forced: Forced) -> str | None:
-    """Have the settling bring a value back: its link is marked and `forced` names the value.
-
-    Returns why it is refused: unless forced when the value moved on since. None when it is to be done, here or by the
+    Returns why it is refused: unless restored when the value moved on since. None when it is to be done, here or by the
     connection that has the link now. Raises the `ConnectorError` tree.
     """
     with connection.store.read() as session:
@@ -46,7 +44,7 @@ async def prepare(connection: Connection, decision: Decision, forced: Forced) ->
     moved = await moved_on(connection, link, field, (entry.new, entry.old))
     if moved is not None and not decision.args.get("force"):
         return f"refused: {entry.field} says {moved!r} now; use --force to bring {entry.old!r} back"
-    forced.setdefault(link.id, {})[entry.field] = hear(entry.field, entry.old)
+    restored.setdefault(link.id, {})[entry.field] = hear(entry.field, entry.old)
     with connection.store.session() as session:
         mark(session, Side.NEXUDUS, [link.id])
         mark(session, Side.CRM, [link.id])

@@ -5,31 +5,31 @@ from dataclasses import dataclass, replace
 from nexudus_sync.connectors.base import Party, Written
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import ANOTHER, note_failure, nothing_left, of_record
+from nexudus_sync.engine.inbox import ANOTHER, drop_unlinked_record, note_failure, of_record
 from nexudus_sync.engine.match.draft import (
     accepted,
     apply_rules,
     carried,
+    changed_since_match,
     draft_of,
+    fill_draft,
     find_party,
     intent_of,
     leave_out,
-    moved_on,
-    prepare,
     with_company,
 )
 from nexudus_sync.engine.match.waiting import as_candidate, ids_by_side, oldest_first
 from nexudus_sync.engine.read.fetch import fetch
 from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.write.another import create_held
+from nexudus_sync.engine.write.another import is_create_held
 from nexudus_sync.engine.write.created import (
     Creation,
     Made,
     NotCreated,
     confirm_create,
+    delete_unlinked,
     foresee,
-    forget,
     refuse_create,
     show_held,
 )
@@ -68,16 +68,18 @@ async def create(cycle: Cycle) -> list[int]:
             break
         if cycle.options.limit is not None and sum(report.created.values()) >= cycle.options.limit:
             _leave(cycle.connection, row, "limit", "left by --limit")
-        elif _waits(cycle.connection, row) and not _has_newcomer(cycle, row):  # else the next cycle matches them
-            made = await _created(cycle, row)
+        elif _is_still_unlinked(cycle.connection, row) and not _has_new_candidate(
+            cycle, row
+        ):  # else the next cycle matches them
+            made = await _try_to_create(cycle, row)
             if made is not None and made.pending:
-                cycle.known[made.link_id] = {made.side: made.source}
+                cycle.just_read[made.link_id] = {made.side: made.source}
                 pending.append(made.link_id)
     return pending
 
 
-def _has_newcomer(cycle: Cycle, row: Unlinked) -> bool:
-    """Did somebody enter what may be its counterpart since the matching, or make it out of another record?"""
+def _has_new_candidate(cycle: Cycle, row: Unlinked) -> bool:
+    """Did somebody enter a record since the matching that may be its counterpart? The next cycle matches the two."""
     if not row.email:
         return False
     with cycle.connection.store.read() as session:
@@ -85,18 +87,18 @@ def _has_newcomer(cycle: Cycle, row: Unlinked) -> bool:
     return any(as_candidate(one) not in cycle.candidates for one in near)
 
 
-def _waits(connection: Connection, row: Unlinked) -> bool:
+def _is_still_unlinked(connection: Connection, row: Unlinked) -> bool:
     """Is it still without a counterpart? It may have left, or become one, since the matching."""
     with connection.store.read() as session:
         return session.get(Unlinked, (row.connection, row.side, row.record_id)) is not None
 
 
-async def _created(cycle: Cycle, row: Unlinked) -> Created | None:
+async def _try_to_create(cycle: Cycle, row: Unlinked) -> Created | None:
     live = cycle.live and _is_new(cycle, row)
     try:
-        made = await _copy(cycle.connection, cycle.report, row, live=live)
+        made = await _copy_record(cycle.connection, cycle.report, row, live=live)
     except Exception as error:
-        _failed(cycle, row, of_record(error))
+        _note_error(cycle, row, of_record(error))
         return None
     cycle.report.circuit.worked()
     return made
@@ -112,15 +114,15 @@ def _is_new(cycle: Cycle, row: Unlinked) -> bool:
     return done is not None and created is not None and (created > done or done > connection.clock.now())
 
 
-def _failed(cycle: Cycle, row: Unlinked, error: SyncError) -> None:
+def _note_error(cycle: Cycle, row: Unlinked, error: SyncError) -> None:
     """Keep what went wrong, by its kind. Raises the error when a system does not answer at all any more."""
     connection, report = cycle.connection, cycle.report
     if isinstance(error, NotCreated):
-        _refused(connection, row, error)
+        _note_refused(connection, row, error)
     elif isinstance(error, NotFound):
         with connection.store.session() as session:
-            forget(session, connection, Side(row.side), row.record_id)
-            nothing_left(session, connection, Side(row.side), row.record_id)
+            delete_unlinked(session, connection, Side(row.side), row.record_id)
+            drop_unlinked_record(session, connection, Side(row.side), row.record_id)
     elif isinstance(error, OutcomeUnknown):
         report.unknown.append(str(error))
     else:
@@ -130,7 +132,7 @@ def _failed(cycle: Cycle, row: Unlinked, error: SyncError) -> None:
     report.circuit.failed(error)
 
 
-def _refused(connection: Connection, row: Unlinked, refused: NotCreated) -> None:
+def _note_refused(connection: Connection, row: Unlinked, refused: NotCreated) -> None:
     _leave(connection, row, "refused", refused.message)
     nexudus_id, crm_id = records.alone(Side(row.side), row.record_id)
     with connection.store.session() as session:
@@ -153,7 +155,7 @@ def _leave(connection: Connection, row: Unlinked, state: str, reason: str) -> No
     row.state, row.reason = state, reason
 
 
-async def _copy(connection: Connection, report: Report, row: Unlinked, *, live: bool) -> Created | None:
+async def _copy_record(connection: Connection, report: Report, row: Unlinked, *, live: bool) -> Created | None:
     """Create the counterpart of an unlinked record; None in a rehearsal, and when it has to be matched anew.
 
     Raises NotCreated for what the rules refuse, NotFound when the record is gone meanwhile, and what the connectors
@@ -165,27 +167,27 @@ async def _copy(connection: Connection, report: Report, row: Unlinked, *, live: 
     record = await fetch(connection, source, row.record_id)
     if not connector.in_scope(record, connection.scope(source)):
         raise NotFound(connector.name, "it left this connection's scope", row.record_id)
-    if moved_on(connection, row, record):
+    if changed_since_match(connection, row, record):
         return None
     facts = replace(await with_company(connection, source, record), id=row.record_id)  # however the system spells it
     creation = Creation(source, record, facts, await connection.context(source, record))
     with connection.store.read() as session:
-        if create_held(session, connection, source, facts.id):
+        if is_create_held(session, connection, source, facts.id):
             refuse_create(
                 connection,
                 creation,
                 ANOTHER,
                 "two replies to its creation were about other records; retry it to try again",
             )
-    await prepare(connection, creation)
+    await fill_draft(connection, creation)
     await rules_moved(connection, creation.to, None, creation.after)
     apply_rules(connection, creation, live=live)
-    party = await _party(connection, report, creation)
+    party = await _find_or_create_party(connection, report, creation)
     if await rules_moved(
         connection, creation.to, None, creation.after
     ):  # the customer may have waited long for its turn
         apply_rules(connection, creation, live=live)
-    link = await _create(connection, report, creation, party)
+    link = await _create_opportunity(connection, report, creation, party)
     if link is None or link.id is None:
         return None
     pending = UNSENT in link.half(source).snapshot.values()
@@ -193,7 +195,7 @@ async def _copy(connection: Connection, report: Report, row: Unlinked, *, live: 
     return Created(link.id, pending, source, sight)
 
 
-async def _party(connection: Connection, report: Report, creation: Creation) -> Party:
+async def _find_or_create_party(connection: Connection, report: Report, creation: Creation) -> Party:
     connector, scope, facts = connection.connector(creation.to), connection.scope(creation.to), creation.facts
     assert facts.email is not None
     found = await find_party(connector, facts, scope)
@@ -215,7 +217,7 @@ async def _party(connection: Connection, report: Report, creation: Creation) -> 
     return written.party or replace(party, id="0" if connection.dry else written.id)
 
 
-async def _create(connection: Connection, report: Report, creation: Creation, party: Party) -> Link | None:
+async def _create_opportunity(connection: Connection, report: Report, creation: Creation, party: Party) -> Link | None:
     """Create it, without the values that the other side refuses. Raises Refused where it cannot do without them."""
     links, key = list[Link](), connection.key(creation.source, creation.facts.id)
     while True:

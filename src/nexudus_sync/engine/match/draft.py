@@ -7,7 +7,7 @@ from nexudus_sync import addresses
 from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Connector, Draft, Facts, Party, Record, Scope, Step
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import REFUSED, nothing_left
+from nexudus_sync.engine.inbox import REFUSED, drop_unlinked_record
 from nexudus_sync.engine.write.created import Creation, refuse_create
 from nexudus_sync.engine.write.perform import Intent
 from nexudus_sync.engine.write.refused import blamed
@@ -22,7 +22,7 @@ _SHOWN = 80
 """So much of what is no e-mail is shown."""
 
 
-async def prepare(connection: Connection, creation: Creation) -> None:
+async def fill_draft(connection: Connection, creation: Creation) -> None:
     """Put what the source says on an empty record of the other side."""
     creation.there = await connection.context(creation.to, {})
     for mapped in connection.mapping.fields:
@@ -135,7 +135,7 @@ def accepted(connection: Connection, creation: Creation) -> dict[str, Any]:
     }
 
 
-def moved_on(connection: Connection, unlinked: Unlinked, record: Record) -> bool:
+def changed_since_match(connection: Connection, unlinked: Unlinked, record: Record) -> bool:
     """Would the record be matched otherwise than it was? Then its row is told, for the next matching.
 
     A customer's e-mail address can change without a trace in the record, and its id can be given to another record.
@@ -150,7 +150,7 @@ def moved_on(connection: Connection, unlinked: Unlinked, record: Record) -> bool
         row = session.get(Unlinked, (unlinked.connection, unlinked.side, unlinked.record_id))
         if row is not None:  # a poll in between may have seen it leave
             if not same:
-                nothing_left(session, connection, side, row.record_id)
+                drop_unlinked_record(session, connection, side, row.record_id)
             row.email, row.title, row.external_key = found
             row.identity = identity or row.identity
             row.is_open, row.created_at = now.is_open, now.created_at

@@ -1,4 +1,4 @@
-"""Records made by a create that was given up as lost: it landed later, or was renamed before it was found."""
+"""Records made by a create that was given up as lost_creates: it landed later, or was renamed before it was found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,28 +21,28 @@ APART = timedelta(hours=1)
 """A record that came so long after an attempt is not what it copied, whatever its id."""
 
 
-class Origin(Enum):
-    """What is known of the record that a stray was made from."""
+class SourceState(Enum):
+    """What is known of the record that a late_copy was made from."""
 
     IN_DOUBT = "in doubt"
     """Whether the attempt made anything is still to be found out."""
     WAITING = "waiting"
-    """It has no counterpart, so that the stray may be it."""
+    """It has no counterpart, so that the late_copy may be it."""
     LINKED = "linked"
     GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class LateCopy:
     """`source` is the id of the record of the other side, or of several; `waiting`: those of them that wait."""
 
-    origin: Origin
+    source_state: SourceState
     source: str
     waiting: tuple[Unlinked, ...] = ()
 
 
-class Lost:
-    """The creates of a CRM's connections whose answers were lost, and what they may have made.
+class LostCreates:
+    """The creates of a CRM's connections whose answers were lost_creates, and what they may have made.
 
     Recovery gave them up, or has still to look. One that was dropped without a look did not leave: it made nothing.
     """
@@ -54,31 +54,31 @@ class Lost:
     def _attempts(self) -> Sequence[Journal]:
         return journal.lost_creates(self._session, self._connection.crm)
 
-    def stray(self, row: Unlinked) -> Stray | None:
+    def late_copy(self, row: Unlinked) -> LateCopy | None:
         """What this record is a late copy of; None when it is none.
 
         The attempt that made it is told so in the journal where that is certain: what a person then does to the record
         changes nothing of that.
         """
-        named = self._named(row)
+        named = self._source_by_key(row)
         if named is not None:
-            return Stray(Origin.LINKED, named)
+            return LateCopy(SourceState.LINKED, named)
         waiting, linked, gone = dict[str, Unlinked](), list[Journal](), list[Journal]()
         for attempt in self._that_may_have_made(row):
             if attempt.state == "sent":
-                return Stray(Origin.IN_DOUBT, _source(attempt))
+                return LateCopy(SourceState.IN_DOUBT, _source(attempt))
             link, sources = self._link(attempt), self._sources(attempt)
             if link is None:
                 waiting |= {source.record_id: source for source in sources}
-                gone += [attempt] if not sources and self._surely(attempt, row) else []
+                gone += [attempt] if not sources and self._is_certain(attempt, row) else []
             elif row.record_id not in (link.nexudus_id, link.crm_id):
                 linked.append(attempt)
         if waiting:
-            return Stray(Origin.WAITING, ", ".join(waiting), tuple(waiting.values()))
+            return LateCopy(SourceState.WAITING, ", ".join(waiting), tuple(waiting.values()))
         if linked:
             note_made(linked[0], row.record_id, row.identity)
-            return Stray(Origin.LINKED, _source(linked[0]))
-        return Stray(Origin.GONE, _source(gone[0])) if gone else None
+            return LateCopy(SourceState.LINKED, _source(linked[0]))
+        return LateCopy(SourceState.GONE, _source(gone[0])) if gone else None
 
     def copies(self, row: Unlinked) -> list[Unlinked]:
         """The records without a counterpart, of all connections, that attempts to copy this one have perhaps made.
@@ -92,7 +92,7 @@ class Lost:
                 found |= {one.record_id: one for one in near if attempt in self._that_may_have_made(one)}
         return list(found.values())
 
-    def _named(self, row: Unlinked) -> str | None:
+    def _source_by_key(self, row: Unlinked) -> str | None:
         """The record of ours that the external key names, when that one has another counterpart."""
         side = Side(row.side).other
         system, _, record_id = (row.external_key or "").rpartition(":")
@@ -109,17 +109,21 @@ class Lost:
 
     def _fits(self, attempt: Journal, row: Unlinked) -> bool:
         """May the attempt, of which nothing more is known, have made this record?"""
-        if _is_told(attempt):
+        if _knows_what_it_made(attempt):
             return False
-        away = self._away(attempt, row)
-        return away is not None and -BEFORE <= away <= AFTER and (_alike(attempt, row, away) or _keyed(attempt, row))
+        away = self._time_since(attempt, row)
+        return (
+            away is not None
+            and -BEFORE <= away <= AFTER
+            and (_alike(attempt, row, away) or _has_sent_key(attempt, row))
+        )
 
-    def _surely(self, attempt: Journal, row: Unlinked) -> bool:
+    def _is_certain(self, attempt: Journal, row: Unlinked) -> bool:
         """Is it nothing that somebody may have entered anew, where its source is gone?"""
-        away = self._away(attempt, row)
-        return _made(attempt, row) or _keyed(attempt, row) or (away is not None and abs(away) < SOON)
+        away = self._time_since(attempt, row)
+        return _made(attempt, row) or _has_sent_key(attempt, row) or (away is not None and abs(away) < SOON)
 
-    def _away(self, attempt: Journal, row: Unlinked) -> timedelta | None:
+    def _time_since(self, attempt: Journal, row: Unlinked) -> timedelta | None:
         """How long after the attempt the record was created."""
         created = self._connection.our_time(Side(row.side), row.created_at)
         return None if created is None else created - (attempt.sent_at or attempt.planned_at)
@@ -147,7 +151,7 @@ class Lost:
         identity = attempt.step.get("identity", "")
         if identity and row.identity:
             return bool(identity == row.identity)
-        away = self._away(attempt, row)
+        away = self._time_since(attempt, row)
         return row.record_id == _source(attempt) and (away is None or away < APART)
 
     def _looking_like(self, attempt: Journal) -> Sequence[Unlinked]:
@@ -162,7 +166,7 @@ def _source(attempt: Journal) -> str:
     return attempt.crm_id if attempt.side == Side.NEXUDUS else attempt.nexudus_id
 
 
-def _is_told(attempt: Journal) -> bool:
+def _knows_what_it_made(attempt: Journal) -> bool:
     """Is it known what it made?"""
     return bool(attempt.nexudus_id and attempt.crm_id)
 
@@ -170,7 +174,7 @@ def _is_told(attempt: Journal) -> bool:
 def _made(attempt: Journal, row: Unlinked) -> bool:
     """Is it known to have made this record, under whatever name? Rows of earlier versions tell no identity."""
     own, made = attempt.nexudus_id if attempt.side == Side.NEXUDUS else attempt.crm_id, attempt.step.get(MADE)
-    return _is_told(attempt) and bool(made == row.identity if made else own == row.record_id)
+    return _knows_what_it_made(attempt) and bool(made == row.identity if made else own == row.record_id)
 
 
 def _alike(attempt: Journal, row: Unlinked, away: timedelta) -> bool:
@@ -189,6 +193,6 @@ def _title(attempt: Journal) -> str:
     return str(said.get("new") or "")
 
 
-def _keyed(attempt: Journal, row: Unlinked) -> bool:
+def _has_sent_key(attempt: Journal, row: Unlinked) -> bool:
     """Did the attempt send this external key? It names the source by the id it had then."""
     return row.external_key is not None and row.external_key == attempt.step.get("key")

@@ -2,11 +2,11 @@
 
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import RECORD, forget_question
-from nexudus_sync.engine.match.late_copies import Lost, Origin, Stray
-from nexudus_sync.engine.match.waiting import TAKEN_UP, Waiting, as_candidate, each_of, forget_linked
+from nexudus_sync.engine.inbox import RECORD, close_question
+from nexudus_sync.engine.match.late_copies import LateCopy, LostCreates, SourceState
+from nexudus_sync.engine.match.waiting import MATCHED_STATES, Waiting, as_candidate, forget_linked, records_named
 from nexudus_sync.engine.read.renames import follow_set_aside
-from nexudus_sync.engine.write.created import pair
+from nexudus_sync.engine.write.created import link_records
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import BY_EMAIL, UnlinkedAction, UnlinkedPlan
 from nexudus_sync.store import Session, conflicts, failures, journal, records, unlinked
@@ -18,7 +18,7 @@ async def match(cycle: Cycle) -> list[int]:
 
     Those that were paired before their turn came are among them.
     """
-    early, cycle.paired = cycle.paired, []
+    early, cycle.paired_early = cycle.paired_early, []
     cycle.to_create, cycle.candidates = [], frozenset()
     with cycle.connection.store.read() as session:
         if not unlinked.are_any(session, cycle.connection.name):
@@ -43,7 +43,7 @@ class Matching:
         self.waiting = Waiting.load(connection)
         self.candidates = frozenset(map(as_candidate, self.waiting.rows.values()))
         self.to_create: list[Unlinked] = []
-        self._asleep: set[tuple[Side, str]] = set()
+        self._refused: set[tuple[Side, str]] = set()
         """Records whose copy was refused, and that nothing has changed for since."""
 
     def match(self) -> list[int]:
@@ -52,12 +52,12 @@ class Matching:
         with self.connection.store.session() as session:
             state = session.get(ConnectionState, self.connection.name)
             since = state.create_since if state else None
-            done, lost = self._barred(session), Lost(session, self.connection)
-            self._asleep = each_of(failures.sleeping_pairs(session, self.connection.name))
+            done, lost_creates = self._not_now(session), LostCreates(session, self.connection)
+            self._refused = records_named(failures.sleeping_pairs(session, self.connection.name))
             for key, row in waiting.rows.items():
-                if key in done or row.state not in TAKEN_UP:
+                if key in done or row.state not in MATCHED_STATES:
                     continue
-                plan = self._checked(lost, waiting, row, waiting.plan(self.connection, row, since))
+                plan = self._unless_late_copy(lost_creates, waiting, row, waiting.plan(self.connection, row, since))
                 if plan.action is not UnlinkedAction.PAIR or plan.partner is None:
                     left[key] = plan
                     continue
@@ -67,53 +67,55 @@ class Matching:
                     done |= {key, other}
             for key, plan in left.items():
                 if key not in done:
-                    self._sort(session, waiting.rows[key], plan, lost)
+                    self._sort_unpaired(session, waiting.rows[key], plan, lost_creates)
         return paired
 
-    def _checked(self, lost: Lost, waiting: Waiting, row: Unlinked, plan: UnlinkedPlan) -> UnlinkedPlan:
+    def _unless_late_copy(
+        self, lost_creates: LostCreates, waiting: Waiting, row: Unlinked, plan: UnlinkedPlan
+    ) -> UnlinkedPlan:
         """Two with nothing but their e-mail in common are no pair if one of them was perhaps made from a third."""
         if plan.partner is None or plan.reason != BY_EMAIL:
             return plan
         partner = waiting.rows[plan.partner.side, plan.partner.id]
         for one, other in ((row, partner), (partner, row)):
-            stray = lost.stray(one)
-            if stray is not None and other.record_id not in {source.record_id for source in stray.waiting}:
+            late_copy = lost_creates.late_copy(one)
+            if late_copy is not None and other.record_id not in {source.record_id for source in late_copy.waiting}:
                 return UnlinkedPlan(
                     UnlinkedAction.ASK, candidates=(plan.partner,), reason=f"several records share {row.email}"
                 )
         return plan
 
-    def _barred(self, session: Session) -> set[tuple[Side, str]]:
+    def _not_now(self, session: Session) -> set[tuple[Side, str]]:
         """Records that wait: for the outcome of a write, their next attempt, or a link that was perhaps renamed."""
         name, crm, now = self.connection.name, self.connection.crm, self.connection.clock.now()
         renamed = unlinked.perhaps_renamed(session, name, crm)
         sent = journal.perhaps_done(session, crm)
         later = [] if self.one_shot else failures.resting_pairs(session, name, now)
-        return renamed | each_of([*sent, *later])
+        return renamed | records_named([*sent, *later])
 
     def _pair(self, session: Session, row: Unlinked, partner: Unlinked) -> int:
         nexudus, crm = (row, partner) if row.side == Side.NEXUDUS else (partner, row)
         ids, identities = (nexudus.record_id, crm.record_id), (nexudus.identity, crm.identity)
-        link = pair(session, self.connection, ids, identities)
+        link = link_records(session, self.connection, ids, identities)
         assert link.id is not None
         return link.id
 
-    def _sort(self, session: Session, row: Unlinked, plan: UnlinkedPlan, lost: Lost) -> None:
-        stray = lost.stray(row)
-        if stray is not None and stray.origin is Origin.IN_DOUBT:
-            row.reason = f"whether it is a copy of {stray.source} is not known yet"
+    def _sort_unpaired(self, session: Session, row: Unlinked, plan: UnlinkedPlan, lost_creates: LostCreates) -> None:
+        late_copy = lost_creates.late_copy(row)
+        if late_copy is not None and late_copy.source_state is SourceState.IN_DOUBT:
+            row.reason = f"whether it is a copy of {late_copy.source} is not known yet"
             session.add(row)
             return
-        plan = _with_origin(plan, stray, lost.copies(row))
+        plan = _with_origin(plan, late_copy, lost_creates.copies(row))
         if plan.action is UnlinkedAction.ASK:
             self._ask_or_create(session, row, plan)
             return
         if plan.action is UnlinkedAction.LEAVE:
             row.state, row.reason = "old", plan.reason
             session.add(row)
-        elif (Side(row.side), row.record_id) not in self._asleep:
+        elif (Side(row.side), row.record_id) not in self._refused:
             self.to_create.append(row)
-        forget_question(session, self.connection, Side(row.side), row.record_id)
+        close_question(session, self.connection, Side(row.side), row.record_id)
 
     def _ask_or_create(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
         if conflicts.is_to_be_copied(session, self.connection.name, Side(row.side), row.record_id):
@@ -146,19 +148,21 @@ class Matching:
         )
 
 
-def _with_origin(plan: UnlinkedPlan, stray: Stray | None, copies: list[Unlinked]) -> UnlinkedPlan:
+def _with_origin(plan: UnlinkedPlan, late_copy: LateCopy | None, copies: list[Unlinked]) -> UnlinkedPlan:
     """Late copies are asked about, and so is what has perhaps been copied: it is not copied again meanwhile."""
-    if stray is not None and stray.origin is Origin.WAITING:
-        candidates = dict.fromkeys([*plan.candidates, *map(as_candidate, stray.waiting)])
-        return UnlinkedPlan(UnlinkedAction.ASK, None, tuple(candidates), f"it is perhaps a late copy of {stray.source}")
+    if late_copy is not None and late_copy.source_state is SourceState.WAITING:
+        candidates = dict.fromkeys([*plan.candidates, *map(as_candidate, late_copy.waiting)])
+        return UnlinkedPlan(
+            UnlinkedAction.ASK, None, tuple(candidates), f"it is perhaps a late copy of {late_copy.source}"
+        )
     if plan.action is UnlinkedAction.ASK:
         return plan
-    if stray is not None and stray.origin is Origin.LINKED:
+    if late_copy is not None and late_copy.source_state is SourceState.LINKED:
         return UnlinkedPlan(
-            UnlinkedAction.ASK, reason=f"it is a late copy of {stray.source}, which has a counterpart already"
+            UnlinkedAction.ASK, reason=f"it is a late copy of {late_copy.source}, which has a counterpart already"
         )
-    if stray is not None:
-        reason = f"it is perhaps a late copy of {stray.source}, which was deleted or moved away since"
+    if late_copy is not None:
+        reason = f"it is perhaps a late copy of {late_copy.source}, which was deleted or moved away since"
         return UnlinkedPlan(UnlinkedAction.ASK, reason=reason)
     if copies:
         reason = f"an attempt to copy it has perhaps made {', '.join(one.record_id for one in copies)}"

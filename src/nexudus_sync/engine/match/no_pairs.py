@@ -25,8 +25,8 @@ async def judge(cycle: Cycle) -> None:
     """
     if not undecided(cycle.connection):
         return
-    cycle.paired = await match(cycle)
-    if cycle.paired or cycle.to_create:
+    cycle.paired_early = await match(cycle)
+    if cycle.paired_early or cycle.to_create:
         may_create(cycle.connection, cycle.report, cycle.options.limit)
 
 

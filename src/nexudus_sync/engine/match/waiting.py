@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from nexudus_sync import addresses
 from nexudus_sync.engine.connection import Connection, day
-from nexudus_sync.engine.inbox import nothing_left
+from nexudus_sync.engine.inbox import drop_unlinked_record
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import Candidate, UnlinkedPlan, plan_unlinked
 from nexudus_sync.store import unlinked
 from nexudus_sync.store.tables import Unlinked
 
-TAKEN_UP = ("waiting", "unmatched", "limit")
+MATCHED_STATES = ("waiting", "unmatched", "limit")
 """States in which a cycle looks at an unlinked record."""
 
 
@@ -67,7 +67,7 @@ def forget_linked(connection: Connection) -> None:
     with connection.store.session() as session:
         for side in Side:
             for row in unlinked.linked_elsewhere(session, connection.name, connection.crm, side):
-                nothing_left(session, connection, side, row.record_id)
+                drop_unlinked_record(session, connection, side, row.record_id)
                 session.delete(row)
 
 
@@ -81,7 +81,7 @@ def has_email(row: Unlinked) -> bool:
     return addresses.comparable(row.email or "") is not None
 
 
-def each_of(pairs: Iterable[tuple[str, str]]) -> set[tuple[Side, str]]:
+def records_named(pairs: Iterable[tuple[str, str]]) -> set[tuple[Side, str]]:
     """The records that pairs of ids name."""
     return {(side, pair[index]) for pair in pairs for index, side in enumerate(Side) if pair[index]}
 

@@ -26,7 +26,7 @@ from nexudus_sync.store import Session
 from nexudus_sync.store.tables import Journal
 
 MERGES = 5
-"""How often a record that keeps moving is merged again before it is left for the next cycle."""
+"""How often a record that keeps moving is merged again before it is merges_left for the next cycle."""
 
 
 async def apply(cycle: Cycle, pair: Pair) -> None:
@@ -41,20 +41,20 @@ async def apply(cycle: Cycle, pair: Pair) -> None:
             return
     # The look before the CRM's write may have turned a value round: Nexudus had its turn, the next cycle writes it.
     turned = Side.NEXUDUS in pair.plan.after
-    pair.again |= set(Side) if turned else set()
+    pair.reread |= set(Side) if turned else set()
     with connection.store.session() as session:
         found, both = pair.plan.outcomes, pair.both_read
         record_outcomes(session, connection, pair.link, found, both_read=both, written=not turned, settled=True)
-        finish(session, connection, pair.link, pair.sights, pair.again, cycle.seen)
+        finish(session, connection, pair.link, pair.sights, pair.reread, cycle.seen)
     pair.settled = True
     cycle.report.settled += 1
 
 
 async def _write_side(cycle: Cycle, pair: Pair, side: Side) -> None:
     """Write what travels to one side, merged again as long as the record moves under our hands."""
-    connection, left, refused = cycle.connection, MERGES, set[str]()
-    while left:
-        left -= 1
+    connection, merges_left, refused = cycle.connection, MERGES, set[str]()
+    while merges_left:
+        merges_left -= 1
         await decide(cycle, pair)
         agree(connection, pair)
         after, before = pair.plan.after.get(side), pair.sights[side].record
@@ -66,20 +66,20 @@ async def _write_side(cycle: Cycle, pair: Pair, side: Side) -> None:
         refuse_held(connection, pair.link, side)
         touched = frozenset(key for key in {*before, *after} if before.get(key) != after.get(key))
         await connection.connector(side).reserve(pair.priority)
-        if not sights.fresh(connection, side, pair.sights[side], touched):
+        if not sights.is_fresh(connection, side, pair.sights[side], touched):
             await _read_again(connection, pair, side, touched)
             if pair.sights[side].presence is not Presence.HERE:
                 return
             continue
         try:
-            await _steps(cycle, pair, side, connection.connector(side).update_steps(before, after))
+            await _perform_steps(cycle, pair, side, connection.connector(side).update_steps(before, after))
         except Stale:
             pair.sights[side] = replace(pair.sights[side], read_at=None)
             continue
         except Refused as error:
             if not _hold_back(connection, pair, side, error, refused):
                 raise
-            left += 1
+            merges_left += 1
             continue
         return
     raise Unavailable(connection.connector(side).name, "the record keeps changing", pair.link.half(side).id)
@@ -116,7 +116,7 @@ def intent_of(connection: Connection, pair: Pair, side: Side) -> Intent:
     return Intent(side, link.nexudus_id, link.crm_id, link.id, fields)
 
 
-async def _steps(cycle: Cycle, pair: Pair, side: Side, steps: list[Step]) -> None:
+async def _perform_steps(cycle: Cycle, pair: Pair, side: Side, steps: list[Step]) -> None:
     connection = cycle.connection
     for step, begun, delivered in shared_out(steps, pair.plan.writes(side), side):
         intent = intent_of(connection, pair, side)
@@ -134,28 +134,28 @@ async def _steps(cycle: Cycle, pair: Pair, side: Side, steps: list[Step]) -> Non
         row = pair.rows.pop(side, None)
         record = pair.sights[side].record
         written = await perform(connection, cycle.report, intent, step, confirm, record=record, row_id=row)
-        pair.sights[side] = await _after(connection, pair, side, step, written, delivered)
+        pair.sights[side] = await _sight_after(connection, pair, side, step, written, delivered)
 
 
-async def _after(
+async def _sight_after(
     connection: Connection, pair: Pair, side: Side, step: Step, written: Written, delivered: tuple[Outcome, ...]
 ) -> Sight:
     """What the side says after a write.
 
-    Anything but what was sent is its own change and is left for the next cycle.
+    Anything but what was sent is its own change and is merges_left for the next cycle.
     """
     before, now = pair.sights[side], connection.clock.monotonic()
     sight = replace(before, record=written.record, stamp=written.stamp or before.stamp, read_at=now)
     if written.stamp is None:
-        pair.again.add(side)
+        pair.reread.add(side)
     unseen = not written.echoed and any(may_render(outcome, side, before.context) for outcome in delivered)
     if step.verify or unseen:
         try:
             sight = await sights.read(connection, side, pair.link, priority=Priority.RETRY)
         except Unavailable:
-            pair.again.add(side)
+            pair.reread.add(side)
             return sight
         note_read(connection, pair.link, side, pair.plan.after[side], sight, written, delivered)
     if (step.verify or unseen or written.echoed) and bounced(connection, pair.link, side, sight, delivered):
-        pair.again.add(side)
+        pair.reread.add(side)
     return sight

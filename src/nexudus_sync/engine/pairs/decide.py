@@ -39,11 +39,11 @@ def _holds(cycle: Cycle, pair: Pair) -> Holds:
         return [*said, *refused_again(pair.refused, side, after)]
 
     nexudus, crm = (connection.facts(side, pair.sights[side].record).currency for side in Side)
-    known = (*differing_currencies(nexudus, crm), *_asked(pair), *unstable_fields(pair.link, pair.sights))
+    known = (*differing_currencies(nexudus, crm), *_open_questions(pair), *unstable_fields(pair.link, pair.sights))
     return Holds(known, rules)
 
 
-def _asked(pair: Pair) -> list[Hold]:
+def _open_questions(pair: Pair) -> list[Hold]:
     """The open questions, as long as only the one side was read."""
     if pair.unread is None or pair.sights[pair.unread].real:
         return []

@@ -12,7 +12,7 @@ from nexudus_sync.engine.read.changes import differing
 from nexudus_sync.engine.read.record import read
 from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.write.confirm import close
+from nexudus_sync.engine.write.confirm import close_and_count
 from nexudus_sync.engine.write.perform import Intent, perform
 from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.opportunity import say
@@ -29,20 +29,20 @@ async def part(connection: Connection, report: Report, link: Link, sights: Mappi
     seen = dict(sights)
     for side in Side:
         if seen[side.other].presence is Presence.GONE:
-            seen[side] = await _left(connection, side, link, seen[side])
-    plan, edits = _planned(connection, link, seen)
+            seen[side] = await _survivor(connection, side, link, seen[side])
+    plan, edits = _plan_parting(connection, link, seen)
     if plan.action is PairAction.MOVE:
         move(connection, report, link, seen[Side.NEXUDUS].record)
     elif plan.action is PairAction.CLOSE:
         with connection.store.session() as session:
-            close(session, connection, report, link, plan.reason)
+            close_and_count(session, connection, report, link, plan.reason)
     elif plan.action is PairAction.DELETE and plan.side is not None:
         await _delete(connection, report, link, plan.side, plan.reason)
     else:
-        _ask(connection, link, plan, edits)
+        _ask_a_person(connection, link, plan, edits)
 
 
-def _planned(connection: Connection, link: Link, seen: Mapping[Side, Sight]) -> tuple[PairPlan, dict[str, Any]]:
+def _plan_parting(connection: Connection, link: Link, seen: Mapping[Side, Sight]) -> tuple[PairPlan, dict[str, Any]]:
     """What becomes of the link, and what was edited where a person is to be asked or has answered."""
     contested = _contested(connection, link)
     edited = {
@@ -54,9 +54,9 @@ def _planned(connection: Connection, link: Link, seen: Mapping[Side, Sight]) -> 
     plan = plan_pair(presence, {side: bool(edited.get(side)) for side in seen}, connection.rules.deletes)
     if plan.action is not PairAction.ASK or plan.side is None:
         return plan, {}
-    edits = _edits(connection, edited[plan.side], plan.side, seen[plan.side])
+    edits = _edited_values(connection, edited[plan.side], plan.side, seen[plan.side])
     said = ", ".join(f"{name} is {value!r}" for name, value in edits.items())
-    return _answered(connection, link, replace(plan, reason=f"{plan.reason}: {said}"), edits), edits
+    return _by_answer(connection, link, replace(plan, reason=f"{plan.reason}: {said}"), edits), edits
 
 
 def _contested(connection: Connection, link: Link) -> set[str]:
@@ -66,7 +66,7 @@ def _contested(connection: Connection, link: Link) -> set[str]:
     return {one.field for one in about if one.link_id == link.id and connection.mapping.find(one.field) is not None}
 
 
-async def _left(connection: Connection, side: Side, link: Link, known: Sight) -> Sight:
+async def _survivor(connection: Connection, side: Side, link: Link, known: Sight) -> Sight:
     """What the record whose counterpart is gone says; where it may be deleted too, what it says at this moment."""
     if connection.rules.deletes == "ignore":
         return known if known.real else await read(connection, side, link)
@@ -76,7 +76,7 @@ async def _left(connection: Connection, side: Side, link: Link, known: Sight) ->
     return await read(connection, side, link)
 
 
-def _edits(connection: Connection, names: Collection[str], side: Side, sight: Sight) -> dict[str, Any]:
+def _edited_values(connection: Connection, names: Collection[str], side: Side, sight: Sight) -> dict[str, Any]:
     """What the fields of a record that were edited since both sides agreed say, for a person."""
     said = {}
     for name in sorted(names):
@@ -94,13 +94,13 @@ async def _delete(connection: Connection, report: Report, link: Link, side: Side
     intent = Intent(side, link.nexudus_id, link.crm_id, link.id)
 
     def confirm(session: Session, row: Journal, written: Written) -> None:
-        close(session, connection, report, link, reason)
+        close_and_count(session, connection, report, link, reason)
 
     await perform(connection, report, intent, step, confirm)
     report.deleted += not connection.dry
 
 
-def _ask(connection: Connection, link: Link, plan: PairPlan, edits: Mapping[str, Any]) -> None:
+def _ask_a_person(connection: Connection, link: Link, plan: PairPlan, edits: Mapping[str, Any]) -> None:
     there = {side: EDITED if side is plan.side else DELETED for side in Side}
     with connection.store.session() as session:
         conflict = conflicts.open_conflict(
@@ -125,7 +125,7 @@ def _ask(connection: Connection, link: Link, plan: PairPlan, edits: Mapping[str,
         session.add(link)
 
 
-def _answered(connection: Connection, link: Link, plan: PairPlan, edits: Mapping[str, Any]) -> PairPlan:
+def _by_answer(connection: Connection, link: Link, plan: PairPlan, edits: Mapping[str, Any]) -> PairPlan:
     """A person's word on "deleted here and edited there".
 
     The edited side stays and the link closes, or it is deleted too; not if it was edited again since it was asked

@@ -39,12 +39,12 @@ async def _look_at(cycle: Cycle, link: Link, priority: Priority) -> Pair | None:
     connection = cycle.connection
     if link.state == "sleeping" or link.connection != connection.name:
         link.mark_both(True)  # nobody here looked at its edits meanwhile
-    with guard(connection, cycle.report, link) as went:
-        found = await _both(cycle, link, priority)
+    with guard(connection, cycle.report, link) as guarded:
+        found = await _look_at_both(cycle, link, priority)
         unread = _unread(found)
-        if unread is not None and _moved_on(connection, link, unread.other, found):
+        if unread is not None and _contradicts_question(connection, link, unread.other, found):
             found[unread] = await sights.read(connection, unread, link, priority=priority)
-    if not went.well:
+    if not guarded.ok:
         return None
     if found[Side.NEXUDUS].presence is Presence.HERE and link.state in {"active", "sleeping"}:
         link.state = "active"
@@ -55,9 +55,9 @@ async def _look_at(cycle: Cycle, link: Link, priority: Priority) -> Pair | None:
     return Pair(link, found, policy, priority, unread, refused)
 
 
-async def _both(cycle: Cycle, link: Link, priority: Priority) -> dict[Side, Sight]:
+async def _look_at_both(cycle: Cycle, link: Link, priority: Priority) -> dict[Side, Sight]:
     """Both records: known from a moment ago, listed, read, or rebuilt from the snapshot."""
-    found, known = dict[Side, Sight](), cycle.known.pop(link.id or 0, {})
+    found, known = dict[Side, Sight](), cycle.just_read.pop(link.id or 0, {})
     for side, marked in ((Side.NEXUDUS, link.nexudus_recheck), (Side.CRM, link.crm_recheck)):
         found[side] = known.get(side) or await sights.look(
             cycle.connection,
@@ -77,7 +77,7 @@ def _unread(found: Mapping[Side, Sight]) -> Side | None:
     return unread[0] if len(unread) == 1 else None
 
 
-def _moved_on(connection: Connection, link: Link, read: Side, found: Mapping[Side, Sight]) -> bool:
+def _contradicts_question(connection: Connection, link: Link, read: Side, found: Mapping[Side, Sight]) -> bool:
     """Does the side that was read say anything else than an open question shows? Then the other is read too."""
     with connection.store.read() as session:
         shown = shown_for(session, connection, link)

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from nexudus_sync.connectors.base import Record, Written
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read.changes import differing, note_stamps, still_now, value_or_none
-from nexudus_sync.engine.read.renderings import rendering, show_all
-from nexudus_sync.engine.read.sight import Listed, Seen, Sight
-from nexudus_sync.engine.write.another import OTHERS
+from nexudus_sync.engine.read.renderings import rendering, show_renderings
+from nexudus_sync.engine.read.sight import Listed, Listing, Sight
+from nexudus_sync.engine.write.another import COUNTED
 from nexudus_sync.engine.write.confirm import history_entry
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome
@@ -51,7 +51,7 @@ def _absorb(
             told[field.name] = reason
     link.half(side).snapshot = snapshot
     with connection.store.session() as session:
-        show_all(session, connection, link, told.items())
+        show_renderings(session, connection, link, told.items())
 
 
 def _note_effects(connection: Connection, link: Link, side: Side, sent: Record, sight: Sight) -> None:
@@ -91,7 +91,7 @@ def unstable_fields(link: Link, sights: Mapping[Side, Sight]) -> list[Hold]:
     """
     unstable = dict[str, Hold]()
     for key, count in link.bounces.items():
-        if key.startswith(OTHERS):
+        if key.startswith(COUNTED):
             continue
         side, _, name = key.partition(" ")
         stamp = sights[Side(side).other].stamp
@@ -107,7 +107,7 @@ def finish(
     link: Link,
     sights: Mapping[Side, Sight],
     again: Iterable[Side],
-    seen: Mapping[Side, Seen],
+    seen: Mapping[Side, Listing],
 ) -> None:
     """The link is settled: take its marks away, except where something has to be read once more."""
     note_stamps(session, link, sights, connection.clock.now())

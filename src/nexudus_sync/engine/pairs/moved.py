@@ -3,14 +3,14 @@
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import ACCEPTED, RECORD
-from nexudus_sync.engine.read.changes import forget, newly_heard
+from nexudus_sync.engine.read.changes import forget_agreed, newly_synced
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import STORED_DIFFERENTLY
 from nexudus_sync.store import conflicts, failures
 from nexudus_sync.store.tables import ConnectionState, Link
 
-LASTS = {ACCEPTED, STORED_DIFFERENTLY}
+LASTING_KINDS = {ACCEPTED, STORED_DIFFERENTLY}
 """What stays true of a pair wherever its card goes, and no merge shows again."""
 
 
@@ -25,8 +25,8 @@ def take_over(connection: Connection, link: Link) -> None:
     names = {RECORD, *(field.name for field in connection.mapping.fields)}
     with connection.store.session() as session:
         failed = failures.unsolved(session, link.connection, link.nexudus_id, link.crm_id)
-        failures.solve(failed, kinds={one.kind for one in failed} - LASTS)
-        for one in (one for one in failed if one.kind in LASTS):
+        failures.solve(failed, kinds={one.kind for one in failed} - LASTING_KINDS)
+        for one in (one for one in failed if one.kind in LASTING_KINDS):
             one.connection = connection.name
         conflicts.hand_over(session, link, connection.name)
         asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
@@ -34,7 +34,7 @@ def take_over(connection: Connection, link: Link) -> None:
         before = session.get(ConnectionState, link.connection)
         link.connection = connection.name
         if before is not None:
-            forget(link, newly_heard(connection.mapping, before.mapped_paths))
+            forget_agreed(link, newly_synced(connection.mapping, before.mapped_paths))
         session.add(link)
 
 
@@ -53,6 +53,6 @@ def move(connection: Connection, report: Report, link: Link, card: Record) -> No
         link.state = "sleeping"
         with connection.store.session() as session:
             failed = failures.unsolved(session, link.connection, link.nexudus_id, link.crm_id)
-            failures.solve(one for one in failed if one.state == "open" and one.kind not in LASTS)
+            failures.solve(one for one in failed if one.state == "open" and one.kind not in LASTING_KINDS)
             session.add(link)
     report.moved += 1

@@ -31,7 +31,7 @@ class Pair:
     """Values known to be refused: their fields wait."""
     plan: FieldPlan = field(default_factory=lambda: FieldPlan((), {}))
     rows: dict[Side, int] = field(default_factory=dict)
-    again: set[Side] = field(default_factory=set)
+    reread: set[Side] = field(default_factory=set)
     """Sides on which something else than what was sent showed up: they are read once more in the next cycle."""
     settled: bool = False
     id: int = field(init=False)

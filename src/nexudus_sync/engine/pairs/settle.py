@@ -1,12 +1,12 @@
 """Settle pairs a chunk at a time: look, decide, write, remember."""
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from nexudus_sync.connectors.base import Priority
-from nexudus_sync.engine.agenda import Cycle
+from nexudus_sync.engine.agenda import Cycle, RestoredValues
 from nexudus_sync.engine.brakes import may_go
-from nexudus_sync.engine.guard import guard, ids_of, note
+from nexudus_sync.engine.guard import guard, ids_of, note_error
 from nexudus_sync.engine.inbox import of_record, record_outcomes
 from nexudus_sync.engine.pairs.apply import apply, intent_of
 from nexudus_sync.engine.pairs.decide import agree, decide
@@ -15,17 +15,13 @@ from nexudus_sync.engine.pairs.look import look
 from nexudus_sync.engine.pairs.memory import finish
 from nexudus_sync.engine.pairs.pair import Pair, foresee
 from nexudus_sync.engine.write.perform import drop_rows, plan_row
-from nexudus_sync.opportunity import Value
 from nexudus_sync.store import Session
-
-Restore = MutableMapping[int, dict[str, Value]]
-"""Values that both sides of a link shall have, by link; taken out when it is settled."""
 
 
 async def settle(
     cycle: Cycle,
     link_ids: Iterable[int],
-    restore: Restore | None = None,
+    restore: RestoredValues | None = None,
     *,
     priority: Priority | None = None,
     polls: bool = False,
@@ -34,12 +30,12 @@ async def settle(
 
     `polls`: other records' changes are carried in between when a poll is due.
     """
-    wanted: Restore = {} if restore is None else restore
+    wanted: RestoredValues = {} if restore is None else restore
     async for chunk in cycle.chunks(link_ids, polls=polls):
         await _settle_chunk(cycle, chunk, wanted, priority or cycle.priority)
 
 
-async def _settle_chunk(cycle: Cycle, link_ids: list[int], restore: Restore, priority: Priority) -> None:
+async def _settle_chunk(cycle: Cycle, link_ids: list[int], restore: RestoredValues, priority: Priority) -> None:
     connection, report = cycle.connection, cycle.report
     pairs = await look(cycle, link_ids, priority)
     gone = [pair.id for pair in pairs if pair.lacks_a_record]
@@ -49,7 +45,7 @@ async def _settle_chunk(cycle: Cycle, link_ids: list[int], restore: Restore, pri
         if not pair.complete:
             with guard(connection, report, pair.link):
                 await part(connection, report, pair.link, pair.sights)
-    await _merge(cycle, [pair for pair in pairs if pair.complete], restore)
+    await _decide_all(cycle, [pair for pair in pairs if pair.complete], restore)
     for pair in pairs:
         if pair.settled:
             restore.pop(pair.id, None)
@@ -57,15 +53,15 @@ async def _settle_chunk(cycle: Cycle, link_ids: list[int], restore: Restore, pri
             cycle.drop_row(side, record_id)
 
 
-async def _merge(cycle: Cycle, pairs: list[Pair], restore: Restore) -> None:
+async def _decide_all(cycle: Cycle, pairs: list[Pair], restore: RestoredValues) -> None:
     """Decide for the chunk, remember that in one transaction, then write pair by pair."""
     connection, report = cycle.connection, cycle.report
     decided = []
     for pair in pairs:
         pair.policy = replace(pair.policy, restore=restore.get(pair.id, {}))
-        with guard(connection, report, pair.link, pair.sights) as went:
+        with guard(connection, report, pair.link, pair.sights) as guarded:
             await decide(cycle, pair)
-        if went.well:
+        if guarded.ok:
             decided.append(pair)
     decided = await _remember(cycle, decided, restore)
     if connection.dry:
@@ -82,7 +78,7 @@ async def _merge(cycle: Cycle, pairs: list[Pair], restore: Restore) -> None:
             await apply(cycle, pair)
 
 
-async def _remember(cycle: Cycle, pairs: list[Pair], restore: Restore) -> list[Pair]:
+async def _remember(cycle: Cycle, pairs: list[Pair], restore: RestoredValues) -> list[Pair]:
     """Keep what was decided, in one transaction; returns the pairs to write.
 
     Where one of them cannot be kept, which undoes it for all, each is settled by itself from the beginning.
@@ -92,7 +88,7 @@ async def _remember(cycle: Cycle, pairs: list[Pair], restore: Restore) -> list[P
     try:
         with connection.store.session() as session:
             for pair in pairs:
-                _keep(cycle, session, pair)
+                _remember_one(cycle, session, pair)
     except Exception as error:
         problem = of_record(error)
     else:
@@ -101,14 +97,14 @@ async def _remember(cycle: Cycle, pairs: list[Pair], restore: Restore) -> list[P
     for pair in pairs:
         pair.settled = False
     if len(named) == 1:
-        note(connection, cycle.report, problem, named[0][2])
+        note_error(connection, cycle.report, problem, named[0][2])
     else:
         for link_id, priority, _ in named:
             await _settle_chunk(cycle, [link_id], restore, priority)
     return []
 
 
-def _keep(cycle: Cycle, session: Session, pair: Pair) -> None:
+def _remember_one(cycle: Cycle, session: Session, pair: Pair) -> None:
     """In the planning transaction: what agrees, what waits for people, and the writes to come."""
     connection, link = cycle.connection, pair.link
     agree(connection, pair)
@@ -117,7 +113,7 @@ def _keep(cycle: Cycle, session: Session, pair: Pair) -> None:
         session, connection, link, pair.plan.outcomes, both_read=pair.both_read, written=False, settled=settled
     )
     if settled:
-        finish(session, connection, link, pair.sights, pair.again, cycle.seen)
+        finish(session, connection, link, pair.sights, pair.reread, cycle.seen)
         pair.settled = True
         cycle.report.settled += 1
         return

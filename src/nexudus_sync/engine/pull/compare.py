@@ -7,8 +7,8 @@ from nexudus_sync.connectors.base import Row
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import of_record
 from nexudus_sync.engine.read.changes import as_unlinked
-from nexudus_sync.engine.read.fetch import is_old, odd
-from nexudus_sync.engine.read.sight import Listed, Seen
+from nexudus_sync.engine.read.fetch import is_older, unusable
+from nexudus_sync.engine.read.sight import Listed, Listing
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.records import Remembered
 
@@ -20,7 +20,7 @@ def _is_ours(connection: Connection, side: Side, row: Row, known: Remembered | N
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class Baseline:
     """What a listing is compared with: the remembered records, links by identity, and the ids whose rows are wanted.
 
     `alone` are the unlinked records, also those whose id a link goes by whose own record lost it. `spelt` are the ids
@@ -34,7 +34,7 @@ class Before:
     spelt: dict[str, str]
 
 
-def sort_row(connection: Connection, seen: Seen, listed: Listed, before: Before) -> None:
+def sort_row(connection: Connection, seen: Listing, listed: Listed, before: Baseline) -> None:
     """Sort a row, which may make no sense."""
     known = before.known.get(listed.row.id)
     try:
@@ -44,9 +44,9 @@ def sort_row(connection: Connection, seen: Seen, listed: Listed, before: Before)
         note_odd(connection, seen, listed.row, known, error)
 
 
-def note_odd(connection: Connection, seen: Seen, row: Row, known: Remembered | None, error: Exception) -> None:
+def note_odd(connection: Connection, seen: Listing, row: Row, known: Remembered | None, error: Exception) -> None:
     """Of a row that makes no sense, a linked record is read by itself; an unlinked one becomes a failure."""
-    problem = odd(connection, seen.side, row.record) or of_record(error)
+    problem = unusable(connection, seen.side, row.record) or of_record(error)
     seen.fresh.pop(row.id, None)
     seen.rows.pop(row.id, None)
     if known is None or known.link_id is None:
@@ -55,7 +55,7 @@ def note_odd(connection: Connection, seen: Seen, row: Row, known: Remembered | N
         seen.moved.add(known.link_id)
 
 
-def _sort(connection: Connection, seen: Seen, listed: Listed, before: Before) -> None:
+def _sort(connection: Connection, seen: Listing, listed: Listed, before: Baseline) -> None:
     """Is this row news, and whose?"""
     row = listed.row
     known, identity = before.known.get(row.id), connection.facts(seen.side, row.record).identity
@@ -74,14 +74,14 @@ def _sort(connection: Connection, seen: Seen, listed: Listed, before: Before) ->
         sort_linked(connection, seen, listed, known, known.link_id, before.wanted)
 
 
-def mark_namesake(connection: Connection, seen: Seen, row: Row, namesakes: dict[str, list[int]]) -> None:
+def mark_namesake(connection: Connection, seen: Listing, row: Row, namesakes: dict[str, list[int]]) -> None:
     """A record of the same identity under another id may be a linked one that was renamed: reading that will tell."""
     if namesakes:
         seen.moved.update(namesakes.get(connection.facts(seen.side, row.record).identity, ()))
 
 
 def sort_linked(
-    connection: Connection, seen: Seen, listed: Listed, known: Remembered, link_id: int, wanted: set[str]
+    connection: Connection, seen: Listing, listed: Listed, known: Remembered, link_id: int, wanted: set[str]
 ) -> None:
     """Is a row of a linked record news?"""
     row, mine = listed.row, known.connection == connection.name
@@ -105,7 +105,7 @@ def _is_claimed(connection: Connection, side: Side, row: Row, known: Remembered)
     return side is Side.NEXUDUS and inside and came
 
 
-def _note_news(connection: Connection, seen: Seen, row: Row, known: Remembered, link_id: int) -> bool:
+def _note_news(connection: Connection, seen: Listing, row: Row, known: Remembered, link_id: int) -> bool:
     """Did a linked record move? Then when, and whether the system alone moved it: its content is what it was."""
     news = known.stamp != "" and _moved(connection, seen.side, row, known)
     if news:
@@ -120,7 +120,7 @@ def _note_news(connection: Connection, seen: Seen, row: Row, known: Remembered, 
 def _is_doubtful(connection: Connection, side: Side, row: Row, known: Remembered) -> bool:
     """Is it an older state than what is known, or as old with other content? A list can be behind: then it is read."""
     if row.stamp.token != known.stamp:
-        return is_old(connection, known, row.stamp)
+        return is_older(connection, known, row.stamp)
     return _moved(connection, side, row, known)
 
 
@@ -130,7 +130,7 @@ def _moved(connection: Connection, side: Side, row: Row, known: Remembered) -> b
     return bool(known.digest) and connection.digest(side, row.record) != known.digest
 
 
-def sort_unlinked(connection: Connection, seen: Seen, row: Row, known: Remembered | None) -> None:
+def sort_unlinked(connection: Connection, seen: Listing, row: Row, known: Remembered | None) -> None:
     """Is a row of a record without a link new or changed?"""
     if not connection.connector(seen.side).in_scope(row.record, connection.scope(seen.side)):
         if known is not None:

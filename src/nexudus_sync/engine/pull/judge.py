@@ -19,7 +19,7 @@ from nexudus_sync.engine.connection import Connection, fingerprint
 from nexudus_sync.engine.inbox import of_record
 from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.changes import differing, note_stamps, still_now
-from nexudus_sync.engine.read.sight import Seen, Sight
+from nexudus_sync.engine.read.sight import Listing, Sight
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
@@ -40,7 +40,7 @@ SLICE = 50
 class Trial:
     """The judgement of what moved on one side. `read` tells by link whether its content changed."""
 
-    row: int
+    brake_id: int
     side: Side
     links: list[int]
     total: int
@@ -49,7 +49,7 @@ class Trial:
     def left(self) -> Iterator[int]:
         """What is still to be read, in a random order that a restart keeps."""
         rest = (one for one in self.links if str(one) not in self.read)
-        yield from sorted(rest, key=lambda one: fingerprint(f"{self.row} {one}"))
+        yield from sorted(rest, key=lambda one: fingerprint(f"{self.brake_id} {one}"))
 
     @property
     def verdict(self) -> str:
@@ -70,7 +70,7 @@ class Trial:
 async def judge(
     connection: Connection,
     report: Report,
-    seen: Mapping[Side, Seen],
+    seen: Mapping[Side, Listing],
     total: int,
     *,
     whole: bool,
@@ -89,9 +89,9 @@ async def judge(
             trial = _trial(session, connection, side, one, total)
         if trial is None:
             continue
-        await _read(connection, report, trial, one, MOST if whole else SLICE, stopping)
+        await _read_sample(connection, report, trial, one, MOST if whole else SLICE, stopping)
         with connection.store.session() as session:
-            kept = session.get_one(Brake, trial.row)
+            kept = session.get_one(Brake, trial.brake_id)
             kept.state = trial.verdict
             if kept.state == "set":
                 kept.evidence, kept.set_at = _evidence(connection, trial), connection.clock.now()
@@ -99,7 +99,7 @@ async def judge(
     return None
 
 
-def _trial(session: Session, connection: Connection, side: Side, seen: Seen, total: int) -> Trial | None:
+def _trial(session: Session, connection: Connection, side: Side, seen: Listing, total: int) -> Trial | None:
     """The judgement that is open for a side, with what moved since; or a new one, where more than half moved."""
     moved = set(seen.news.keys() - seen.minor)
     open_one = next(
@@ -123,8 +123,8 @@ def _are_many(moved: int, total: int) -> bool:
     return total >= CROWD and moved * 2 > total
 
 
-async def _read(
-    connection: Connection, report: Report, trial: Trial, seen: Seen, most: int, stopping: Callable[[], bool]
+async def _read_sample(
+    connection: Connection, report: Report, trial: Trial, seen: Listing, most: int, stopping: Callable[[], bool]
 ) -> None:
     """Read on until it is decided, or so many were read. What cannot be read keeps no verdict from the others."""
     unread = list[int]()
@@ -138,17 +138,17 @@ async def _read(
         if changed is None:
             unread.append(link_id)
         else:
-            _keep(connection, trial, {link_id: changed})
-    _keep(connection, trial, dict.fromkeys(unread, False))
+            _store_readings(connection, trial, {link_id: changed})
+    _store_readings(connection, trial, dict.fromkeys(unread, False))
 
 
-def _keep(connection: Connection, trial: Trial, read: Mapping[int, bool]) -> None:
+def _store_readings(connection: Connection, trial: Trial, read: Mapping[int, bool]) -> None:
     trial.read |= {str(link_id): changed for link_id, changed in read.items()}
     with connection.store.session() as session:
-        session.get_one(Brake, trial.row).judged = {"side": trial.side.value, "read": dict(trial.read)}
+        session.get_one(Brake, trial.brake_id).judged = {"side": trial.side.value, "read": dict(trial.read)}
 
 
-async def _changed(connection: Connection, report: Report, side: Side, link: Link, seen: Seen) -> bool | None:
+async def _changed(connection: Connection, report: Report, side: Side, link: Link, seen: Listing) -> bool | None:
     """Does the record say anything else than when the sides agreed? None when it cannot be read now."""
     listed = seen.rows.get(link.half(side).id)
     try:
@@ -162,11 +162,11 @@ async def _changed(connection: Connection, report: Report, side: Side, link: Lin
         return None
     report.circuit.worked()
     if not changed and sight.presence is Presence.HERE:
-        _remember(connection, side, link, sight, seen)
+        _note_unchanged(connection, side, link, sight, seen)
     return changed
 
 
-def _remember(connection: Connection, side: Side, link: Link, sight: Sight, seen: Seen) -> None:
+def _note_unchanged(connection: Connection, side: Side, link: Link, sight: Sight, seen: Listing) -> None:
     """What was read and says nothing new need not be read again; child rows are another matter."""
     marked = link.half(side).must_read
     if marked or connection.connector(side).traits.child_keys or link.id is None:
@@ -186,7 +186,7 @@ def _evidence(connection: Connection, trial: Trial) -> str:
 
 
 def evidence_of(
-    links: int, seen: dict[Side, Seen], names: dict[Side, str], asked: Collection[int] = ()
+    links: int, seen: dict[Side, Listing], names: dict[Side, str], asked: Collection[int] = ()
 ) -> list[Evidence]:
     """The brakes that what was listed calls for.
 

@@ -7,9 +7,9 @@ from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Page, Priority, Row, Scope
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import of_record
-from nexudus_sync.engine.pull.compare import Before, mark_namesake, note_odd, sort_linked, sort_row, sort_unlinked
+from nexudus_sync.engine.pull.compare import Baseline, mark_namesake, note_odd, sort_linked, sort_row, sort_unlinked
 from nexudus_sync.engine.read.fetch import fetch
-from nexudus_sync.engine.read.sight import Listed, Seen
+from nexudus_sync.engine.read.sight import Listed, Listing
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import records
 from nexudus_sync.store.records import Remembered
@@ -27,7 +27,7 @@ async def list_side(
     full: bool = False,
     keep: Iterable[str] = (),
     priority: Priority = Priority.LIVE,
-) -> Seen:
+) -> Listing:
     """List a side.
 
     `full`: everything there is, not only what moved since the cursor; `keep`: ids whose rows are wanted anyway.
@@ -36,7 +36,7 @@ async def list_side(
     before, cursor, replaced = _remembered(connection, side, keep)
     if full:
         cursor = None
-    seen, ids = Seen(side, absent=set(replaced) if full or side is Side.CRM else set()), set[str]()
+    seen, ids = Listing(side, absent=set(replaced) if full or side is Side.CRM else set()), set[str]()
     at = connection.clock.monotonic()
     async for page in _pages(connection, side, connection.scope(side), cursor, priority, before):
         seen.twice |= _twice(page)
@@ -55,7 +55,7 @@ async def list_side(
     return seen
 
 
-def _remembered(connection: Connection, side: Side, keep: Iterable[str]) -> tuple[Before, str | None, set[int]]:
+def _remembered(connection: Connection, side: Side, keep: Iterable[str]) -> tuple[Baseline, str | None, set[int]]:
     """What the rows are compared with, where the listing continues, and the links whose id another record bears."""
     with connection.store.read() as session:
         alone = records.unlinked(session, connection.name, side)
@@ -65,7 +65,7 @@ def _remembered(connection: Connection, side: Side, keep: Iterable[str]) -> tupl
         replaced = overshadowed(session, connection.name, side)
     spelt = _spelt(known) if connection.connector(side).traits.ignores_case else {}
     cursor = None if state is None else cursor_of(state, side)
-    return Before(known, alone, namesakes, set(keep), spelt), cursor, set(replaced)
+    return Baseline(known, alone, namesakes, set(keep), spelt), cursor, set(replaced)
 
 
 def cursor_of(state: ConnectionState, side: Side) -> str | None:
@@ -73,7 +73,7 @@ def cursor_of(state: ConnectionState, side: Side) -> str | None:
     return state.nexudus_cursor if side is Side.NEXUDUS else state.crm_cursor
 
 
-def _finish(seen: Seen, page: Page, *, can_be_complete: bool) -> None:
+def _finish(seen: Listing, page: Page, *, can_be_complete: bool) -> None:
     if page.cursor is not None:
         seen.cursor = page.cursor
         seen.complete = page.complete and can_be_complete
@@ -86,7 +86,7 @@ def _spelt(known: dict[str, Remembered]) -> dict[str, str]:
 
 
 async def _pages(
-    connection: Connection, side: Side, scope: Scope, cursor: str | None, priority: Priority, before: Before
+    connection: Connection, side: Side, scope: Scope, cursor: str | None, priority: Priority, before: Baseline
 ) -> AsyncIterator[Page]:
     """The pages of a listing, each record under the id that it is known by."""
     connector = connection.connector(side)
@@ -98,7 +98,7 @@ async def _pages(
         yield replace(page, rows=[replace(row, id=one) for row, one in zip(page.rows, spelt, strict=True)])
 
 
-async def _find_elsewhere(connection: Connection, seen: Seen, before: Before, priority: Priority) -> None:
+async def _find_elsewhere(connection: Connection, seen: Listing, before: Baseline, priority: Priority) -> None:
     """A counterpart of another company is not listed with this one's, but it is there: no absence, and perhaps news."""
     connector, scope = connection.connector(seen.side), connection.scope(seen.side)
     if seen.side is Side.NEXUDUS or scope.company is None or connector.traits.lists_everything:
@@ -124,7 +124,7 @@ def _twice(page: Page) -> set[str]:
     return twice
 
 
-async def _look_closer(connection: Connection, seen: Seen, before: Before, priority: Priority) -> None:
+async def _look_closer(connection: Connection, seen: Listing, before: Baseline, priority: Priority) -> None:
     """Read by id what rows leave in doubt: only the whole record proves that it is another one.
 
     Beyond `CLOSER` there are too many for a mistake of a row: the brakes judge, and nothing new is taken up.
@@ -141,7 +141,7 @@ async def _look_closer(connection: Connection, seen: Seen, before: Before, prior
             note_odd(connection, seen, listed.row if row is None else row, before.known.get(record_id), error)
 
 
-async def _read_closer(connection: Connection, seen: Seen, row: Row, priority: Priority) -> Row | None:
+async def _read_closer(connection: Connection, seen: Listing, row: Row, priority: Priority) -> Row | None:
     """The row as the whole record says it; None where it cannot be read now."""
     connector = connection.connector(seen.side)
     try:
@@ -152,7 +152,7 @@ async def _read_closer(connection: Connection, seen: Seen, row: Row, priority: P
     return Row(row.id, connector.stamp(record), record, hot=row.hot)
 
 
-def _settle_doubt(connection: Connection, seen: Seen, before: Before, record_id: str, row: Row | None) -> None:
+def _settle_doubt(connection: Connection, seen: Listing, before: Baseline, record_id: str, row: Row | None) -> None:
     """Whose the doubtful row is, by the whole record; where that is not known, the link is looked at again."""
     known = before.known.get(record_id)
     link_id = None if known is None else known.link_id
@@ -171,7 +171,7 @@ def _is_same(connection: Connection, side: Side, row: Row | None, known: Remembe
     return same_identity(known.identity, connection.facts(side, row.record).identity)
 
 
-def _note_absences(connection: Connection, seen: Seen, before: Before, ids: set[str]) -> None:
+def _note_absences(connection: Connection, seen: Listing, before: Baseline, ids: set[str]) -> None:
     seen.gone_unlinked.update(before.alone.keys() - ids)
     for record_id, remembered in before.known.items():
         if record_id in ids or remembered.connection != connection.name:

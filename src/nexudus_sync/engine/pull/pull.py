@@ -6,7 +6,7 @@ from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.pull import judge
 from nexudus_sync.engine.pull.listing import list_side
 from nexudus_sync.engine.pull.remember import remember
-from nexudus_sync.engine.read.sight import Seen
+from nexudus_sync.engine.read.sight import Listing
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import links, records
 from nexudus_sync.store.conflicts import links_asked_about
@@ -23,18 +23,18 @@ async def pull(cycle: Cycle, *, full: bool = False) -> str | None:
     keep = _wanted(cycle, nexudus)
     crm = await list_side(connection, Side.CRM, full=full, keep=keep, priority=priority)
     for seen in (nexudus, crm):
-        cycle.take(seen)
+        cycle.take_listing(seen)
     brake = await _judged(cycle)
     if brake is None:
         with connection.store.session() as session:
             state = records.connection_state(session, connection.name, connection.crm)
             for seen in cycle.seen.values():
                 remember(connection, seen, state, session)
-    cycle.polled = connection.clock.monotonic()
+    cycle.polled_at = connection.clock.monotonic()
     return brake
 
 
-def _wanted(cycle: Cycle, nexudus: Seen) -> set[str]:
+def _wanted(cycle: Cycle, nexudus: Listing) -> set[str]:
     """The counterparts of what moved in Nexudus, and what is marked: their rows save a read."""
     with cycle.connection.store.read() as session:
         return links.counterparts(session, cycle.connection.name, nexudus.moved)

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Row
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import UNEXPECTED, note_failure, nothing_left
+from nexudus_sync.engine.inbox import UNEXPECTED, drop_unlinked_record, note_failure
 from nexudus_sync.engine.read.changes import as_unlinked
-from nexudus_sync.engine.read.sight import Seen
+from nexudus_sync.engine.read.sight import Listing
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, failures, records
 from nexudus_sync.store.links import mark, note_digest
@@ -16,7 +16,7 @@ from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Unlinked
 _IDS = ("nexudus_id", "crm_id")
 
 
-def remember(connection: Connection, seen: Seen, state: ConnectionState, session: Session) -> None:
+def remember(connection: Connection, seen: Listing, state: ConnectionState, session: Session) -> None:
     """Keep what a listing showed.
 
     Marks on the links that moved, the unlinked records, and the cursor, in one transaction.
@@ -36,7 +36,7 @@ def remember(connection: Connection, seen: Seen, state: ConnectionState, session
             lost.state = "away"  # a person's word about it stands, wherever it goes
         elif lost is not None:
             session.delete(lost)
-            nothing_left(session, connection, seen.side, record_id)
+            drop_unlinked_record(session, connection, seen.side, record_id)
     if seen.cursor is not None:
         if seen.side is Side.NEXUDUS:
             state.nexudus_cursor = seen.cursor
@@ -49,7 +49,7 @@ def take_up(session: Session, connection: Connection, side: Side, row: Row) -> N
     """Remember a record without a counterpart as it is now; nothing of what was said of another one of its id."""
     before = session.get(Unlinked, (connection.name, side.value, row.id))
     if before is not None and not same_identity(before.identity, connection.facts(side, row.record).identity):
-        nothing_left(session, connection, side, row.id)
+        drop_unlinked_record(session, connection, side, row.id)
         session.delete(before)
         session.flush()
         before = None

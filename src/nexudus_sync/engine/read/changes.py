@@ -88,21 +88,21 @@ def as_unlinked(connection: Connection, side: Side, row: Row) -> Unlinked:
     )
 
 
-def heard(mapping: Mapping) -> set[str]:
+def synced_places(mapping: Mapping) -> set[str]:
     """The places whose edits travel, each with its side."""
-    return {place for field in mapping.fields for place in _heard_of(field)}
+    return {place for field in mapping.fields for place in _synced_places_of(field)}
 
 
-def _heard_of(field: Field) -> set[str]:
+def _synced_places_of(field: Field) -> set[str]:
     return {f"{side.value} {field.lens(side).path.text}" for side in field.sources}
 
 
-def newly_heard(mapping: Mapping, before: Collection[str]) -> list[Field]:
+def newly_synced(mapping: Mapping, before: Collection[str]) -> list[Field]:
     """The fields of which edits on some side did not travel before."""
-    return [field for field in mapping.fields if not _heard_of(field) <= set(before)]
+    return [field for field in mapping.fields if not _synced_places_of(field) <= set(before)]
 
 
-def forget(link: Link, fields: Iterable[Field]) -> None:
+def forget_agreed(link: Link, fields: Iterable[Field]) -> None:
     """Take these fields out of what was agreed."""
     for side in Side:
         paths = {field.lens(side).path.text for field in fields}

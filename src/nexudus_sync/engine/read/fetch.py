@@ -8,7 +8,7 @@ from nexudus_sync.connectors.base import Priority, Record, Row, Stamp
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.errors import AnotherRecord, ConnectorError, Unavailable
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import Session, records
+from nexudus_sync.store import records
 from nexudus_sync.store.records import Remembered
 from nexudus_sync.store.tables import Link
 
@@ -34,17 +34,17 @@ async def fetch(
     `Connector.fetch` raises; ConnectorError for a record that nothing can keep, compare or write back."""
     connector = connection.connector(side)
     record = await connector.fetch(record_id, row, priority, children=children)
-    problem = odd(connection, side, record)
+    problem = unusable(connection, side, record)
     if problem is not None:
         raise problem
     facts = connector.facts(record)
     expect(connector.name, record_id, facts.id or record_id, fold=True)
     if not same_identity(identity, facts.identity):
-        raise another(connection, side, record_id, facts.identity)
+        raise another_record(connection, side, record_id, facts.identity)
     return record
 
 
-def odd(connection: Connection, side: Side, record: Record) -> ConnectorError | None:
+def unusable(connection: Connection, side: Side, record: Record) -> ConnectorError | None:
     """What is wrong with a record that nothing can keep, compare or write back."""
     try:
         codec.dumps(record)
@@ -54,30 +54,26 @@ def odd(connection: Connection, side: Side, record: Record) -> ConnectorError | 
     return None
 
 
-def another(connection: Connection, side: Side, record_id: str, identity: str) -> AnotherRecord:
+def another_record(connection: Connection, side: Side, record_id: str, identity: str) -> AnotherRecord:
     """The id is borne by another record than the one that was known by it."""
     problem = "another record bears its id now; nothing of that is taken over"
     return AnotherRecord(connection.connector(side).name, problem, record_id, told=record_id, identity=identity)
 
 
-def learn(connection: Connection, side: Side, link: Link, record: Record) -> None:
+def learn_identity(connection: Connection, side: Side, link: Link, record: Record) -> None:
     """A full read tells an identity that was not known. Raises AnotherRecord where that is another link's record."""
     identity = connection.facts(side, record).identity
     if not identity or link.half(side).identity:
         return
     record_id = link.half(side).id
     with connection.store.read() as session:
-        if _held(session, connection, side, link, record_id, identity):
-            raise another(connection, side, record_id, identity)
+        known = records.links_of(session, connection.crm, side, record_id, identity)
+    if any(one.half(side).identity == identity and one.id != link.id for one in known):
+        raise another_record(connection, side, record_id, identity)
     link.half(side).identity = identity
 
 
-def _held(session: Session, connection: Connection, side: Side, link: Link, record_id: str, identity: str) -> bool:
-    known = records.links_of(session, connection.crm, side, record_id, identity)
-    return any(one.half(side).identity == identity and one.id != link.id for one in known)
-
-
-def is_old(connection: Connection, known: Remembered, stamp: Stamp) -> bool:
+def is_older(connection: Connection, known: Remembered, stamp: Stamp) -> bool:
     """Is a listed state older than what is remembered of the record? Then it is read by its id."""
     return stamp.at is not None and known.stamped_at is not None and stamp.at < known.stamped_at
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from nexudus_sync.connectors.base import Priority, Record
 from nexudus_sync.engine.connection import FRESH, Connection
-from nexudus_sync.engine.read.fetch import fetch, learn, refuse_old
+from nexudus_sync.engine.read.fetch import fetch, learn_identity, refuse_old
 from nexudus_sync.engine.read.renames import follow
 from nexudus_sync.engine.read.renderings import written_fields
 from nexudus_sync.engine.read.sight import Listed, Sight, rebuilt
@@ -72,21 +72,21 @@ async def read(
     try:
         record = await fetch(connection, side, half.id, half.identity, row=row, priority=priority, children=children)
     except (AnotherRecord, NotFound, Unavailable) as error:
-        elsewhere = await _elsewhere(connection, side, link, error, priority, began, missed=missed)
+        elsewhere = await _renamed_or_gone(connection, side, link, error, priority, began, missed=missed)
         if elsewhere is None:
             raise
         return elsewhere
-    learn(connection, side, link, record)
+    learn_identity(connection, side, link, record)
     refuse_old(connection, side, link, connector.stamp(record), None if like is None else like.stamp)
     whole = children or not connector.traits.child_keys
     if not children:
         known = like or Sight(rebuilt(connection.mapping, side, half.snapshot), Context())
         record, whole = _with_children(connection, side, record, known.record), whole or known.whole
-    context, presence = await connection.context(side, record), _where(connection, side, record)
+    context, presence = await connection.context(side, record), _presence(connection, side, record)
     return Sight(record, context, connector.stamp(record), began, whole=whole, presence=presence)
 
 
-async def _elsewhere(
+async def _renamed_or_gone(
     connection: Connection,
     side: Side,
     link: Link,
@@ -104,7 +104,7 @@ async def _elsewhere(
     return None
 
 
-def _where(connection: Connection, side: Side, record: Record) -> Presence:
+def _presence(connection: Connection, side: Side, record: Record) -> Presence:
     """Is it in the connection's scope? A CRM's record belongs to whoever has its card."""
     inside = side is Side.CRM or connection.connector(side).in_scope(record, connection.scope(side))
     return Presence.HERE if inside else Presence.ELSEWHERE
@@ -148,7 +148,7 @@ def says_otherwise(
     return False
 
 
-def fresh(connection: Connection, side: Side, sight: Sight, touched: frozenset[str]) -> bool:
+def is_fresh(connection: Connection, side: Side, sight: Sight, touched: frozenset[str]) -> bool:
     """May it be written over without reading it again? `touched`: the record's keys that would change."""
     traits = connection.connector(side).traits
     if sight.read_at is None or (traits.reads_before_write and not sight.whole):

@@ -24,7 +24,7 @@ async def follow(connection: Connection, link: Link, error: ConnectorError, prio
     with connection.store.session() as session:
         if records.link_by(session, connection.crm, crm_id=error.survivor) is not None:
             return False
-        _go_by(session, connection, link, error.survivor)
+        _give_new_id(session, connection, link, error.survivor)
         link.crm_identity = ""  # the next read tells it
     return True
 
@@ -49,11 +49,11 @@ async def follow_rename(connection: Connection, link: Link, priority: Priority) 
     if name is None:
         return False
     with connection.store.session() as session:
-        _go_by(session, connection, link, name)
+        _give_new_id(session, connection, link, name)
     return True
 
 
-def _go_by(session: Session, connection: Connection, link: Link, name: str) -> None:
+def _give_new_id(session: Session, connection: Connection, link: Link, name: str) -> None:
     """Let the link go by the new id of its CRM record, which is no longer among the unlinked."""
     rename(session, link, name)
     left = session.get(Unlinked, (connection.name, Side.CRM.value, name))
@@ -73,7 +73,7 @@ async def follow_idle_renames(connection: Connection) -> None:
         idle = links.idle_to_read(session, connection.name)
     for link in idle:
         try:
-            if not await _stands(connection, link.crm_id, link.crm_identity):
+            if not await _is_still_there(connection, link.crm_id, link.crm_identity):
                 await follow_rename(connection, link, Priority.LIVE)
         except Exception as error:
             of_record(error)
@@ -96,7 +96,7 @@ async def follow_set_aside(connection: Connection) -> None:
         found = unlinked.renamed_since_set_aside(session, connection.name, connection.crm)
     for old, row in found:
         try:
-            if await _stands(connection, old.record_id, old.identity):
+            if await _is_still_there(connection, old.record_id, old.identity):
                 continue
             row.state, row.reason = "ignored", old.reason
         except Exception as error:
@@ -108,7 +108,7 @@ async def follow_set_aside(connection: Connection) -> None:
                 session.delete(session.merge(old))
 
 
-async def _stands(connection: Connection, record_id: str, identity: str) -> bool:
+async def _is_still_there(connection: Connection, record_id: str, identity: str) -> bool:
     """Is the record still found by the id under which it is known?"""
     try:
         record = await fetch(connection, Side.CRM, record_id)

@@ -50,7 +50,7 @@ def may_render(outcome: Outcome, side: Side, context: Context) -> bool:
     return free and not is_kept(str(outcome.value))
 
 
-def rendering_of(field: Field, side: Side, sent: Raw, raw: Raw, context: Context) -> str:
+def rendering_of_raw(field: Field, side: Side, sent: Raw, raw: Raw, context: Context) -> str:
     """The same where also what was sent is raw."""
     try:
         return rendering(field, side, field.read(side, sent, context), raw, context)
@@ -58,7 +58,7 @@ def rendering_of(field: Field, side: Side, sent: Raw, raw: Raw, context: Context
         return ""
 
 
-def show_all(session: Session, connection: Connection, link: Link, told: Iterable[tuple[str, str]]) -> None:
+def show_renderings(session: Session, connection: Connection, link: Link, told: Iterable[tuple[str, str]]) -> None:
     """Tell people what a system made of texts, by field; nothing waits for them."""
     for name, reason in told:
         if reason:

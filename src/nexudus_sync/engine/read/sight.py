@@ -50,7 +50,7 @@ def rebuilt(mapping: Mapping, side: Side, snapshot: dict[str, object]) -> Record
 
 
 @dataclass(slots=True)
-class Seen:
+class Listing:
     """What one listing of a side showed.
 
     `rows` are those kept for this cycle, by record id; `moved` the links whose record moved or is marked, `news`

@@ -7,8 +7,8 @@ from nexudus_sync.engine.inbox import note_failure, of_record
 from nexudus_sync.engine.recover.creates import found_create, sent_at
 from nexudus_sync.engine.recover.updates import found_in_part, found_update, link_of
 from nexudus_sync.engine.report import Report
-from nexudus_sync.engine.write.another import fail
-from nexudus_sync.engine.write.confirm import close
+from nexudus_sync.engine.write.another import note_link_error
+from nexudus_sync.engine.write.confirm import close_and_count
 from nexudus_sync.engine.write.perform import step_from
 from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
@@ -30,38 +30,38 @@ async def recover(cycle: Cycle) -> None:
     if connection.dry:
         return
     with connection.store.session() as session:
-        rows = [row for name in _names(session, connection) for row in journal.pending(session, name)]
+        rows = [row for name in _connection_names(session, connection) for row in journal.pending(session, name)]
         for row in rows:
             if row.state == "planned" and row.id is not None:
                 journal.mark_dropped(session, row.id, connection.clock.now(), "planned anew")
     for row in rows:
         if row.state == "sent":
-            await _one(connection, cycle.report, row)
+            await _resolve_guarded(connection, cycle.report, row)
 
 
-def _names(session: Session, connection: Connection) -> list[str]:
+def _connection_names(session: Session, connection: Connection) -> list[str]:
     """This connection, and those to its CRM that the configuration does not have any more, or not by that name."""
     known = {connection.name, *(one.name for one in connection.siblings)}
     return [connection.name, *sorted(records.connections_to(session, connection.crm) - known)]
 
 
-async def _one(connection: Connection, report: Report, row: Journal) -> None:
+async def _resolve_guarded(connection: Connection, report: Report, row: Journal) -> None:
     """Resolve one; what cannot be looked for now stays as it is and keeps only its own records waiting."""
     try:
         await _resolve(connection, report, row)
-        _settle_ended(connection, row)
+        _solve_of_ended(connection, row)
     except Exception as error:
         problem, link = of_record(error), link_of(connection, row)
         with connection.store.session() as session:
             if link is not None:
-                fail(session, connection, link, problem)
+                note_link_error(session, connection, link, problem)
             else:
                 note_failure(session, connection, problem, nexudus_id=row.nexudus_id, crm_id=row.crm_id)
         report.errors.append(str(problem))
         report.circuit.failed(problem)
 
 
-def _settle_ended(connection: Connection, row: Journal) -> None:
+def _solve_of_ended(connection: Connection, row: Journal) -> None:
     """Of a pair that was parted meanwhile nothing is tried again: that its write could not be looked for is over."""
     link = link_of(connection, row)
     if row.link_id is not None and (link is None or link.state == "closed"):
@@ -91,7 +91,7 @@ async def _resolve(connection: Connection, report: Report, row: Journal) -> None
     with connection.store.session() as session:
         if _was_lost_before(session, row):
             name = connection.connector(Side(row.side)).name
-            error = Unavailable(name, "a write is sent again and again, without an answer or effect", _named(row))
+            error = Unavailable(name, "a write is sent again and again, without an answer or effect", _record_id(row))
             note_failure(session, connection, error, nexudus_id=row.nexudus_id, crm_id=row.crm_id)
         said = f"not found after {looks} looks; planned anew"
         journal.mark_dropped(session, row.id, connection.clock.now(), said).not_found = True
@@ -106,7 +106,7 @@ def _was_lost_before(session: Session, row: Journal) -> bool:
     return last is not None and last.state == "dropped"
 
 
-def _named(row: Journal) -> str:
+def _record_id(row: Journal) -> str:
     """The record that a write is about: the one written to, or the one that is copied."""
     ids = (row.nexudus_id, row.crm_id) if row.side == Side.NEXUDUS else (row.crm_id, row.nexudus_id)
     return ids[0] or ids[1]
@@ -144,5 +144,5 @@ async def _found_delete(connection: Connection, report: Report, row: Journal) ->
         return False
     with connection.store.session() as session:
         journal.mark_confirmed(session, row.id or 0, connection.clock.now(), "found: it is gone")
-        close(session, connection, report, link, "deleted with its counterpart")
+        close_and_count(session, connection, report, link, "deleted with its counterpart")
     return True

@@ -18,7 +18,7 @@ from nexudus_sync.store.tables import Journal, Link
 
 async def found_update(connection: Connection, row: Journal) -> bool:
     """Does the record say all that was sent?"""
-    link, sight, said, _ = await _said(connection, row)
+    link, sight, said, _ = await _arrived(connection, row)
     if link is None or sight is None or not said or len(said) < len(row.fields):
         return False
     source = await _source(connection, link, Side(row.side).other)
@@ -34,7 +34,7 @@ async def found_in_part(connection: Connection, row: Journal) -> bool:
     What it says has arrived; the rest is planned anew, by what both sides say then. What the write only began is still
     to be delivered, and no change of the side it was written to.
     """
-    link, sight, said, begun = await _said(connection, row)
+    link, sight, said, begun = await _arrived(connection, row)
     if link is None or sight is None or not (said or begun):
         return False
     source = await _source(connection, link, Side(row.side).other)
@@ -66,7 +66,7 @@ def _confirm(
     link.mark_both(True)
 
 
-async def _said(connection: Connection, row: Journal) -> tuple[Link | None, Sight | None, list[Field], list[Field]]:
+async def _arrived(connection: Connection, row: Journal) -> tuple[Link | None, Sight | None, list[Field], list[Field]]:
     """The link that a write is of, its record as it is now, and its fields: what says that, and what was only begun."""
     link, side = link_of(connection, row), Side(row.side)
     if link is None or not row.fields:

@@ -77,13 +77,16 @@ def _sum_up(
     to_create: list[Unlinked],
     limit: int | None,
 ) -> Estimate:
-    left = _left(connection, copy)
+    left = _staying_alone(connection, copy)
     left["no e-mail to find or create a customer by"] = sum(not has_email(row) for row in to_create)
     can = sorted((row for row in to_create if has_email(row)), key=oldest_first)
     taken = can if limit is None else can[:limit]
     left[f"beyond --limit {limit}"] = len(can) - len(taken)
     creates = Counter(Side(row.side).other for row in taken)
-    compare, parties = _marked(connection, copy), {side: _parties(copy, connection.name, side, taken) for side in Side}
+    compare, parties = (
+        _count_to_read(connection, copy),
+        {side: _parties(copy, connection.name, side, taken) for side in Side},
+    )
     actions = {("create", side): count for side, count in creates.items()}
     actions |= {("create-party", side): count for side, count in parties.items()}
     actions |= {("update", side): -(-compare // DIFFER) for side in Side}
@@ -92,7 +95,7 @@ def _sum_up(
     return Estimate(listed, inside, pairs, compare, creates, parties[Side.NEXUDUS], +left, calls)
 
 
-def _left(connection: Connection, copy: Store) -> Counter[str]:
+def _staying_alone(connection: Connection, copy: Store) -> Counter[str]:
     """Records that stay alone, by why."""
     with copy.read() as session:
         kept = unlinked.staying_alone(session, connection.name)
@@ -100,7 +103,7 @@ def _left(connection: Connection, copy: Store) -> Counter[str]:
     return Counter(words.get(state, reason or state) for state, reason in kept)
 
 
-def _marked(connection: Connection, copy: Store) -> int:
+def _count_to_read(connection: Connection, copy: Store) -> int:
     with copy.read() as session:
         return links.count_to_read(session, connection.name)
 

@@ -5,39 +5,39 @@ other records hold the record that was written.
 """
 
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import ANOTHER, RECORD, end, note_failure
+from nexudus_sync.engine.inbox import ANOTHER, RECORD, close_link, note_failure
 from nexudus_sync.errors import AnotherRecord, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, conflicts, failures, journal, records
 from nexudus_sync.store.renames import rename
 from nexudus_sync.store.tables import Conflict, ConflictKind, Journal, Link
 
-THE_OTHER, KEPT = "another record", "kept"
+OTHER_RECORD, KEPT = "another record", "kept"
 """What a question about another record shows for the side that shows it, and for the other."""
-OTHERS = "$"
+COUNTED = "$"
 """How the keys of `Link.bounces` begin under which the replies about others are counted, by side."""
-OTHER = "another"
+ABOUT_ANOTHER = "another"
 """Where the step of a create tells that its reply was about another record."""
 ENOUGH = 2
 """So many replies in a row about others hold a record."""
 
 
-def fail(session: Session, connection: Connection, link: Link, error: SyncError) -> None:
+def note_link_error(session: Session, connection: Connection, link: Link, error: SyncError) -> None:
     """Keep what went wrong with a link: a failure, or what is done about another record."""
     if isinstance(error, AnotherRecord):
-        _note(session, connection, link, error)
+        _note_another(session, connection, link, error)
     else:
         note_failure(session, connection, error, nexudus_id=link.nexudus_id, crm_id=link.crm_id)
 
 
-def _note(session: Session, connection: Connection, link: Link, error: AnotherRecord) -> None:
+def _note_another(session: Session, connection: Connection, link: Link, error: AnotherRecord) -> None:
     """Show that a link's record is answered for by another one, or do what a person said about that."""
     asked = _question(session, link)
     if asked is not None and asked.state == "resolved":
         _answer(session, connection, link, error, asked)
     elif asked is not None:
-        _rest(session, link)
-    elif _lasts(session, connection, link) and not error.held:
+        _stop_looking(session, link)
+    elif _was_known_before(session, connection, link) and not error.held:
         _ask(session, connection, link, error)
     else:
         failure = note_failure(session, connection, error, nexudus_id=link.nexudus_id, crm_id=link.crm_id)
@@ -49,7 +49,7 @@ def _question(session: Session, link: Link) -> Conflict | None:
     return next((one for one in about if one.kind == ConflictKind.ANOTHER), None)
 
 
-def _lasts(session: Session, connection: Connection, link: Link) -> bool:
+def _was_known_before(session: Session, connection: Connection, link: Link) -> bool:
     """Is this a reconcile, and was it known before it began?"""
     since = connection.sweeping_since
     known = failures.unsolved(session, connection.name, link.nexudus_id, link.crm_id)
@@ -58,7 +58,7 @@ def _lasts(session: Session, connection: Connection, link: Link) -> bool:
 
 def _ask(session: Session, connection: Connection, link: Link, error: AnotherRecord) -> None:
     doubtful = _side(connection, error)
-    shown = {side: THE_OTHER if side is doubtful else KEPT for side in Side}
+    shown = {side: OTHER_RECORD if side is doubtful else KEPT for side in Side}
     conflicts.open_conflict(
         session,
         connection=connection.name,
@@ -75,10 +75,10 @@ def _ask(session: Session, connection: Connection, link: Link, error: AnotherRec
         reason=f"{error}; take {doubtful.value} to go on with that one, {doubtful.other.value} to part the pair",
     )
     failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id, fields={""})
-    _rest(session, link)
+    _stop_looking(session, link)
 
 
-def _rest(session: Session, link: Link) -> None:
+def _stop_looking(session: Session, link: Link) -> None:
     """A person is asked: the next reconcile looks again."""
     kept = session.get_one(Link, link.id)
     kept.mark_both(False)
@@ -88,13 +88,13 @@ def _answer(session: Session, connection: Connection, link: Link, error: Another
     """The pair goes on with the other record, unless that has a pair of its own; or it ends."""
     doubtful, kept, now = _side(connection, error), session.get_one(Link, link.id), connection.clock.now()
     if asked.take != doubtful.value:
-        end(session, kept, f"{error}; parted by hand", now)
+        close_link(session, kept, f"{error}; parted by hand", now)
     elif _has_a_pair(session, connection, kept, doubtful, error):
         asked.state, asked.take = "open", None
-        _rest(session, link)
+        _stop_looking(session, link)
     else:
         asked.state, asked.closed_at = "closed", now
-        _go_on_with(session, kept, doubtful, error)
+        _adopt(session, kept, doubtful, error)
 
 
 def _has_a_pair(session: Session, connection: Connection, link: Link, side: Side, error: AnotherRecord) -> bool:
@@ -102,7 +102,7 @@ def _has_a_pair(session: Session, connection: Connection, link: Link, side: Side
     return not error.told or any(one.id != link.id for one in known)
 
 
-def _go_on_with(session: Session, link: Link, side: Side, error: AnotherRecord) -> None:
+def _adopt(session: Session, link: Link, side: Side, error: AnotherRecord) -> None:
     if side is Side.CRM and error.told != link.crm_id:
         rename(session, link, error.told)
     elif side is Side.NEXUDUS:
@@ -120,9 +120,9 @@ def note_reply(session: Session, connection: Connection, row: Journal) -> None:
     """The reply to a write was about another record: the second in a row holds the record that was written."""
     link = None if row.link_id is None else session.get(Link, row.link_id)
     if link is None:
-        row.step = {**row.step, OTHER: True}
+        row.step = {**row.step, ABOUT_ANOTHER: True}
         return
-    key = f"{OTHERS}{row.side}"
+    key = f"{COUNTED}{row.side}"
     link.bounces = {**link.bounces, key: int(link.bounces.get(key, 0)) + 1}
     if link.bounces[key] >= ENOUGH:
         failure = note_failure(
@@ -133,12 +133,12 @@ def note_reply(session: Session, connection: Connection, row: Journal) -> None:
 
 def forget_others(link: Link, side: Side) -> None:
     """A reply about the record itself came: the count begins anew."""
-    link.bounces = {key: count for key, count in link.bounces.items() if key != f"{OTHERS}{side.value}"}
+    link.bounces = {key: count for key, count in link.bounces.items() if key != f"{COUNTED}{side.value}"}
 
 
 def refuse_held(connection: Connection, link: Link, side: Side) -> None:
     """Raises AnotherRecord where the last replies to writes of this side were about other records."""
-    if int(link.bounces.get(f"{OTHERS}{side.value}", 0)) >= ENOUGH:
+    if int(link.bounces.get(f"{COUNTED}{side.value}", 0)) >= ENOUGH:
         raise _held(connection, link, side)
 
 
@@ -149,7 +149,7 @@ def _held(connection: Connection, link: Link, side: Side) -> AnotherRecord:
     return AnotherRecord(connection.connector(side).name, problem, record_id, held=True)
 
 
-def create_held(session: Session, connection: Connection, source: Side, record_id: str) -> bool:
+def is_create_held(session: Session, connection: Connection, source: Side, record_id: str) -> bool:
     """Were two attempts to copy this record answered with others?"""
     return len(_answered_for(session, connection.name, source, record_id)) >= ENOUGH
 
@@ -157,10 +157,10 @@ def create_held(session: Session, connection: Connection, source: Side, record_i
 def let_create(session: Session, connection: str, source: Side, record_id: str) -> None:
     """A person wants it to be copied all the same."""
     for attempt in _answered_for(session, connection, source, record_id):
-        attempt.step = {key: value for key, value in attempt.step.items() if key != OTHER}
+        attempt.step = {key: value for key, value in attempt.step.items() if key != ABOUT_ANOTHER}
         session.add(attempt)
 
 
 def _answered_for(session: Session, connection: str, source: Side, record_id: str) -> list[Journal]:
     attempts = journal.dropped_creates(session, connection, source, record_id)
-    return [one for one in attempts if one.step.get(OTHER)]
+    return [one for one in attempts if one.step.get(ABOUT_ANOTHER)]

@@ -7,9 +7,9 @@ from typing import Any
 
 from nexudus_sync.connectors.base import Record, Stamp
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import close_rewritten, end
+from nexudus_sync.engine.inbox import close_link, close_rewritten
 from nexudus_sync.engine.read.changes import value_or_none
-from nexudus_sync.engine.read.renderings import REPLY, rendering, reply_of, show_all
+from nexudus_sync.engine.read.renderings import REPLY, rendering, reply_of, show_renderings
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Context, Field, Raw, Side
 from nexudus_sync.merge import UNSENT, Outcome, View
@@ -69,7 +69,7 @@ def confirm_update(
     ).must_read = True  # the server may have moved more than was sent: a crash comes before that is looked at
     close_rewritten(session, connection, link, values)
     failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id, fields=values.keys())
-    show_all(session, connection, link, told.items())
+    show_renderings(session, connection, link, told.items())
     session.add(link)
 
 
@@ -91,9 +91,9 @@ def note_begun(link: Link, to: Side, begun: Iterable[Field], record: Record) -> 
     link.half(to).snapshot = {**link.half(to).snapshot, **left}
 
 
-def close(session: Session, connection: Connection, report: Report, link: Link, reason: str) -> None:
+def close_and_count(session: Session, connection: Connection, report: Report, link: Link, reason: str) -> None:
     """End a link: neither record is created again by itself."""
-    end(session, link, reason, connection.clock.now())
+    close_link(session, link, reason, connection.clock.now())
     report.closed += 1
 
 

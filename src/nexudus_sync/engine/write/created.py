@@ -9,7 +9,7 @@ from nexudus_sync.connectors.base import Facts, Record, Written
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.engine.read.changes import differing, still_now
-from nexudus_sync.engine.read.renderings import REPLY, rendering_of, reply_of, show_all
+from nexudus_sync.engine.read.renderings import REPLY, rendering_of_raw, reply_of, show_renderings
 from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.read.zones import with_zone
 from nexudus_sync.errors import AnsweredForAnother, Refused
@@ -126,8 +126,8 @@ def confirm_create(session: Session, connection: Connection, row: Journal, origi
         created_at=now,
     )
     session.add(link)
-    forget(session, connection, to.other, origin.id)
-    forget(session, connection, to, made.id)  # a record that had this id before
+    delete_unlinked(session, connection, to.other, origin.id)
+    delete_unlinked(session, connection, to, made.id)  # a record that had this id before
     failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id)
     conflicts.close_conflicts(session, connection.name, link.nexudus_id, link.crm_id, now=now, fields={RECORD})
     session.flush()
@@ -158,9 +158,9 @@ def _remember(
         )
         if stamp is not None:
             link.half(to).note(stamp.token, stamp.at, now)
-        _mark(connection, link, to, Sight(record, origin.context), made, made.reply)
+        _mark_to_read(connection, link, to, Sight(record, origin.context), made, made.reply)
     show_held(session, connection, _accepted(connection, row), link.nexudus_id, link.crm_id)
-    show_all(session, connection, link, told.items())
+    show_renderings(session, connection, link, told.items())
 
 
 def _refuse_taken(
@@ -179,7 +179,7 @@ def _refuse_taken(
         raise AnsweredForAnother(connection.connector(to).name, problem, origin.id)
 
 
-def _mark(connection: Connection, link: Link, to: Side, origin: Sight, made: Made, written: Written) -> None:
+def _mark_to_read(connection: Connection, link: Link, to: Side, origin: Sight, made: Made, written: Written) -> None:
     """Which of the two records have to be read once more.
 
     What is still to be delivered, and what may have moved meanwhile.
@@ -213,10 +213,10 @@ def _snapshots(
             raw = kept[mapped.name]["raw"]
         elif mapped.name in row.fields:
             carried = row.fields[mapped.name]
-            if reason := rendering_of(mapped, to, carried["sent"], now, made.context):
+            if reason := rendering_of_raw(mapped, to, carried["sent"], now, made.context):
                 told[mapped.name] = reason
             raw, now = carried["raw"], now if reason else carried["sent"]
-        elif _is_to_come(mapped, to, record, context, made.context):
+        elif _is_undelivered(mapped, to, record, context, made.context):
             raw = dict(UNSENT)
         else:
             now = None
@@ -224,7 +224,7 @@ def _snapshots(
     return source, target, told
 
 
-def _is_to_come(mapped: Field, to: Side, record: Record, context: Context, there: Context) -> bool:
+def _is_undelivered(mapped: Field, to: Side, record: Record, context: Context, there: Context) -> bool:
     """Does the source say something that the create did not carry?"""
     if to.other not in mapped.sources:
         return False
@@ -245,14 +245,14 @@ def _accepted(connection: Connection, row: Journal) -> list[Hold]:
     ]
 
 
-def forget(session: Session, connection: Connection, side: Side, record_id: str) -> None:
+def delete_unlinked(session: Session, connection: Connection, side: Side, record_id: str) -> None:
     """A record that has a counterpart now is no longer among the unlinked."""
     row = session.get(Unlinked, (connection.name, side.value, record_id))
     if row is not None:
         session.delete(row)
 
 
-def pair(session: Session, connection: Connection, ids: tuple[str, str], identities: tuple[str, str]) -> Link:
+def link_records(session: Session, connection: Connection, ids: tuple[str, str], identities: tuple[str, str]) -> Link:
     """Link two existing records, Nexudus's first; they are merged as a first match when the link is settled."""
     nexudus_id, crm_id = ids
     link = Link(
@@ -267,8 +267,8 @@ def pair(session: Session, connection: Connection, ids: tuple[str, str], identit
         created_at=connection.clock.now(),
     )
     session.add(link)
-    forget(session, connection, Side.NEXUDUS, nexudus_id)
-    forget(session, connection, Side.CRM, crm_id)
+    delete_unlinked(session, connection, Side.NEXUDUS, nexudus_id)
+    delete_unlinked(session, connection, Side.CRM, crm_id)
     conflicts.close_conflicts(session, connection.name, nexudus_id, crm_id, now=connection.clock.now(), fields={RECORD})
     failures.solve_failures(session, connection.name, nexudus_id, crm_id)
     session.flush()

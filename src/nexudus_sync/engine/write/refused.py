@@ -64,11 +64,11 @@ def refused_for(session: Session, connection: Connection, link: Link) -> list[Re
         if one.kind == REFUSED and one.field and (one.next_attempt is None or one.next_attempt > now)
     }
     writes = journal.refused_writes(session, connection.name, link) if waiting else []
-    found = (_last(connection, name, reason, writes) for name, reason in waiting.items())
+    found = (_last_refusal(connection, name, reason, writes) for name, reason in waiting.items())
     return [one for one in found if one is not None]
 
 
-def _last(connection: Connection, name: str, reason: str, rows: Iterable[Journal]) -> RefusedValue | None:
+def _last_refusal(connection: Connection, name: str, reason: str, rows: Iterable[Journal]) -> RefusedValue | None:
     field = connection.mapping.find(name)
     for row in rows:
         if field is not None and name in row.refused:
