@@ -371,8 +371,7 @@ async def test_what_is_new_is_told_once_with_ids_and_reason(make: Make) -> None:
     assert told == {
         "failure.new": PAIR
         | {"id": 8, "kind": "unmapped", "field": "sales_stage", "reason": "no such stage", "log_level": "info"},
-        "conflict.new": PAIR
-        | {"id": 5, "field": "title", "reason": "both sides say something else", "log_level": "info"},
+        "conflict.new": PAIR | {"id": 5, "field": "title", "reason": "the two sides differ", "log_level": "info"},
         "pair.new": PAIR | {"id": 3, "log_level": "info"},
         "pair.closed": PAIR | {"id": 3, "reason": "the card was deleted", "log_level": "info"},
     }

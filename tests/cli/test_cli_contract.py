@@ -189,4 +189,4 @@ def test_looking_needs_no_password(house: House) -> None:
 def test_a_connection_that_is_not_configured_is_refused(house: House) -> None:
     ended = house.run("conflicts", "list", "--connection", "paris")
     assert ended.code == 2
-    assert ended.err == "nexudus-sync: --connection: no connection is named 'paris'; configured are: london\n"
+    assert ended.err == "nexudus-sync: --connection: no connection is named 'paris'; configured connections: london\n"

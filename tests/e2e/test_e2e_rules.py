@@ -135,7 +135,7 @@ async def test_a_record_in_another_currency_is_not_created_and_never_relabelled(
     await office.sync()
     assert deal not in office.links().values()
     (failure,) = office.rows(Failure, crm_id=deal, state="open")
-    assert (failure.kind, failure.reason) == ("currency", "it is in EUR, the other side in GBP")
+    assert (failure.kind, failure.reason) == ("currency", "it is in EUR but the other side uses GBP")
 
 
 async def test_a_linked_record_whose_currency_changed_holds_back_its_amount_only(office: Office, pair: Pair) -> None:

@@ -157,7 +157,7 @@ def configured(settings: Settings, name: str | None) -> list[ConnectionSettings]
     found = [one for one in settings.connections if name in (None, one.name)]
     if not found:
         known = ", ".join(one.name for one in settings.connections)
-        raise ConfigError("--connection", f"no connection is named {name!r}", f"configured are: {known}")
+        raise ConfigError("--connection", f"no connection is named {name!r}", f"configured connections: {known}")
     return found
 
 

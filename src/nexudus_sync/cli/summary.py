@@ -12,7 +12,7 @@ WORDS = {
     "waiting": "the next cycle takes it up",
     "unmatched": "several candidates, a person decides",
     "ignored": "ignored by hand",
-    "limit": "left by --limit",
+    "limit": "not created: --limit was reached",
     "old": "older than --since",
 }
 """By the state of a record without a counterpart: why it has none."""

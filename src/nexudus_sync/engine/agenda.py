@@ -1,4 +1,4 @@
-"""One cycle as its stages see it: what it has still to do, and when it has to stop or to poll."""
+"""One cycle as its stages see it: what is left to do, and when to stop or to poll."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from nexudus_sync.store import Session, failures, links, records
 from nexudus_sync.store.tables import Failure, Unlinked
 
 ROUNDS = 3
-"""How often a cycle goes over what became due while it worked (lost answers, what a neighbour's answer woke)."""
+"""How often a cycle repeats for what became due while it worked (lost answers, failures that woke)."""
 SMALL_CHUNK = 20
-"""Links in a chunk after which a poll may be due."""
+"""Links in a chunk when polls may be due in between."""
 _FAR = timedelta(days=3650)
 RestoredValues = MutableMapping[int, dict[str, Value]]
 """Values that both sides of a link are to have again, by link id; taken out when the link is settled."""
@@ -26,11 +26,7 @@ RestoredValues = MutableMapping[int, dict[str, Value]]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked of a cycle.
-
-    `one_shot`: what failed is tried again at once, whatever its next attempt (a command, not the daemon). `limit`
-    caps creates.
-    """
+    """What is asked of a cycle. `one_shot`: retry failures now (a command, not the daemon); `limit` caps creates."""
 
     reconcile: bool = False
     one_shot: bool = True
@@ -77,7 +73,7 @@ class Cycle:
 
     @property
     def priority(self) -> Priority:
-        """That of its calls."""
+        """The priority of its calls."""
         return Priority.BACKFILL if self.backfill else Priority.LIVE
 
     def stop(self, brake: str) -> Report:
@@ -86,11 +82,11 @@ class Cycle:
         return self.report
 
     def stopping(self) -> bool:
-        """Was it asked to stop, or did a poll in between set a brake?"""
+        """Was it asked to stop, or has a poll in between set a brake?"""
         return self.report.brake is not None or self.options.stopping()
 
     async def chunks(self, link_ids: Iterable[int], *, polls: bool = False) -> AsyncIterator[list[int]]:
-        """The links in chunks, until it has to stop: the one checkpoint of long work. `polls` when one is due."""
+        """The links in chunks, until it has to stop: the one checkpoint of long work. `polls`: poll when due."""
         ids, size = list(link_ids), SMALL_CHUNK if polls else self.connection.rules.chunk
         for start in range(0, len(ids), size):
             if self.stopping():
@@ -101,26 +97,26 @@ class Cycle:
                 await self.poll_if_due()
 
     async def poll_if_due(self) -> None:
-        """In long work: carry live changes of what is linked already, as often as any cycle would."""
+        """In long work: carry live changes of linked records, as often as any cycle would."""
         clock, every = self.connection.clock, self.connection.rules.poll.total_seconds()
         if self._poll is not None and not self.connection.dry and clock.monotonic() - self.polled_at >= every:
             await self._poll(self)
 
     def take_listing(self, seen: Listing) -> None:
-        """Go on with a new listing: what is left of an earlier one is old now."""
+        """Go on with a new listing, which replaces the earlier one."""
         self.seen[seen.side] = seen
         self.missed[seen.side] |= seen.absent
 
     def drop_row(self, side: Side, record_id: str) -> None:
-        """A settled record's row has served."""
+        """Drop the row of a settled record: it is out of date."""
         self.seen[side].rows.pop(record_id, None)
 
     # -- what is to be done -----------------------------------------------------------------------------------------
 
     def note_due(self, session: Session) -> set[int]:
-        """Links with a failure to be tried again: a one-shot command waits for no next attempt.
+        """The links with a failure to retry now; a one-shot command does not wait for the next attempt.
 
-        What the connectors know of names is asked for afresh where that may be why; a passing trouble is no reason.
+        If an outdated list of names may be the cause, the connectors ask for their lists again.
         """
         name, now = self.connection.name, self.connection.clock.now()
         found = failures.due_failures(session, name, now + (_FAR if self.options.one_shot else timedelta(0)))
@@ -132,7 +128,7 @@ class Cycle:
         return self._links_of(session, found)
 
     def rounds(self) -> Iterable[int]:
-        """Once, and again while answers are missing or others woke what had failed; then what became due is marked."""
+        """One round, then more while answers are missing or failures woke; what became due is marked for each."""
         for number in range(ROUNDS + 1):
             yield number
             if number == ROUNDS or self.stopping() or not (self._wake() or self.report.unknown):
@@ -140,7 +136,7 @@ class Cycle:
             self.report.unknown.clear()
 
     def _wake(self) -> bool:
-        """Mark what became due since a neighbour got another answer. Is there any?"""
+        """Mark the links with refusals that became due since a neighbour got another answer. Is there any?"""
         with self.connection.store.session() as session:
             woken = failures.woken(session, self.connection.name, self.connection.clock.now())
             new = [one for one in woken if one.id not in self._tried]
@@ -155,9 +151,9 @@ class Cycle:
         return {link.id for link in known if link.id is not None and (link.nexudus_id, link.crm_id) in names}
 
     def links(self, restored: Collection[int] = ()) -> tuple[list[int], list[int]]:
-        """The links to settle: the marked ones, less those that wait for their next attempt, and the `restored` ones.
+        """The links to settle: those marked and not waiting for a retry, and the `restored` ones.
 
-        Apart from them those that only the system itself moved, which are in no hurry.
+        Second, those that only the system itself moved: they are in no hurry.
         """
         with self.connection.store.read() as session:
             undecided = brakes.undecided(session, self.connection)
@@ -179,11 +175,11 @@ class Cycle:
         failing = failures.failing_links(session, name, now, one_shot=self.options.one_shot)
         waiting = {one: at for one, (at, rests) in failing.items() if rests}
         ids = sorted(one for one in found if not self._waits_for_retry(one, waiting))
-        ids.sort(key=failing.__contains__)  # else many that fail could keep the others from their turn for ever
+        ids.sort(key=failing.__contains__)  # last, or many failing links could starve the others for ever
         return ids
 
     def _waits_for_retry(self, link_id: int, waiting: dict[int | None, datetime]) -> bool:
-        """Does it wait for its next attempt, and has nobody touched it since the last one, nor a sweep missed it?"""
+        """Does it wait for its next attempt? Not if it was touched since the last one, or missing from a sweep."""
         failed = waiting.get(link_id)
         if failed is None or (self.options.reconcile and any(link_id in seen.absent for seen in self.seen.values())):
             return False

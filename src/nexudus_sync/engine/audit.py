@@ -1,4 +1,4 @@
-"""The gap between our read and our write, where a system has no lock: its own trail shows what that took away.
+"""Find edits that fell between our read and our write of a system without a lock, by its own audit trail.
 
 A value that a person wrote and our write replaced without having seen it is shown as a conflict and kept in the
 history, so it can be brought back.
@@ -24,16 +24,16 @@ from nexudus_sync.store.tables import ConflictKind, Fact, Link
 
 MARGIN = timedelta(hours=1)
 FIRST, GIVEN_UP = timedelta(days=2), timedelta(days=30)
-"""How far back the trail is read at first, and for a change whose record cannot be read."""
+"""How far back the trail is read the first time, and for how long a change is retried whose card cannot be read."""
 UNREADABLE_VALUE = "\0"
-"""Stands for a value that cannot be read; no record says it."""
+"""Stands for a value that cannot be read; no record has it."""
 GAP = timedelta(minutes=2)
 """A person's change this close before ours may have fallen between our read and our write."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrailPosition:
-    """How far the trail was read: up to the entry `number` at the moment `until`, but for the entries `unread`."""
+    """How far the trail was read: up to entry `number` at the moment `until`, except for the entries `unread`."""
 
     until: datetime
     number: int = 0
@@ -41,13 +41,13 @@ class TrailPosition:
 
     @classmethod
     def kept(cls, fact: Fact | None, now: datetime) -> "TrailPosition":
-        """As the store has it. A moment that is still to come was noted under a clock that was ahead."""
+        """As the store has it. A moment in the future was noted while the clock was ahead."""
         kept = fact.value if fact is not None and isinstance(fact.value, dict) else {}
         until = datetime.fromisoformat(kept["until"]) if kept else now - FIRST
         return cls(min(until, now), kept.get("number", 0), tuple(kept.get("unread", ())))
 
     def is_new(self, entry: Audited, since: datetime) -> bool:
-        """Was it not read yet? `since`: `until` by the server's clock; restored, a server begins lower with numbers."""
+        """Is an entry unread? `since` is `until` by the server's clock: a restored server numbers from lower on."""
         late = not self.unread and entry.at > since + MARGIN  # within it, the last reading may have had it
         return late or entry.number > self.number or entry.number in self.unread
 
@@ -57,7 +57,7 @@ class TrailPosition:
 
 
 async def audit(cycle: Cycle) -> None:
-    """What was overwritten unseen; where that cannot be read, the next sweep does, and this cycle has its end."""
+    """Show what was overwritten unseen. Failing to read it now does not fail the cycle: the next sweep tries again."""
     if cycle.connection.dry:
         return
     try:
@@ -67,9 +67,9 @@ async def audit(cycle: Cycle) -> None:
 
 
 async def find_overwritten(connection: Connection) -> int:
-    """Show what the sync's writes took away unseen since the trail was last read; returns how many values.
+    """Show the values that our writes overwrote unseen since the trail was last read; returns how many.
 
-    For all connections to the CRM: a card may be in another's scope by the time it is found.
+    For all connections to the CRM: a card may be in another one's scope by then.
     """
     connector = connection.connector(Side.NEXUDUS)
     with connection.store.session() as session:
@@ -96,7 +96,7 @@ async def find_overwritten(connection: Connection) -> int:
                 note_failure(session, home, of_record(error), nexudus_id=ours.record_id)
             unread.append(ours.number)
     newest = max((read.number, *(entry.number for entry in entries)))
-    # those that are left are looked for again from the same moment on, as long as they may come right
+    # unread entries are retried from the same moment on, until they are given up
     until = max(read.until, now - GIVEN_UP) if unread else now
     with connection.store.session() as session:
         session.merge(Fact(system=connector.name, key=key, value=TrailPosition(until, newest, tuple(unread)).value()))
@@ -104,7 +104,7 @@ async def find_overwritten(connection: Connection) -> int:
 
 
 def _position(session: Session, connection: Connection, system: str, now: datetime) -> TrailPosition:
-    """How far the trail was read; earlier versions kept that for each connection."""
+    """How far the trail was read; earlier versions kept that per connection."""
     names = (connection.crm, *sorted(one.name for one in (connection, *connection.siblings)))
     first, *earlier = (session.get(Fact, (system, f"trail {name}")) for name in names)
     found = [first] if first is not None else [one for one in earlier if one is not None]
@@ -176,15 +176,15 @@ async def _show_overwritten(connection: Connection, link: Link, theirs: Audited,
 
 
 def _has_field_question(session: Session, connection: Connection, link: Link, field: Field) -> bool:
-    """Is a person asked about two newer values of the field? Then the history alone keeps the one before them."""
+    """Is a person already asked about two newer values of the field? Then only the history keeps the lost one."""
     about = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
     return any(one.field == field.name and one.reason is None for one in about)
 
 
 def _replaced(session: Session, connection: Connection, link: Link, field: Field, ours: Audited) -> list[Any] | None:
-    """The raw values of the field that our writes of that time knew they replaced: the history has them already.
+    """The raw values that our writes at that time knew they replaced: the history has them already.
 
-    None where the change is a stage's own doing.
+    None if the change is a side effect of a stage.
     """
     at = connection.our_time(Side.NEXUDUS, ours.at) or ours.at
     rows = journal.sent_between(session, link, Side.NEXUDUS, at - GAP, at + GAP)
@@ -196,16 +196,16 @@ def _replaced(session: Session, connection: Connection, link: Link, field: Field
 async def _values(
     connection: Connection, link: Link, field: Field, values: tuple[Any, Any], known: list[Any]
 ) -> list[Value]:
-    """What the lost and the kept value say, what the card says now, and what the write knew that it replaced."""
+    """The lost and the kept value, the card's value now, and the values that the write knew it replaced."""
     record: Record = await fetch(connection, Side.NEXUDUS, link.nexudus_id, link.nexudus_identity)
     context = await connection.context(Side.NEXUDUS, record)
     return [_value(field, raw, context) for raw in (*values, field.nexudus.raw(record), *known)]
 
 
 def _value(field: Field, raw: Any, context: Context) -> Value:
-    """What a value of the trail says, through the field's lens; `UNREADABLE_VALUE` where that cannot be read.
+    """A value of the trail, read by the field's lens; `UNREADABLE_VALUE` if that fails.
 
-    The trail keeps all values as text: what is a number or a truth value to one field is a word to another.
+    The trail keeps all values as text, which may stand for a number or a truth value.
     """
     for spelt in (raw, *_other_types(raw)):
         try:

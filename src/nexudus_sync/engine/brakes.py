@@ -12,14 +12,14 @@ from nexudus_sync.store.conflicts import links_asked_about
 from nexudus_sync.store.tables import Brake
 
 FLOOR, SHARE = 10, 10
-"""`mass-delete` lets this many links go, or this percentage of all, whichever is more."""
+"""`mass-delete` lets this many links end, or this percentage of all, whichever is more."""
 CROWD = 100
 """`mass-change` needs at least this many links to judge by."""
 MASS_DELETE, EMPTY_SIDE, MASS_CHANGE, NO_PAIRS = NAMES = ("mass-delete", "empty-side", "mass-change", "no-pairs")
 DELETING = (MASS_DELETE, EMPTY_SIDE)
-"""The brakes about links that would end; a release of one lets them end whatever the other would say."""
+"""The brakes about links that would end: releasing one of them permits what the other would stop."""
 JUDGING, PASSED = "judging", "passed"
-"""The states of a brake that is undecided, and of one that is not set: its links are still being read."""
+"""The states of a brake that is not decided yet, and of one that need not be set while its links are being read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Evidence:
     text: str
     links: frozenset[int] = frozenset()
     size: int = 0
-    """How many links it is about, where it does not tell which."""
+    """How many links it is about, if it does not tell which."""
 
     @property
     def count(self) -> int:
@@ -39,14 +39,14 @@ class Evidence:
 
 
 def too_many(going: int, total: int) -> bool:
-    """Are so many closings too many for a connection of so many links?"""
+    """Is it too much if N of a connection's links end at once?"""
     return going > max(FLOOR, total * SHARE / 100)
 
 
 def may_go(connection: Connection, report: Report, gone: Collection[int]) -> bool:
-    """May links end whose records turned out to be gone though no listing said so? Sets the brake where they may not.
+    """May these links end, whose records turned out to be gone when they were read? Sets the brake if not.
 
-    `report` counts those that the cycle let go so far.
+    `report` counts the links that ended in this cycle so far.
     """
     with connection.store.session() as session:
         asked = links_asked_about(session, connection.name)
@@ -54,7 +54,7 @@ def may_go(connection: Connection, report: Report, gone: Collection[int]) -> boo
         total = links.count_active(session, connection.name) + report.closed
         if not too_many(len(report.gone), total):
             return True
-        text = f"the records of {len(report.gone)} of {total} links are missing, as reading them showed"
+        text = f"the records of {len(report.gone)} of {total} links turned out to be missing when they were read"
         stop = pull_brake(session, connection, [Evidence(MASS_DELETE, text, frozenset(report.gone))], total)
     if stop is not None:
         report.stop(stop)
@@ -62,23 +62,23 @@ def may_go(connection: Connection, report: Report, gone: Collection[int]) -> boo
 
 
 def released_since(session: Session, connection: str, moment: datetime | None) -> list[Brake]:
-    """The released brakes that no sweep has come after: `moment` is the last one's, None where there was none."""
+    """The brakes released since the last sweep, which was at `moment` (None: there was none)."""
     found = in_state(session, connection, "released")
     return [one for one in found if moment is None or one.released_at is None or one.released_at >= moment]
 
 
 def covered(session: Session, connection: str, name: str) -> set[int]:
-    """The links that a brake speaks for already which is set, or was released, about the same as the one of this name.
+    """The links already covered by a set or released brake of this name, or of one about the same.
 
-    A release lasts until they are settled or back.
+    A release lasts until its links are settled or back.
     """
     return links_spoken_for(session, connection, DELETING if name in DELETING else (name,))
 
 
 def pull_brake(session: Session, connection: Connection, evidence: list[Evidence], total: int = 0) -> str | None:
-    """Set the brakes that no person released; returns the first one's name, None when the cycle may go on.
+    """Set the brakes that no release permits; returns the name of the first, None if the cycle may go on.
 
-    A release is for what was shown: further links set one if they alone are too many of the `total` there are.
+    A release is for the evidence shown: further links set a brake if they alone are too many of the `total`.
     """
     due = None
     for one in evidence:
@@ -105,7 +105,7 @@ def _released(session: Session, connection: Connection) -> list[Brake]:
 
 
 def spend_releases(session: Session, connection: Connection) -> None:
-    """A release, or a judgement, is over when its links are settled, or back: none of them has to be read any more."""
+    """End the releases and judgements whose links are settled or back: none of them has to be read any more."""
     for state in ("released", "passed"):
         for brake in in_state(session, connection.name, state):
             brake.links = sorted(links.to_read(session, connection.name).intersection(brake.links))
@@ -114,10 +114,10 @@ def spend_releases(session: Session, connection: Connection) -> None:
 
 
 def undecided(session: Session, connection: Connection) -> set[int]:
-    """The links that moved and are not judged yet: nothing of them is written."""
+    """The links that moved and are not judged yet: they are not written."""
     return {one for row in in_state(session, connection.name, JUDGING) for one in row.links}
 
 
 def passed(session: Session, connection: Connection) -> set[int]:
-    """The links of which many moved without a mass change: they are read as the budget allows."""
+    """The links of a crowd that moved and was judged harmless: they are read as the budget allows."""
     return {one for row in in_state(session, connection.name, PASSED) for one in row.links}

@@ -14,17 +14,17 @@ from nexudus_sync.plan import Candidate
 from nexudus_sync.store import Store
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-"""A stamp before this says that there is none (.NET writes the year 1)."""
+"""A stamp before this moment means that there is none (.NET writes the year 1)."""
 FRESH = 0.5
-"""Seconds after which what the merge saw is read once more before it is written over."""
+"""Seconds after which a record is read again before it is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a connection behaves where the configuration decides.
+    """What the configuration decides about a connection's behaviour.
 
     `absence_wait`: seconds after an attempt before a second look may conclude that a write was not done.
-    `reconcile_days`: in how many days every linked record is read whole once.
+    `reconcile_days`: within N days every linked record is read whole once.
     """
 
     deletes: str = "ignore"
@@ -80,7 +80,7 @@ class Connection:
         return f"{self.connector(side).name}:{record_id}"
 
     def ask_afresh(self) -> None:
-        """What the connectors know of names is asked for once more."""
+        """Let the connectors ask again for the names they keep."""
         for end in self.ends.values():
             if isinstance(end.connector, RemembersMisses):
                 end.connector.ask_afresh()
@@ -121,9 +121,9 @@ class Connection:
         return self._is(side, record, Status.LOST, default=False)
 
     def digest(self, side: Side, record: Record) -> str:
-        """A short fingerprint of what a scan's row carries, positions and stamps left out.
+        """A short fingerprint of what a listed row carries, without positions and stamps.
 
-        "" for a row that JSON cannot say (a number that is none): it is like no other, so its record is read.
+        "" for a row that JSON cannot represent (NaN): it equals no other, so its record is read.
         """
         connector = self.connector(side)
         shown = {k: v for k, v in connector.digest_view(record).items() if k not in connector.traits.child_keys}
@@ -133,7 +133,7 @@ class Connection:
             return ""
 
     def _plain(self, side: Side) -> Context:
-        """What reads a record whose surroundings were not asked for."""
+        """A context for reading a record when its surroundings were not asked for."""
         return Context(escaped=self.connector(side).traits.escapes_text)
 
     def _is(self, side: Side, record: Record, status: Status, *, default: bool) -> bool:
@@ -158,12 +158,12 @@ class Connection:
 
 
 def fingerprint(text: str) -> str:
-    """Sixteen hexadecimal digits that differ when the text does, for all that can happen."""
+    """Sixteen hexadecimal digits that, for all practical purposes, differ when the text does."""
     return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
 def _whole(text: str | None) -> str | None:
-    """The text without halves of characters, which no database takes: some programs cut an emoji in two."""
+    """The text without half characters, which no database accepts: some programs cut an emoji in two."""
     return None if text is None else text.encode(errors="replace").decode()
 
 

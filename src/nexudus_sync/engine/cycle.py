@@ -64,7 +64,7 @@ async def run_cycle(connection: Connection, options: Options | None = None, repo
 def _begin(cycle: Cycle, *, whole: bool = True) -> str | None:
     """See where the connection stands, and adopt an edited mapping. Returns the brake that is set.
 
-    A brake that was released is for what a sweep had found, so a `whole` cycle is one as well then.
+    A released brake is for what a sweep found, so after a release a `whole` cycle is a sweep as well.
     """
     connection = cycle.connection
     with connection.store.session() as session:

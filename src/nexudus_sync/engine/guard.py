@@ -18,7 +18,7 @@ from nexudus_sync.store.tables import Link
 
 @dataclass(slots=True)
 class Guarded:
-    """How what was guarded guarded."""
+    """Whether the guarded block went well."""
 
     ok: bool = False
 
@@ -27,19 +27,19 @@ class Guarded:
 def guard(
     connection: Connection, report: Report, link: Link, sights: Mapping[Side, Sight] | None = None
 ) -> Iterator[Guarded]:
-    """Around what is done for one link: an error of that record becomes its failure, and the next one goes on.
+    """Guard the work on one link: an error about it becomes its failure, and the cycle goes on with the next link.
 
-    `sights` are what was read of it, whose stamps are kept. Raises what ends the cycle: AuthenticationFailed,
-    RoleMissing, StoreError, and the error of a system that does not answer at all any more.
+    The stamps of its `sights` are kept. Raises what ends the cycle: AuthenticationFailed, RoleMissing, StoreError, and
+    the error of a system that no longer answers at all.
     """
     guarded, ids = Guarded(), ids_of(link)
     try:
         yield guarded
     except Outdated:
-        return  # its mark stays: the next polls look again
+        return  # its mark stays: the next poll reads it again
     except Exception as error:
         problem = of_record(error)
-        if isinstance(problem, OutcomeUnknown | Unforeseen):  # after the latter nothing of the link is sure
+        if isinstance(problem, OutcomeUnknown | Unforeseen):  # after the latter, the link's own state cannot be trusted
             note_error(connection, report, problem, ids)
             return
         with connection.store.session() as session:
@@ -53,7 +53,7 @@ def guard(
 
 
 def note_error(connection: Connection, report: Report, error: SyncError, ids: Mapping[str, str]) -> None:
-    """Keep what guarded wrong with a pair. Raises the error when a system does not answer at all any more."""
+    """Keep what went wrong with a pair. Raises the error when a system no longer answers at all."""
     if isinstance(error, OutcomeUnknown):
         report.unknown.append(str(error))
     else:

@@ -33,20 +33,20 @@ FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=6)
 RECORD = conflicts.RECORD
 """The field name of a question about a record as a whole."""
 ANOTHER = "another-record"
-"""The kind of what is answered for by another record."""
+"""The kind of a record for which a system answers with another one."""
 REFUSED = failures.REFUSED
-"""The kind of what a system would not take and said so."""
+"""The kind of what a system refused."""
 UNEXPECTED = "unexpected"
-"""The kind of what the program is not made for: always a fault of its own, too."""
+"""The kind of an error that the program does not foresee: always a bug as well."""
 ACCEPTED = "stage-acts"
-"""The kind of what a backfill leaves undone, and what counts as seen: no merge shows it anew."""
+"""The kind of what a backfill leaves undone and counts as seen: no merge shows it again."""
 
 
 def of_record(error: Exception) -> SyncError:
-    """The error as it is told of one record. Raises it where it ends the cycle.
+    """The error as one record's own. Raises it if it ends the cycle.
 
-    To be called where it was caught. What nobody foresaw is an error of that record like any: the others go on. The log
-    has its traceback at level debug.
+    To be called in the handler. An unforeseen exception is that record's error like any other, so the other records go
+    on; the log has its traceback at level debug.
     """
     if isinstance(error, RoleMissing) and error.alone:
         return error.of_record()
@@ -68,10 +68,10 @@ def record_outcomes(
     written: bool,
     settled: bool,
 ) -> None:
-    """Show this merge's conflicts and parked fields, and close what earlier merges showed and this one does not.
+    """Show the conflicts and parked fields of this merge, and close those of earlier merges that it does not show.
 
-    Unless `both_read`, a field that seems unchanged closes nothing: the side that was not read may say otherwise.
-    `written`: what travels has arrived. `settled`: nothing is left to do, so what failed of the whole link is over.
+    Unless `both_read`, a field that seems unchanged closes nothing: the side that was not read may have changed.
+    `written`: what travels has arrived. `settled`: nothing is left to do, so failures of the whole link are over.
     """
     found, about = tuple(outcomes), failures.unsolved(session, connection.name, link.nexudus_id, link.crm_id)
     _show(session, connection, link, found, about)
@@ -91,7 +91,7 @@ def record_outcomes(
 
 
 def _field_names(outcomes: Iterable[Outcome]) -> set[str]:
-    """The names of their fields."""
+    """The names of the outcomes' fields."""
     return {one.field.name for one in outcomes}
 
 
@@ -108,7 +108,7 @@ def _show(
 
 
 def _unfinished_verdicts(*, both_read: bool, written: bool) -> set[Verdict]:
-    """The verdicts that close nothing: something is left to decide, to write, or to read."""
+    """The verdicts that close nothing: there is still something to decide, to write, or to read."""
     standing = {Verdict.CONFLICT, Verdict.PARKED}
     if not written:
         standing.add(Verdict.TRAVELS)
@@ -118,7 +118,7 @@ def _unfinished_verdicts(*, both_read: bool, written: bool) -> set[Verdict]:
 
 
 def _unwritable(found: Iterable[Outcome], about: Iterable[Failure]) -> set[str]:
-    """The fields whose value cannot be written and is not sent again by itself."""
+    """The fields whose value cannot be written and is not retried automatically."""
     dismissed = {one.field for one in about if one.kind == REFUSED and one.state == "dismissed"}
     parked = [one for one in found if one.verdict is Verdict.PARKED]
     return _field_names(one for one in parked if one.kind != REFUSED or one.field.name in dismissed)
@@ -127,30 +127,25 @@ def _unwritable(found: Iterable[Outcome], about: Iterable[Failure]) -> set[str]:
 def _solve_over(
     about: Iterable[Failure], link: Link, found: Iterable[Outcome], over: Iterable[Outcome], *, settled: bool
 ) -> None:
-    """Close the failures of fields with which nothing is wrong any more; `settled`: and that of the whole link."""
+    """Solve the failures of fields that are fine now and, when `settled`, the failure of the whole link."""
     unchanged = _field_names(one for one in found if one.verdict is Verdict.NOTHING)
     free = _field_names(one for one in over if not one.kind) - (unchanged & _accepted_fields(about))
     failures.solve(_closable(about, link), fields=free | {""} if settled else free)
     kept = [one for one in about if one.kind == STORED_DIFFERENTLY]
     failures.solve(kept, fields=_field_names(one for one in found if one.verdict is Verdict.AGREED and not one.kind))
-    _rest(kept)
-
-
-def _is_parked_but_readable(outcome: Outcome) -> bool:
-    """Is it known what both sides say, though that cannot be carried over?"""
-    return outcome.verdict is Verdict.PARKED and outcome.kind != UNREADABLE
-
-
-def _rest(kept: Iterable[Failure]) -> None:
-    """A text that a system keeps differently is looked at once when a person asks for it, and not for ever."""
-    for one in kept:
+    for one in kept:  # was looked at, as a person asked: once is enough
         one.next_attempt = None
 
 
-def _closable(about: Iterable[Failure], link: Link) -> list[Failure]:
-    """Without that of a record which must not be written: that there is nothing to write solves nothing.
+def _is_parked_but_readable(outcome: Outcome) -> bool:
+    """Is the field parked although both values can be read?"""
+    return outcome.verdict is Verdict.PARKED and outcome.kind != UNREADABLE
 
-    Nor what a system keeps differently: that is over when both sides agree.
+
+def _closable(about: Iterable[Failure], link: Link) -> list[Failure]:
+    """The failures that a merge without anything to write may solve.
+
+    Not those of a record that must not be written, nor of texts kept differently: these end when both sides agree.
     """
     kept = {STORED_DIFFERENTLY}
     if any(key.startswith("$") and int(count) > 1 for key, count in link.bounces.items()):
@@ -159,10 +154,10 @@ def _closable(about: Iterable[Failure], link: Link) -> list[Failure]:
 
 
 def _is_settled(asked: Conflict, restored: Collection[int | None], fields: Collection[str]) -> bool:
-    """Is a question settled by a merge of both records that left these fields settled?
+    """Does a merge that settled these fields settle a question?
 
-    What was overwritten unseen is not: there the two sides agree. That a record of a link is gone, or another, is when
-    both were read: it is `restored`.
+    Not a question about an overwritten value: there the two sides agree. A question about a gone record, or about
+    another one in its place, is settled if the link is among those `restored`: both its records were read.
     """
     back = asked.field == RECORD and asked.link_id in restored
     return back or (asked.field in fields and asked.kind == ConflictKind.FIELD)
@@ -171,10 +166,9 @@ def _is_settled(asked: Conflict, restored: Collection[int | None], fields: Colle
 def close_rewritten(
     session: Session, connection: Connection, link: Link, says: MappingABC[str, tuple[Field, Value]]
 ) -> None:
-    """Close the open questions about overwritten values where Nexudus says something else now than our write left.
+    """Close the open questions about overwritten values where a person has written to Nexudus since our write.
 
-    A person wrote that since: the lost value again, or a newer one, which may not be carried over yet. `says`: what
-    Nexudus says, by field.
+    It may be the lost value or a newer one, perhaps not carried over yet. `says`: the value in Nexudus, by field.
     """
     asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id) if says else []
     for one in asked:
@@ -185,7 +179,7 @@ def close_rewritten(
 
 
 def close_overtaken(session: Session, connection: Connection) -> None:
-    """Close the open questions about overwritten values that equal what was kept, by class: nothing was lost."""
+    """Close the open questions about overwritten values that are of the same class as the kept ones: no loss."""
     for one in conflicts.about_overwritten(session, connection.name, "open"):
         field = connection.mapping.find(one.field)
         if field is not None and field.same(_shown_value(one.field, one.nexudus), _shown_value(one.field, one.crm)):
@@ -193,7 +187,7 @@ def close_overtaken(session: Session, connection: Connection) -> None:
 
 
 def _shown_value(field: str, said: Any) -> Value:
-    """What was shown; as it stands where the field cannot say it (any more)."""
+    """The value that was shown; as text if the field cannot hold it (any more)."""
     try:
         return hear(field, said)
     except ValidationError:
@@ -201,10 +195,10 @@ def _shown_value(field: str, said: Any) -> Value:
 
 
 def _reopen_unwritable(asked: Iterable[Conflict], parked: Collection[str]) -> None:
-    """An answer whose value cannot be written is no answer yet: the question opens again, beside the failure.
+    """Reopen the questions whose chosen value cannot be written: the failure alone would not ask for another answer.
 
-    What a system refused is sent again by itself, unless a person dismissed that, and an answer about what was
-    overwritten is closed elsewhere.
+    A refused value is retried by itself, unless a person dismissed it; answers about overwritten values are closed
+    elsewhere.
     """
     for one in asked:
         if one.state == "resolved" and one.field in parked and one.kind == ConflictKind.FIELD:
@@ -212,7 +206,7 @@ def _reopen_unwritable(asked: Iterable[Conflict], parked: Collection[str]) -> No
 
 
 def _accepted_fields(about: Iterable[Failure]) -> set[str]:
-    """The fields whose refusal was accepted at the backfill: it stays visible though nothing changes any more."""
+    """The fields that a backfill left undone: their failures stay visible although nothing changes any more."""
     return {one.field for one in about if one.kind == ACCEPTED and one.state == "open"}
 
 
@@ -246,14 +240,14 @@ def _park(session: Session, connection: Connection, link: Link, outcome: Outcome
 
 
 def supersede(about: Iterable[Failure], field: str, kind: str) -> None:
-    """Something else holds a field back now: what is open about it under another kind than that is out of date."""
+    """Solve the field's open failures of other kinds: something else holds it back now."""
     for failure in about:
         if failure.field == field and failure.kind not in (kind, STORED_DIFFERENTLY) and failure.state == "open":
             failure.state, failure.next_attempt = "solved", None
 
 
 def close_link(session: Session, link: Link, reason: str, now: datetime) -> None:
-    """Close a link, with what is asked and what failed about it: neither record is created again by itself."""
+    """Close a link with its questions and failures: neither record is ever created again by itself."""
     link.state, link.closed_reason = "closed", reason
     link.mark_both(False)
     session.add(link)
@@ -262,16 +256,13 @@ def close_link(session: Session, link: Link, reason: str, now: datetime) -> None
 
 
 def policy_for(session: Session, connection: Connection, link: Link) -> Policy:
-    """What people decided about this link's conflicts, and what the connection says about first matches."""
+    """What people decided about a link's conflicts, and the connection's rule for first matches."""
     resolved = {c.field: _resolution(c) for c in _field_questions(session, connection, link) if c.state == "resolved"}
     return Policy(connection.rules.first_match, resolved, shown_for(session, connection, link))
 
 
 def shown_for(session: Session, connection: Connection, link: Link) -> dict[str, tuple[Any, Any]]:
-    """What the open conflicts of a link show, Nexudus's value first.
-
-    Not those of other kinds: there the two sides agree.
-    """
+    """What a link's open field conflicts show, Nexudus's value first; in those of other kinds the sides agree."""
     about = _field_questions(session, connection, link)
     return {c.field: (c.nexudus, c.crm) for c in about if c.state == "open" and c.kind == ConflictKind.FIELD}
 
@@ -287,16 +278,13 @@ def _resolution(conflict: Conflict) -> Resolution:
 
 
 def close_question(session: Session, connection: Connection, side: Side, record_id: str) -> None:
-    """What was asked about an unlinked record is settled."""
+    """Close the question about an unlinked record."""
     ids = records.alone(side, record_id)
     conflicts.close_conflicts(session, connection.name, *ids, now=connection.clock.now(), fields={RECORD})
 
 
 def drop_unlinked_record(session: Session, connection: Connection, side: Side, record_id: str) -> None:
-    """A record without a counterpart is gone: what was asked about it and what failed is over.
-
-    Its id may be another's by now, of which nothing of that is true, nor any answer meant for it.
-    """
+    """Close the questions and failures about an unlinked record that is gone: its id may be another record's by now."""
     close_question(session, connection, side, record_id)
     failures.solve_failures(session, connection.name, *records.alone(side, record_id))
 
@@ -310,9 +298,9 @@ def note_failure(
     crm_id: str = "",
     field: str = "",
 ) -> Failure:
-    """Keep an error of one record, or of one field of it, as a failure, with the time of its next attempt.
+    """Keep an error of one record, or of one of its fields, as a failure with the time of its next attempt.
 
-    What was refused has none: see `failures.REFUSED`.
+    A refusal has none: see `failures.REFUSED`.
     """
     failure = failures.open_failure(
         session,
@@ -330,12 +318,12 @@ def note_failure(
 
 
 def backoff(attempts: int) -> timedelta:
-    """How long to wait after that many attempts: a minute, doubled each time, six hours at most."""
+    """How long to wait after N attempts: a minute, doubled each time, at most six hours."""
     return min(FIRST_RETRY * (1 << min(attempts - 1, 12)), LAST_RETRY)
 
 
 def kind_of(error: SyncError) -> str:
-    """A failure's kind: which sort of error it was."""
+    """A failure's kind, by the sort of error."""
     kinds = {
         AnotherRecord: ANOTHER,
         Refused: REFUSED,

@@ -1,4 +1,4 @@
-"""What waits or is paired since a cycle that did not before: the log tells each once, with ids and reason."""
+"""What is new since a cycle began (failures, conflicts, pairs): the log tells each once, with ids and reason."""
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Line = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What the store knew: the open failures and conflicts, the newest link, and the links that are closed."""
+    """What the store knew before a cycle: open failures and conflicts, the newest link, and the closed links."""
 
     failures: Set[int | None] = frozenset()
     conflicts: Set[int | None] = frozenset()
@@ -39,7 +39,7 @@ def since(session: Session, connection: str, before: Before) -> Iterator[Line]:
         if conflict.id in before.conflicts:
             continue
         told = {"id": conflict.id, "field": conflict.field, **_pair(conflict)}
-        yield "conflict.new", {**told, "reason": conflict.reason or "both sides say something else"}
+        yield "conflict.new", {**told, "reason": conflict.reason or "the two sides differ"}
     for link in links.made_after(session, before.newest, connection):
         yield "pair.new", {"id": link.id, **_pair(link)}
     for link in links.closed(session, connection):

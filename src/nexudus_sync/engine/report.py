@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from nexudus_sync.errors import OutcomeUnknown, SyncError, Unavailable
 
 IN_A_ROW = 10
-"""So many records in a row may fail because a system does not answer; more would be hammering."""
+"""At most this many records in a row may fail because a system does not answer; more would be hammering."""
 BRAKED = 3
 """The exit code of a cycle that a brake stopped."""
 
@@ -22,7 +22,7 @@ class Circuit:
         self._failed.clear()
 
     def failed(self, error: SyncError) -> None:
-        """A record failed. Raises the error itself when there is no point in going on with others."""
+        """A record failed. Raises the error itself if there is no point in going on with others."""
         if not isinstance(error, Unavailable | OutcomeUnknown):
             return
         self._failed[error.system] += 1
@@ -34,10 +34,10 @@ class Circuit:
 class Report:
     """The outcome of one cycle of one connection.
 
-    `listed` counts rows by side, `marked` the links whose record had to be read there; `writes` counts journal steps by
-    "side kind"; `pairs` were matched; `created` were created, by the side they now exist on too; `closed`, `deleted`,
-    `moved` count links, and `gone` are those of which a record turned out to be gone; `errors` are one-line texts of
-    what failed on the way and `unknown` of writes whose outcome has to be found out.
+    `listed` counts rows by side, `marked` the links whose record had to be read there, `writes` journal steps by "side
+    kind", `pairs` new matches, `created` copies by the side they were made on; `closed`, `deleted` and `moved` count
+    links, and `gone` holds those with a record that turned out to be gone. `errors` are one-line texts of what failed,
+    `unknown` of writes whose outcome has to be found out.
     """
 
     connection: str

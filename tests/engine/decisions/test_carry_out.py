@@ -116,7 +116,7 @@ async def test_a_field_that_is_not_mapped_any_more_cannot_be_brought_back(office
     office.keep(entry)
     office.decide("undo", history_id=entry.id)
     await office.sync()
-    assert outcomes(office, 1) == ["refused: territory is not mapped any more"]
+    assert outcomes(office, 1) == ["refused: territory is no longer mapped"]
 
 
 async def test_an_undo_leaves_one_line_in_the_history(office: Office, pair: Pair) -> None:

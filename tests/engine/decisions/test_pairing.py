@@ -72,7 +72,7 @@ def test_what_was_linked_meanwhile_is_not_ignored(rested: SimWorld, side: Side) 
     ask(world, "ignore", side=side.value, record_id=record)
     cycle(world)
     (decision,) = rows(world, Decision)
-    assert decision.outcome == f"refused: {card} is linked with {deal}; unlink parts them"
+    assert decision.outcome == f"refused: {card} is linked with {deal}; unlink them first"
     assert rows(world, Unlinked, record_id=record) == []
     world.nexudus.edit(card, ANA, Name="Still synced")
     cycle(world)
@@ -175,4 +175,4 @@ def test_a_card_is_not_linked_with_the_next_of_the_name_that_was_asked_for(tmp_p
     assert new_deal(world, "berta") == deal
     cycle(world)
     assert [link for link in links(world) if link.nexudus_id == str(card)] == []
-    assert rows(world, Decision)[0].outcome.startswith(f"refused: {deal} is another record by now")
+    assert rows(world, Decision)[0].outcome.startswith(f"refused: {deal} is the id of another record now")

@@ -90,8 +90,8 @@ def test_a_copy_renamed_before_it_was_looked_for_is_not_copied_back_when_its_sou
     assert records_of(world, made_in.other) == before
     asked = questions(world)
     assert asked.keys() == {copy}
-    why = f"it is perhaps a late copy of {source}, which was deleted or moved away since"
-    assert asked[copy].reason.split(":")[0] == why
+    why = f"it may be a late copy of {source}, which has since been deleted or moved away"
+    assert asked[copy].reason.split(";")[0] == why
     assert check(world)[0] == []
 
 
@@ -107,8 +107,8 @@ def test_a_copy_renamed_before_it_was_looked_for_is_asked_about_and_not_made_aga
     assert {side: records_of(world, side) for side in Side} == before
     asked = questions(world)
     assert asked.keys() == {source, copy}
-    assert asked[source].reason.split(":")[0] == f"an attempt to copy it has perhaps made {copy}"
-    assert asked[copy].reason.split(":")[0] == f"it is perhaps a late copy of {source}"
+    assert asked[source].reason.split(";")[0] == f"an attempt to copy it may have created {copy}"
+    assert asked[copy].reason.split(";")[0] == f"it may be a late copy of {source}"
     assert check(world)[0] == []
 
 
@@ -305,7 +305,7 @@ def test_a_copy_that_moves_to_another_connection_is_not_copied_back_there(rested
         cycle(world, reconcile=True)
     assert records_of(world, Side.NEXUDUS) == before
     reason = questions(world)[copy].reason
-    assert reason.split(":")[0] == f"it is a late copy of {source}, which has a counterpart already"
+    assert reason.split(";")[0] == f"it is a late copy of {source}, which already has a counterpart"
 
 
 def test_who_ignores_the_copy_is_still_asked_about_the_source(rested: SimWorld) -> None:
@@ -366,7 +366,7 @@ def test_what_waits_for_the_outcome_of_a_create_says_so(rested: SimWorld) -> Non
     world.faults[Side.NEXUDUS].add("error_500_before", lambda request: asks in request.query, times=999)
     cycle(world)
     (row,) = rows(world, Unlinked, record_id=card)
-    assert (row.state, row.reason) == ("waiting", f"whether it is a copy of {source} is not known yet")
+    assert (row.state, row.reason) == ("waiting", f"it is not known yet whether this is a copy of {source}")
 
 
 def test_when_the_copy_is_deleted_the_record_is_copied_anew(rested: SimWorld) -> None:

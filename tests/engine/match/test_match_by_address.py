@@ -63,7 +63,7 @@ async def test_what_is_no_address_makes_no_customer_and_says_why(office: SmallOf
     (failure,) = office.rows(Failure, state="open")
     assert (failure.kind, failure.reason) == (
         "no-email",
-        f'its e-mail says "{email}", which is not one address to find or create its customer by; correct it',
+        f'its e-mail is "{email}", not a single address to find or create its customer by; correct it',
     )
 
 

@@ -97,9 +97,9 @@ def test_what_recovery_finds_too_late_is_shown_as_a_late_copy(deleted: bool, res
     for _ in range(2):
         cycle(world)
     (question,) = rows(world, Conflict, field="record")
-    assert (question.state, question.reason.split(":")[0]) == (
+    assert (question.state, question.reason.split(";")[0]) == (
         "open",
-        f"it is a late copy of {card}, which has a counterpart already",
+        f"it is a late copy of {card}, which already has a counterpart",
     )
 
 

@@ -65,7 +65,7 @@ def test_a_new_card_that_bears_the_id_of_a_lost_one_is_not_that_one(read_alone: 
     world.crm.edit(deal, BEN, utm_source="fair")
     if read_alone:
         assert cycle_of_record(world, Side.CRM, deal).errors == [
-            f"nexudus {card}: another record bears its id now; nothing of that is taken over"
+            f"nexudus {card}: its id belongs to another record now; nothing was copied from that one"
         ]
     for reconcile in (False, False, True, False):
         cycle(world, reconcile=reconcile)

@@ -1,4 +1,4 @@
-"""Restore values that a person chose to bring back after they were overwritten."""
+"""Bring back values that our own writes overwrote unseen, where a person asked for it."""
 
 from collections.abc import Collection
 
@@ -17,11 +17,11 @@ from nexudus_sync.store.tables import Conflict, Link
 
 
 async def prepare(connection: Connection, report: Report, restored: RestoredValues) -> set[int]:
-    """Have the settling bring back what is wanted; the other answer leaves things as they are.
+    """Have the settling bring back the lost values that people chose; the other answer changes nothing.
 
-    An answer is for the values shown: where a side says something else by now, the question is asked anew. Returns the
-    ids of the answers that can be closed after the settling: a record that cannot be read now waits for the next cycle.
-    Raises AuthenticationFailed, StoreError.
+    An answer is for the values shown: where a side says something else by now, the question opens again. Returns the
+    ids of the answers to close after the settling; one whose record cannot be read now waits for the next cycle. Raises
+    AuthenticationFailed, StoreError.
     """
     with connection.store.read() as session:
         answered = [
@@ -40,7 +40,7 @@ async def prepare(connection: Connection, report: Report, restored: RestoredValu
 
 
 async def _wanted(connection: Connection, conflict: Conflict, link: Link, restored: RestoredValues) -> bool:
-    """Force the value that was lost, or ask again where the field moved on; says whether it is still wanted."""
+    """Restore the lost value, or reopen the question where the field was edited since. False when it was reopened."""
     field = connection.mapping.find(conflict.field)
     if field is None or link.id is None:
         return True
@@ -57,7 +57,7 @@ async def _wanted(connection: Connection, conflict: Conflict, link: Link, restor
 
 
 def conclude(connection: Connection, ready: Collection[int], unsettled: Collection[int]) -> None:
-    """Close what was answered: what could not be settled is tried again, what a side would not take is asked anew."""
+    """Close the answered questions, except for links to settle again; reopen those whose value a side refused."""
     with connection.store.session() as session:
         for conflict in about_overwritten(session, connection.name, "resolved"):
             if conflict.id not in ready or conflict.link_id in unsettled:
@@ -70,6 +70,6 @@ def conclude(connection: Connection, ready: Collection[int], unsettled: Collecti
 
 
 def _parked(session: Session, conflict: Conflict) -> bool:
-    """Does the value wait as a failure, wanted though it was?"""
+    """Is the chosen value held back by a failure?"""
     wanted = conflict.take == Side.NEXUDUS
     return wanted and failures.waits(session, conflict.nexudus_id, conflict.crm_id, conflict.field)

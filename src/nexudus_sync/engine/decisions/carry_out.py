@@ -17,10 +17,7 @@ from nexudus_sync.store.tables import Decision, Link, Unlinked
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """What the settling has to bring back, by link, and what is to be closed after it: undos, and answers (their ids).
-
-    A link's values are taken out when it is settled.
-    """
+    """The values that the settling has to bring back, and the undos and answers (by id) to close after it."""
 
     values: RestoredValues
     undone: list[Decision]
@@ -28,9 +25,9 @@ class Restore:
 
 
 async def carry_out(cycle: Cycle) -> Restore:
-    """Carry out what waits; returns what the settling has to bring back.
+    """Carry out the decisions that wait; returns what the settling has to bring back.
 
-    A record that cannot be read refuses the decision about it; one of a system that does not answer waits for the next
+    A decision about a record that cannot be read is refused; while its system does not answer, it waits for the next
     cycle. Neither stops the others. Raises AuthenticationFailed, StoreError.
     """
     connection, report = cycle.connection, cycle.report
@@ -58,7 +55,7 @@ async def carry_out(cycle: Cycle) -> Restore:
 
 
 def conclude(cycle: Cycle, restore: Restore) -> None:
-    """Close what was to be brought back; a link that could not be settled now is tried again by the next cycle."""
+    """Close the undos and answers that were carried out; the next cycle tries those of unsettled links again."""
     for decision in restore.undone:
         outcome = undo.outcome_of(cycle.connection, decision, restore.values)
         if outcome is not None:
@@ -68,7 +65,7 @@ def conclude(cycle: Cycle, restore: Restore) -> None:
 
 
 def close_decision(connection: Connection, decision: Decision, outcome: str) -> None:
-    """Close a decision with what came of it."""
+    """Close a decision with its outcome."""
     with connection.store.session() as session:
         decision.done_at, decision.outcome = connection.clock.now(), outcome
         session.add(decision)
@@ -77,7 +74,7 @@ def close_decision(connection: Connection, decision: Decision, outcome: str) -> 
 async def _carry_out_one(
     connection: Connection, report: Report, decision: Decision, restored: RestoredValues
 ) -> str | None:
-    """What came of a decision; None for an undo that the settling carries out."""
+    """The outcome of a decision; None for an undo, which the settling carries out."""
     if decision.kind == "undo":
         return await undo.prepare(connection, decision, restored)
     if decision.kind == "link":
@@ -91,7 +88,7 @@ def _unlink(connection: Connection, report: Report, link_id: int) -> str:
     with connection.store.session() as session:
         link = session.get(Link, link_id)
         if link is None or link.state == "closed":
-            return "there is no such link any more"
+            return "the link no longer exists"
         close_and_count(session, connection, report, link, "parted by hand")
     return "unlinked"
 
@@ -112,7 +109,7 @@ async def _ignore(connection: Connection, side: Side, record_id: str) -> str:
     with connection.store.session() as session:
         link = next(iter(records.links_of(session, connection.crm, side, record_id, identity)), None)
         if link is not None and link.state != "closed":
-            return f"refused: {link.nexudus_id} is linked with {link.crm_id}; unlink parts them"
+            return f"refused: {link.nexudus_id} is linked with {link.crm_id}; unlink them first"
         row = session.get(Unlinked, key)
         row = row or Unlinked(connection=connection.name, side=side.value, record_id=record_id, identity=identity)
         row.state, row.reason = "ignored", "by hand"

@@ -1,4 +1,4 @@
-"""Link two records because a person said so."""
+"""Link two records because a person asked for it."""
 
 from collections.abc import Collection
 
@@ -14,7 +14,7 @@ from nexudus_sync.store.tables import Link, Unlinked
 
 
 async def link_by_hand(connection: Connection, nexudus_id: str, crm_id: str) -> str:
-    """Link two records; returns what came of it, for the decision. Raises the `ConnectorError` tree."""
+    """Link two records; returns the decision's outcome. Raises the `ConnectorError` tree."""
     ids, identities = {}, {}
     for side, record_id in ((Side.NEXUDUS, nexudus_id), (Side.CRM, crm_id)):
         record = await fetch_if_there(connection, side, record_id)
@@ -23,10 +23,10 @@ async def link_by_hand(connection: Connection, nexudus_id: str, crm_id: str) -> 
         facts = connection.facts(side, record)
         ids[side], identities[side] = facts.id or record_id, facts.identity
         if _is_another(connection, side, ids[side], identities[side]):
-            return f"refused: {record_id} is another record by now; ask again if it is the one that you mean"
+            return f"refused: {record_id} is the id of another record now; ask again if you mean that one"
     pair_ids = ids[Side.NEXUDUS], ids[Side.CRM]
     if _in_doubt(connection, *pair_ids):
-        raise Unavailable(connection.crm, "whether it was copied already is not known yet", " and ".join(pair_ids))
+        raise Unavailable(connection.crm, "it is not known yet whether it was already copied", " and ".join(pair_ids))
     with connection.store.session() as session:
         for side, record_id in ids.items():
             known = next(iter(records.links_of(session, connection.crm, side, record_id, identities[side])), None)
@@ -41,20 +41,20 @@ async def link_by_hand(connection: Connection, nexudus_id: str, crm_id: str) -> 
 
 
 def _in_doubt(connection: Connection, nexudus_id: str, crm_id: str) -> bool:
-    """Was one of the two perhaps copied? Linked now, it would have that copy as well."""
+    """May one of the two have been copied already? Linked now, it would end up with two counterparts."""
     with connection.store.read() as session:
         return journal.is_perhaps_copied(session, connection.crm, nexudus_id, crm_id)
 
 
 def _is_another(connection: Connection, side: Side, record_id: str, identity: str) -> bool:
-    """Was the id given to another record since a cycle last saw what people were shown?"""
+    """Was the id given to another record since people were shown the one they mean?"""
     with connection.store.read() as session:
         known = session.get(Unlinked, (connection.name, side.value, record_id))
     return known is not None and not same_identity(known.identity, identity)
 
 
 def stay_alone(session: Session, connection: Connection, parted: Link, taken: Collection[str]) -> None:
-    """The other half of a parted pair is still not to be copied when the first is linked with another record."""
+    """Keep the other record of a parted pair from being copied, now that the first is linked with another one."""
     for side, record_id in ((Side.NEXUDUS, parted.nexudus_id), (Side.CRM, parted.crm_id)):
         if record_id not in taken:
             identity = parted.half(side).identity
@@ -64,18 +64,18 @@ def stay_alone(session: Session, connection: Connection, parted: Link, taken: Co
 
 
 async def fetch_if_there(connection: Connection, side: Side, record_id: str) -> Record | None:
-    """The record; None when there is none. Raises the `ConnectorError` tree."""
+    """The record; None if it does not exist. Raises the `ConnectorError` tree."""
     try:
         return await fetch(connection, side, record_id)
     except NotFound:
         return None
     except Unavailable:
-        # Nexudus may answer 500 for a record that is not there, so that alone is no reason to wait for it
+        # Nexudus may answer 500 for a record that does not exist, so the error alone is no reason to wait
         if await connection.connector(side).absent(record_id, ""):
             return None
         raise
 
 
 def no_such_record(connection: Connection, side: Side, record_id: str) -> str:
-    """What a decision comes to that names a record which is not there."""
+    """The outcome of a decision about a record that does not exist."""
     return f"refused: {connection.connector(side).name} has no record {record_id}"

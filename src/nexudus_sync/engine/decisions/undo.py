@@ -1,4 +1,4 @@
-"""Bring back what a write replaced, on both sides."""
+"""Undo a write: bring the value that it replaced back on both sides."""
 
 from collections.abc import Collection
 from itertools import pairwise
@@ -22,17 +22,17 @@ from nexudus_sync.store.tables import Decision, History, Link
 
 
 async def prepare(connection: Connection, decision: Decision, restored: RestoredValues) -> str | None:
-    """Have the settling bring a value back: its link is marked and `restored` names the value.
+    """Have the settling bring a value back: mark its link, and name the value in `restored`.
 
-    Returns why it is refused: unless restored when the value moved on since. None when it is to be done, here or by the
-    connection that has the link now. Raises the `ConnectorError` tree.
+    Returns why the undo is refused, such as a value that was edited since (unless forced); None when it is to be done,
+    here or by the connection that has the link now. Raises the `ConnectorError` tree.
     """
     with connection.store.read() as session:
         entry = session.get(History, decision.args["history_id"])
         ids = {"nexudus_id": entry.nexudus_id, "crm_id": entry.crm_id} if entry else {}
         link = records.link_by(session, connection.crm, **ids) if entry else None
     if entry is None or link is None or link.state != "active" or link.id is None:
-        return "refused: the records are not linked any more"
+        return "refused: the records are no longer linked"
     if link.connection != connection.name:
         with connection.store.session() as session:
             decision.connection = link.connection
@@ -40,7 +40,7 @@ async def prepare(connection: Connection, decision: Decision, restored: Restored
         return None
     field = connection.mapping.find(entry.field)
     if field is None:
-        return f"refused: {entry.field} is not mapped any more"
+        return f"refused: {entry.field} is no longer mapped"
     moved = await moved_on(connection, link, field, (entry.new, entry.old))
     if moved is not None and not decision.args.get("force"):
         return f"refused: {entry.field} says {moved!r} now; use --force to bring {entry.old!r} back"
@@ -52,10 +52,9 @@ async def prepare(connection: Connection, decision: Decision, restored: Restored
 
 
 async def moved_on(connection: Connection, link: Link, field: Field, known: tuple[Any, ...]) -> Any:
-    """What a side's field says now, if that is none of the values known; None if both sides' are.
+    """What a field says on a side where it is none of the `known` values; None if both sides say one of them.
 
-    What a record that is gone said is left to the settling, which sees what became of it. Raises the `ConnectorError`
-    tree.
+    A record that is gone is left to the settling, which finds out what became of it. Raises the `ConnectorError` tree.
     """
     for side in Side:
         sight = await sights.read(connection, side, link)
@@ -71,7 +70,7 @@ async def moved_on(connection: Connection, link: Link, field: Field, known: tupl
 
 
 def _is(field: Field, side: Side, sight: Sight, now: Value, known: Value) -> bool:
-    """Does the side say the value, or what its system makes of that?"""
+    """Does the side say the value, or its system's rendering of it?"""
     return field.same(now, known) or bool(kept_differently(field, side, known, now, sight.context))
 
 
@@ -81,7 +80,7 @@ def outcome_of(connection: Connection, decision: Decision, unsettled: Collection
         entry = session.get_one(History, decision.args["history_id"])
         link = records.link_by(session, connection.crm, nexudus_id=entry.nexudus_id, crm_id=entry.crm_id)
         if link is None or link.state != "active":
-            return "refused: the records are not linked any more"
+            return "refused: the records are no longer linked"
         passing = ("unavailable", STORED_DIFFERENTLY)
         reason = failures.what_stops(session, entry.nexudus_id, entry.crm_id, entry.field, passing=passing)
         if reason is not None:
@@ -93,8 +92,8 @@ def outcome_of(connection: Connection, decision: Decision, unsettled: Collection
 
 
 def _tell_once(session: Session, decision: Decision, undone: History) -> None:
-    """Both sides gave up the same value for the same one: to people that is one change, not one a side."""
+    """Keep one history entry where both sides replaced the same value by the same one: to people it is one change."""
     for one, two in pairwise(written_since(session, undone, decision.asked_at)):
         if (one.old, one.new) == (two.old, two.new) and one.from_side != two.from_side:
-            # the change that is undone came from one side: its undoing goes the other way
+            # the write that is undone came from one side, so its undo goes the other way
             session.delete(two if two.from_side == undone.from_side else one)

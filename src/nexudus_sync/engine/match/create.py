@@ -43,10 +43,7 @@ from nexudus_sync.store.tables import Journal, Link, Unlinked
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A new link.
-
-    `pending` says that the create could not deliver everything; `source` is what was just read of its origin.
-    """
+    """A new link. `pending`: the create could not deliver everything; `source`: its origin, as just read."""
 
     link_id: int
     pending: bool
@@ -57,8 +54,7 @@ class Created:
 async def create(cycle: Cycle) -> list[int]:
     """Create the counterparts that matching found missing; one that fails does not stop the others.
 
-    Other records' changes are carried in between when a poll is due. Returns the links to which the create could not
-    say everything at once.
+    Polls in between when that is due. Returns the links with values that the create could not deliver at once.
     """
     report, pending = cycle.report, list[int]()
     for row in sorted(cycle.to_create, key=oldest_first):
@@ -67,7 +63,7 @@ async def create(cycle: Cycle) -> list[int]:
             report.finished = False
             break
         if cycle.options.limit is not None and sum(report.created.values()) >= cycle.options.limit:
-            _leave(cycle.connection, row, "limit", "left by --limit")
+            _leave(cycle.connection, row, "limit", "not created: --limit was reached")
         elif _is_still_unlinked(cycle.connection, row) and not _has_new_candidate(
             cycle, row
         ):  # else the next cycle matches them
@@ -88,7 +84,7 @@ def _has_new_candidate(cycle: Cycle, row: Unlinked) -> bool:
 
 
 def _is_still_unlinked(connection: Connection, row: Unlinked) -> bool:
-    """Is it still without a counterpart? It may have left, or become one, since the matching."""
+    """Is it still unlinked? Since the matching it may have left the scope, or become a counterpart."""
     with connection.store.read() as session:
         return session.get(Unlinked, (row.connection, row.side, row.record_id)) is not None
 
@@ -105,9 +101,9 @@ async def _try_to_create(cycle: Cycle, row: Unlinked) -> Created | None:
 
 
 def _is_new(cycle: Cycle, row: Unlinked) -> bool:
-    """Did it come after the backfill? What that left is created under the backfill's rules, whenever that is.
+    """Was it created after the backfill? Older records are created under the backfill's rules, even later.
 
-    A backfill that is still to come was noted under a clock that was ahead: what comes now came after it.
+    A backfill that lies in the future was noted while the clock was ahead: any record counts as newer.
     """
     connection, done = cycle.connection, cycle.backfilled_at
     created = connection.our_time(Side(row.side), row.created_at)
@@ -115,11 +111,11 @@ def _is_new(cycle: Cycle, row: Unlinked) -> bool:
 
 
 def _note_error(cycle: Cycle, row: Unlinked, error: SyncError) -> None:
-    """Keep what went wrong, by its kind. Raises the error when a system does not answer at all any more."""
+    """Keep what went wrong, by its kind. Raises the error when a system no longer answers at all."""
     connection, report = cycle.connection, cycle.report
-    if isinstance(error, NotCreated):
+    if isinstance(error, NotCreated):  # was refused by a rule of ours
         _note_refused(connection, row, error)
-    elif isinstance(error, NotFound):
+    elif isinstance(error, NotFound):  # was deleted, or left the scope, since it was listed
         with connection.store.session() as session:
             delete_unlinked(session, connection, Side(row.side), row.record_id)
             drop_unlinked_record(session, connection, Side(row.side), row.record_id)
@@ -150,16 +146,15 @@ def _note_refused(connection: Connection, row: Unlinked, refused: NotCreated) ->
 def _leave(connection: Connection, row: Unlinked, state: str, reason: str) -> None:
     with connection.store.session() as session:
         known = session.get(Unlinked, (row.connection, row.side, row.record_id))
-        if known is not None:  # a poll in between may have seen it leave
+        if known is not None:  # may have left the scope by a poll in between
             known.state, known.reason = state, reason
     row.state, row.reason = state, reason
 
 
 async def _copy_record(connection: Connection, report: Report, row: Unlinked, *, live: bool) -> Created | None:
-    """Create the counterpart of an unlinked record; None in a rehearsal, and when it has to be matched anew.
+    """Create the counterpart of an unlinked record; None in a rehearsal, or if it has to be matched again.
 
-    Raises NotCreated for what the rules refuse, NotFound when the record is gone meanwhile, and what the connectors
-    raise.
+    Raises NotCreated for what the rules refuse, NotFound if the record has gone, and what the connectors raise.
     """
     source = Side(row.side)
     connector = connection.connector(source)
@@ -167,7 +162,7 @@ async def _copy_record(connection: Connection, report: Report, row: Unlinked, *,
     record = await fetch(connection, source, row.record_id)
     if not connector.in_scope(record, connection.scope(source)):
         raise NotFound(connector.name, "it left this connection's scope", row.record_id)
-    if changed_since_match(connection, row, record):
+    if changed_since_match(connection, row, record):  # was edited, so it may match another record now
         return None
     facts = replace(await with_company(connection, source, record), id=row.record_id)  # however the system spells it
     creation = Creation(source, record, facts, await connection.context(source, record))
@@ -177,7 +172,7 @@ async def _copy_record(connection: Connection, report: Report, row: Unlinked, *,
                 connection,
                 creation,
                 ANOTHER,
-                "two replies to its creation were about other records; retry it to try again",
+                "its last two creates were answered with other records; retry this failure to try again",
             )
     await fill_draft(connection, creation)
     await rules_moved(connection, creation.to, None, creation.after)
@@ -213,12 +208,12 @@ async def _find_or_create_party(connection: Connection, report: Report, creation
     party = Party(facts.email, name, facts.company_name, scope.party)
     step = connector.party_step(party, scope)
     written = await perform(connection, report, intent_of(creation), step, lambda session, row, written: None)
-    # A rehearsal's party has no id yet, and without one the opportunity's own step would be refused.
+    # In a rehearsal the party has no id, and without one the opportunity's own step would be refused.
     return written.party or replace(party, id="0" if connection.dry else written.id)
 
 
 async def _create_opportunity(connection: Connection, report: Report, creation: Creation, party: Party) -> Link | None:
-    """Create it, without the values that the other side refuses. Raises Refused where it cannot do without them."""
+    """Create it without the values that the other side refuses. Raises Refused if one of them is required."""
     links, key = list[Link](), connection.key(creation.source, creation.facts.id)
     while True:
         step = connection.connector(creation.to).create_step(draft_of(connection, creation, party))

@@ -1,4 +1,4 @@
-"""The draft of a record that will be created: its values, and the rules that refuse it."""
+"""The draft of a record to be created: its values, and the rules that may refuse it."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,11 +19,11 @@ from nexudus_sync.plan import Hold, unsaid
 from nexudus_sync.store.tables import Unlinked
 
 _SHOWN = 80
-"""So much of what is no e-mail is shown."""
+"""Characters shown of a text that is not an e-mail address."""
 
 
 async def fill_draft(connection: Connection, creation: Creation) -> None:
-    """Put what the source says on an empty record of the other side."""
+    """Put the values of the source onto an empty record of the other side."""
     creation.there = await connection.context(creation.to, {})
     for mapped in connection.mapping.fields:
         if creation.to.other not in mapped.sources:
@@ -39,12 +39,12 @@ async def fill_draft(connection: Connection, creation: Creation) -> None:
 
 
 def apply_rules(connection: Connection, creation: Creation, *, live: bool) -> None:
-    """Apply the rules for creates; raises NotCreated where one refuses the record as a whole."""
+    """Apply the rules for creates; raises NotCreated if one refuses the record as a whole."""
     connector = connection.connector(creation.to)
     currency = connector.facts(creation.after).currency or creation.there.currency
     if creation.facts.currency and currency and creation.facts.currency != currency:
         refuse_create(
-            connection, creation, "currency", f"it is in {creation.facts.currency}, the other side in {currency}"
+            connection, creation, "currency", f"it is in {creation.facts.currency} but the other side uses {currency}"
         )
     if not creation.facts.email:
         refuse_create(connection, creation, "no-email", no_email(creation.facts.spelled))
@@ -55,7 +55,7 @@ def apply_rules(connection: Connection, creation: Creation, *, live: bool) -> No
 
 
 def _withhold(connection: Connection, creation: Creation, hold: Hold) -> None:
-    """Create it without what must not be written: every field that is kept under that key waits."""
+    """Leave out what a hold covers: every field that is kept under its key waits."""
     for mapped in connection.mapping.fields:
         if hold.covers(mapped, creation.to) and mapped.lens(creation.to).path.root in creation.after:
             creation.held.append(replace(hold, field=mapped.name, key=""))
@@ -63,7 +63,7 @@ def _withhold(connection: Connection, creation: Creation, hold: Hold) -> None:
 
 
 def intent_of(creation: Creation, fields: dict[str, Any] | None = None) -> Intent:
-    """What the journal says of a write on behalf of a creation."""
+    """What the journal says of a write that belongs to a creation."""
     nexudus_id = creation.facts.id if creation.source is Side.NEXUDUS else ""
     crm_id = creation.facts.id if creation.source is Side.CRM else ""
     facts = creation.facts
@@ -85,7 +85,7 @@ def draft_of(connection: Connection, creation: Creation, party: Party) -> Draft:
 
 
 def leave_out(connection: Connection, creation: Creation, refused: Refused) -> None:
-    """Leave out what a refusal names. Raises it where that cannot be left out, and the first one where it had been."""
+    """Leave out the fields that a refusal names. Raises it if they cannot be left out or were left out before."""
     said = [mapped for mapped in connection.mapping.fields if mapped.lens(creation.to).path.root in creation.after]
     fields = blamed(refused, said, creation.to)
     earlier = _left_out_before(connection, creation, refused)
@@ -99,7 +99,7 @@ def leave_out(connection: Connection, creation: Creation, refused: Refused) -> N
 
 
 def _left_out_before(connection: Connection, creation: Creation, refused: Refused) -> Hold | None:
-    """What holds back a field that a refusal names though it was not sent any more."""
+    """The earlier refusal of a field that this one names, though the field was no longer sent."""
     for hold in creation.held:
         if hold.kind == REFUSED and blamed(refused, [connection.mapping.field(hold.field)], creation.to):
             return hold
@@ -107,10 +107,7 @@ def _left_out_before(connection: Connection, creation: Creation, refused: Refuse
 
 
 def carried(connection: Connection, creation: Creation, step: Step) -> dict[str, Any]:
-    """What the journal row says the create carries.
-
-    Every mapped value, and what its source says in its own spelling.
-    """
+    """The values that a create carries, as the journal row keeps them: mapped, and as the source spells them."""
     fields = {}
     for mapped in connection.mapping.fields:
         lens = mapped.lens(creation.to)
@@ -123,7 +120,7 @@ def carried(connection: Connection, creation: Creation, step: Step) -> dict[str,
 
 
 def accepted(connection: Connection, creation: Creation) -> dict[str, Any]:
-    """What the journal row says of the values that are left out and count as seen, as their source says them."""
+    """The values that a create leaves out and that count as seen, as the journal row keeps them."""
     return {
         hold.field: {
             "raw": connection.mapping.field(hold.field).lens(creation.source).raw(creation.record),
@@ -136,9 +133,9 @@ def accepted(connection: Connection, creation: Creation) -> dict[str, Any]:
 
 
 def changed_since_match(connection: Connection, unlinked: Unlinked, record: Record) -> bool:
-    """Would the record be matched otherwise than it was? Then its row is told, for the next matching.
+    """Would the record be matched differently by now? Then its row is updated, for the next matching.
 
-    A customer's e-mail address can change without a trace in the record, and its id can be given to another record.
+    A customer's address can change without a trace in the record, and its id can be given to another record.
     """
     side = Side(unlinked.side)
     now, identity = connection.candidate(side, record), connection.facts(side, record).identity
@@ -148,7 +145,7 @@ def changed_since_match(connection: Connection, unlinked: Unlinked, record: Reco
         return False
     with connection.store.session() as session:
         row = session.get(Unlinked, (unlinked.connection, unlinked.side, unlinked.record_id))
-        if row is not None:  # a poll in between may have seen it leave
+        if row is not None:  # may have left the scope by a poll in between
             if not same:
                 drop_unlinked_record(session, connection, side, row.record_id)
             row.email, row.title, row.external_key = found
@@ -158,7 +155,7 @@ def changed_since_match(connection: Connection, unlinked: Unlinked, record: Reco
 
 
 async def find_party(connector: Connector, facts: Facts, scope: Scope) -> Party | None:
-    """The party with the record's e-mail: systems compare texts, so its own spelling is looked for too."""
+    """The party with the record's e-mail address; systems compare texts, so its own spelling is tried as well."""
     for spelling in addresses.spellings(facts.email or "", facts.spelled):
         found = await connector.find_party(spelling, scope)
         if found is not None:
@@ -167,15 +164,15 @@ async def find_party(connector: Connector, facts: Facts, scope: Scope) -> Party 
 
 
 def no_email(spelled: str) -> str:
-    """Why a record without exactly one address cannot be copied."""
+    """The reason why a record without exactly one e-mail address cannot be copied."""
     if not spelled:
         return "it has no e-mail to find or create its customer by; add one"
     shown = spelled if len(spelled) <= _SHOWN else f"{spelled[:_SHOWN]}…"
-    return f'its e-mail says "{shown}", which is not one address to find or create its customer by; correct it'
+    return f'its e-mail is "{shown}", not a single address to find or create its customer by; correct it'
 
 
 async def with_company(connection: Connection, side: Side, record: Record) -> Facts:
-    """The facts of a record; where it names its party by id, the company stands with the party and is looked up."""
+    """The facts of a record; where it names its party by id, the company is looked up with the party."""
     connector = connection.connector(side)
     facts = connector.facts(record)
     if facts.party is not None and facts.email and not facts.company_name:

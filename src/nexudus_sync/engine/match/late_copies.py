@@ -1,4 +1,7 @@
-"""Records made by a create that was given up as lost_creates: it landed later, or was renamed before it was found."""
+"""Late copies: records made by a create that was given up as lost. It landed later, or was renamed before it was found.
+
+What becomes of one depends on what is known of the record it was made from, its source: see `match.py`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,27 +17,27 @@ from nexudus_sync.store import Session, journal, links, records, unlinked
 from nexudus_sync.store.tables import Journal, Link, Unlinked
 
 BEFORE, AFTER = timedelta(minutes=5), timedelta(days=1)
-"""How long before and after an attempt a record may have been created that the attempt could have made."""
+"""A record created this long before or after an attempt may have been made by it."""
 SOON = timedelta(minutes=2)
-"""How long around an attempt its customer is not expected to get another record than the one it made."""
+"""Within this time of an attempt, its customer is not expected to get any record but the one it made."""
 APART = timedelta(hours=1)
-"""A record that came so long after an attempt is not what it copied, whatever its id."""
+"""A record created this long after an attempt is not the one that it copied: it reused the id."""
 
 
 class SourceState(Enum):
-    """What is known of the record that a late_copy was made from."""
+    """What is known of the record that a late copy was made from."""
 
     IN_DOUBT = "in doubt"
-    """Whether the attempt made anything is still to be found out."""
+    """Recovery has still to find out whether the attempt made anything."""
     WAITING = "waiting"
-    """It has no counterpart, so that the late_copy may be it."""
+    """It has no counterpart: the late copy may be the one."""
     LINKED = "linked"
     GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
 class LateCopy:
-    """`source` is the id of the record of the other side, or of several; `waiting`: those of them that wait."""
+    """A record that a lost create may have made: the id of its `source`, or ids of several, and those that wait."""
 
     source_state: SourceState
     source: str
@@ -42,9 +45,9 @@ class LateCopy:
 
 
 class LostCreates:
-    """The creates of a CRM's connections whose answers were lost_creates, and what they may have made.
+    """The creates of a CRM's connections whose answers were lost, and what they may have made.
 
-    Recovery gave them up, or has still to look. One that was dropped without a look did not leave: it made nothing.
+    Recovery gave them up, or has still to look. A create that was dropped without a look was never sent.
     """
 
     def __init__(self, session: Session, connection: Connection) -> None:
@@ -55,23 +58,22 @@ class LostCreates:
         return journal.lost_creates(self._session, self._connection.crm)
 
     def late_copy(self, row: Unlinked) -> LateCopy | None:
-        """What this record is a late copy of; None when it is none.
+        """What this record may be a late copy of; None if it is not one.
 
-        The attempt that made it is told so in the journal where that is certain: what a person then does to the record
-        changes nothing of that.
+        Where it is certain which attempt made it, the journal row notes that, whatever people do to the record later.
         """
         named = self._source_by_key(row)
         if named is not None:
             return LateCopy(SourceState.LINKED, named)
         waiting, linked, gone = dict[str, Unlinked](), list[Journal](), list[Journal]()
         for attempt in self._that_may_have_made(row):
-            if attempt.state == "sent":
+            if attempt.state == "sent":  # was sent and is not looked for yet
                 return LateCopy(SourceState.IN_DOUBT, _source(attempt))
             link, sources = self._link(attempt), self._sources(attempt)
-            if link is None:
+            if link is None:  # was made from a record that has no counterpart, or that is gone
                 waiting |= {source.record_id: source for source in sources}
                 gone += [attempt] if not sources and self._is_certain(attempt, row) else []
-            elif row.record_id not in (link.nexudus_id, link.crm_id):
+            elif row.record_id not in (link.nexudus_id, link.crm_id):  # was made from a record with another counterpart
                 linked.append(attempt)
         if waiting:
             return LateCopy(SourceState.WAITING, ", ".join(waiting), tuple(waiting.values()))
@@ -81,9 +83,9 @@ class LostCreates:
         return LateCopy(SourceState.GONE, _source(gone[0])) if gone else None
 
     def copies(self, row: Unlinked) -> list[Unlinked]:
-        """The records without a counterpart, of all connections, that attempts to copy this one have perhaps made.
+        """The unlinked records, of all connections, that attempts to copy this one may have made.
 
-        Those that a person said to leave alone are among them: they are there all the same.
+        Records that a person set aside are among them: they exist all the same.
         """
         found = dict[str, Unlinked]()
         for attempt in self._attempts:
@@ -93,7 +95,7 @@ class LostCreates:
         return list(found.values())
 
     def _source_by_key(self, row: Unlinked) -> str | None:
-        """The record of ours that the external key names, when that one has another counterpart."""
+        """The id of the record that the external key names, if that record has another counterpart."""
         side = Side(row.side).other
         system, _, record_id = (row.external_key or "").rpartition(":")
         if not record_id or system != self._connection.connector(side).name:
@@ -103,12 +105,12 @@ class LostCreates:
         return record_id if other else None
 
     def _that_may_have_made(self, row: Unlinked) -> list[Journal]:
-        """The attempts that this record looks like; when one is known to have made it, that one alone."""
+        """The attempts that may have made this record; if one is known to have, only that one."""
         mine = [one for one in self._attempts if one.side == row.side]
         return [one for one in mine if _made(one, row)] or [one for one in mine if self._fits(one, row)]
 
     def _fits(self, attempt: Journal, row: Unlinked) -> bool:
-        """May the attempt, of which nothing more is known, have made this record?"""
+        """May an attempt whose result is unknown have made this record?"""
         if _knows_what_it_made(attempt):
             return False
         away = self._time_since(attempt, row)
@@ -119,7 +121,7 @@ class LostCreates:
         )
 
     def _is_certain(self, attempt: Journal, row: Unlinked) -> bool:
-        """Is it nothing that somebody may have entered anew, where its source is gone?"""
+        """Is it certain that the attempt made this record, rather than a person after its source was gone?"""
         away = self._time_since(attempt, row)
         return _made(attempt, row) or _has_sent_key(attempt, row) or (away is not None and abs(away) < SOON)
 
@@ -129,7 +131,7 @@ class LostCreates:
         return None if created is None else created - (attempt.sent_at or attempt.planned_at)
 
     def _link(self, attempt: Journal) -> Link | None:
-        """The link of what an attempt copied: what is of the CRM is known by its identity, whatever its id by now."""
+        """The link of the record that an attempt copied; a CRM's, which may be renamed, is found by its identity."""
         identity, side = attempt.step.get("identity", ""), Side(attempt.side).other
         if side is Side.NEXUDUS or not identity:
             found = records.links_of(self._session, self._connection.crm, side, _source(attempt), identity)
@@ -141,13 +143,13 @@ class LostCreates:
         return records.link_by(self._session, self._connection.crm, **ids)
 
     def _sources(self, attempt: Journal) -> list[Unlinked]:
-        """What an attempt copied, where it has no counterpart, in each connection that knows it."""
+        """The rows of the record that an attempt copied, in each connection where it is unlinked."""
         side, identity = Side(attempt.side).other, attempt.step.get("identity") or None
         called = unlinked.called(self._session, self._connection.crm, side, _source(attempt), identity)
         return [one for one in called if self._copied(attempt, one)]
 
     def _copied(self, attempt: Journal, row: Unlinked) -> bool:
-        """Is this what the attempt copied? An id can be another's by now."""
+        """Is this the record that the attempt copied? Its id alone does not tell: ids are reused."""
         identity = attempt.step.get("identity", "")
         if identity and row.identity:
             return bool(identity == row.identity)
@@ -155,32 +157,32 @@ class LostCreates:
         return row.record_id == _source(attempt) and (away is None or away < APART)
 
     def _looking_like(self, attempt: Journal) -> Sequence[Unlinked]:
-        """The records without a counterpart that have something of what an attempt sent."""
+        """The unlinked records with the title, the address or the external key that an attempt sent."""
         crm, side = self._connection.crm, Side(attempt.side)
         title, email, key = _title(attempt), attempt.step.get("email"), attempt.step.get("key")
         return unlinked.looking_like(self._session, crm, side, title=title, email=email, keys=[key] if key else [])
 
 
 def _source(attempt: Journal) -> str:
-    """The id that what an attempt copied had then."""
+    """The id, at the time, of the record that an attempt copied."""
     return attempt.crm_id if attempt.side == Side.NEXUDUS else attempt.nexudus_id
 
 
 def _knows_what_it_made(attempt: Journal) -> bool:
-    """Is it known what it made?"""
+    """Is it known which record the attempt made?"""
     return bool(attempt.nexudus_id and attempt.crm_id)
 
 
 def _made(attempt: Journal, row: Unlinked) -> bool:
-    """Is it known to have made this record, under whatever name? Rows of earlier versions tell no identity."""
+    """Is the attempt known to have made this record, whatever its id now? Rows of earlier versions have no identity."""
     own, made = attempt.nexudus_id if attempt.side == Side.NEXUDUS else attempt.crm_id, attempt.step.get(MADE)
     return _knows_what_it_made(attempt) and bool(made == row.identity if made else own == row.record_id)
 
 
 def _alike(attempt: Journal, row: Unlinked, away: timedelta) -> bool:
-    """Did the attempt give its record this title and, as far as both are known, this customer?
+    """Did the attempt send this title and, as far as both are known, this customer?
 
-    The customer alone tells where it was created about then: somebody may have renamed it before it was ever seen.
+    The customer alone is enough right around the attempt: somebody may have changed the title before it was first seen.
     """
     email = attempt.step.get("email")
     if _title(attempt) == (row.title or "") or (row.title and alike(_title(attempt), row.title)):
@@ -194,5 +196,5 @@ def _title(attempt: Journal) -> str:
 
 
 def _has_sent_key(attempt: Journal, row: Unlinked) -> bool:
-    """Did the attempt send this external key? It names the source by the id it had then."""
+    """Did the attempt send this external key? It names the source by the id it had at the time."""
     return row.external_key is not None and row.external_key == attempt.step.get("key")

@@ -14,9 +14,9 @@ from nexudus_sync.store.tables import ConflictKind, ConnectionState, Unlinked
 
 
 async def match(cycle: Cycle) -> list[int]:
-    """Pair what matches, ask about what is not clear, and note what is to be created. Returns the new links.
+    """Pair what matches, ask about what is unclear, and note what is to be created. Returns the new links.
 
-    Those that were paired before their turn came are among them.
+    Links that were paired early (see `no_pairs.judge`) are among them.
     """
     early, cycle.paired_early = cycle.paired_early, []
     cycle.to_create, cycle.candidates = [], frozenset()
@@ -32,10 +32,7 @@ async def match(cycle: Cycle) -> list[int]:
 
 
 class Matching:
-    """One look at all records of a connection that have no counterpart.
-
-    `to_create` are those that nothing matches, `candidates` all that were looked at.
-    """
+    """One look at all unlinked records of a connection: `candidates`; those without any match are `to_create`."""
 
     def __init__(self, connection: Connection, *, one_shot: bool) -> None:
         self.connection, self.one_shot = connection, one_shot
@@ -44,10 +41,10 @@ class Matching:
         self.candidates = frozenset(map(as_candidate, self.waiting.rows.values()))
         self.to_create: list[Unlinked] = []
         self._refused: set[tuple[Side, str]] = set()
-        """Records whose copy was refused, and that nothing has changed for since."""
+        """Records whose copy was refused, with nothing changed since."""
 
     def match(self) -> list[int]:
-        """Pair what matches, each record with one other at most, and sort the rest. Returns the new links."""
+        """Pair what matches, each record with at most one other, then sort the rest. Returns the new links."""
         waiting, paired, left = self.waiting, list[int](), dict[tuple[Side, str], UnlinkedPlan]()
         with self.connection.store.session() as session:
             state = session.get(ConnectionState, self.connection.name)
@@ -73,7 +70,7 @@ class Matching:
     def _unless_late_copy(
         self, lost_creates: LostCreates, waiting: Waiting, row: Unlinked, plan: UnlinkedPlan
     ) -> UnlinkedPlan:
-        """Two with nothing but their e-mail in common are no pair if one of them was perhaps made from a third."""
+        """The plan, unless it pairs two by their e-mail alone and one of them may be the copy of a third: then ASK."""
         if plan.partner is None or plan.reason != BY_EMAIL:
             return plan
         partner = waiting.rows[plan.partner.side, plan.partner.id]
@@ -86,7 +83,7 @@ class Matching:
         return plan
 
     def _not_now(self, session: Session) -> set[tuple[Side, str]]:
-        """Records that wait: for the outcome of a write, their next attempt, or a link that was perhaps renamed."""
+        """Records that wait: for a write's outcome, their next attempt, or whether they are a renamed linked one."""
         name, crm, now = self.connection.name, self.connection.crm, self.connection.clock.now()
         renamed = unlinked.perhaps_renamed(session, name, crm)
         sent = journal.perhaps_done(session, crm)
@@ -102,22 +99,23 @@ class Matching:
 
     def _sort_unpaired(self, session: Session, row: Unlinked, plan: UnlinkedPlan, lost_creates: LostCreates) -> None:
         late_copy = lost_creates.late_copy(row)
-        if late_copy is not None and late_copy.source_state is SourceState.IN_DOUBT:
-            row.reason = f"whether it is a copy of {late_copy.source} is not known yet"
+        if late_copy is not None and late_copy.source_state is SourceState.IN_DOUBT:  # was perhaps made by our create
+            row.reason = f"it is not known yet whether this is a copy of {late_copy.source}"
             session.add(row)
             return
-        plan = _with_origin(plan, late_copy, lost_creates.copies(row))
-        if plan.action is UnlinkedAction.ASK:
+        plan = _with_late_copy(plan, late_copy, lost_creates.copies(row))
+        if plan.action is UnlinkedAction.ASK:  # has several candidates, or was perhaps copied before
             self._ask_or_create(session, row, plan)
             return
-        if plan.action is UnlinkedAction.LEAVE:
+        if plan.action is UnlinkedAction.LEAVE:  # was created before the day that `--since` named
             row.state, row.reason = "old", plan.reason
             session.add(row)
-        elif (Side(row.side), row.record_id) not in self._refused:
+        elif (Side(row.side), row.record_id) not in self._refused:  # would only be refused again
             self.to_create.append(row)
         close_question(session, self.connection, Side(row.side), row.record_id)
 
     def _ask_or_create(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
+        # A person looked at the candidates and wants a new record.
         if conflicts.is_to_be_copied(session, self.connection.name, Side(row.side), row.record_id):
             self.to_create.append(row)
             return
@@ -144,27 +142,25 @@ class Matching:
             crm=crm,
             now=self.connection.clock.now(),
             kind=ConflictKind.MATCH,
-            reason=f"{plan.reason}: say which with `link`, or `ignore` it, or take its side to copy it as a new one",
+            reason=f"{plan.reason}; pair it with `link`, set it aside with `ignore`, or take its side to copy it",
         )
 
 
-def _with_origin(plan: UnlinkedPlan, late_copy: LateCopy | None, copies: list[Unlinked]) -> UnlinkedPlan:
-    """Late copies are asked about, and so is what has perhaps been copied: it is not copied again meanwhile."""
+def _with_late_copy(plan: UnlinkedPlan, late_copy: LateCopy | None, copies: list[Unlinked]) -> UnlinkedPlan:
+    """The plan, but ASK about late copies, and about records that may have been copied: these are not copied again."""
     if late_copy is not None and late_copy.source_state is SourceState.WAITING:
         candidates = dict.fromkeys([*plan.candidates, *map(as_candidate, late_copy.waiting)])
-        return UnlinkedPlan(
-            UnlinkedAction.ASK, None, tuple(candidates), f"it is perhaps a late copy of {late_copy.source}"
-        )
+        return UnlinkedPlan(UnlinkedAction.ASK, None, tuple(candidates), f"it may be a late copy of {late_copy.source}")
     if plan.action is UnlinkedAction.ASK:
         return plan
     if late_copy is not None and late_copy.source_state is SourceState.LINKED:
         return UnlinkedPlan(
-            UnlinkedAction.ASK, reason=f"it is a late copy of {late_copy.source}, which has a counterpart already"
+            UnlinkedAction.ASK, reason=f"it is a late copy of {late_copy.source}, which already has a counterpart"
         )
     if late_copy is not None:
-        reason = f"it is perhaps a late copy of {late_copy.source}, which was deleted or moved away since"
+        reason = f"it may be a late copy of {late_copy.source}, which has since been deleted or moved away"
         return UnlinkedPlan(UnlinkedAction.ASK, reason=reason)
     if copies:
-        reason = f"an attempt to copy it has perhaps made {', '.join(one.record_id for one in copies)}"
+        reason = f"an attempt to copy it may have created {', '.join(one.record_id for one in copies)}"
         return UnlinkedPlan(UnlinkedAction.ASK, None, tuple(map(as_candidate, copies)), reason)
     return plan

@@ -1,4 +1,4 @@
-"""The `no-pairs` brake: two sides that share no customer are not copied into each other unasked."""
+"""The `no-pairs` brake: two sides that share no customer are not copied into each other without asking."""
 
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
@@ -11,17 +11,17 @@ from nexudus_sync.store.tables import Brake, Fact
 
 NAME = "no-pairs"
 ENOUGH = 20
-"""Records with an e-mail address that each side has at least, before it is odd that none is on both."""
+"""With this many e-mail addresses on each side, it is odd that none is on both."""
 FEW = 20
-"""A `--limit` of at most so many creates is a look, which needs no answer."""
+"""A `--limit` of at most N creates is a trial, which needs no answer."""
 FINE, LOOKED = "fine", "looked"
-"""What it came to: pairs were found, or a side is nearly empty; or nothing yet, for only a few were to be looked at."""
+"""The verdict: pairs were found or a side is nearly empty; or none yet, since it was only a trial."""
 
 
 async def judge(cycle: Cycle) -> None:
-    """Before a connection's first create, and before anything is written: does matching find pairs?
+    """Before a connection's first create and before any write: does matching find pairs? They are settled later.
 
-    They are settled when their turn comes. Sets the brake where there are none and nobody said that this is right.
+    Sets the brake if there are none and nobody has confirmed that this is right.
     """
     if not undecided(cycle.connection):
         return
@@ -31,12 +31,12 @@ async def judge(cycle: Cycle) -> None:
 
 
 def passes(brake: Brake, limit: int | None) -> bool:
-    """May a run of so few creates go by a set brake? It stays set for all the others: nobody answered it."""
+    """May a trial run pass the brake? It stays set for all other runs: nobody has answered it."""
     return brake.name == NAME and limit is not None and limit <= FEW
 
 
 def undecided(connection: Connection) -> bool:
-    """Was it never judged whether this connection may make its creates?"""
+    """Is it still undecided whether this connection may create records?"""
     with connection.store.read() as session:
         if brakes.was_answered(session, connection.name, NAME):
             return False
@@ -47,7 +47,7 @@ def undecided(connection: Connection) -> bool:
 
 
 def may_create(connection: Connection, report: Report, limit: int | None) -> bool:
-    """May the first creates be made, now that everything was matched? Sets the brake where nobody said so yet."""
+    """May the first creates be made, now that everything was matched? Sets the brake if a person has to confirm it."""
     with connection.store.session() as session:
         counts = {side: _reachable(session, connection, side) for side in Side}
         found = links.count(session, connection.name) > journal.count_created(session, connection.name)
@@ -67,7 +67,7 @@ def may_create(connection: Connection, report: Report, limit: int | None) -> boo
 
 
 def answer(connection: Connection) -> None:
-    """A person at a terminal said that it is right."""
+    """Lift the brake: a person at a terminal confirmed that it is right."""
     with connection.store.session() as session:
         for brake in brakes.of_name(session, connection.name, NAME, "set"):
             brake.state, brake.released_at = "gone", connection.clock.now()
@@ -75,7 +75,7 @@ def answer(connection: Connection) -> None:
 
 
 def lift_if_corrected(session: Session, connection: Connection) -> None:
-    """Forget the brake where it was set for another scope: a person corrected that, and it is judged anew."""
+    """Forget a brake that was set for another scope: a person corrected the scope, so it is judged again."""
     for brake in brakes.of_name(session, connection.name, NAME, "set"):
         if brake.judged.get("scope", _scope(connection)) != _scope(connection):
             session.delete(brake)
@@ -83,7 +83,7 @@ def lift_if_corrected(session: Session, connection: Connection) -> None:
 
 
 def _scope(connection: Connection) -> list[int | str | None]:
-    """What of both systems takes part, as the store keeps it."""
+    """The scope on both sides, as the store keeps it."""
     cards, deals = connection.scope(Side.NEXUDUS), connection.scope(Side.CRM)
     return [cards.business_id, cards.board_id, deals.company]
 
@@ -93,6 +93,6 @@ def _key(connection: Connection) -> dict[str, str]:
 
 
 def _reachable(session: Session, connection: Connection, side: Side) -> int:
-    """How many records of a side have an e-mail address; those that are linked have."""
+    """How many records of a side have an e-mail address; every linked record has one."""
     alone = unlinked.with_address(session, connection.name, side)
     return sum(map(has_email, alone)) + links.count(session, connection.name)

@@ -13,12 +13,12 @@ from nexudus_sync.store import unlinked
 from nexudus_sync.store.tables import Unlinked
 
 MATCHED_STATES = ("waiting", "unmatched", "limit")
-"""States in which a cycle looks at an unlinked record."""
+"""The states of unlinked records that a cycle tries to match."""
 
 
 @dataclass(slots=True)
 class Waiting:
-    """The unlinked records of a connection, with what matching asks for at hand."""
+    """The unlinked records of a connection, indexed for matching."""
 
     rows: dict[tuple[Side, str], Unlinked]
     by_email: dict[tuple[Side, str], list[Candidate]] = field(default_factory=lambda: defaultdict(list))
@@ -26,7 +26,7 @@ class Waiting:
 
     @classmethod
     def load(cls, connection: Connection) -> "Waiting":
-        """All but what a person said to ignore."""
+        """Load all but the records that a person set aside."""
         with connection.store.read() as session:
             rows = unlinked.taking_part(session, connection.name)
         found = cls({(Side(row.side), row.record_id): row for row in rows})
@@ -63,7 +63,7 @@ def as_candidate(row: Unlinked) -> Candidate:
 
 
 def forget_linked(connection: Connection) -> None:
-    """A record that another connection to this CRM linked while it was in that one's scope waits here no more."""
+    """Drop the records that another connection to this CRM has linked: they no longer wait here."""
     with connection.store.session() as session:
         for side in Side:
             for row in unlinked.linked_elsewhere(session, connection.name, connection.crm, side):
@@ -77,7 +77,7 @@ def oldest_first(row: Unlinked) -> tuple[str, str]:
 
 
 def has_email(row: Unlinked) -> bool:
-    """Does it say an address that a customer can be found or created by?"""
+    """Does it have an address to find or create a customer by?"""
     return addresses.comparable(row.email or "") is not None
 
 

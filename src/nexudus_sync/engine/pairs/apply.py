@@ -1,4 +1,4 @@
-"""Write what was decided for a pair, merged again as long as a record moves under our hands."""
+"""Write what was decided for a pair; merge again whenever a record changes before it is written."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ from nexudus_sync.store import Session
 from nexudus_sync.store.tables import Journal
 
 MERGES = 5
-"""How often a record that keeps moving is merged again before it is merges_left for the next cycle."""
+"""How often a record that keeps changing is merged again before it is left for the next cycle."""
 
 
 async def apply(cycle: Cycle, pair: Pair) -> None:
@@ -39,7 +39,7 @@ async def apply(cycle: Cycle, pair: Pair) -> None:
             if not pair.lacks_a_record or may_go(connection, cycle.report, [pair.id]):
                 await part(connection, cycle.report, pair.link, pair.sights)
             return
-    # The look before the CRM's write may have turned a value round: Nexudus had its turn, the next cycle writes it.
+    # The read before the CRM's write may have found a value that goes to Nexudus, which was written first: next cycle.
     turned = Side.NEXUDUS in pair.plan.after
     pair.reread |= set(Side) if turned else set()
     with connection.store.session() as session:
@@ -51,33 +51,33 @@ async def apply(cycle: Cycle, pair: Pair) -> None:
 
 
 async def _write_side(cycle: Cycle, pair: Pair, side: Side) -> None:
-    """Write what travels to one side, merged again as long as the record moves under our hands."""
+    """Write what travels to one side; merge again whenever its record changes before the write."""
     connection, merges_left, refused = cycle.connection, MERGES, set[str]()
     while merges_left:
         merges_left -= 1
         await decide(cycle, pair)
         agree(connection, pair)
         after, before = pair.plan.after.get(side), pair.sights[side].record
-        if after is None:
+        if after is None:  # was found to need no write after all
             drop_row(connection, pair.rows.pop(side, None))
             return
-        if await rules_moved(connection, side, before, after):  # ahead of the last look, so that no edit comes between
+        if await rules_moved(connection, side, before, after):  # before the last read, so that no edit comes between
             continue
         refuse_held(connection, pair.link, side)
         touched = frozenset(key for key in {*before, *after} if before.get(key) != after.get(key))
         await connection.connector(side).reserve(pair.priority)
-        if not sights.is_fresh(connection, side, pair.sights[side], touched):
+        if not sights.is_fresh(connection, side, pair.sights[side], touched):  # may have been edited since it was read
             await _read_again(connection, pair, side, touched)
             if pair.sights[side].presence is not Presence.HERE:
                 return
             continue
         try:
             await _perform_steps(cycle, pair, side, connection.connector(side).update_steps(before, after))
-        except Stale:
+        except Stale:  # was edited after the last read, and the system said so
             pair.sights[side] = replace(pair.sights[side], read_at=None)
             continue
         except Refused as error:
-            if not _hold_back(connection, pair, side, error, refused):
+            if not _hold_back(connection, pair, side, error, refused):  # was refused as a whole, or for the same reason
                 raise
             merges_left += 1
             continue
@@ -86,7 +86,7 @@ async def _write_side(cycle: Cycle, pair: Pair, side: Side) -> None:
 
 
 def _hold_back(connection: Connection, pair: Pair, side: Side, error: Refused, refused: set[str]) -> bool:
-    """Let the fields that a refusal names wait; False where it names none that was not `refused` before."""
+    """Let the fields that a refusal names wait; False if it names no new ones besides those in `refused`."""
     fields = blamed(error, (outcome.field for outcome in pair.plan.writes(side)), side)
     if {field.name for field in fields} <= refused:
         return False
@@ -140,10 +140,7 @@ async def _perform_steps(cycle: Cycle, pair: Pair, side: Side, steps: list[Step]
 async def _sight_after(
     connection: Connection, pair: Pair, side: Side, step: Step, written: Written, delivered: tuple[Outcome, ...]
 ) -> Sight:
-    """What the side says after a write.
-
-    Anything but what was sent is its own change and is merges_left for the next cycle.
-    """
+    """What the side says after a write; whatever differs from what was sent is its own change, for the next cycle."""
     before, now = pair.sights[side], connection.clock.monotonic()
     sight = replace(before, record=written.record, stamp=written.stamp or before.stamp, read_at=now)
     if written.stamp is None:

@@ -16,7 +16,7 @@ from nexudus_sync.plan import ASKED, Hold, Holds, agreed_snapshot, differing_cur
 
 
 async def decide(cycle: Cycle, pair: Pair) -> None:
-    """Merge what was seen. A name that is not known is looked for once more before its field is parked."""
+    """Merge what was seen. A name that is unknown is looked up again before its field is parked."""
     _decide_now(cycle, pair)
     if any(outcome.kind == "unmapped" for outcome in pair.plan.outcomes):
         for side, sight in pair.sights.items():
@@ -31,7 +31,7 @@ def _decide_now(cycle: Cycle, pair: Pair) -> None:
 
 
 def _holds(cycle: Cycle, pair: Pair) -> Holds:
-    """All that must not travel now, in the order in which it is told (`plan/holds.py`)."""
+    """Everything that must not travel now; the first hold on a field is the one people see (`plan/holds.py`)."""
     connection = cycle.connection
 
     def rules(side: Side, before: Record, after: Record) -> list[Hold]:
@@ -44,7 +44,7 @@ def _holds(cycle: Cycle, pair: Pair) -> Holds:
 
 
 def _open_questions(pair: Pair) -> list[Hold]:
-    """The open questions, as long as only the one side was read."""
+    """The fields with an open question, while one of the two sides has not been read."""
     if pair.unread is None or pair.sights[pair.unread].real:
         return []
     return [Hold(ASKED, "", name, side=pair.unread) for name in pair.policy.asked]

@@ -1,4 +1,4 @@
-"""Links of which a record was deleted: closed, deleted on the other side too, or asked about."""
+"""Links with a deleted record: close them, delete the other record too, or ask a person."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -21,29 +21,29 @@ from nexudus_sync.store import Session, conflicts, failures
 from nexudus_sync.store.tables import ConflictKind, Journal, Link
 
 EDITED, DELETED = "edited", "deleted"
-"""What a question about a deletion shows for the side whose record is there, and for the other."""
+"""What a question about a deletion shows: for the side that still has its record, and for the other side."""
 
 
 async def part(connection: Connection, report: Report, link: Link, sights: Mapping[Side, Sight]) -> None:
-    """Do what becomes of a link of which a record is gone or elsewhere. Raises the `ConnectorError` tree."""
+    """Carry out `plan_pair` for a link with a record that is gone or elsewhere. Raises the `ConnectorError` tree."""
     seen = dict(sights)
     for side in Side:
         if seen[side.other].presence is Presence.GONE:
             seen[side] = await _survivor(connection, side, link, seen[side])
     plan, edits = _plan_parting(connection, link, seen)
-    if plan.action is PairAction.MOVE:
+    if plan.action is PairAction.MOVE:  # was moved to another board or location: nothing was deleted
         move(connection, report, link, seen[Side.NEXUDUS].record)
-    elif plan.action is PairAction.CLOSE:
+    elif plan.action is PairAction.CLOSE:  # was deleted, and the deletion does not travel or has nowhere to go
         with connection.store.session() as session:
             close_and_count(session, connection, report, link, plan.reason)
-    elif plan.action is PairAction.DELETE and plan.side is not None:
+    elif plan.action is PairAction.DELETE and plan.side is not None:  # was deleted, and nobody edited the other record
         await _delete(connection, report, link, plan.side, plan.reason)
-    else:
+    else:  # was deleted on one side but edited on the other
         _ask_a_person(connection, link, plan, edits)
 
 
 def _plan_parting(connection: Connection, link: Link, seen: Mapping[Side, Sight]) -> tuple[PairPlan, dict[str, Any]]:
-    """What becomes of the link, and what was edited where a person is to be asked or has answered."""
+    """What to do with the link; and, where a person is to be asked or has answered, what was edited."""
     contested = _contested(connection, link)
     edited = {
         side: contested | differing(connection, link, side, sight, unsent=True)
@@ -60,31 +60,31 @@ def _plan_parting(connection: Connection, link: Link, seen: Mapping[Side, Sight]
 
 
 def _contested(connection: Connection, link: Link) -> set[str]:
-    """The fields about which a person is asked: there the other side never had this one's value."""
+    """The fields in conflict: the other side never got this side's value, so it counts as an edit."""
     with connection.store.read() as session:
         about = conflicts.unclosed(session, link.connection, link.nexudus_id, link.crm_id)
     return {one.field for one in about if one.link_id == link.id and connection.mapping.find(one.field) is not None}
 
 
 async def _survivor(connection: Connection, side: Side, link: Link, known: Sight) -> Sight:
-    """What the record whose counterpart is gone says; where it may be deleted too, what it says at this moment."""
-    if connection.rules.deletes == "ignore":
+    """The record whose counterpart is gone; read again right now if it may be deleted too."""
+    if connection.rules.deletes == "ignore":  # is not deleted in any case, so an earlier read will do
         return known if known.real else await read(connection, side, link)
-    await connection.connector(side).reserve(Priority.LIVE)  # else the delete might wait after the look
+    await connection.connector(side).reserve(Priority.LIVE)  # so that the delete does not have to wait after the read
     if known.read_at is not None and known.whole and connection.clock.monotonic() - known.read_at <= FRESH:
         return known
     return await read(connection, side, link)
 
 
 def _edited_values(connection: Connection, names: Collection[str], side: Side, sight: Sight) -> dict[str, Any]:
-    """What the fields of a record that were edited since both sides agreed say, for a person."""
+    """The values, as people see them, of the fields that were edited since both sides agreed."""
     said = {}
     for name in sorted(names):
         field = connection.mapping.find(name)
         assert field is not None
         try:
             said[name] = say(field.get(side, sight.record, sight.context))
-        except Unreadable:
+        except Unreadable:  # was edited to something the mapping cannot read: show it as it is
             said[name] = field.lens(side).raw(sight.record)
     return said
 
@@ -119,24 +119,20 @@ def _ask_a_person(connection: Connection, link: Link, plan: PairPlan, edits: Map
             edits=edits,
             reason=plan.reason,
         )
-        conflict.state, conflict.take = "open", None  # what was answered concerned other edits
+        conflict.state, conflict.take = "open", None  # an earlier answer was about other edits
         failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id, fields={""})
         link.mark_both(False)
         session.add(link)
 
 
 def _by_answer(connection: Connection, link: Link, plan: PairPlan, edits: Mapping[str, Any]) -> PairPlan:
-    """A person's word on "deleted here and edited there".
-
-    The edited side stays and the link closes, or it is deleted too; not if it was edited again since it was asked
-    about.
-    """
+    """The plan after a person answered "deleted here but edited there": keep the edited record, or delete it too."""
     with connection.store.read() as session:
         answer = conflicts.answer_about_link(session, link)
     if answer is None or plan.side is None:
         return plan
-    if answer.take == plan.side.value:
+    if answer.take == plan.side.value:  # was edited, and the person wants to keep that
         return PairPlan(PairAction.CLOSE, reason=f"{plan.reason}; the edited record was kept")
-    if answer.edits != edits:
+    if answer.edits != edits:  # was edited again since the person was asked
         return plan
     return PairPlan(PairAction.DELETE, plan.side, f"{plan.reason}; the deletion was taken")

@@ -1,4 +1,4 @@
-"""Look at both records of each link, several links at a time, and take over what came from another connection."""
+"""Look at both records of each link, several links at once; take over links whose card came from elsewhere."""
 
 import asyncio
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ from nexudus_sync.store import links
 from nexudus_sync.store.tables import Link
 
 READERS = 8
-"""How many records are read side by side."""
+"""How many records are read at the same time."""
 
 
 async def look(cycle: Cycle, link_ids: list[int], priority: Priority) -> list[Pair]:
-    """The pairs of these links, as far as both records could be looked at; one that fails is its own failure."""
+    """The pairs of these links; a link whose records cannot be read becomes a failure and is left out."""
     with cycle.connection.store.read() as session:
         found = links.free_to_settle(session, link_ids)
     gate = asyncio.Semaphore(READERS)
@@ -38,7 +38,7 @@ async def look(cycle: Cycle, link_ids: list[int], priority: Priority) -> list[Pa
 async def _look_at(cycle: Cycle, link: Link, priority: Priority) -> Pair | None:
     connection = cycle.connection
     if link.state == "sleeping" or link.connection != connection.name:
-        link.mark_both(True)  # nobody here looked at its edits meanwhile
+        link.mark_both(True)  # this connection has not looked at its edits in the meantime
     with guard(connection, cycle.report, link) as guarded:
         found = await _look_at_both(cycle, link, priority)
         unread = _unread(found)
@@ -56,7 +56,7 @@ async def _look_at(cycle: Cycle, link: Link, priority: Priority) -> Pair | None:
 
 
 async def _look_at_both(cycle: Cycle, link: Link, priority: Priority) -> dict[Side, Sight]:
-    """Both records: known from a moment ago, listed, read, or rebuilt from the snapshot."""
+    """Both records: read a moment ago, listed, read now, or rebuilt from the snapshot."""
     found, known = dict[Side, Sight](), cycle.just_read.pop(link.id or 0, {})
     for side, marked in ((Side.NEXUDUS, link.nexudus_recheck), (Side.CRM, link.crm_recheck)):
         found[side] = known.get(side) or await sights.look(
@@ -72,13 +72,13 @@ async def _look_at_both(cycle: Cycle, link: Link, priority: Priority) -> dict[Si
 
 
 def _unread(found: Mapping[Side, Sight]) -> Side | None:
-    """The side that was not read, where the other one was."""
+    """The one side that was not read, if the other one was."""
     unread = [side for side in Side if not found[side].real]
     return unread[0] if len(unread) == 1 else None
 
 
 def _contradicts_question(connection: Connection, link: Link, read: Side, found: Mapping[Side, Sight]) -> bool:
-    """Does the side that was read say anything else than an open question shows? Then the other is read too."""
+    """Does the side that was read differ from what an open question shows? Then the other side is read too."""
     with connection.store.read() as session:
         shown = shown_for(session, connection, link)
     return sights.says_otherwise(connection, read, found[read], shown)

@@ -1,4 +1,4 @@
-"""What a link remembers once it is settled: marks, digests, and fields that will not stay as written."""
+"""What a link remembers once it is settled: marks, digests, and fields that do not stay as written."""
 
 from collections.abc import Iterable, Mapping
 
@@ -17,8 +17,8 @@ from nexudus_sync.store import Session
 from nexudus_sync.store.tables import Link
 
 BOUNCES = 2
-"""So often may a field come back different from what was written before it is held as unstable."""
-_UNSTABLE = "what is written there comes back different each time; make both sides agree, then retry this failure"
+"""A field that comes back different from what was written this often in a row is held as unstable."""
+_UNSTABLE = "the value comes back different each time it is written; make both sides agree, then retry this failure"
 
 
 def note_read(
@@ -30,7 +30,7 @@ def note_read(
     written: Written,
     delivered: Iterable[Outcome],
 ) -> None:
-    """Keep what a read right after a write shows: what the system made of its texts, and what else it moved."""
+    """Keep what a read right after a write shows: how the system stored the texts, and what else it changed."""
     _absorb(connection, link, side, sight, written, delivered)
     _note_effects(connection, link, side, sent, sight)
 
@@ -38,9 +38,9 @@ def note_read(
 def _absorb(
     connection: Connection, link: Link, side: Side, sight: Sight, written: Written, delivered: Iterable[Outcome]
 ) -> None:
-    """What it says of a text is the write's, where nothing was saved in between."""
+    """Accept a rendering of a text that was sent, provided that nothing was saved since the write."""
     if written.stamp is None or sight.stamp is None or sight.stamp.token != written.stamp.token:
-        return
+        return  # was saved again since, so a difference may be an edit
     snapshot, told = dict(link.half(side).snapshot), dict[str, str]()
     for field in (outcome.field for outcome in delivered):
         path, raw = field.lens(side).path.text, field.lens(side).raw(sight.record)
@@ -55,7 +55,7 @@ def _absorb(
 
 
 def _note_effects(connection: Connection, link: Link, side: Side, sent: Record, sight: Sight) -> None:
-    """Keep what a write replaced beyond its own fields (a stage that wins a deal), so that it can be brought back."""
+    """Keep in the history what a write changed beyond its own fields, such as a stage that wins the deal."""
     entries = []
     for field in connection.mapping.fields:
         was, now = (
@@ -69,10 +69,7 @@ def _note_effects(connection: Connection, link: Link, side: Side, sent: Record, 
 
 
 def bounced(connection: Connection, link: Link, side: Side, sight: Sight, delivered: Iterable[Outcome]) -> bool:
-    """Does the record say anything else than what was sent?
-
-    Counts how often in a row a written field came back different.
-    """
+    """Does the record differ from what was sent? Counts how often in a row each written field came back different."""
     names, counts = differing(connection, link, side, sight), dict(link.bounces)
     for outcome in delivered:
         key = f"{side.value} {outcome.field.name}"
@@ -85,9 +82,9 @@ def bounced(connection: Connection, link: Link, side: Side, sight: Sight, delive
 
 
 def unstable_fields(link: Link, sights: Mapping[Side, Sight]) -> list[Hold]:
-    """Fields that are not written any more because they never stay as they are written.
+    """Fields that are no longer written because they never stay as written.
 
-    A person's edit in a system that names its authors starts the count anew.
+    An edit by a person, where the system names its authors, starts the count again.
     """
     unstable = dict[str, Hold]()
     for key, count in link.bounces.items():
@@ -106,12 +103,12 @@ def finish(
     connection: Connection,
     link: Link,
     sights: Mapping[Side, Sight],
-    again: Iterable[Side],
+    reread: Iterable[Side],
     seen: Mapping[Side, Listing],
 ) -> None:
-    """The link is settled: take its marks away, except where something has to be read once more."""
+    """The link is settled: take its marks away, except on a side that has to be read again."""
     note_stamps(session, link, sights, connection.clock.now())
-    more = set(again)
+    more = set(reread)
     for side, sight in sights.items():
         if sight.real:
             link.half(side).must_read = side in more or still_now(connection, side, sight)
@@ -126,7 +123,7 @@ def finish(
 
 
 def _digest(connection: Connection, side: Side, sight: Sight, listed: Listed | None) -> str:
-    """The fingerprint the next listing is compared with; "" when no row that fits the record was seen."""
+    """The fingerprint to compare the next listing with; "" if no row of this state of the record was seen."""
     if connection.connector(side).traits.rows_are_whole:
         return connection.digest(side, sight.record)
     if listed is None or sight.stamp is None or listed.row.stamp.token != sight.stamp.token:

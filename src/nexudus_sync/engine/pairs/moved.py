@@ -11,16 +11,15 @@ from nexudus_sync.store import conflicts, failures
 from nexudus_sync.store.tables import ConnectionState, Link
 
 LASTING_KINDS = {ACCEPTED, STORED_DIFFERENTLY}
-"""What stays true of a pair wherever its card goes, and no merge shows again."""
+"""Failures that stay true of a pair wherever its card goes; no merge would show them again."""
 
 
 def take_over(connection: Connection, link: Link) -> None:
-    """Take a link from the connection that had it: its card is in this one's scope now.
+    """Take a link over from another connection: its card is in this connection's scope now.
 
-    The conflicts about it come along, but for fields that do not travel here, and so does what a backfill left undone
-    and what a system keeps differently; what else failed there shows itself anew. A field whose edits did not travel
-    there is a first match of its own here. What travelled is kept with the connection: its mapping may be another
-    since, or it may be no more.
+    Its conflicts come along, except for fields that are not synced here, and so do its lasting failures; any other
+    failure will show again. A field that was not synced there is a first match here. Which fields those are is read
+    from the other connection's state: its mapping may have changed since, or the connection may no longer exist.
     """
     names = {RECORD, *(field.name for field in connection.mapping.fields)}
     with connection.store.session() as session:
@@ -41,15 +40,14 @@ def take_over(connection: Connection, link: Link) -> None:
 def move(connection: Connection, report: Report, link: Link, card: Record) -> None:
     """Give a link to the connection whose scope holds the card now, or let it sleep.
 
-    What failed of one that sleeps is no matter of this connection, and shows itself anew when the card comes back.
+    The failures of a sleeping link are solved; they show again when the card comes back.
     """
-    home = next(
-        (b for b in connection.siblings if b.connector(Side.NEXUDUS).in_scope(card, b.scope(Side.NEXUDUS))), None
-    )
-    if home is not None:
-        link.mark_both(True)  # kept with the rest when it is taken over
+    side = Side.NEXUDUS
+    home = next((one for one in connection.siblings if one.connector(side).in_scope(card, one.scope(side))), None)
+    if home is not None:  # was moved into a sibling's scope
+        link.mark_both(True)  # stored by `take_over`
         take_over(home, link)
-    else:
+    else:  # was moved out of every scope
         link.state = "sleeping"
         with connection.store.session() as session:
             failed = failures.unsolved(session, link.connection, link.nexudus_id, link.crm_id)

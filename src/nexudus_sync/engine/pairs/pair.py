@@ -14,29 +14,29 @@ from nexudus_sync.plan import FieldPlan, Presence
 from nexudus_sync.store.tables import Link
 
 Share = tuple[Outcome, ...]
-"""What of a merge one step carries."""
+"""The part of a merge that one step carries."""
 
 
 @dataclass(slots=True)
 class Pair:
-    """One link being settled, with both its records. `priority` is that of the calls."""
+    """One link being settled, with both its records. `priority` is the priority of its calls."""
 
     link: Link
     sights: dict[Side, Sight]
     policy: Policy
     priority: Priority = Priority.LIVE
     unread: Side | None = None
-    """The one side that nothing was read of when the pair was looked at."""
+    """The one side that was not read when the pair was looked at."""
     refused: list[RefusedValue] = field(default_factory=list)
     """Values known to be refused: their fields wait."""
     plan: FieldPlan = field(default_factory=lambda: FieldPlan((), {}))
     rows: dict[Side, int] = field(default_factory=dict)
     reread: set[Side] = field(default_factory=set)
-    """Sides on which something else than what was sent showed up: they are read once more in the next cycle."""
+    """Sides that did not end up as sent: the next cycle reads them again."""
     settled: bool = False
     id: int = field(init=False)
     ids: dict[Side, str] = field(init=False)
-    """The ids of link and records as they were looked at: an error of the store takes the link's own from us."""
+    """The ids of the link and its records at the start: after a store error the link itself cannot be read."""
 
     def __post_init__(self) -> None:
         self.id = self.link.id or 0
@@ -49,7 +49,7 @@ class Pair:
 
     @property
     def complete(self) -> bool:
-        """Are both records where they were?"""
+        """Are both records still in place?"""
         return all(sight.presence is Presence.HERE for sight in self.sights.values())
 
     @property
@@ -59,7 +59,7 @@ class Pair:
 
 
 def foresee(connection: Connection, pairs: Iterable[Pair]) -> None:
-    """In a rehearsal: what would wait for people after the writes, as if each of them had arrived."""
+    """In a rehearsal: show what would wait for people if each of the writes had succeeded."""
     with connection.store.session() as session:
         for pair in pairs:
             if pair.plan.after:
@@ -68,7 +68,7 @@ def foresee(connection: Connection, pairs: Iterable[Pair]) -> None:
 
 
 def shared_out(steps: list[Step], outcomes: Share, side: Side) -> Iterator[tuple[Step, Share, Share]]:
-    """Each step with the outcomes that it carries and later ones complete, and those that it delivers."""
+    """Each step with the outcomes that it only begins (a later step completes them) and those that it delivers."""
     for number, step in enumerate(steps, 1):
         to_come = frozenset[str]().union(*(one.keys for one in steps[number:]))
         carried = [(o, o.field.lens(side).path.root) for o in outcomes if o.field.lens(side).path.root in step.keys]

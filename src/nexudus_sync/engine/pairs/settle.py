@@ -26,9 +26,9 @@ async def settle(
     priority: Priority | None = None,
     polls: bool = False,
 ) -> None:
-    """Settle these links; one that fails becomes a failure and does not stop the others.
+    """Settle these links; one that cannot be settled becomes a failure and does not stop the others.
 
-    `polls`: other records' changes are carried in between when a poll is due.
+    `polls`: carry live changes of other records in between when a poll is due.
     """
     wanted: RestoredValues = {} if restore is None else restore
     async for chunk in cycle.chunks(link_ids, polls=polls):
@@ -54,7 +54,7 @@ async def _settle_chunk(cycle: Cycle, link_ids: list[int], restore: RestoredValu
 
 
 async def _decide_all(cycle: Cycle, pairs: list[Pair], restore: RestoredValues) -> None:
-    """Decide for the chunk, remember that in one transaction, then write pair by pair."""
+    """Decide for the whole chunk, store the decisions in one transaction, then write pair by pair."""
     connection, report = cycle.connection, cycle.report
     decided = []
     for pair in pairs:
@@ -79,9 +79,9 @@ async def _decide_all(cycle: Cycle, pairs: list[Pair], restore: RestoredValues) 
 
 
 async def _remember(cycle: Cycle, pairs: list[Pair], restore: RestoredValues) -> list[Pair]:
-    """Keep what was decided, in one transaction; returns the pairs to write.
+    """Store what was decided, in one transaction; returns the pairs to write.
 
-    Where one of them cannot be kept, which undoes it for all, each is settled by itself from the beginning.
+    If one of them cannot be stored, which rolls back all, each is settled by itself from the start.
     """
     connection, settled = cycle.connection, cycle.report.settled
     named = [(pair.id, pair.priority, ids_of(pair.link)) for pair in pairs]
@@ -105,7 +105,7 @@ async def _remember(cycle: Cycle, pairs: list[Pair], restore: RestoredValues) ->
 
 
 def _remember_one(cycle: Cycle, session: Session, pair: Pair) -> None:
-    """In the planning transaction: what agrees, what waits for people, and the writes to come."""
+    """In the planning transaction: store what agrees, what waits for people, and the planned writes."""
     connection, link = cycle.connection, pair.link
     agree(connection, pair)
     settled = not pair.plan.after

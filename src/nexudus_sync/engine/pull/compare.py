@@ -21,10 +21,10 @@ def _is_ours(connection: Connection, side: Side, row: Row, known: Remembered | N
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What a listing is compared with: the remembered records, links by identity, and the ids whose rows are wanted.
+    """What a listing is compared with: remembered records by id, links by identity, and ids whose rows are wanted.
 
-    `alone` are the unlinked records, also those whose id a link goes by whose own record lost it. `spelt` are the ids
-    as they are known, by what they are where the case of letters is ignored.
+    `alone` holds the unlinked records, also where a link goes by the same id. `spelt` gives, by the case-folded id, the
+    spelling that the store knows.
     """
 
     known: dict[str, Remembered]
@@ -35,7 +35,7 @@ class Baseline:
 
 
 def sort_row(connection: Connection, seen: Listing, listed: Listed, before: Baseline) -> None:
-    """Sort a row, which may make no sense."""
+    """Sort a row; one that makes no sense is noted as odd."""
     known = before.known.get(listed.row.id)
     try:
         _sort(connection, seen, listed, before)
@@ -45,11 +45,11 @@ def sort_row(connection: Connection, seen: Listing, listed: Listed, before: Base
 
 
 def note_odd(connection: Connection, seen: Listing, row: Row, known: Remembered | None, error: Exception) -> None:
-    """Of a row that makes no sense, a linked record is read by itself; an unlinked one becomes a failure."""
+    """Note a row that makes no sense: a linked record is read by its id, an unlinked one becomes a failure."""
     problem = unusable(connection, seen.side, row.record) or of_record(error)
     seen.fresh.pop(row.id, None)
     seen.rows.pop(row.id, None)
-    if known is None or known.link_id is None:
+    if known is None or known.link_id is None:  # is not linked, so nothing else will show it
         seen.odd[row.id] = problem
     elif known.connection == connection.name:
         seen.moved.add(known.link_id)
@@ -60,12 +60,12 @@ def _sort(connection: Connection, seen: Listing, listed: Listed, before: Baselin
     row = listed.row
     known, identity = before.known.get(row.id), connection.facts(seen.side, row.record).identity
     alone = before.alone.get(row.id)
-    if row.id in seen.twice:
+    if row.id in seen.twice:  # was listed twice: one of the rows is another record's
         seen.doubtful[row.id] = listed
     elif known is not None and not same_identity(known.identity, identity):
-        if alone is not None and alone.identity == identity:  # that it is another one is proven already
+        if alone is not None and alone.identity == identity:  # was read before, and is known to be another record
             sort_unlinked(connection, seen, row, alone)
-        else:
+        else:  # says that it is another record, which only a full read proves
             seen.doubtful[row.id] = listed
     elif known is None or known.link_id is None:
         sort_unlinked(connection, seen, row, known)
@@ -75,7 +75,7 @@ def _sort(connection: Connection, seen: Listing, listed: Listed, before: Baselin
 
 
 def mark_namesake(connection: Connection, seen: Listing, row: Row, namesakes: dict[str, list[int]]) -> None:
-    """A record of the same identity under another id may be a linked one that was renamed: reading that will tell."""
+    """Mark the links of the same identity under another id: one of them may have been renamed, which a read tells."""
     if namesakes:
         seen.moved.update(namesakes.get(connection.facts(seen.side, row.record).identity, ()))
 
@@ -99,14 +99,14 @@ def sort_linked(
 
 
 def _is_claimed(connection: Connection, side: Side, row: Row, known: Remembered) -> bool:
-    """Did a linked card come into this connection's scope from another's, or from outside all of them?"""
+    """Did a linked card come into this connection's scope, from another one's or from outside all scopes?"""
     inside = connection.connector(side).in_scope(row.record, connection.scope(side))
     came = known.connection != connection.name or known.state == "sleeping"
     return side is Side.NEXUDUS and inside and came
 
 
 def _note_news(connection: Connection, seen: Listing, row: Row, known: Remembered, link_id: int) -> bool:
-    """Did a linked record move? Then when, and whether the system alone moved it: its content is what it was."""
+    """Did a linked record move? Notes when, and whether only the system moved it, without changing its content."""
     news = known.stamp != "" and _moved(connection, seen.side, row, known)
     if news:
         seen.news[link_id] = connection.our_time(seen.side, row.stamp.at)
@@ -118,7 +118,7 @@ def _note_news(connection: Connection, seen: Listing, row: Row, known: Remembere
 
 
 def _is_doubtful(connection: Connection, side: Side, row: Row, known: Remembered) -> bool:
-    """Is it an older state than what is known, or as old with other content? A list can be behind: then it is read."""
+    """Is the row older than what is known, or as old with other content? Lists can lag: then the record is read."""
     if row.stamp.token != known.stamp:
         return is_older(connection, known, row.stamp)
     return _moved(connection, side, row, known)
@@ -139,5 +139,5 @@ def sort_unlinked(connection: Connection, seen: Listing, row: Row, known: Rememb
     if known is None or known.recheck or row.hot or _moved(connection, seen.side, row, known):
         as_unlinked(
             connection, seen.side, row
-        )  # which has to work, ahead of the transaction that keeps it with all others
+        )  # raises for an odd row here, not in the transaction that stores all rows
         seen.fresh[row.id] = row

@@ -1,4 +1,4 @@
-"""What is due although no listing shows it: retries, answers of people, and full reads in rotation."""
+"""What is due although no listing shows it: retries, people's answers, and full reads in rotation."""
 
 from math import ceil
 
@@ -10,9 +10,9 @@ from nexudus_sync.store.conflicts import links_asked_about
 
 
 def mark_due(cycle: Cycle) -> None:
-    """Mark what no listing shows: resolved conflicts, due attempts, child rows and whole reads in rotation.
+    """Mark what no listing shows: resolved conflicts, due retries, child rows and full reads in rotation.
 
-    Before the listing, so that it keeps their rows.
+    This comes before the listing, which then keeps their rows.
     """
     connection, reconcile = cycle.connection, cycle.options.reconcile
     with connection.store.session() as session:
@@ -23,14 +23,14 @@ def mark_due(cycle: Cycle) -> None:
         if reconcile:
             both |= _turn(session, connection.name, connection.rules.reconcile_days)
             both |= links.parked(session, connection.name)
-            both |= links_asked_about(session, connection.name)  # what was gone may be back, under the stamp it had
+            both |= links_asked_about(session, connection.name)  # a record that was gone may be back, stamp unchanged
             unlinked.take_up_again(session, connection.name, "refused")
         links.mark(session, Side.NEXUDUS, both)
         links.mark(session, Side.CRM, both | children)
 
 
 def count_due(cycle: Cycle) -> None:
-    """How much was listed, and how many links have to be read, for the estimates of what that costs."""
+    """Count what was listed and how many links have to be read, for the estimate of costs."""
     with cycle.connection.store.read() as session:
         for side, seen in cycle.seen.items():
             cycle.report.listed[side.value] = seen.listed
@@ -38,7 +38,7 @@ def count_due(cycle: Cycle) -> None:
 
 
 def _children(session: Session, connection: Connection, *, every: bool) -> set[int]:
-    """Lost opportunities whose child rows were not read for longest, or `every` one: they change without a trace."""
+    """The lost opportunities whose child rows were read longest ago, or `every` link: rows change without a trace."""
     if not connection.connector(Side.CRM).traits.child_keys:
         return set()
     if every:
@@ -47,10 +47,9 @@ def _children(session: Session, connection: Connection, *, every: bool) -> set[i
 
 
 def _turn(session: Session, connection: str, days: int) -> set[int]:
-    """The links whose turn it is, the longest unread first, so that each comes once in so many days.
+    """The links to read in full today, the longest unread first, so that each comes up once in N days.
 
-    What failed as a whole or is asked about may never be read whole: such links are taken besides, and keep no other
-    waiting.
+    Links that failed as a whole or are asked about may never be read in full: they come on top and delay no other.
     """
     known = links.oldest_read(session, connection)
     stuck = links.stuck(session, connection)

@@ -1,4 +1,4 @@
-"""Judge a listing before it counts: is too much missing, or did too much move?"""
+"""Judge a listing before it counts: is too much missing, or has too much moved?"""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,16 +29,16 @@ from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.tables import Brake, Link
 
 FIRST, MOST = 100, 400
-"""So many are read before the first verdict, and for one that is not clear then."""
+"""Records to read before the first verdict, and at most if that one is unclear."""
 FEW, MANY = 35, 65
-"""Of the first: so many changed are no mass change, so many are one."""
+"""Of the first 100: up to 35 changed is not a mass change, 65 or more is one."""
 SLICE = 50
-"""So many are read in one cycle of the daemon: the polls of other connections go first."""
+"""Records to read in one cycle of the daemon: the polls of other connections go first."""
 
 
 @dataclass(slots=True)
 class Trial:
-    """The judgement of what moved on one side. `read` tells by link whether its content changed."""
+    """The judgement of what moved on one side. `read` tells, by link, whether its content changed."""
 
     brake_id: int
     side: Side
@@ -53,7 +53,7 @@ class Trial:
 
     @property
     def verdict(self) -> str:
-        """ "set" for a mass change, PASSED for none, JUDGING while it is open."""
+        """The brake's state: "set" for a mass change, PASSED if it is not one, JUDGING while that is open."""
         read, changed = len(self.read), sum(self.read.values())
         if read < FIRST and read < len(self.links):
             return "set" if changed >= MANY else JUDGING
@@ -76,9 +76,9 @@ async def judge(
     whole: bool,
     stopping: Callable[[], bool],
 ) -> str | None:
-    """Judge what moved. The brake's name when it is set; what stays undecided is left alone (`undecided`).
+    """Judge what moved. Returns the brake's name if it is set; undecided links are left alone (`brakes.undecided`).
 
-    `total`: how many links are active. `whole`: read as many as it takes now, not a slice.
+    `total`: how many links are active. `whole`: read as many as it takes now, not only a slice.
     """
     with connection.store.read() as session:
         begun = {row.judged.get("side") for row in in_state(session, connection.name, JUDGING)}
@@ -100,7 +100,7 @@ async def judge(
 
 
 def _trial(session: Session, connection: Connection, side: Side, seen: Listing, total: int) -> Trial | None:
-    """The judgement that is open for a side, with what moved since; or a new one, where more than half moved."""
+    """The open judgement of a side, with what moved since; or a new one if more than half moved."""
     moved = set(seen.news.keys() - seen.minor)
     open_one = next(
         (one for one in in_state(session, connection.name, JUDGING) if one.judged.get("side") == side.value), None
@@ -119,14 +119,14 @@ def _trial(session: Session, connection: Connection, side: Side, seen: Listing, 
 
 
 def _are_many(moved: int, total: int) -> bool:
-    """Did so many of the links move that their contents are to be judged?"""
+    """Did so many links move that their contents have to be judged?"""
     return total >= CROWD and moved * 2 > total
 
 
 async def _read_sample(
     connection: Connection, report: Report, trial: Trial, seen: Listing, most: int, stopping: Callable[[], bool]
 ) -> None:
-    """Read on until it is decided, or so many were read. What cannot be read keeps no verdict from the others."""
+    """Read until it is decided, or until `most` were read. A record that cannot be read counts as unchanged."""
     unread = list[int]()
     for number, link_id in enumerate(trial.left()):
         if trial.verdict != JUDGING or number >= most or stopping():
@@ -149,7 +149,7 @@ def _store_readings(connection: Connection, trial: Trial, read: Mapping[int, boo
 
 
 async def _changed(connection: Connection, report: Report, side: Side, link: Link, seen: Listing) -> bool | None:
-    """Does the record say anything else than when the sides agreed? None when it cannot be read now."""
+    """Has the record's content changed since the sides agreed? None if it cannot be read now."""
     listed = seen.rows.get(link.half(side).id)
     try:
         sight = await sights.read(connection, side, link, listed, priority=Priority.RECONCILE, children=False)
@@ -157,7 +157,7 @@ async def _changed(connection: Connection, report: Report, side: Side, link: Lin
     except Exception as error:
         problem = of_record(error)
         if not isinstance(problem, Unavailable):
-            return False  # its own failure, when it is settled
+            return False  # becomes a failure when it is settled
         report.circuit.failed(problem)
         return None
     report.circuit.worked()
@@ -167,7 +167,7 @@ async def _changed(connection: Connection, report: Report, side: Side, link: Lin
 
 
 def _note_unchanged(connection: Connection, side: Side, link: Link, sight: Sight, seen: Listing) -> None:
-    """What was read and says nothing new need not be read again; child rows are another matter."""
+    """A record that was read and has not changed need not be read again, unless it has child rows."""
     marked = link.half(side).must_read
     if marked or connection.connector(side).traits.child_keys or link.id is None:
         return
@@ -182,16 +182,16 @@ def _note_unchanged(connection: Connection, side: Side, link: Link, sight: Sight
 def _evidence(connection: Connection, trial: Trial) -> str:
     moved, changed = len(trial.links), sum(trial.read.values())
     text = f"{moved} of {trial.total} linked records changed in {connection.connector(trial.side).name} at once"
-    return f"{text}; of {len(trial.read)} that were read, {changed} say something else"
+    return f"{text}; of {len(trial.read)} that were read, {changed} have other content"
 
 
 def evidence_of(
     links: int, seen: dict[Side, Listing], names: dict[Side, str], asked: Collection[int] = ()
 ) -> list[Evidence]:
-    """The brakes that what was listed calls for.
+    """The brakes that a listing calls for.
 
-    `links`: how many are active; `names`: what the two systems are called; `asked`: links about whose missing record a
-    person is asked already.
+    `links`: how many are active; `names`: the two systems' names; `asked`: links with a missing record that a person is
+    already asked about.
     """
     found = []
     missing = {side: one.absent.difference(asked) for side, one in seen.items()}

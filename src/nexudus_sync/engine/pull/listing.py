@@ -17,7 +17,7 @@ from nexudus_sync.store.renames import overshadowed
 from nexudus_sync.store.tables import ConnectionState
 
 CLOSER = 100
-"""So many doubtful rows of one listing are read by id."""
+"""At most this many doubtful rows of one listing are read by id."""
 
 
 async def list_side(
@@ -69,7 +69,7 @@ def _remembered(connection: Connection, side: Side, keep: Iterable[str]) -> tupl
 
 
 def cursor_of(state: ConnectionState, side: Side) -> str | None:
-    """Where the next listing of a side begins; None: it never ended."""
+    """Where the next listing of a side begins; None if no listing was ever finished."""
     return state.nexudus_cursor if side is Side.NEXUDUS else state.crm_cursor
 
 
@@ -80,7 +80,7 @@ def _finish(seen: Listing, page: Page, *, can_be_complete: bool) -> None:
 
 
 def _spelt(known: dict[str, Remembered]) -> dict[str, str]:
-    """The known ids by what they are in small letters; where two are one, that of a link in force counts."""
+    """The known ids by their case-folded form; of two that are the same there, a link's that is in force counts."""
     in_force = sorted(known, key=lambda one: known[one].link_id is not None and known[one].state != "closed")
     return {record_id.casefold(): record_id for record_id in in_force}
 
@@ -88,7 +88,7 @@ def _spelt(known: dict[str, Remembered]) -> dict[str, str]:
 async def _pages(
     connection: Connection, side: Side, scope: Scope, cursor: str | None, priority: Priority, before: Baseline
 ) -> AsyncIterator[Page]:
-    """The pages of a listing, each record under the id that it is known by."""
+    """The pages of a listing, with each record's id spelled as the store knows it."""
     connector = connection.connector(side)
     async for page in connector.scan(scope, cursor, priority):
         if not connector.traits.ignores_case:
@@ -99,7 +99,7 @@ async def _pages(
 
 
 async def _find_elsewhere(connection: Connection, seen: Listing, before: Baseline, priority: Priority) -> None:
-    """A counterpart of another company is not listed with this one's, but it is there: no absence, and perhaps news."""
+    """Look for absent counterparts in other companies: there they are not absent, and may be news."""
     connector, scope = connection.connector(seen.side), connection.scope(seen.side)
     if seen.side is Side.NEXUDUS or scope.company is None or connector.traits.lists_everything:
         return
@@ -116,7 +116,7 @@ async def _find_elsewhere(connection: Connection, seen: Listing, before: Baselin
 
 
 def _twice(page: Page) -> set[str]:
-    """The ids that a page lists twice, with other content: one of the rows is another record's."""
+    """The ids that a page lists twice with different content: one of the rows is another record's."""
     found, twice = dict[str, Row](), set[str]()
     for row in page.rows:
         if found.setdefault(row.id, row).record != row.record:
@@ -125,16 +125,16 @@ def _twice(page: Page) -> set[str]:
 
 
 async def _look_closer(connection: Connection, seen: Listing, before: Baseline, priority: Priority) -> None:
-    """Read by id what rows leave in doubt: only the whole record proves that it is another one.
+    """Read doubtful rows by id: only the full record proves that it is another one.
 
-    Beyond `CLOSER` there are too many for a mistake of a row: the brakes judge, and nothing new is taken up.
+    Beyond `CLOSER` there are too many for a mistake in a row: the brakes judge, and nothing new is taken up.
     """
     for record_id, listed in list(seen.doubtful.items()):
         seen.rows.pop(record_id, None)
         seen.closer += 1
         row = await _read_closer(connection, seen, listed.row, priority) if seen.closer <= CLOSER else None
         if row is None and seen.side is Side.CRM and record_id not in seen.twice:
-            row = listed.row  # names are given again every day there: it may wait as what it is listed as
+            row = listed.row  # CRMs reuse names every day, so the row is believed until it can be read
         try:
             _settle_doubt(connection, seen, before, record_id, row)
         except Exception as error:
@@ -142,7 +142,7 @@ async def _look_closer(connection: Connection, seen: Listing, before: Baseline, 
 
 
 async def _read_closer(connection: Connection, seen: Listing, row: Row, priority: Priority) -> Row | None:
-    """The row as the whole record says it; None where it cannot be read now."""
+    """The row rebuilt from the full record; None if that cannot be read now."""
     connector = connection.connector(seen.side)
     try:
         record = await fetch(connection, seen.side, row.id, priority=priority)
@@ -153,7 +153,7 @@ async def _read_closer(connection: Connection, seen: Listing, row: Row, priority
 
 
 def _settle_doubt(connection: Connection, seen: Listing, before: Baseline, record_id: str, row: Row | None) -> None:
-    """Whose the doubtful row is, by the whole record; where that is not known, the link is looked at again."""
+    """Decide by the full record whose row this is; if that is unknown, the link is looked at again."""
     known = before.known.get(record_id)
     link_id = None if known is None else known.link_id
     same = _is_same(connection, seen.side, row, known)
@@ -165,7 +165,7 @@ def _settle_doubt(connection: Connection, seen: Listing, before: Baseline, recor
 
 
 def _is_same(connection: Connection, side: Side, row: Row | None, known: Remembered | None) -> bool:
-    """Is the row the known record's, as far as both are there to tell?"""
+    """Is the row about the known record, as far as their identities tell?"""
     if row is None or known is None:
         return True
     return same_identity(known.identity, connection.facts(side, row.record).identity)

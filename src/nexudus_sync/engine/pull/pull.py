@@ -35,15 +35,15 @@ async def pull(cycle: Cycle, *, full: bool = False) -> str | None:
 
 
 def _wanted(cycle: Cycle, nexudus: Listing) -> set[str]:
-    """The counterparts of what moved in Nexudus, and what is marked: their rows save a read."""
+    """The counterparts of cards that moved, and those of marked links: their rows save a read each."""
     with cycle.connection.store.read() as session:
         return links.counterparts(session, cycle.connection.name, nexudus.moved)
 
 
 async def _judged(cycle: Cycle) -> str | None:
-    """The brake that what was listed calls for.
+    """The brake that the listings call for.
 
-    Where very many records moved, did they change? A command waits for the answer, the daemon reads on later.
+    If very many records moved, a sample tells whether they changed; the daemon reads it in slices, a command at once.
     """
     connection, options = cycle.connection, cycle.options
     names = {side: connection.connector(side).name for side in Side}

@@ -33,7 +33,7 @@ def remember(connection: Connection, seen: Listing, state: ConnectionState, sess
     for record_id in seen.gone_unlinked:
         lost = session.get(Unlinked, (connection.name, seen.side.value, record_id))
         if lost is not None and lost.state in SET_ASIDE:
-            lost.state = "away"  # a person's word about it stands, wherever it goes
+            lost.state = "away"  # was set aside by a person, which stands wherever it goes
         elif lost is not None:
             session.delete(lost)
             drop_unlinked_record(session, connection, seen.side, record_id)
@@ -46,7 +46,7 @@ def remember(connection: Connection, seen: Listing, state: ConnectionState, sess
 
 
 def take_up(session: Session, connection: Connection, side: Side, row: Row) -> None:
-    """Remember a record without a counterpart as it is now; nothing of what was said of another one of its id."""
+    """Remember an unlinked record as it is now, and forget what is known of another record that had its id."""
     before = session.get(Unlinked, (connection.name, side.value, row.id))
     if before is not None and not same_identity(before.identity, connection.facts(side, row.record).identity):
         drop_unlinked_record(session, connection, side, row.id)
@@ -63,14 +63,14 @@ def take_up(session: Session, connection: Connection, side: Side, row: Row) -> N
 
 
 def _try_again(session: Session, connection: Connection, side: Side, record_id: str) -> None:
-    """What failed of an unlinked record need not wait for its next attempt when somebody changed it."""
+    """Retry the failures of an unlinked record at once: somebody has changed it."""
     for failure in failures.unsolved(session, connection.name, *records.alone(side, record_id)):
         if failure.state == "open":
             failure.next_attempt = connection.clock.now()
 
 
 def solve_odd(session: Session, connection: Connection, side: Side, record_ids: Iterable[str]) -> None:
-    """Rows that made no sense and do so now."""
+    """Solve the failures of rows that made no sense and do so now."""
     ids = {records.alone(side, record_id) for record_id in record_ids}
     odd = failures.unsolved_of_kind(session, connection.name, UNEXPECTED)
     failures.solve(one for one in odd if (one.nexudus_id, one.crm_id) in ids)

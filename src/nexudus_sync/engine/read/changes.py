@@ -16,11 +16,11 @@ from nexudus_sync.store.tables import Link, Unlinked
 STILL_NOW = 2.0
 """Seconds for which a stamp may still hide a second change (stamps are whole seconds)."""
 FAR = 3600.0
-"""Seconds by which a stamp may be ahead of the server's clock as it is known."""
+"""Seconds by which a stamp may be ahead of the server's clock, as far as that is known."""
 
 
 def value_or_none(field: Field, side: Side, raw: Raw, context: Context) -> Value:
-    """What a raw value says; None where it says nothing readable."""
+    """What a raw value says; None if it cannot be read."""
     try:
         return field.read(side, raw, context)
     except Unreadable:
@@ -28,9 +28,9 @@ def value_or_none(field: Field, side: Side, raw: Raw, context: Context) -> Value
 
 
 def differing(connection: Connection, link: Link, side: Side, sight: Sight, *, unsent: bool = False) -> set[str]:
-    """The mapped fields on which a record does not say what its snapshot says.
+    """The mapped fields on which a record differs from its snapshot.
 
-    `unsent`: those too whose value the other side has never been given.
+    `unsent`: include those whose value the other side was never given.
     """
     names, snapshot = set(), link.half(side).snapshot
     for field in connection.mapping.fields:
@@ -53,7 +53,7 @@ def differing(connection: Connection, link: Link, side: Side, sight: Sight, *, u
 def still_now(connection: Connection, side: Side, sight: Sight) -> bool:
     """Could another change hide behind the stamp that was read?
 
-    Not behind an own stamp, where the system names its authors, and not where stamps are exact.
+    Not behind a stamp of our own, where the system names its authors, and not where stamps are exact.
     """
     if connection.connector(side).traits.exact_stamps:
         return False
@@ -62,15 +62,15 @@ def still_now(connection: Connection, side: Side, sight: Sight) -> bool:
     clock = connection.clock
     waited = 0.0 if sight.read_at is None else clock.monotonic() - sight.read_at
     stamped = connection.our_time(side, sight.stamp.at)
-    # one far in the future hides nothing that is done now, and would be read in every cycle
+    # a stamp far in the future hides no change made now, and its record would be read in every cycle
     return stamped is not None and -FAR < (clock.now() - stamped).total_seconds() - waited < STILL_NOW
 
 
 def as_unlinked(connection: Connection, side: Side, row: Row) -> Unlinked:
-    """The store's row for a record without a counterpart. Raises what a row without sense makes of it."""
+    """The store's row for an unlinked record. Raises whatever error a row causes that makes no sense."""
     candidate, facts = connection.candidate(side, row.record), connection.facts(side, row.record)
     for text in (row.id, row.stamp.token, facts.identity, candidate.email or "", candidate.external_key or ""):
-        text.encode()  # no database takes a half of a character
+        text.encode()  # no database accepts half a character
     return Unlinked(
         connection=connection.name,
         side=side.value,
@@ -89,7 +89,7 @@ def as_unlinked(connection: Connection, side: Side, row: Row) -> Unlinked:
 
 
 def synced_places(mapping: Mapping) -> set[str]:
-    """The places whose edits travel, each with its side."""
+    """The places whose edits are synced, each with its side."""
     return {place for field in mapping.fields for place in _synced_places_of(field)}
 
 
@@ -98,12 +98,12 @@ def _synced_places_of(field: Field) -> set[str]:
 
 
 def newly_synced(mapping: Mapping, before: Collection[str]) -> list[Field]:
-    """The fields of which edits on some side did not travel before."""
+    """The fields with a side whose edits were not synced before."""
     return [field for field in mapping.fields if not _synced_places_of(field) <= set(before)]
 
 
 def forget_agreed(link: Link, fields: Iterable[Field]) -> None:
-    """Take these fields out of what was agreed."""
+    """Take these fields out of both snapshots, as if they had never been agreed on."""
     for side in Side:
         paths = {field.lens(side).path.text for field in fields}
         known = link.half(side).snapshot
@@ -111,10 +111,10 @@ def forget_agreed(link: Link, fields: Iterable[Field]) -> None:
 
 
 def note_stamps(session: Session, link: Link, sights: MappingABC[Side, Sight], now: datetime) -> None:
-    """Under which stamps the link's records were read.
+    """Note the stamps under which a link's records were read.
 
-    A later stamp is news even while the link waits for its next attempt. One that is new is no news to a listing any
-    more: its record stays marked until it is settled.
+    A later stamp is news, even while the link waits for a retry. A stamp noted here is no longer news to a listing, so
+    its record stays marked until it is settled.
     """
     for side, sight in sights.items():
         if sight.real and sight.stamp is not None:

@@ -1,4 +1,4 @@
-"""Read one record by its id: the one place where an answer about another record is told from one about this."""
+"""Read one record by its id: the one place that tells an answer about another record from one about this record."""
 
 from datetime import timedelta
 
@@ -13,11 +13,11 @@ from nexudus_sync.store.records import Remembered
 from nexudus_sync.store.tables import Link
 
 PATIENCE = timedelta(minutes=15)
-"""So long a system may show a record as it was before what is known of it; then what it says counts."""
+"""How long an older version of a record counts as lag; after that, it is believed."""
 
 
 class Outdated(Unavailable):
-    """The system shows the record as it was before what is known of it already: a copy of its own that is behind."""
+    """The system shows an older version of the record than is known already: one of its replicas lags behind."""
 
 
 async def fetch(
@@ -30,8 +30,8 @@ async def fetch(
     priority: Priority = Priority.LIVE,
     children: bool = True,
 ) -> Record:
-    """The whole record of that id and, as far as both are known, that identity. Raises AnotherRecord, and what
-    `Connector.fetch` raises; ConnectorError for a record that nothing can keep, compare or write back."""
+    """The full record of that id and, as far as both are known, that identity. Raises AnotherRecord, and what
+    `Connector.fetch` raises; ConnectorError for a record that cannot be stored, compared or written back."""
     connector = connection.connector(side)
     record = await connector.fetch(record_id, row, priority, children=children)
     problem = unusable(connection, side, record)
@@ -45,23 +45,23 @@ async def fetch(
 
 
 def unusable(connection: Connection, side: Side, record: Record) -> ConnectorError | None:
-    """What is wrong with a record that nothing can keep, compare or write back."""
+    """The error of a record that cannot be stored, compared or written back; None if it can."""
     try:
         codec.dumps(record)
     except (ValueError, RecursionError):
-        problem = "its record holds what JSON has no word for: a number that is none (NaN), or tables without end"
+        problem = "the record contains what JSON cannot represent: NaN, or endless nesting"
         return ConnectorError(connection.connector(side).name, problem)
     return None
 
 
 def another_record(connection: Connection, side: Side, record_id: str, identity: str) -> AnotherRecord:
-    """The id is borne by another record than the one that was known by it."""
-    problem = "another record bears its id now; nothing of that is taken over"
+    """The error that the id belongs to another record than before."""
+    problem = "its id belongs to another record now; nothing was copied from that one"
     return AnotherRecord(connection.connector(side).name, problem, record_id, told=record_id, identity=identity)
 
 
 def learn_identity(connection: Connection, side: Side, link: Link, record: Record) -> None:
-    """A full read tells an identity that was not known. Raises AnotherRecord where that is another link's record."""
+    """Learn an unknown identity from a full read. Raises AnotherRecord if it is that of another link's record."""
     identity = connection.facts(side, record).identity
     if not identity or link.half(side).identity:
         return
@@ -74,14 +74,14 @@ def learn_identity(connection: Connection, side: Side, link: Link, record: Recor
 
 
 def is_older(connection: Connection, known: Remembered, stamp: Stamp) -> bool:
-    """Is a listed state older than what is remembered of the record? Then it is read by its id."""
+    """Is a listed stamp older than the one remembered? Then the record is read by its id."""
     return stamp.at is not None and known.stamped_at is not None and stamp.at < known.stamped_at
 
 
 def refuse_old(connection: Connection, side: Side, link: Link, stamp: Stamp, seen: Stamp | None) -> None:
-    """Raises Outdated for a state that is older than `seen` in this cycle, or than what was noted a short while ago.
+    """Raises Outdated for a stamp older than one `seen` in this cycle, or than one noted a short while ago.
 
-    What was noted longer ago may have been restored since; so may all at a reconcile, which takes what is there.
+    After longer, the system may have been restored; so it may at a reconcile, which believes what it reads.
     """
     if stamp.at is None:
         return
@@ -95,5 +95,5 @@ def refuse_old(connection: Connection, side: Side, link: Link, stamp: Stamp, see
 
 
 def _outdated(connection: Connection, side: Side, link: Link) -> Outdated:
-    problem = "it is shown as it was before the last change known of it"
+    problem = "the system shows an older version than the last known change"
     return Outdated(connection.connector(side).name, problem, link.half(side).id)

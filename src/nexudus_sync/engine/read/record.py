@@ -28,12 +28,10 @@ async def look(
     missed: bool = False,
     priority: Priority = Priority.LIVE,
 ) -> Sight:
-    """See one side of a link: read it if it may have moved, else take the listed row or the snapshot for it.
+    """See one side of a link: read it if it may have moved, else use the listed row or the snapshot.
 
-    `missed`: a complete listing of this cycle lacked it.
-
-    Raises the `ConnectorError` tree; a record that the system does not know any more gives `Presence.GONE` once that
-    is proven, else NotFound.
+    `missed`: it was missing from a complete listing of this cycle. Raises the `ConnectorError` tree; a record that the
+    system no longer knows gives `Presence.GONE` once that is proven, else NotFound.
     """
     connector, snapshot = connection.connector(side), link.half(side).snapshot
     if not must_read and _covered(connection.mapping, side, snapshot):
@@ -46,7 +44,7 @@ async def look(
 
 
 def _covered(mapping: Mapping, side: Side, snapshot: dict[str, object]) -> bool:
-    """Does the snapshot tell every mapped value the record had when it was last read?"""
+    """Does the snapshot hold every mapped value of the record?"""
     return UNSENT not in snapshot.values() and all(path.text in snapshot for path in mapping.paths(side))
 
 
@@ -63,12 +61,13 @@ async def read(
 ) -> Sight:
     """Read one side of a link now.
 
-    A listed row may stand for the parent. Without `children` these are taken from `like`. `missed`: see `look`.
+    A listed row may serve as the parent. Without `children`, the child rows are taken from `like`. `missed`: see
+    `look`.
     """
     connector, half = connection.connector(side), link.half(side)
     row, began = None if listed is None else listed.row, connection.clock.monotonic()
     if listed is not None and connector.traits.rows_are_whole:
-        began = listed.at  # what it shows is not newer than that
+        began = listed.at  # the row is as old as its listing
     try:
         record = await fetch(connection, side, half.id, half.identity, row=row, priority=priority, children=children)
     except (AnotherRecord, NotFound, Unavailable) as error:
@@ -96,7 +95,7 @@ async def _renamed_or_gone(
     *,
     missed: bool,
 ) -> Sight | None:
-    """What is known of a record that is not found by its id: renamed, or gone. None where neither is proven."""
+    """The sight of a record that is not found by its id: renamed, or gone. None if neither is proven."""
     if side is Side.CRM and await follow(connection, link, error, priority):
         return await read(connection, side, link, priority=priority)
     if await _is_gone(connection, side, link, error, priority, missed=missed):
@@ -113,18 +112,18 @@ def _presence(connection: Connection, side: Side, record: Record) -> Presence:
 async def _is_gone(
     connection: Connection, side: Side, link: Link, error: ConnectorError, priority: Priority, *, missed: bool
 ) -> bool:
-    """Is it proven that the record is no more? That another one is answered for it proves nothing."""
+    """Is it proven that the record is gone? An answer about another record of unknown identity proves nothing."""
     if isinstance(error, AnotherRecord) and not error.identity:
         return False
     if isinstance(error, Unavailable) and not missed:
-        # Nexudus may answer 500 for a record that is not there. In an outage every record does, and to ask further adds
-        # but calls there; what a complete listing has just lacked is likely gone, though, and the proof is asked for.
+        # Nexudus may answer 500 for a record that does not exist, but in an outage it does so for every record, and
+        # more calls only make that worse. A record missing from a complete listing is likely gone: that is checked.
         return False
     return await connection.connector(side).absent(link.half(side).id, link.half(side).identity, priority)
 
 
 def _with_children(connection: Connection, side: Side, record: Record, known: Record) -> Record:
-    """A parent that was read alone, with its child rows as they were last known."""
+    """A parent that was read alone, together with its child rows as last known."""
     children = connection.connector(side).traits.child_keys
     return {**record, **{key: known[key] for key in children if key in known}}
 
@@ -132,7 +131,7 @@ def _with_children(connection: Connection, side: Side, record: Record, known: Re
 def says_otherwise(
     connection: Connection, side: Side, sight: Sight, shown: MappingABC[str, tuple[object, object]]
 ) -> bool:
-    """Does a side say anything else than is shown of its fields? `shown`: as `say` says it, Nexudus's first."""
+    """Do a side's fields differ from the values shown? `shown`: as `say` writes them, Nexudus's first."""
     if sight.presence is not Presence.HERE:
         return False
     for name, (nexudus, crm) in shown.items():
@@ -149,7 +148,7 @@ def says_otherwise(
 
 
 def is_fresh(connection: Connection, side: Side, sight: Sight, touched: frozenset[str]) -> bool:
-    """May it be written over without reading it again? `touched`: the record's keys that would change."""
+    """May the record be written without reading it again? `touched`: the record's keys that would change."""
     traits = connection.connector(side).traits
     if sight.read_at is None or (traits.reads_before_write and not sight.whole):
         return False
@@ -166,7 +165,7 @@ def view(connection: Connection, side: Side, link: Link, sight: Sight) -> View:
 
 
 def _changed_at(connection: Connection, side: Side, link: Link, sight: Sight) -> datetime | None:
-    """When somebody else last changed the record, on our clock. None where only the system's own change tells."""
+    """When somebody else last changed the record, by our clock. None if only the system itself moved it."""
     remembered = link.half(side).changed_at
     if sight.stamp is None or sight.stamp.own or sight.stamp.token == link.half(side).stamp:
         return remembered

@@ -13,9 +13,9 @@ from nexudus_sync.store.tables import Link, Unlinked
 
 
 async def follow(connection: Connection, link: Link, error: ConnectorError, priority: Priority) -> bool:
-    """Does the CRM's record stand elsewhere: under a new id, or in the record that it was merged into?
+    """Does the CRM's record exist elsewhere, under a new id or in the record it was merged into? The link follows.
 
-    A survivor that has a pair of its own is that pair's.
+    A survivor with a pair of its own stays with that pair.
     """
     if isinstance(error, NotFound) or (isinstance(error, AnotherRecord) and error.identity):
         return await follow_rename(connection, link, priority)
@@ -30,9 +30,9 @@ async def follow(connection: Connection, link: Link, error: ConnectorError, prio
 
 
 async def new_id(connection: Connection, record_id: str, identity: str, priority: Priority) -> str | None:
-    """The id that the CRM's record was given meanwhile; None where there is none, or several that can be it.
+    """The new id of a CRM's record; None if there is none, or more than one candidate.
 
-    One that is known as another record's is not: records may share an identity.
+    An id known to be another record's does not count: records may share an identity.
     """
     connector = connection.connector(Side.CRM)
     if not isinstance(connector, FollowsRenames):
@@ -62,10 +62,10 @@ def _give_new_id(session: Session, connection: Connection, link: Link, name: str
 
 
 async def follow_idle_renames(connection: Connection) -> None:
-    """Let the links that no merge will read follow their CRM record to its new id.
+    """Let the links that no merge will read (they sleep or are closed) follow their CRM record to its new id.
 
-    A listing marked them: it showed a record of theirs under an id they do not hold. Left alone, that record would wait
-    for ever, being neither new nor known. One that still stands under its old id is somebody else's of the same moment.
+    A listing marked them, since it showed their record's identity under another id. Left alone, that row would wait for
+    ever. If their own record still exists under its old id, the row is another record created at the same moment.
     """
     if not isinstance(connection.connector(Side.CRM), FollowsRenames):
         return
@@ -85,10 +85,10 @@ async def follow_idle_renames(connection: Connection) -> None:
 
 
 async def follow_set_aside(connection: Connection) -> None:
-    """Let a person's word that a record be left alone follow it to its new id, before that is taken for a new record.
+    """Let a person's `ignore` follow a record to its new id, before that is taken for a new record.
 
-    One that still stands under its old id is another's of the same moment. Where that cannot be read, the new one waits
-    for the next sweep.
+    If the ignored record still exists under its old id, the new one is another record created at the same moment. If
+    that cannot be read, the new one waits for the next sweep.
     """
     if not isinstance(connection.connector(Side.CRM), FollowsRenames):
         return
@@ -101,7 +101,7 @@ async def follow_set_aside(connection: Connection) -> None:
             row.state, row.reason = "ignored", old.reason
         except Exception as error:
             problem = of_record(error)
-            row.state, row.reason = "refused", f"it may be {old.record_id}, which is to be left alone: {problem}"
+            row.state, row.reason = "refused", f"it may be {old.record_id}, which is ignored: {problem}"
         with connection.store.session() as session:
             session.merge(row)
             if row.state == "ignored":
@@ -109,7 +109,7 @@ async def follow_set_aside(connection: Connection) -> None:
 
 
 async def _is_still_there(connection: Connection, record_id: str, identity: str) -> bool:
-    """Is the record still found by the id under which it is known?"""
+    """Does the record still exist under the id by which it is known?"""
     try:
         record = await fetch(connection, Side.CRM, record_id)
     except NotFound:

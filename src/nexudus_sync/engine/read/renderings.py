@@ -1,4 +1,4 @@
-"""Texts of which a system keeps a rendering: absorbed with the write that showed it, and shown to people."""
+"""Texts that a system keeps in a rendering: absorbed with the write that showed it, and shown to people."""
 
 from collections.abc import Collection, Iterable
 from collections.abc import Mapping as MappingABC
@@ -18,7 +18,7 @@ REPLY = "$reply"
 
 
 def reply_of(stamp: Stamp | None, fields: Collection[str], known: MappingABC[str, Any]) -> dict[str, Any]:
-    """What a snapshot keeps of a write; a further one at the same stamp adds to it."""
+    """What a snapshot keeps of a write; another write at the same stamp adds to it."""
     token = "" if stamp is None else stamp.token
     before = known.get(REPLY)
     names = set(fields)
@@ -37,7 +37,7 @@ def written_fields(snapshot: MappingABC[str, Any], stamp: Stamp | None, traits: 
 
 
 def rendering(field: Field, side: Side, sent: Value, raw: Raw, context: Context) -> str:
-    """What to say where a raw value is a rendering of what was sent; "" where it is not."""
+    """What to say if a raw value is a rendering of what was sent; "" if it is not."""
     try:
         return kept_differently(field, side, sent, field.read(side, raw, context), context)
     except Unreadable:
@@ -45,13 +45,13 @@ def rendering(field: Field, side: Side, sent: Value, raw: Raw, context: Context)
 
 
 def may_render(outcome: Outcome, side: Side, context: Context) -> bool:
-    """May a system keep something else of the text that was sent? Unseen now, that would look like an edit later."""
+    """May the system keep a rendering of the text that was sent? Not read now, it would look like an edit later."""
     free = outcome.field.lens(side).is_free(context) and isinstance(outcome.value, str)
     return free and not is_kept(str(outcome.value))
 
 
 def rendering_of_raw(field: Field, side: Side, sent: Raw, raw: Raw, context: Context) -> str:
-    """The same where also what was sent is raw."""
+    """The same, for a raw value that was sent."""
     try:
         return rendering(field, side, field.read(side, sent, context), raw, context)
     except Unreadable:
@@ -59,7 +59,7 @@ def rendering_of_raw(field: Field, side: Side, sent: Raw, raw: Raw, context: Con
 
 
 def show_renderings(session: Session, connection: Connection, link: Link, told: Iterable[tuple[str, str]]) -> None:
-    """Tell people what a system made of texts, by field; nothing waits for them."""
+    """Show people the renderings, by field; nothing waits for them."""
     for name, reason in told:
         if reason:
             failures.open_failure(

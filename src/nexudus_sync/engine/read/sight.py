@@ -12,8 +12,7 @@ from nexudus_sync.plan import Presence
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A row and the moment (monotonic seconds) before which its listing was asked for: it shows nothing
-    later."""
+    """A row, and the moment (monotonic seconds) when its page was requested: it shows nothing later."""
 
     row: Row
     at: float
@@ -53,13 +52,13 @@ def rebuilt(mapping: Mapping, side: Side, snapshot: dict[str, object]) -> Record
 class Listing:
     """What one listing of a side showed.
 
-    `rows` are those kept for this cycle, by record id; `moved` the links whose record moved or is marked, `news`
-    those of them that moved since they were last read, `learnt` row fingerprints that were missing, `minor` those
-    that only the system itself moved; `fresh` the rows of records without a link that are new or changed; `absent`
-    the active links whose record a complete listing lacked, or whose id another record bears; `doubtful` the rows that
-    prove nothing by themselves: one id `twice` in a page with other content, or with another identity than is known;
-    `closer` counts how many of them were looked at. `odd` are records without a link whose row makes no sense, and why.
-    `listed` counts records, `inside` the rows of this connection's own.
+    `rows`: those kept for this cycle, by record id. Of links: `moved` are those with a record that moved or is marked,
+    `news` those that moved since they were last read (and when), `minor` those that only the system itself moved,
+    `absent` the active ones whose record is missing from a complete listing or has lost its id to another record;
+    `learnt` are row digests that were missing. Of unlinked records: `fresh` are the new or changed rows, `odd` those
+    that make no sense (and why). `doubtful` rows prove nothing by themselves: an id that is `twice` in a page, or with
+    another identity than is known; `closer` counts those looked at. `listed` counts records, `inside` this connection's
+    own.
     """
 
     side: Side

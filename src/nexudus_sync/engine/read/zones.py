@@ -1,4 +1,4 @@
-"""In which zone a card's days were last read: the same moment may be another day where the card is now."""
+"""The time zone in which a card's days were last read: the same moment may be another day where the card is now."""
 
 from dataclasses import replace
 from zoneinfo import ZoneInfo
@@ -10,22 +10,22 @@ from nexudus_sync.merge import UNSENT
 from nexudus_sync.store.tables import Link
 
 ZONE = "$zone"
-"""Stands in Nexudus's snapshot for the zone its days were read in; no path begins so."""
+"""The key in Nexudus's snapshot for the zone in which its days were read; no path begins with "$"."""
 
 
 def as_read(context: Context, snapshot: dict[str, object]) -> Context:
-    """The context of a record as it was when it was last read: the same moment is another day in another zone."""
+    """The context with the zone in which the record was last read."""
     zone = snapshot.get(ZONE)
     return replace(context, time_zone=ZoneInfo(zone)) if isinstance(zone, str) else context
 
 
 def with_zone(snapshot: dict[str, object], context: Context) -> dict[str, object]:
-    """A snapshot that tells in which zone it was read, if the system has such."""
+    """The snapshot, noting the zone in which it was read, if the system has zones."""
     return snapshot if context.time_zone is None else {**snapshot, ZONE: context.time_zone.key}
 
 
 def follow_zone(connection: Connection, link: Link, card: Sight) -> None:
-    """Where the card that was just read is in another zone than before, another day is what the CRM was never given."""
+    """If a card that was just read is in another zone than before, days that differ there count as never sent."""
     if not card.real or card.context.time_zone is None:
         return
     before = replace(card.context, time_zone=as_read(card.context, link.nexudus_snapshot).time_zone)

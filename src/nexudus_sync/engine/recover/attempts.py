@@ -21,10 +21,10 @@ LOOKS = 2
 
 
 async def recover(cycle: Cycle) -> None:
-    """Resolve every write of this connection whose outcome is unknown, and those of connections that are no more.
+    """Resolve every write with an unknown outcome of this connection, and of connections that no longer exist.
 
-    A rehearsal writes nothing and resolves nothing. One that cannot be read becomes a failure and keeps its place.
-    Raises AuthenticationFailed, RoleMissing, and Unavailable when a system does not answer at all any more.
+    A rehearsal writes nothing and resolves nothing. A write whose record cannot be read becomes a failure and stays
+    unresolved. Raises AuthenticationFailed, RoleMissing, and Unavailable when a system no longer answers at all.
     """
     connection = cycle.connection
     if connection.dry:
@@ -33,20 +33,20 @@ async def recover(cycle: Cycle) -> None:
         rows = [row for name in _connection_names(session, connection) for row in journal.pending(session, name)]
         for row in rows:
             if row.state == "planned" and row.id is not None:
-                journal.mark_dropped(session, row.id, connection.clock.now(), "planned anew")
+                journal.mark_dropped(session, row.id, connection.clock.now(), "planned again")
     for row in rows:
         if row.state == "sent":
             await _resolve_guarded(connection, cycle.report, row)
 
 
 def _connection_names(session: Session, connection: Connection) -> list[str]:
-    """This connection, and those to its CRM that the configuration does not have any more, or not by that name."""
+    """This connection, and those to its CRM that the configuration no longer has, or not by that name."""
     known = {connection.name, *(one.name for one in connection.siblings)}
     return [connection.name, *sorted(records.connections_to(session, connection.crm) - known)]
 
 
 async def _resolve_guarded(connection: Connection, report: Report, row: Journal) -> None:
-    """Resolve one; what cannot be looked for now stays as it is and keeps only its own records waiting."""
+    """Resolve one write; if that is impossible now, it stays as it is and only its own records wait."""
     try:
         await _resolve(connection, report, row)
         _solve_of_ended(connection, row)
@@ -62,7 +62,7 @@ async def _resolve_guarded(connection: Connection, report: Report, row: Journal)
 
 
 def _solve_of_ended(connection: Connection, row: Journal) -> None:
-    """Of a pair that was parted meanwhile nothing is tried again: that its write could not be looked for is over."""
+    """Solve the failure of a write whose pair was parted in the meantime: nothing is retried for it."""
     link = link_of(connection, row)
     if row.link_id is not None and (link is None or link.state == "closed"):
         with connection.store.session() as session:
@@ -70,7 +70,7 @@ def _solve_of_ended(connection: Connection, row: Journal) -> None:
 
 
 async def _resolve(connection: Connection, report: Report, row: Journal) -> None:
-    """Look until the write is found, or may be called absent."""
+    """Look until the write is found, or may be considered absent."""
     assert row.id is not None
     assert row.sent_at is not None
     looks, began = row.looks, connection.clock.monotonic()
@@ -78,7 +78,7 @@ async def _resolve(connection: Connection, report: Report, row: Journal) -> None
         if await _found(connection, report, row):
             return
         looks += 1
-        # the clock may have been set back since
+        # by both clocks: the wall clock may have been set back since
         waited = max((connection.clock.now() - row.sent_at).total_seconds(), connection.clock.monotonic() - began)
         if looks >= LOOKS and waited >= connection.rules.absence_wait:
             break
@@ -91,9 +91,9 @@ async def _resolve(connection: Connection, report: Report, row: Journal) -> None
     with connection.store.session() as session:
         if _was_lost_before(session, row):
             name = connection.connector(Side(row.side)).name
-            error = Unavailable(name, "a write is sent again and again, without an answer or effect", _record_id(row))
+            error = Unavailable(name, "the same write keeps getting no answer and no effect", _record_id(row))
             note_failure(session, connection, error, nexudus_id=row.nexudus_id, crm_id=row.crm_id)
-        said = f"not found after {looks} looks; planned anew"
+        said = f"not found after {looks} looks; planned again"
         journal.mark_dropped(session, row.id, connection.clock.now(), said).not_found = True
         if row.link_id is not None:
             mark(session, Side.NEXUDUS, [row.link_id])
@@ -101,19 +101,19 @@ async def _resolve(connection: Connection, report: Report, row: Journal) -> None
 
 
 def _was_lost_before(session: Session, row: Journal) -> bool:
-    """Did the last attempt at the same write end in the same way?"""
+    """Did the previous attempt at the same write end in the same way?"""
     last = journal.last_attempt(session, row)
     return last is not None and last.state == "dropped"
 
 
 def _record_id(row: Journal) -> str:
-    """The record that a write is about: the one written to, or the one that is copied."""
+    """The id of the record that a write is about: the one written to, or the one being copied."""
     ids = (row.nexudus_id, row.crm_id) if row.side == Side.NEXUDUS else (row.crm_id, row.nexudus_id)
     return ids[0] or ids[1]
 
 
 async def _found(connection: Connection, report: Report, row: Journal) -> bool:
-    """Is the write's effect there? Then everything that follows from it is kept."""
+    """Is the write's effect there? Then all that follows from it is stored."""
     step = step_from(row.step)
     if step.kind == "party.create":
         return await _found_party(connection, row, step)

@@ -16,18 +16,18 @@ from nexudus_sync.store import journal, records
 from nexudus_sync.store.tables import Journal
 
 FAR_BACK = timedelta(days=1)
-"""So long ago an attempt may have been made whose moment lies ahead of the clock."""
+"""How long ago an attempt may have been made whose noted time lies in the future."""
 
 
 def sent_at(connection: Connection, row: Journal) -> datetime:
-    """When the attempt was made at the earliest: where the clock has been set back since, some time before now."""
+    """The earliest time of the attempt; if the clock has been set back since, some time before now."""
     assert row.sent_at is not None
     now = connection.clock.now()
     return row.sent_at if row.sent_at <= now else now - FAR_BACK
 
 
 async def found_create(connection: Connection, report: Report, row: Journal, step: Step) -> bool:
-    """The record that the lost create made, if there is one that nothing else holds."""
+    """Find and link the record that the lost create made, if there is one that nothing else is linked with."""
     to = Side(row.side)
     connector = connection.connector(to)
     found = await connector.find_created(step, sent_at(connection, row))
@@ -48,15 +48,15 @@ async def found_create(connection: Connection, report: Report, row: Journal, ste
 
 
 def drop_late(connection: Connection, row: Journal, made: Facts) -> None:
-    """The record that came late is nobody's counterpart; the row names it, so that it is known as a stray."""
+    """Drop a create whose record came too late to be a counterpart; the row names it, so it is known as a late copy."""
     with connection.store.session() as session:
-        outcome = "its source has another counterpart by now"
+        outcome = "the original has another counterpart by now"
         dropped = journal.mark_dropped(session, row.id or 0, connection.clock.now(), outcome)
         note_made(dropped, made.id, made.identity)
 
 
 async def _origin(connection: Connection, row: Journal, side: Side) -> Origin:
-    """The record that a create copies, under its id now; without the record where it is gone, or another has its id."""
+    """The record that a create copied, by its present id; without a record if it is gone or its id was reused."""
     connector, identity = connection.connector(side), row.step.get("identity", "")
     names = [row.nexudus_id if side is Side.NEXUDUS else row.crm_id]
     for name in names:
@@ -64,7 +64,7 @@ async def _origin(connection: Connection, row: Journal, side: Side) -> Origin:
             record = await fetch(connection, side, name)
         except NotFound:
             record = None
-        except Unavailable:  # which Nexudus may answer for a record that is not there
+        except Unavailable:  # which Nexudus may answer for a record that does not exist
             if not await connector.absent(name, identity):
                 raise
             record = None
@@ -78,6 +78,6 @@ async def _origin(connection: Connection, row: Journal, side: Side) -> Origin:
 
 
 def _linked(connection: Connection, side: Side, facts: Facts) -> bool:
-    """Has this very record a counterpart? An id may have been another's before."""
+    """Does this very record have a counterpart? Its id may have been another record's before."""
     with connection.store.read() as session:
         return bool(records.links_of(session, connection.crm, side, facts.id, facts.identity))

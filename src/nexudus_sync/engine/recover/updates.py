@@ -29,10 +29,10 @@ async def found_update(connection: Connection, row: Journal) -> bool:
 
 
 async def found_in_part(connection: Connection, row: Journal) -> bool:
-    """Does the record say some of what was sent, at the last look? A server may turn one value by another.
+    """Does the record say some of what was sent, at the last look? One value may have made the server change another.
 
-    What it says has arrived; the rest is planned anew, by what both sides say then. What the write only began is still
-    to be delivered, and no change of the side it was written to.
+    What it says has arrived; the rest is planned again, by what both sides say then. What the write only began is still
+    to be delivered, and is not a change of the side it was written to.
     """
     link, sight, said, begun = await _arrived(connection, row)
     if link is None or sight is None or not (said or begun):
@@ -41,13 +41,13 @@ async def found_in_part(connection: Connection, row: Journal) -> bool:
     with connection.store.session() as session:
         note_begun(link, Side(row.side), begun, sight.record)
         _confirm(session, connection, row, link, said, sight, source)
-        found = f"found in part: {', '.join(field.name for field in (*said, *begun))}; the rest is planned anew"
+        found = f"found in part: {', '.join(field.name for field in (*said, *begun))}; the rest is planned again"
         journal.mark_dropped(session, row.id or 0, connection.clock.now(), found)
     return True
 
 
 async def _source(connection: Connection, link: Link, side: Side) -> Context:
-    """What reads the side that the values came from, as far as it is known without reading that."""
+    """The context of the side that the values came from, as far as it is known without a read."""
     snapshot = link.half(side).snapshot
     return as_read(await connection.context(side, rebuilt(connection.mapping, side, snapshot)), snapshot)
 
@@ -61,13 +61,13 @@ def _confirm(
     sight: Sight,
     source: Context,
 ) -> None:
-    """What was written is confirmed late; both records are read again, since more may have happened by now."""
+    """Confirm late what was written; both records are read again, since they may have been edited meanwhile."""
     confirm_update(session, connection, row, link, said, Done(sight.record, sight.context), source)
     link.mark_both(True)
 
 
 async def _arrived(connection: Connection, row: Journal) -> tuple[Link | None, Sight | None, list[Field], list[Field]]:
-    """The link that a write is of, its record as it is now, and its fields: what says that, and what was only begun."""
+    """A write's link, its record as it is now, and its fields: those that arrived, and those that were only begun."""
     link, side = link_of(connection, row), Side(row.side)
     if link is None or not row.fields:
         return link, None, [], []
@@ -81,19 +81,19 @@ async def _arrived(connection: Connection, row: Journal) -> tuple[Link | None, S
 
 
 def _carried(connection: Connection, row: Journal) -> list[tuple[Field, dict[str, Any]]]:
-    """The fields that a write carried, as far as they are still mapped, and what it kept of each."""
+    """The fields that a write carried and that are still mapped, each with what the journal keeps of it."""
     found = [(connection.mapping.find(name), carried) for name, carried in row.fields.items()]
     return [(field, carried) for field, carried in found if field is not None]
 
 
 def _is_begun(mapped: Field, side: Side, record: Record, carried: dict[str, Any]) -> bool:
-    """Are some of the rows gone that the value had, and all others as they were? Rows are deleted one by one."""
+    """Are some of the value's rows gone, and all others unchanged? Rows are deleted one by one."""
     now, over = mapped.lens(side).raw(record), carried.get("over")
     return isinstance(now, list) and isinstance(over, list) and len(now) < len(over) and all(one in over for one in now)
 
 
 def _says(mapped: Field, side: Side, sight: Sight, carried: dict[str, Any]) -> bool:
-    """Does the record hold what was sent, something of its class, or what the system makes of such a text?"""
+    """Does the record say what was sent, a value of its class, or the system's rendering of such a text?"""
     raw = mapped.lens(side).raw(sight.record)
     if raw == carried["sent"]:
         return True
@@ -107,7 +107,7 @@ def _says(mapped: Field, side: Side, sight: Sight, carried: dict[str, Any]) -> b
 
 
 def link_of(connection: Connection, row: Journal) -> Link | None:
-    """The link that a write was for. One of a parted pair is gone when a person links anew, and its id given again."""
+    """The link that a write was for; None if it is gone and its number was given to a new link."""
     with connection.store.read() as session:
         link = None if row.link_id is None else session.get(Link, row.link_id)
         kept = session.get_one(Journal, row.id)  # which a look may have given the record's new id

@@ -1,4 +1,4 @@
-"""How many calls work takes, and how long that is at the configured limits and the systems' pace: for people."""
+"""How many calls a run makes, and how long that takes at the configured limits and the systems' pace."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ SHARE = 0.7
 Counts = Mapping[tuple[str, Side], int]
 """How many actions of a plan go to a side: {("create", Side.CRM): 3}."""
 SIDE_BY_SIDE = 2
-"""So many reads are made at once at best, the long run through: those of a pair are, those of a create are not."""
+"""Reads made at once, at best, over a long run: those of a pair are, those of a create are not."""
 SAVING = 5
-"""A write may take so many times as long as a read, where a system has much to do for it."""
+"""A write may take this many times as long as a read, where a system has much to do for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +33,17 @@ class Calls:
         return Calls(self.calls + other.calls, self.writes + other.writes, self.creations + other.creations)
 
     def times(self, count: int) -> "Calls":
-        """The same so many times."""
+        """The same calls, N times."""
         return Calls(self.calls * count, self.writes * count, self.creations * count)
 
 
 def of_listing(rows: int) -> Calls:
-    """Listing so many records."""
+    """Listing N records."""
     return Calls(rows // PAGE + 1)
 
 
 def of_reading(side: Side, traits: Traits) -> Calls:
-    """Reading one record whole: its child rows, or in a CRM that does not list everything its party, are one more."""
+    """Reading one record in full: one more call for its child rows or, in a CRM with partial listings, its party."""
     return Calls(2 if traits.child_keys or _looks_up_parties(side, traits) else 1)
 
 
@@ -67,10 +67,10 @@ def _looks_up_parties(side: Side, traits: Traits) -> bool:
 def of_run(
     traits: Mapping[Side, Traits], listed: Mapping[Side, int], read: Mapping[Side, int], actions: Counts
 ) -> dict[Side, Calls]:
-    """By side, the calls of a run that lists so many rows, reads so many links' records, and does these actions."""
+    """The calls of a run, by side: `listed` rows, `read` links' records, and these actions."""
     found = {}
     for side in Side:
-        # the origin of a create is read whole as well
+        # the origin of a create is read in full as well
         reads = read[side] + actions.get(("create", side.other), 0)
         found[side] = of_listing(listed[side]) + of_reading(side, traits[side]).times(reads)
         for (action, to), count in actions.items():
@@ -80,7 +80,7 @@ def of_run(
 
 
 def duration(spent: Calls, limits: Limits | None) -> timedelta:
-    """How long the calls take at the limits, if nobody else uses the login; nothing where there are none."""
+    """How long the calls take at the limits, if nobody else uses the login; zero without limits."""
     if limits is None:
         return timedelta(0)
     rates = (
@@ -100,7 +100,7 @@ def _even(count: int, limit: int | None, seconds: int) -> float:
 
 
 def _stepped(count: int, limit: int | None, seconds: int, share: float = 1.0) -> float:
-    """A long window lets its calls go at once and then makes the rest wait for the next one."""
+    """A long window lets its calls go at once and makes the rest wait for the next window."""
     if limit is None or count == 0:
         return 0.0
     return (count - 1) // max(1, int(limit * share)) * float(seconds)
@@ -108,7 +108,7 @@ def _stepped(count: int, limit: int | None, seconds: int, share: float = 1.0) ->
 
 @runtime_checkable
 class TellsPace(Protocol):
-    """What a connector offers besides, when it measures the calls it makes."""
+    """An optional part of a connector: it measures the calls it makes."""
 
     def latencies(self) -> Sequence[float]:
         """How many seconds each of the last answers took."""
@@ -124,7 +124,7 @@ class Pace:
 
 
 def pace(connector: Connector) -> Pace:
-    """As its first answers were; no time at all where nothing was measured."""
+    """The pace of a connector's latest answers; zero if nothing was measured."""
     took = sorted(connector.latencies()) if isinstance(connector, TellsPace) else []
     return Pace(took[len(took) // 4], took[len(took) * 9 // 10]) if took else Pace()
 
@@ -132,8 +132,8 @@ def pace(connector: Connector) -> Pace:
 def between(
     calls: Mapping[Side, Calls], limits: Mapping[Side, Limits | None], paces: Mapping[Side, Pace]
 ) -> tuple[timedelta, timedelta]:
-    """How long the calls take at least and at most, if nobody else uses the logins: neither the limits nor the systems
-    let them go faster. The two systems mostly wait for each other.
+    """How long the calls take at least and at most, by the limits and the systems' pace, if nobody else uses the
+    logins. The two systems mostly wait for each other.
     """
     limited = max(duration(calls[side], limits[side]) for side in Side)
     quick = slow = 0.0

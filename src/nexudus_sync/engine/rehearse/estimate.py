@@ -1,4 +1,4 @@
-"""What a backfill would do, told cheaply: both sides are listed and matched on a copy of the store."""
+"""A cheap estimate of what a backfill would do: both sides are listed and matched on a copy of the store."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -18,16 +18,15 @@ from nexudus_sync.store.in_memory import copy_of
 from nexudus_sync.store.tables import Unlinked
 
 DIFFER = 4
-"""Of so many pairs that are found one is taken to need a write to either side."""
+"""One in this many pairs is taken to need a write to each side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What is to come. `creates` and `calls` are by the side written to or called.
 
-    `listed` rows lie in the scope or elsewhere, `inside` in the scope; `compare`: linked pairs whose two records are
-    read and merged, new `pairs` included; `customers`: at most so many are created in Nexudus; `left`: records that
-    stay alone, by reason.
+    `listed` counts all rows, `inside` those in the scope; `compare` the pairs to read and merge, new `pairs` included;
+    `customers` is the most that are created in Nexudus; `left` counts the records that stay unlinked, by reason.
     """
 
     listed: Mapping[Side, int]
@@ -96,7 +95,7 @@ def _sum_up(
 
 
 def _staying_alone(connection: Connection, copy: Store) -> Counter[str]:
-    """Records that stay alone, by why."""
+    """How many records stay unlinked, by reason."""
     with copy.read() as session:
         kept = unlinked.staying_alone(session, connection.name)
     words = {"unmatched": "several candidates: a person decides", "ignored": "ignored by hand"}
@@ -109,7 +108,7 @@ def _count_to_read(connection: Connection, copy: Store) -> int:
 
 
 def _parties(copy: Store, connection: str, to: Side, rows: list[Unlinked]) -> int:
-    """E-mails of what is to be created on a side that none of the connection's records there has."""
+    """How many customers the creates on a side need: e-mail addresses that none of its known records has."""
     with copy.read() as session:
         known = unlinked.addresses(session, connection, to)
     return len({row.email for row in rows if row.side == to.other} - known)

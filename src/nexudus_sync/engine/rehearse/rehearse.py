@@ -1,6 +1,6 @@
-"""`plan`: the very cycle that `sync` would run, on a copy of the store and without sending a write.
+"""`plan`: the same cycle that `sync` would run, on a copy of the store and without sending a write.
 
-So what it prints is what `sync` does, by construction. Reads are real; no record, link or cursor changes.
+So it prints what `sync` does, by construction. Reads are real; no record, link or cursor changes.
 """
 
 from collections import Counter
@@ -42,7 +42,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What a cycle would do, what it saw on the way, and the status the connection would have then."""
+    """What a cycle would do, what it saw on the way, and the status that the connection would then have."""
 
     actions: list[Action]
     report: Report
@@ -55,7 +55,7 @@ class Rehearsal:
 
     @property
     def read(self) -> dict[Side, int]:
-        """How many links' records were to be read on each side: those that may have moved, and new pairs."""
+        """How many links' records had to be read on each side: those that may have moved, and new pairs."""
         return {side: self.report.marked[side.value] + self.report.pairs for side in Side}
 
     def counts(self, connection: Connection) -> Counter[tuple[str, Side]]:
@@ -106,7 +106,7 @@ def _writes(session: Session, connection: Connection, after: int) -> list[Action
 
 
 def _repeats_party(session: Session, row: Journal, parties: set[tuple[str, str]]) -> bool:
-    """Is it a party that an earlier row creates? A sync would find that one; a rehearsal creates none."""
+    """Is it a party that an earlier row creates? A sync would find that one; in a rehearsal it does not exist."""
     if row.kind != "party.create":
         return False
     source = session.get(Unlinked, (row.connection, Side(row.side).other.value, row.nexudus_id or row.crm_id))

@@ -1,4 +1,4 @@
-"""From settings to something that runs: the store, one connector per login, and a connection per connection."""
+"""From settings to something that runs: the store, one connector per login, and the configured connections."""
 
 import random
 from collections.abc import Iterable, Mapping
@@ -53,19 +53,19 @@ class Engine:
         found = [connection for connection in self.connections if connection.name == name]
         if not found:
             known = ", ".join(connection.name for connection in self.connections)
-            raise ConfigError("--connection", f"no connection is named {name!r}", f"configured are: {known}")
+            raise ConfigError("--connection", f"no connection is named {name!r}", f"configured connections: {known}")
         return found
 
 
 def load_mapping(settings: Settings, connection: ConnectionSettings) -> FieldMapping:
-    """A connection's two mapping files; one that is not given is the one that comes along. Raises MappingError."""
+    """A connection's two mapping files; a file that is not named is the shipped one. Raises MappingError."""
     nexudus = connection.mapping.nexudus
     hub = (shipped(HUB), f"{HUB}.toml") if nexudus is None else load_file(nexudus)
     return pair(parse(*hub, Side.NEXUDUS), parse(*_crm_file(settings, connection), Side.CRM))
 
 
 def plain_contexts(settings: Settings, connection: ConnectionSettings) -> dict[Side, Context]:
-    """What reads most of a connection's records without asking a system: no name behind an id is known."""
+    """Contexts that read most of a connection's records without asking a system: they know no names behind ids."""
     zone, kind = connection.scope().time_zone, registry.find(settings.crms[connection.crm].connector)
     traits = getattr(kind, "traits", None)
     return {
@@ -75,7 +75,7 @@ def plain_contexts(settings: Settings, connection: ConnectionSettings) -> dict[S
 
 
 def mapping_of(connector: str, *, where: str = "connector") -> str | None:
-    """The text of the mapping that comes with a connector, its package's own or a shipped one; None if none does."""
+    """The text of the mapping that comes with a connector, its package's own or a shipped one; None without one."""
     own = registry.own_mapping(connector, where=where)
     return shipped(connector) if own is None and connector in shipped_names() else own
 
@@ -147,7 +147,7 @@ def _connection(engine: Engine, connection: ConnectionSettings, mapping: FieldMa
 
 
 def _introduce(connections: Iterable[Connection]) -> None:
-    """Tell each connection of the others to its CRM: a card that leaves one scope may come into another."""
+    """Tell each connection about the others to its CRM: a card that leaves one scope may enter another."""
     known = list(connections)
     for connection in known:
         connection.siblings = [other for other in known if other.crm == connection.crm and other is not connection]

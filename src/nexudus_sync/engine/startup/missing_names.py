@@ -1,8 +1,8 @@
-"""What a configuration or a mapping file names and a system does not have: refused before anything is written.
+"""Names in a configuration or mapping file that a system does not have: refused before anything is written.
 
-One rule says what stops, for `check` and for the verbs that write: names of a field whose file pairs names of the two
-systems (stages, users, links), defaults, the company, and what the scope names (a location, a board, its time zone,
-stages that are allowed). Any other value that a list lacks waits as a failure.
+One rule decides what stops a connection, for `check` and for the verbs that write: names of a field whose file pairs
+names of the two systems (stages, users, links), defaults, the company, and what the scope names (a location, a board,
+its time zone, allowed stages). Any other value missing from a list waits as a failure.
 """
 
 from collections.abc import Iterator
@@ -21,21 +21,21 @@ from nexudus_sync.store import links
 _NAMING = frozenset({"stage", "user", "link"})
 """The types whose values are names in a system's own list."""
 _SHOWN = 3
-"""How many of the values that a list lacks are named."""
+"""How many missing values a line names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """Values of a field that a side's list lacks and that wait as failures when they come. One line says it all."""
+    """Values of a field that are missing from a side's list and will wait as failures; `text` is one line."""
 
     side: Side
     text: str
 
 
 async def refuse_missing(connection: Connection) -> None:
-    """Raises MappingError or ConfigError for the first such name.
+    """Raises MappingError or ConfigError for the first missing name.
 
-    Asks nothing of the systems where no file writes names and something is linked already.
+    Makes no call if no file writes names and something is linked already.
     """
     first = not _has_links(connection)
     await _refuse_scope(connection, first=first)
@@ -51,7 +51,7 @@ async def refuse_missing(connection: Connection) -> None:
 
 
 async def _refuse_scope(connection: Connection, *, first: bool) -> None:
-    """Raises ConfigError for what a side's scope names wrongly; afterwards only stages that are named are looked at."""
+    """Raises ConfigError for a wrong name in a side's scope; after the `first` link only allowed stages are checked."""
     for side in Side:
         connector, scope = connection.connector(side), connection.scope(side)
         if isinstance(connector, ChecksScopes) and (first or scope.allow_stages):
@@ -60,7 +60,7 @@ async def _refuse_scope(connection: Connection, *, first: bool) -> None:
 
 
 async def _refuse_company(connection: Connection) -> None:
-    """Until the first link exists: afterwards the company has proven itself."""
+    """Raises ConfigError for a wrong company; only until the first link exists, which proves it right."""
     scope = connection.scope(Side.CRM)
     if scope.new_company:
         return
@@ -71,7 +71,7 @@ async def _refuse_company(connection: Connection) -> None:
 
 
 def _company_key(connection: Connection, scope: Scope) -> str:
-    """Where the company stands: in the connection, or for creates alone in the CRM's own table."""
+    """The key of the company: in the connection or, if it is for creates only, in the CRM's own table."""
     if scope.company is not None:
         return f"{connection.where}.company"
     file, found, _ = connection.where.rpartition(": ")
@@ -84,13 +84,13 @@ def _has_links(connection: Connection) -> bool:
 
 
 def stops(field: Field) -> bool:
-    """Does a name that a system lacks stop the connection? It does where a person paired names of the two systems."""
+    """Does a missing name stop the connection? It does if a person paired names of the two systems."""
     lenses = [field.lens(side) for side in Side]
     return any(lens.kind.name in _NAMING for lens in lenses) and any(lens.values is not None for lens in lenses)
 
 
 def missing_names(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple[str, str]]:
-    """The names that stop the connection, for a side's list lacks them: where each stands, and the problem."""
+    """The missing names that stop the connection: the place of each in its file, and the problem."""
     if stops(field):
         for side, where, name, directory in _missing(field, contexts):
             yield where, _no_such(field.lens(side).kind, name, directory.names())
@@ -98,7 +98,7 @@ def missing_names(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple
 
 
 def _missing(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple[Side, str, str, Directory]]:
-    """The names in the field's value tables that a side's list (of stages, of users) lacks."""
+    """The names in the field's value tables that are missing from a side's list (of stages, of users)."""
     for side in Side:
         lens = field.lens(side)
         directory = lens.kind.directory(contexts[side])
@@ -114,7 +114,7 @@ def _missing(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple[Side
 
 
 def _default(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple[str, str]]:
-    """A default that a side's own list lacks would never be written."""
+    """A default that is missing from a side's own list: it would never be written."""
     default = field.policy.default
     for side in (source.other for source in field.sources if default is not None):
         lens = field.lens(side)
@@ -129,7 +129,7 @@ def _default(field: Field, contexts: dict[Side, Context]) -> Iterator[tuple[str,
 
 
 def lacking(field: Field, contexts: dict[Side, Context]) -> Iterator[Lacking]:
-    """Where values of a table are missing in a side's list and nothing stops for it: what is missing, what to do."""
+    """The missing values that do not stop the connection: what is missing, and what to do."""
     if stops(field):
         return
     found: dict[Side, list[str]] = {}

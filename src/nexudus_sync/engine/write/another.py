@@ -1,7 +1,7 @@
-"""Records that are answered for by others: nothing of the answer is believed, and it is no proof of a deletion.
+"""Answers about another record than the one asked for: they are not believed, and they do not prove a deletion.
 
-It is a failure first; when it lasts to the next reconcile, a person is asked. Two replies in a row to writes that name
-other records hold the record that was written.
+Such an answer is a failure first; if it lasts until the next reconcile, a person is asked. A record whose last two
+writes were answered with other records is held: it is not written again.
 """
 
 from nexudus_sync.engine.connection import Connection
@@ -13,17 +13,17 @@ from nexudus_sync.store.renames import rename
 from nexudus_sync.store.tables import Conflict, ConflictKind, Journal, Link
 
 OTHER_RECORD, KEPT = "another record", "kept"
-"""What a question about another record shows for the side that shows it, and for the other."""
+"""What a question about another record shows: for the side that answers with it, and for the other side."""
 COUNTED = "$"
-"""How the keys of `Link.bounces` begin under which the replies about others are counted, by side."""
+"""The first character of the keys in `Link.bounces` that count, by side, the replies about other records."""
 ABOUT_ANOTHER = "another"
-"""Where the step of a create tells that its reply was about another record."""
+"""The key in a create's journal step that says that its reply was about another record."""
 ENOUGH = 2
-"""So many replies in a row about others hold a record."""
+"""This many replies in a row about other records hold a record."""
 
 
 def note_link_error(session: Session, connection: Connection, link: Link, error: SyncError) -> None:
-    """Keep what went wrong with a link: a failure, or what is done about another record."""
+    """Keep an error of a link as a failure, or deal with an answer about another record."""
     if isinstance(error, AnotherRecord):
         _note_another(session, connection, link, error)
     else:
@@ -31,15 +31,16 @@ def note_link_error(session: Session, connection: Connection, link: Link, error:
 
 
 def _note_another(session: Session, connection: Connection, link: Link, error: AnotherRecord) -> None:
-    """Show that a link's record is answered for by another one, or do what a person said about that."""
+    """Show that a system answers with another record, or carry out what a person said about that."""
     asked = _question(session, link)
-    if asked is not None and asked.state == "resolved":
+    if asked is not None and asked.state == "resolved":  # was answered by a person
         _answer(session, connection, link, error, asked)
-    elif asked is not None:
+    elif asked is not None:  # was asked about, and nobody has answered
         _stop_looking(session, link)
     elif _was_known_before(session, connection, link) and not error.held:
         _ask(session, connection, link, error)
     else:
+        # It may pass by itself, unless the record is held.
         failure = note_failure(session, connection, error, nexudus_id=link.nexudus_id, crm_id=link.crm_id)
         failure.next_attempt = None if error.held else failure.next_attempt
 
@@ -50,7 +51,7 @@ def _question(session: Session, link: Link) -> Conflict | None:
 
 
 def _was_known_before(session: Session, connection: Connection, link: Link) -> bool:
-    """Is this a reconcile, and was it known before it began?"""
+    """Is this a reconcile, and was the failure known before it began?"""
     since = connection.sweeping_since
     known = failures.unsolved(session, connection.name, link.nexudus_id, link.crm_id)
     return since is not None and any(one.kind == ANOTHER and not one.field and one.first_at < since for one in known)
@@ -79,13 +80,13 @@ def _ask(session: Session, connection: Connection, link: Link, error: AnotherRec
 
 
 def _stop_looking(session: Session, link: Link) -> None:
-    """A person is asked: the next reconcile looks again."""
+    """Take the marks away: a person is asked, and the next reconcile looks again."""
     kept = session.get_one(Link, link.id)
     kept.mark_both(False)
 
 
 def _answer(session: Session, connection: Connection, link: Link, error: AnotherRecord, asked: Conflict) -> None:
-    """The pair goes on with the other record, unless that has a pair of its own; or it ends."""
+    """Carry out a person's answer: adopt the other record, unless it has a pair of its own, or part the pair."""
     doubtful, kept, now = _side(connection, error), session.get_one(Link, link.id), connection.clock.now()
     if asked.take != doubtful.value:
         close_link(session, kept, f"{error}; parted by hand", now)
@@ -117,7 +118,7 @@ def _side(connection: Connection, error: AnotherRecord) -> Side:
 
 
 def note_reply(session: Session, connection: Connection, row: Journal) -> None:
-    """The reply to a write was about another record: the second in a row holds the record that was written."""
+    """Count a reply about another record: the second in a row holds the record that was written."""
     link = None if row.link_id is None else session.get(Link, row.link_id)
     if link is None:
         row.step = {**row.step, ABOUT_ANOTHER: True}
@@ -132,30 +133,30 @@ def note_reply(session: Session, connection: Connection, row: Journal) -> None:
 
 
 def forget_others(link: Link, side: Side) -> None:
-    """A reply about the record itself came: the count begins anew."""
+    """A reply was about the record itself: the count starts again."""
     link.bounces = {key: count for key, count in link.bounces.items() if key != f"{COUNTED}{side.value}"}
 
 
 def refuse_held(connection: Connection, link: Link, side: Side) -> None:
-    """Raises AnotherRecord where the last replies to writes of this side were about other records."""
+    """Raises AnotherRecord if the last replies to writes on this side were about other records."""
     if int(link.bounces.get(f"{COUNTED}{side.value}", 0)) >= ENOUGH:
         raise _held(connection, link, side)
 
 
 def _held(connection: Connection, link: Link, side: Side) -> AnotherRecord:
-    """Why such a record is not written."""
+    """The error that says why a held record is not written."""
     record_id = link.half(side).id
-    problem = "two replies in a row to its writes were about other records; it is not written until this is retried"
+    problem = "its last two writes were answered with other records; retry this failure to write it again"
     return AnotherRecord(connection.connector(side).name, problem, record_id, held=True)
 
 
 def is_create_held(session: Session, connection: Connection, source: Side, record_id: str) -> bool:
-    """Were two attempts to copy this record answered with others?"""
+    """Were two attempts to copy this record answered with other records?"""
     return len(_answered_for(session, connection.name, source, record_id)) >= ENOUGH
 
 
 def let_create(session: Session, connection: str, source: Side, record_id: str) -> None:
-    """A person wants it to be copied all the same."""
+    """Allow the record to be copied again, as a person asked."""
     for attempt in _answered_for(session, connection, source, record_id):
         attempt.step = {key: value for key, value in attempt.step.items() if key != ABOUT_ANOTHER}
         session.add(attempt)

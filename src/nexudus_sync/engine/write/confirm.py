@@ -20,10 +20,10 @@ from nexudus_sync.store.tables import History, Journal, Link
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a write came to: the record as the system has it now, and the context that reads it.
+    """The result of a write: the record as the system has it now, and the context that reads it.
 
-    `stamp` is the one that the reply itself named; None where it named none, and where recovery found the record later,
-    which somebody may have changed since.
+    `stamp` is the one named by the reply itself; None if it named none, or if recovery found the record later, which
+    somebody may have changed since.
     """
 
     record: Record
@@ -40,11 +40,11 @@ def confirm_update(
     done: Done,
     source: Context,
 ) -> None:
-    """All that follows from an update, told from its journal row and the record as it is now.
+    """Store all that follows from an update, by its journal row and the record as it is now.
 
-    Both snapshots move for the `delivered` fields, and the history keeps what was written over. Recovery calls it as
-    well: what it finds is confirmed late. To be called in the transaction that settles the row. `source` reads the side
-    that the values came from.
+    Both snapshots move for the `delivered` fields, and the history keeps what was written over. Recovery calls it too:
+    it confirms late. To be called in the transaction that settles the row. `source` reads the side that the values came
+    from.
     """
     to, told, values = Side(row.side), dict[str, str](), dict[str, tuple[Field, Value]]()
     here, there = dict(link.half(to.other).snapshot), dict(link.half(to).snapshot)
@@ -53,7 +53,7 @@ def confirm_update(
         value = value_or_none(field, to, carried["sent"], done.context)
         there[field.lens(to).path.text], told[field.name] = _arrived(field, to, carried["sent"], value, done)
         if not field.same(value_or_none(field, to.other, carried["raw"], source), value):
-            there[field.lens(to).path.text] = dict(UNSENT)  # an undo: the other side has yet to be given it
+            there[field.lens(to).path.text] = dict(UNSENT)  # was an undo: the other side is still to be given it
         here[field.lens(to.other).path.text] = carried["raw"]
         said = {name: carried[name] for name in ("old", "new", "lost")}
         session.add(history_entry(connection, link, field, to.other, **said))
@@ -64,9 +64,7 @@ def confirm_update(
     link.half(to.other).snapshot = here
     if done.stamp is not None:
         link.half(to).note(done.stamp.token, done.stamp.at, connection.clock.now())
-    link.half(
-        to
-    ).must_read = True  # the server may have moved more than was sent: a crash comes before that is looked at
+    link.half(to).must_read = True  # until it was looked at: the server may have changed more than was sent
     close_rewritten(session, connection, link, values)
     failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id, fields=values.keys())
     show_renderings(session, connection, link, told.items())
@@ -74,7 +72,7 @@ def confirm_update(
 
 
 def _arrived(field: Field, to: Side, sent: Raw, value: Value, done: Done) -> tuple[Any, str]:
-    """What a field's snapshot is after it was written, and what to say where the system made something else of it."""
+    """A field's snapshot after it was written, and what to say if the system keeps a rendering of it."""
     raw = field.lens(to).raw(done.record)
     told = rendering(field, to, value, raw, done.context)
     alike = told or field.same(value_or_none(field, to, raw, done.context), value)
@@ -82,9 +80,9 @@ def _arrived(field: Field, to: Side, sent: Raw, value: Value, done: Done) -> tup
 
 
 def note_begun(link: Link, to: Side, begun: Iterable[Field], record: Record) -> None:
-    """What a write left that others have yet to complete is no change of the side it was written to.
+    """A value that a write only began, for later steps to complete, is not a change of the side it was written to.
 
-    The other side's value is still to be delivered, by them or after a crash.
+    The other side's value is still to be delivered, by those steps or after a crash.
     """
     lenses = [field.lens(to) for field in begun]
     left = {lens.path.text: lens.raw(record) for lens in lenses}
@@ -92,7 +90,7 @@ def note_begun(link: Link, to: Side, begun: Iterable[Field], record: Record) -> 
 
 
 def close_and_count(session: Session, connection: Connection, report: Report, link: Link, reason: str) -> None:
-    """End a link: neither record is created again by itself."""
+    """Close a link, and count it in the report."""
     close_link(session, link, reason, connection.clock.now())
     report.closed += 1
 
@@ -118,7 +116,7 @@ def intent_fields(
 def history_entry(
     connection: Connection, link: Link, field: Field, source: Side, *, old: Any, new: Any, lost: Any
 ) -> History:
-    """A line of the history: a field's value, as `say` writes it, was written over by what came from `source`."""
+    """A line of the history: a field's value, as `say` writes it, was replaced by the one from `source`."""
     return History(
         at=connection.clock.now(),
         connection=connection.name,

@@ -1,4 +1,4 @@
-"""What follows from a confirmed create: the link, its snapshots, and what could not be said at once."""
+"""What follows from a confirmed create: the link, its snapshots, and what could not be delivered at once."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from nexudus_sync.store.tables import Journal, Link, Unlinked
 
 
 def show_held(session: Session, connection: Connection, held: Iterable[Hold], nexudus_id: str, crm_id: str) -> None:
-    """Show what a create could not carry, where a rule or the other side held it back."""
+    """Show the values that a create left out because a rule or the other side held them back."""
     for hold in held:
         if hold.kind:
             failures.open_failure(
@@ -37,7 +37,7 @@ def show_held(session: Session, connection: Connection, held: Iterable[Hold], ne
 
 
 def foresee(connection: Connection, held: Iterable[Hold], nexudus_id: str, crm_id: str) -> None:
-    """In a rehearsal: what would wait for people after a create. The counterpart has no id yet."""
+    """In a rehearsal: show what would wait for people after a create. The counterpart has no id yet."""
     with connection.store.session() as session:
         failures.solve_failures(session, connection.name, nexudus_id, crm_id)
         show_held(session, connection, held, nexudus_id, crm_id)
@@ -62,16 +62,16 @@ class Creation:
     after: Record = field(default_factory=dict)
     there: Context = field(default_factory=Context)
     held: list[Hold] = field(default_factory=list)
-    """What it does without."""
+    """What is left out of it."""
 
     @property
     def to(self) -> Side:
-        """Where it is created."""
+        """The side on which it is created."""
         return self.source.other
 
     @property
     def origin(self) -> "Origin":
-        """What is copied."""
+        """The record that is copied."""
         return Origin(self.facts.id, self.facts.identity, self.record, self.context)
 
 
@@ -82,7 +82,7 @@ def refuse_create(connection: Connection, creation: Creation, kind: str, reason:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a create copied, as it was read last: `record` is None where it is gone since."""
+    """The record that a create copied, as last read: `record` is None if it has gone since."""
 
     id: str
     identity: str
@@ -92,9 +92,9 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a create made: the record as the system has it, and the context that reads it.
+    """The record that a create made, as the system has it, and the context that reads it.
 
-    `reply` is what its own reply told; None where recovery found it later, when both records may have changed.
+    `reply` is None if recovery found the record later, when both may have changed.
     """
 
     id: str
@@ -104,12 +104,12 @@ class Made:
 
 
 def confirm_create(session: Session, connection: Connection, row: Journal, origin: Origin, made: Made) -> Link:
-    """All that follows from a create, told from its journal row and both records: the link, and what it remembers.
+    """Store all that follows from a create, by its journal row and both records; returns the new link.
 
-    What the create did not carry is still to be delivered, but for what counts as seen. Recovery calls it as well: what
-    it finds is confirmed late. Where the origin is gone by then the link is closed, so that nothing is created back. To
-    be called in the transaction that settles the row. Raises NotCreated where the system had one under the key or name
-    that was sent, and that is linked with another.
+    What the create did not carry is still to be delivered, except for what counts as seen. Recovery calls it too: it
+    confirms late. If the origin has gone by then, the link is closed, so that nothing is created back. To be called in
+    the transaction that settles the row. Raises NotCreated if the system already had a record under the key or name
+    that was sent, and that one is linked with another.
     """
     to, now = Side(row.side), connection.clock.now()
     ids = {to.other: origin.id, to: made.id}
@@ -132,7 +132,7 @@ def confirm_create(session: Session, connection: Connection, row: Journal, origi
     conflicts.close_conflicts(session, connection.name, link.nexudus_id, link.crm_id, now=now, fields={RECORD})
     session.flush()
     if origin.record is None:
-        link.state, link.closed_reason = "closed", "its source was deleted while it was being created"
+        link.state, link.closed_reason = "closed", "the original was deleted while its copy was being created"
     else:
         _remember(session, connection, row, link, origin, origin.record, made)
     records.mark_namesakes(session, link)
@@ -142,7 +142,7 @@ def confirm_create(session: Session, connection: Connection, row: Journal, origi
 def _remember(
     session: Session, connection: Connection, row: Journal, link: Link, origin: Origin, record: Record, made: Made
 ) -> None:
-    """Both snapshots, which of the records have to be read once more, and what waits for people."""
+    """Store both snapshots, the marks for another read, and what waits for people."""
     to, now = Side(row.side), connection.clock.now()
     source, target, told = _snapshots(connection, row, record, origin.context, made)
     stamp = made.reply.stamp if made.reply is not None else None
@@ -150,7 +150,7 @@ def _remember(
     link.half(to.other).snapshot = with_zone(source, origin.context)
     link.half(to).snapshot = with_zone(target, made.context)
     link.is_lost = connection.is_lost(Side.CRM, record if to is Side.NEXUDUS else made.record)
-    if made.reply is None:  # more may have happened since, to both of them
+    if made.reply is None:  # was found by recovery: both may have been edited since
         link.mark_both(True)
     else:
         link.half(to.other).note(
@@ -166,24 +166,21 @@ def _remember(
 def _refuse_taken(
     session: Session, connection: Connection, row: Journal, origin: Origin, written: Written, identity: str
 ) -> None:
-    """A reply that names a record which was known before is about that one, unless the system said so itself."""
+    """Refuse a reply that names a record known before: what was created is unknown then, unless the system tells."""
     to = Side(row.side)
     known = records.links_of(session, connection.crm, to, written.id, identity)
     if known and written.found:
         pair = f"{known[0].nexudus_id} is linked with {known[0].crm_id}"
-        problem = f"its copy would be known by the key or name of {written.id}, and {pair}"
+        problem = f"{written.id} already has the key or name that its copy would get, and {pair}"
         raise NotCreated(connection.connector(to.other).name, "taken", problem, origin.id)
     waiting = session.get(Unlinked, (connection.name, to.value, written.id))
     if known or (not written.found and waiting is not None and same_identity(waiting.identity, identity)):
-        problem = f"the reply to a create is about {written.id}, which was there before; what was made is not known"
+        problem = f"the reply to the create names {written.id}, which already existed; what was created is not known"
         raise AnsweredForAnother(connection.connector(to).name, problem, origin.id)
 
 
 def _mark_to_read(connection: Connection, link: Link, to: Side, origin: Sight, made: Made, written: Written) -> None:
-    """Which of the two records have to be read once more.
-
-    What is still to be delivered, and what may have moved meanwhile.
-    """
+    """Mark the records to read again: where something is still to be delivered, or may have changed meanwhile."""
     pending = UNSENT in link.half(to.other).snapshot.values()
     read = replace(origin, stamp=connection.connector(to.other).stamp(origin.record))
     copy = Sight(made.record, made.context, written.stamp)
@@ -200,9 +197,9 @@ def _mark_to_read(connection: Connection, link: Link, to: Side, origin: Sight, m
 def _snapshots(
     connection: Connection, row: Journal, record: Record, context: Context, made: Made
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
-    """What both sides are taken to have agreed on, and what the system made of texts that it was sent.
+    """Both sides' snapshots, and what to say of texts that the system keeps in a rendering.
 
-    That is what the create carried, what it left out and counts as seen, and what the source does not say.
+    The sides agree on what the create carried, on what it left out and counts as seen, and on the source's blanks.
     """
     to, kept = Side(row.side), row.step.get("accepted", {})
     source, target, told = dict[str, Any](), dict[str, Any](), dict[str, str]()
@@ -225,7 +222,7 @@ def _snapshots(
 
 
 def _is_undelivered(mapped: Field, to: Side, record: Record, context: Context, there: Context) -> bool:
-    """Does the source say something that the create did not carry?"""
+    """Does the source have a value that the create did not carry?"""
     if to.other not in mapped.sources:
         return False
     try:
@@ -236,7 +233,7 @@ def _is_undelivered(mapped: Field, to: Side, record: Record, context: Context, t
 
 
 def _accepted(connection: Connection, row: Journal) -> list[Hold]:
-    """What the create left out and counts as seen; rows of earlier versions do not tell."""
+    """What the create left out and counts as seen; the rows of earlier versions do not tell."""
     kept = row.step.get("accepted", {})
     return [
         Hold(kept[field.name]["kind"], kept[field.name]["reason"], field.name, counts_as_seen=True)
@@ -246,7 +243,7 @@ def _accepted(connection: Connection, row: Journal) -> list[Hold]:
 
 
 def delete_unlinked(session: Session, connection: Connection, side: Side, record_id: str) -> None:
-    """A record that has a counterpart now is no longer among the unlinked."""
+    """Delete the row of a record that is no longer without a counterpart."""
     row = session.get(Unlinked, (connection.name, side.value, record_id))
     if row is not None:
         session.delete(row)

@@ -27,19 +27,19 @@ from nexudus_sync.store import Session, journal
 from nexudus_sync.store.tables import Journal
 
 NOT_SENT = (Unavailable, Stale, RoleMissing, AuthenticationFailed)
-"""Errors after which the write is known not to have been done and may be planned anew."""
+"""Errors after which the write is known not to have been done and may be planned again."""
 MADE = "made"
-"""Where the step of a create that was given up keeps the identity of the record that it made."""
+"""The key in a given-up create's journal step with the identity of the record that it made after all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What a journal row says of a write: where it goes, for which pair, and what it means to change.
 
-    `fields` is {field: {"old", "new", "lost", "raw", "over"}}: canonical values, the source's raw value at the
-    time, and the raw value that was to be replaced. `identity` is what tells the record that a create copies from a
-    later one of the same id, `email` its customer, `key` the external key that is sent for it. `accepted` is
-    {field: {"raw", "kind", "reason"}}: what a create leaves out and counts as seen all the same.
+    `fields` is {field: {"old", "new", "lost", "raw", "over", "sent"}}: canonical values, the source's raw value at the
+    time, the raw value to be replaced, and the one sent. Of the record that a create copies: `identity`, its customer's
+    `email`, and the external `key` sent for it. `accepted` is {field: {"raw", "kind", "reason"}}: what a create leaves
+    out and counts as seen.
     """
 
     side: Side
@@ -54,7 +54,7 @@ class Intent:
 
 
 def step_json(step: Step, intent: Intent | None = None) -> dict[str, Any]:
-    """A step as the journal keeps it, with what the intent says of the record that it copies."""
+    """A step as the journal keeps it, with what the intent says of the record being copied."""
     origin = (
         {"identity": intent.identity, "email": intent.email, "key": intent.key, "accepted": dict(intent.accepted)}
         if intent
@@ -71,7 +71,7 @@ def step_json(step: Step, intent: Intent | None = None) -> dict[str, Any]:
 
 
 def step_from(kept: Mapping[str, Any]) -> Step:
-    """A step as it was before it went into the journal."""
+    """The step that the journal keeps."""
     return Step(
         kept["kind"], kept["payload"], frozenset(kept["keys"]), record_id=kept["record_id"], verify=kept["verify"]
     )
@@ -96,20 +96,20 @@ def plan_row(session: Session, connection: Connection, intent: Intent, kind: str
 
 
 async def rules_moved(connection: Connection, side: Side, before: Record | None, after: Record) -> bool:
-    """Right before a write: would the system's rules judge it by something else than they did? Then judge again."""
+    """Right before a write: has anything changed that the system's rules judge by? Then they judge again."""
     connector = connection.connector(side)
     return isinstance(connector, ReviewsRules) and await connector.review(before, after, connection.scope(side))
 
 
 def drop_row(connection: Connection, row_id: int | None) -> None:
-    """A planned write that is not needed any more."""
+    """Drop a planned write that is no longer needed."""
     if row_id is not None:
         with connection.store.session() as session:
-            journal.mark_dropped(session, row_id, connection.clock.now(), "not needed any more")
+            journal.mark_dropped(session, row_id, connection.clock.now(), "no longer needed")
 
 
 def drop_rows(connection: Connection, *planned: dict[Side, int]) -> None:
-    """The planned writes of pairs that are not written now."""
+    """Drop the planned writes of pairs that are not written now."""
     for rows in planned:
         for row_id in rows.values():
             drop_row(connection, row_id)
@@ -126,12 +126,11 @@ async def perform(
     record: Record | None = None,
     row_id: int | None = None,
 ) -> Written:
-    """Send one step and keep what came of it; `confirm` runs in the transaction that confirms it.
+    """Send one step and store its outcome; `confirm` runs in the transaction that confirms the step.
 
-    It raises Refused where what came of it is not what was meant: the write counts as refused then; AnsweredForAnother
-    where that is another record: then its outcome is not known.
-
-    In a rehearsal nothing is sent or confirmed: the journal row stays planned, for `plan` to show.
+    If `confirm` raises Refused, because the result is not what was meant, the write counts as refused; if it raises
+    AnsweredForAnother, because the reply is about another record, the outcome is unknown. In a rehearsal nothing is
+    sent: the journal row stays planned, for `plan` to show.
 
     Raises what the connector raises. After OutcomeUnknown the row stays `sent`, for recovery to resolve by reading.
     """
@@ -158,7 +157,7 @@ def _confirm(
     written: Written,
     confirm: Callable[[Session, Journal, Written], None],
 ) -> None:
-    """Keep that it was done, and all that follows from it."""
+    """Store that the write was done, and all that follows from it."""
     try:
         with connection.store.session() as session:
             if step.kind == "opportunity.create":
@@ -169,21 +168,21 @@ def _confirm(
     except AnsweredForAnother as error:
         _note_unknown(connection, row_id, error)
         raise
-    except Refused as error:  # what the answer names is not what was asked for
+    except Refused as error:  # was answered with a record that belongs to another pair
         with connection.store.session() as session:
             journal.mark_failed(session, row_id, connection.clock.now(), str(error))
         raise
 
 
 def _note_unknown(connection: Connection, row_id: int, error: OutcomeUnknown) -> None:
-    """The row stays `sent`; what tells of a reply about another record is counted."""
+    """The row stays `sent`; a reply about another record is counted."""
     if isinstance(error, AnsweredForAnother):
         with connection.store.session() as session:
             note_reply(session, connection, session.get_one(Journal, row_id))
 
 
 async def _send(connection: Connection, intent: Intent, step: Step, record: Record | None, row_id: int) -> Written:
-    """Make the call, and note in the journal where it is known not to have been done."""
+    """Make the call, and note in the journal if it is known not to have been done."""
     connector = connection.connector(intent.side)
     try:
         written = await connector.perform(step, record)
@@ -205,7 +204,7 @@ async def _send(connection: Connection, intent: Intent, step: Step, record: Reco
 
 
 def _unknown(connection: Connection, intent: Intent, error: Exception) -> OutcomeUnknown:
-    """After `sent`, whatever goes wrong says nothing of what the system did."""
+    """The error after `sent`: whatever went wrong, it is unknown what the system did."""
     record = intent.nexudus_id if intent.side is Side.NEXUDUS else intent.crm_id
     return OutcomeUnknown(connection.connector(intent.side).name, str(of_record(error)), record or None)
 
@@ -221,6 +220,6 @@ def _mark_sent(connection: Connection, intent: Intent, step: Step, row_id: int |
 
 
 def note_made(attempt: Journal, record_id: str, identity: str) -> None:
-    """Let a create that was given up tell which record it made after all; that can be renamed, or its name reused."""
+    """Note which record a given-up create made after all, by id and identity: its id may change or be reused."""
     journal.name_made(attempt, record_id)
     attempt.step = {**attempt.step, MADE: identity}

@@ -1,4 +1,4 @@
-"""Values that a system refused: their fields wait, and the others travel."""
+"""Values that a system refused: their fields wait, and the other fields travel."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from nexudus_sync.store.tables import Journal, Link
 
 @dataclass(frozen=True, slots=True)
 class RefusedValue:
-    """A raw value that a side would not take for a field, and what it said."""
+    """A raw value that a side refused for a field, and its reason."""
 
     side: Side
     field: Field
@@ -25,12 +25,12 @@ class RefusedValue:
 
     @property
     def hold(self) -> Hold:
-        """What it holds back, as long as that value is the one to be written."""
+        """The hold on the field, as long as this value is the one to be written."""
         return Hold(REFUSED, self.reason, key=self.field.lens(self.side).path.root, side=self.side)
 
 
 def refused_again(refused: Iterable[RefusedValue], side: Side, after: Record) -> list[Hold]:
-    """What of a record to be written is a value known to be refused there."""
+    """The holds on those values of a record to be written that the side is known to refuse."""
     return [one.hold for one in refused if one.side is side and one.field.lens(side).raw(after) == one.sent]
 
 
@@ -56,7 +56,7 @@ def show_refused(
 
 
 def refused_for(session: Session, connection: Connection, link: Link) -> list[RefusedValue]:
-    """What was refused of a link and is not due yet; a dismissed one never is."""
+    """The refused values of a link that are not due for a retry; a dismissed one never is."""
     now, about = connection.clock.now(), failures.unsolved(session, connection.name, link.nexudus_id, link.crm_id)
     waiting = {
         one.field: one.reason
