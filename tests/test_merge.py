@@ -167,7 +167,7 @@ def test_a_value_that_cannot_be_read_waits_as_a_visible_failure(rules: str, then
 
 def test_the_reason_says_which_system_has_what_it_cannot_read() -> None:
     outcome = decide(field_of(), ("a", "a"), ("a", BAD))
-    assert outcome.reason == "the CRM has ['no text'] in c, which is no text"
+    assert outcome.reason == "the CRM has ['no text'] in c, which is not text"
     assert (outcome.nexudus, outcome.crm, outcome.base) == (None, None, None)
 
 
@@ -584,9 +584,9 @@ def kept(then: Two, now: Two, *, side: Side = Side.CRM, field: Field | None = No
 def test_what_a_system_made_of_our_write_is_agreed_on_and_told() -> None:
     outcome = kept(("Tour 🎉", "Tour 🎉"), ("Tour 🎉", "Tour ?"))
     assert (outcome.verdict, outcome.kind, outcome.to) == (Verdict.AGREED, "stored-differently", None)
-    assert outcome.reason.startswith('the CRM keeps "Tour ?" of "Tour 🎉"')
+    assert outcome.reason.startswith('the CRM stores "Tour 🎉" as "Tour ?"')
     outcome = kept(("Tour 🎉", "Tour 🎉"), ("Tour ?", "Tour 🎉"), side=Side.NEXUDUS)
-    assert outcome.reason.startswith('Nexudus keeps "Tour ?" of "Tour 🎉"')
+    assert outcome.reason.startswith('Nexudus stores "Tour 🎉" as "Tour ?"')
 
 
 def test_a_long_text_is_shown_by_its_beginning() -> None:
@@ -647,4 +647,4 @@ def test_only_free_texts_of_both_sides_are_kept_differently() -> None:
 @pytest.mark.parametrize(("length", "shown"), [(80, "x" * 80), (81, "x" * 80 + "…")])
 def test_a_long_text_is_cut_where_it_is_shown(length: int, shown: str) -> None:
     told = kept_differently(field_of(), Side.CRM, "X" * length, "x" * length, NOWHERE)
-    assert f'keeps "{shown}" of' in told
+    assert f'as "{shown}"; ' in told

@@ -10,10 +10,10 @@ Pure. Every field is decided by itself, by class (`Field.same`), under the mappi
     yes              | yes         | AGREED if alike, else by `on_conflict`: TRAVELS or CONFLICT
     never agreed on one side or both | a first match: AGREED if alike, a value fills a blank, else by `on_conflict`
 
-A text that is still as a write of ours left it, but for what the system made of it (`View.written`), has not changed.
-Where anything but NOTHING would come of it and one of the two values cannot be read, the field is PARKED. In a one-way
-field only the source's values travel, and they always win: NOTHING as long as the source has not changed (or, at a
-first match, is blank), whatever the other side says.
+A text that is still as our own write left it, or a rendering of that (`View.written`), has not changed. If one of the
+two values cannot be read and the verdict would not be NOTHING, the field is PARKED. In a one-way field only the
+source's values travel, and they always win: NOTHING as long as the source has not changed (or, at a first match, is
+blank), whatever the other side says.
 """
 
 from collections.abc import Mapping as MappingABC
@@ -30,17 +30,14 @@ UNSENT: MappingABC[str, bool] = {"$unsent": True}
 """Stands in a snapshot for a value that the other side has never been given yet: the field counts as changed here."""
 
 STORED_DIFFERENTLY = "stored-differently"
-"""The kind of a text of which a system keeps a rendering: each side keeps its own spelling until somebody edits one."""
+"""The kind of a text that a system keeps in a rendering: each side has its own spelling until somebody edits one."""
 UNREADABLE = "unreadable"
-"""The kind of a value that the mapping cannot read: what it says is not known."""
+"""The kind of a value that the mapping cannot read."""
 _SHOWN = 80
-"""So much of a text stands in a reason."""
+"""Characters of a text that a reason shows."""
 
 CLOSE_CALL = timedelta(seconds=2)
-"""`newest` does not decide between changes that are no further apart.
-
-Server clocks and stamps are coarser than that.
-"""
+"""`newest` does not decide between changes this close: server clocks and stamps are no more exact."""
 
 
 class Verdict(Enum):
@@ -52,7 +49,7 @@ class Verdict(Enum):
     CONFLICT = "conflict"
     PARKED = "parked"
     PASSED = "passed"
-    """Seen and, by a stated rule, not carried: both sides stay as they are until one of them changes."""
+    """Seen and, by a stated rule, not delivered: both sides stay as they are until one of them changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +57,8 @@ class View:
     """One side of a link as the merge sees it.
 
     `snapshot` is {path text: raw} of the last agreement (a path it lacks was never agreed on). `changed_at` is when
-    somebody else than the sync last changed the record, by our clock, aware UTC; None when unknown. `written` are the
-    fields that the sync's own write was about, where nothing was saved since (the stamp is the one its reply named).
+    anybody but the sync last changed the record, by our clock, aware UTC; None if unknown. `written` are the fields of
+    the sync's own last write, if nothing was saved since (the stamp is the one that its reply named).
     """
 
     record: MappingABC[str, Any]
@@ -111,9 +108,9 @@ class Outcome:
 class Policy:
     """What a connection says about conflicts: `first_match` stands in for `newest` where there is no base.
 
-    `asked` are the values that open questions show, Nexudus's first: a person was asked since it was not known which of
-    them is the newest, and what else changes of the records does not tell. `restore` are values that a person brings
-    back: they are to stand on both sides whatever these say now, which is the plan's to see to.
+    `asked` are the values that open questions show, Nexudus's first: it was unknown which is the newest, and a later
+    change of other fields does not tell. `restore` are values that a person brings back: the plan puts them on both
+    sides, whatever these say now.
     """
 
     first_match: str = "manual"
@@ -163,14 +160,14 @@ def _seen(field: Field, views: _Views) -> Outcome:
 
 
 def kept_differently(field: Field, side: Side, sent: Value, got: Value, context: Context) -> str:
-    """What to say where a side keeps a rendering of a text that was sent; "" where it does not."""
+    """What to say if a side keeps a rendering of a text that was sent; "" if it does not."""
     free = field.lens(side).is_free(context) and field.lens(side.other).is_free(Context())
     if not (free and isinstance(sent, str) and isinstance(got, str)):
         return ""
     if not renders(sent, got):
         return ""
     system = field.lens(side).kind.system
-    return f"{system} keeps {_shown(got)} of {_shown(sent)}; edit it on either side if that is not good enough"
+    return f"{system} stores {_shown(sent)} as {_shown(got)}; edit either side if that is not good enough"
 
 
 def _shown(text: str) -> str:
@@ -178,7 +175,7 @@ def _shown(text: str) -> str:
 
 
 def _rendered(field: Field, side: Side, view: View) -> str:
-    """Is what moved on this side only what the system made of our own write? Then what to say of it, else ""."""
+    """What to say if the change on this side is only the system's rendering of our own write; "" if it is not."""
     then = view.snapshot[field.lens(side).path.text]
     if field.name not in view.written or then == UNSENT:
         return ""
@@ -190,7 +187,7 @@ def _rendered(field: Field, side: Side, view: View) -> str:
 
 
 def _change(field: Field, side: Side, view: View) -> _Change:
-    """Has this side moved since the last agreement, as the mapping in force now reads both?"""
+    """Has this side changed since the last agreement, as the present mapping reads both?"""
     lens = field.lens(side)
     if lens.path.text not in view.snapshot:  # was mapped after the last agreement
         return _Change.FIRST
@@ -207,7 +204,7 @@ def _change(field: Field, side: Side, view: View) -> _Change:
 
 
 def _base(field: Field, views: _Views) -> Value:
-    """What both said when they last agreed, as far as a snapshot still tells."""
+    """What both sides said when they last agreed, as far as a snapshot still tells."""
     for side, view in views.items():
         then = view.snapshot.get(field.lens(side).path.text, UNSENT)
         if then != UNSENT:

@@ -115,9 +115,9 @@ def say(value: Value) -> Any:
 
 
 def hear(field: str, said: Any) -> Value:
-    """What `say` wrote of a canonical field, as that field's own type; a custom field's stays as it is.
+    """A value that `say` wrote, back in its canonical field's own type; a custom field's stays as it is.
 
-    Raises pydantic's ValidationError for what the field cannot say.
+    Raises pydantic's ValidationError for a value that the field cannot hold.
     """
     declared = Opportunity.model_fields.get(field)
     if said is None or declared is None or field in {"lost_reasons", "status"}:

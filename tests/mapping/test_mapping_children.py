@@ -45,7 +45,7 @@ def test_no_rows_or_none_with_text_are_blank(raw: Any) -> None:
 
 @pytest.mark.parametrize("raw", ["Price", [1], {"why": "Price"}, 7])
 def test_what_is_no_list_of_rows_is_unreadable(raw: Any) -> None:
-    with pytest.raises(Unreadable, match=re.escape(f"the CRM has {raw!r} in rows, which is no list of rows")):
+    with pytest.raises(Unreadable, match=re.escape(f"the CRM has {raw!r} in rows, which is not a list of rows")):
         ROWS.read(raw, PLAIN)
 
 

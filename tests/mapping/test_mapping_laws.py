@@ -135,14 +135,14 @@ def test_a_default_that_is_no_value_of_the_other_side_breaks_the_mapping(
 ) -> None:
     crm = f'path = "s"\nsync = "{sync}"\non_unmapped = {{ default = "{default}" }}'
     told = [detail for _, detail in problems(paired(f'path = "S"\n{STATUS}', crm), "fail")]
-    assert [one.startswith(f"'{default}' is no value of {side}: ") for one in told] == ([True] if side else [])
+    assert [one.startswith(f"'{default}' is not a value in {side}: ") for one in told] == ([True] if side else [])
 
 
 def test_a_default_of_a_closed_table_of_the_crm_is_looked_at_too(paired: Pairing) -> None:
     crm = 'path = "s"\non_unmapped = {{ default = "{}" }}\n[fields.x.values]\nhot = "Open"\ncold = "Lost"'
     assert problems(paired('path = "S"', crm.format("Lost")), "fail") == []
     ((law, told),) = problems(paired('path = "S"', crm.format("Won")), "fail")
-    assert (law, told.startswith("'Won' is no value of the CRM: ")) == ("default", True)
+    assert (law, told.startswith("'Won' is not a value in the CRM: ")) == ("default", True)
 
 
 def test_a_default_of_a_list_is_left_to_those_who_can_see_the_list(paired: Pairing) -> None:

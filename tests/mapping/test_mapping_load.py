@@ -19,7 +19,7 @@ def refusal(text: str, side: Side = Side.CRM) -> str:
 
 FIELD = '[fields.x]\npath = "v"\n'
 TYPES = '"text", "link", "number", "decimal", "boolean", "day", "datetime", "stage", "user" or "rows"'
-TWO_CLASSES = "stands in line '1' as well, which says 'Open' and not 'Lost'; leave it in one of the two lines"
+TWO_CLASSES = "is also on line '1', which says 'Open' and not 'Lost'; leave it in one of the two lines"
 KEYS = "path, type, values, key, blank, required, zero_is_blank, sync, on_conflict, on_unmapped"
 
 
@@ -40,10 +40,10 @@ KEYS = "path, type, values, key, blank, required, zero_is_blank, sync, on_confli
         ('[fields.x]\npath = ""', "c.toml: fields.x.path: must not be empty"),
         (
             '[fields.x]\npath = "a["',
-            "c.toml: fields.x.path: 'a[' is no path; write it like Name, a.b or CustomFields.Data[Budget]",
+            "c.toml: fields.x.path: 'a[' is not a path; write it like Name, a.b or CustomFields.Data[Budget]",
         ),
         ("[fields.x]", 'c.toml: fields.x.path: is missing; add it, or say sync = "off" in the CRM\'s file'),
-        ('[fields.Title]\npath = "v"', "c.toml: fields.Title: is no field name; use small letters, digits and _"),
+        ('[fields.Title]\npath = "v"', "c.toml: fields.Title: is not a field name; use small letters, digits and _"),
         (
             FIELD + 'type = "desimal"',
             f"c.toml: fields.x.type: must be {TYPES}; did you mean 'decimal'?",
@@ -75,11 +75,11 @@ KEYS = "path, type, values, key, blank, required, zero_is_blank, sync, on_confli
         (FIELD + "values = { 1 = [] }", "c.toml: fields.x.values.1: lists nothing; name at least one value"),
         (
             FIELD + 'values = { 1 = ["Won", "won"] }',
-            "c.toml: fields.x.values.1: 'won' stands there twice; leave one of them out",
+            "c.toml: fields.x.values.1: 'won' is listed twice; leave one of them out",
         ),
         (
             FIELD + 'values = { Won = "a", won = "b" }',
-            "c.toml: fields.x.values: 'won' stands there twice; leave one of them out",
+            "c.toml: fields.x.values: 'won' is listed twice; leave one of them out",
         ),
         (
             FIELD + 'values = { 1 = "Open", 2 = ["Lost", "open"] }',
@@ -116,11 +116,11 @@ KEYS = "path, type, values, key, blank, required, zero_is_blank, sync, on_confli
         ),
         (
             FIELD + '[fields.y]\npath = "v.inner"',
-            "c.toml: fields.y.path: 'v.inner' is the place of 'x' already; give each field its own",
+            "c.toml: fields.y.path: 'v.inner' is already the path of 'x'; give each field its own",
         ),
         (
             '[fields.y]\npath = "v.inner"\n' + FIELD,
-            "c.toml: fields.x.path: 'v' is the place of 'y' already; give each field its own",
+            "c.toml: fields.x.path: 'v' is already the path of 'y'; give each field its own",
         ),
     ],
 )
@@ -180,7 +180,7 @@ def test_types_that_say_different_things_do_not_pair(paired: Pairing) -> None:
     with pytest.raises(MappingError) as caught:
         paired('path = "V"\ntype = "day"', 'path = "v"')
     assert str(caught.value) == (
-        'c.toml: fields.x.type: is of type "text", but "day" in n.toml; give both sides types that say the same'
+        'c.toml: fields.x.type: is of type "text", but "day" in n.toml; give both sides matching types'
     )
 
 

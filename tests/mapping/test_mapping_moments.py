@@ -44,12 +44,12 @@ def test_a_day_is_read_in_the_zone_from_whatever_the_record_holds(raw: str, zone
 def test_what_is_no_date_is_unreadable(lens: Making, kind: str, raw: Any) -> None:
     remedy = "write it like 2026-03-01 or 2026-03-01T09:00:00Z"
     made = lens(f'type = "{kind}"')
-    with pytest.raises(Unreadable, match=re.escape(f"Nexudus has {raw!r} in V, which is no date; {remedy}")):
+    with pytest.raises(Unreadable, match=re.escape(f"Nexudus has {raw!r} in V, which is not a date; {remedy}")):
         made.read(raw, at("Europe/London"))
 
 
 def test_a_day_is_not_written_over_what_is_no_date() -> None:
-    with pytest.raises(Unreadable, match="Nexudus has 'tomorrow' in V, which is no date"):
+    with pytest.raises(Unreadable, match="Nexudus has 'tomorrow' in V, which is not a date"):
         DAY.write(date(2026, 3, 1), "tomorrow", at("Europe/London"))
 
 
@@ -57,7 +57,7 @@ def test_a_day_is_not_written_over_what_is_no_date() -> None:
     ("raw", "zone"), [("0001-01-01T00:00:00Z", "America/New_York"), ("0001-01-01T00:00:00+05:00", "Europe/London")]
 )
 def test_a_moment_outside_the_calendar_is_unreadable(raw: str, zone: str) -> None:
-    with pytest.raises(Unreadable, match=re.escape(f"Nexudus has '{raw}' in V, which is no da")):
+    with pytest.raises(Unreadable, match=re.escape(f"Nexudus has '{raw}' in V, which is not a da")):
         DAY.read(raw, at(zone))
 
 

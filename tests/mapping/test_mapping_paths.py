@@ -25,7 +25,7 @@ def test_a_path_knows_its_text_and_the_records_key_it_starts_at(text: str, root:
 
 @pytest.mark.parametrize("text", ["", ".", "a.", ".a", "a..b", "[a]", "a[", "a[]", "a]b", "a[b]c", "a[b"])
 def test_text_that_is_no_path_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no path; write it like"):
+    with pytest.raises(ValueError, match="is not a path; write it like"):
         Path.parse(text)
 
 

@@ -220,7 +220,7 @@ def test_a_default_that_cannot_be_said_either_waits() -> None:
 def test_a_blank_for_what_the_other_side_requires_waits() -> None:
     found = plan((TEXT[0] + "\nrequired = true", TEXT[1]), "", ("a", "a"), ("a", None))
     assert [told(o) for o in found.outcomes] == [parked("unmapped")]
-    assert found.outcomes[0].reason == "Nexudus cannot have N blank; fill it in on the other side"
+    assert found.outcomes[0].reason == "Nexudus requires N; fill it in on the other side"
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ def test_a_refusal_on_nexudus_leaves_what_travels_to_the_crm() -> None:
 
 # --- currencies -----------------------------------------------------------------------------------------------------
 
-CURRENCY_REASON = "Nexudus has GBP, the CRM EUR: the amount is not carried; make the currencies agree"
+CURRENCY_REASON = "Nexudus has GBP, the CRM EUR: the amount is not copied; make the currencies agree"
 
 
 @pytest.mark.parametrize(
@@ -454,7 +454,7 @@ def test_forcing_one_field_leaves_the_others_to_the_merge() -> None:
 def test_a_forced_value_is_not_written_over_what_cannot_be_read(then: Two, now: Two) -> None:
     found = plan(TEXT, "", then, now, policy=restore(x="z"))
     assert [told(o) for o in found.outcomes] == [parked("unreadable")]
-    assert found.outcomes[0].reason.endswith("which is no text")
+    assert found.outcomes[0].reason.endswith("which is not text")
     assert found.after == {}
 
 

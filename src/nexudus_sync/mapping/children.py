@@ -46,7 +46,7 @@ class Rows(Text):
 
     def _ordered(self, raw: Raw) -> list[Row]:
         if not isinstance(raw, list) or not all(isinstance(row, dict) for row in raw):
-            raise self.unreadable(raw, "list of rows")
+            raise self.unreadable(raw, "a list of rows")
         return sorted(raw, key=_position)
 
 

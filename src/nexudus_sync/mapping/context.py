@@ -44,7 +44,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The surroundings of one record.
+    """What the lenses need to know of one record's surroundings.
 
     `time_zone` is set where days are kept as moments (Nexudus: the location's zone), None where a day is a plain date.
     `digits` is the number of decimals of the record's currency; `currency` is the code that a new record there would

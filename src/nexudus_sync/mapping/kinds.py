@@ -76,7 +76,7 @@ class Kind(ABC):
         """The error for a raw value of another kind."""
         shown = repr(raw)
         return Unreadable(
-            f"{self.system} has {shown[:60]}{'…' * (len(shown) > 60)} in {self.path}, which is no {wanted}"
+            f"{self.system} has {shown[:60]}{'…' * (len(shown) > 60)} in {self.path}, which is not {wanted}"
         )
 
     def missing(self, name: str, directory: Directory | None) -> NoSuchName:
@@ -108,7 +108,7 @@ def find(directory: Directory, name: str) -> object | None:
 def expect(value: Value, wanted: type[T]) -> T:
     """The value, known to be of the type. Raises Unmapped when it is not."""
     if not isinstance(value, wanted):
-        raise Unmapped(f"{value!r} is no {wanted.__name__}")
+        raise Unmapped(f"{value!r} is not of type {wanted.__name__}")
     return value
 
 
@@ -191,7 +191,7 @@ class Stage(Kind):
         directory = self.directory(context)
         known = directory.name(raw) if directory and isinstance(raw, str | int) else None
         if known is None:
-            raise self.unreadable(raw, f"{self.name} it knows")
+            raise self.unreadable(raw, f"a known {self.name}")
         return clean(known) or None
 
     def write(self, value: Value, old: Raw, context: Context) -> Raw:
@@ -239,7 +239,7 @@ class Number(Kind):
         """The number."""
         number = _decimal(self, raw)
         if number != number.to_integral_value():
-            raise self.unreadable(raw, "whole number")
+            raise self.unreadable(raw, "a whole number")
         return int(number)
 
     def write(self, value: Value, old: Raw, context: Context) -> Raw:
@@ -288,13 +288,13 @@ class Truth(Kind):
 def _decimal(kind: Kind, raw: Raw) -> Decimal:
     """A number of reasonable size. Raises Unreadable."""
     if isinstance(raw, bool) or not isinstance(raw, int | Decimal | str):
-        raise kind.unreadable(raw, "number")
+        raise kind.unreadable(raw, "a number")
     try:
         number = Decimal(raw)
     except InvalidOperation:
-        raise kind.unreadable(raw, "number") from None
+        raise kind.unreadable(raw, "a number") from None
     if not number.is_finite() or number.adjusted() >= _LARGEST:
-        raise kind.unreadable(raw, "number of a size that can be meant")
+        raise kind.unreadable(raw, "a number in range")
     return number
 
 

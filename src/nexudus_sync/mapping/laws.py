@@ -48,7 +48,7 @@ class Finding:
 
 
 def check(mapping: Mapping, contexts: MappingABC[Side, Context] = EXAMPLE_CONTEXTS) -> list[Finding]:
-    """All there is to say of a mapping, field by field. `contexts` hold the systems' lists where they are at hand."""
+    """Everything to report about a mapping, field by field. `contexts` hold the systems' lists if they are known."""
     found: list[Finding] = []
     for field in mapping.fields:
         surroundings = {side: example_context(field.lens(side), contexts[side]) for side in Side}
@@ -195,7 +195,7 @@ def _default(field: Field, contexts: MappingABC[Side, Context]) -> Iterator[Find
         try:
             lens.write(default, None, contexts[side])
         except Unmapped as problem:
-            yield Finding("fail", field.name, DEFAULT, f"'{default}' is no value of {side.word}: {problem}")
+            yield Finding("fail", field.name, DEFAULT, f"'{default}' is not a value in {side.word}: {problem}")
 
 
 def _enumerable(field: Field, side: Side, context: Context) -> list[str]:

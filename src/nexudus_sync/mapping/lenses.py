@@ -57,7 +57,7 @@ class Lens:
         """The raw value that says `value`, in the manner of the one that stands there. Raises Unmapped."""
         if value is None:
             if self.required or self.blank is not None:
-                raise Unmapped(f"{self.kind.system} cannot have {self.path.text} blank; fill it in on the other side")
+                raise Unmapped(f"{self.kind.system} requires {self.path.text}; fill it in on the other side")
             return self.kind.empty()
         if self.values is not None:
             value = self.values.write(

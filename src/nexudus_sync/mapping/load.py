@@ -46,7 +46,7 @@ def parse(text: str, source: str, side: Side) -> SideMapping:
         where = f"{source}: fields.{name}"
         policy = policies[name] = _policy(place)
         if _FIELD.fullmatch(name) is None:
-            raise MappingError(where, "is no field name", "use small letters, digits and _")
+            raise MappingError(where, "is not a field name", "use small letters, digits and _")
         if place.path is not None:
             lenses[name] = _lens(place, place.path, where, side)
         elif policy.sync is not Sync.OFF:
@@ -66,7 +66,7 @@ def opportunity(
 ) -> Opportunity:
     """The canonical opportunity as one side's record says it.
 
-    What the model has no field for is in `custom`; what the mapping cannot read is left out.
+    Values without a field in the model are in `custom`; values that the mapping cannot read are left out.
     """
     lenses = (mapping.side(side) if isinstance(mapping, Mapping) else mapping).lenses
     said: dict[str, Any] = {}
@@ -146,19 +146,19 @@ def _check_once(names: list[str], where: str) -> None:
     seen = set[str]()
     for name in names:
         if fold(name) in seen:
-            raise MappingError(where, f"'{name}' stands there twice", "leave one of them out")
+            raise MappingError(where, f"'{name}' is listed twice", "leave one of them out")
         seen.add(fold(name))
 
 
 def _check_apart(table: dict[str, list[str]], where: str) -> None:
-    """A value in two lines makes them one class, so a change between them would be lost: they must say the same."""
+    """Refuse a value on two lines that say different things: it makes them one class, and a change between is lost."""
     lines = dict[str, list[str]]()
     for name, values in table.items():
         for value in values:
             for line in lines.setdefault(fold(value), []):
                 says, other = values[0], table[line][0]
                 if fold(says) != fold(other):
-                    problem = f"'{value}' stands in line '{line}' as well, which says '{other}' and not '{says}'"
+                    problem = f"'{value}' is also on line '{line}', which says '{other}' and not '{says}'"
                     raise MappingError(f"{where}.{name}", problem, "leave it in one of the two lines")
             lines[fold(value)].append(name)
 
@@ -186,7 +186,7 @@ def _check_paths(lenses: dict[str, Lens], source: str) -> None:
         if one.path.covers(two.path) or two.path.covers(one.path):
             raise MappingError(
                 f"{source}: fields.{b}.path",
-                f"'{two.path.text}' is the place of '{a}' already",
+                f"'{two.path.text}' is already the path of '{a}'",
                 "give each field its own",
             )
 
@@ -206,6 +206,6 @@ def _fields(nexudus: SideMapping, crm: SideMapping) -> Iterator[Field]:
 def _check_kinds(nexudus: Kind, crm: Kind, where: str, source: str) -> None:
     if nexudus.says is not crm.says:
         problem = f'is of type "{crm.name}", but "{nexudus.name}" in {source}'
-        raise MappingError(f"{where}.type", problem, "give both sides types that say the same")
+        raise MappingError(f"{where}.type", problem, "give both sides matching types")
     if isinstance(nexudus, Amount) and isinstance(crm, Amount) and nexudus.zero_is_blank is not crm.zero_is_blank:
         raise MappingError(f"{where}.zero_is_blank", f"differs from {source}", "say the same in both files")

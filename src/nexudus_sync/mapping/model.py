@@ -127,7 +127,7 @@ class Field:
         try:
             said = lens.get(record, context)
         except Unreadable as problem:
-            raise Unmapped(f"what stands there is not written over: {problem}") from None
+            raise Unmapped(f"the present value is not overwritten: {problem}") from None
         try:
             return self._say(value, said, lens, record, context)
         except Unmapped:
@@ -143,7 +143,7 @@ class Field:
             return lens.path.set(record, raw)
         except ValueError as problem:
             raise Unmapped(
-                f"{lens.kind.system} has {problem} in {lens.path.text}; mend the record or the path"
+                f"{lens.kind.system} has {problem} in {lens.path.text}; fix the record or the path"
             ) from None
 
     def _raw(self, lens: Lens, value: Value, old: Raw, context: Context) -> Raw:

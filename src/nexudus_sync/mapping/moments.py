@@ -50,7 +50,7 @@ class Day(Kind):
         try:
             return found.astimezone(context.time_zone).date()
         except OverflowError:
-            raise self.unreadable(raw, "day") from None
+            raise self.unreadable(raw, "a day") from None
 
     def write(self, value: Value, old: Raw, context: Context) -> Raw:
         """The day as `YYYY-MM-DD`, or a moment on it: at the old one's local time, at noon if there was none."""
@@ -78,7 +78,7 @@ def _parse(kind: Kind, raw: Raw) -> date | datetime:
             return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise kind.unreadable(raw, "date; write it like 2026-03-01 or 2026-03-01T09:00:00Z")
+    raise kind.unreadable(raw, "a date; write it like 2026-03-01 or 2026-03-01T09:00:00Z")
 
 
 def _written(moment: datetime) -> str:

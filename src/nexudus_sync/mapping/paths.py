@@ -43,7 +43,7 @@ class Path:
             end = found.end()
             steps.append(found[1].strip() if found[1] else _Element(found[2].strip()))
         if end != len(text) or not steps or isinstance(steps[0], _Element):
-            raise ValueError(f"'{text}' is no path; write it like Name, a.b or CustomFields.Data[Budget]")
+            raise ValueError(f"'{text}' is not a path; write it like Name, a.b or CustomFields.Data[Budget]")
         return cls(text, tuple(steps))
 
     @property

@@ -12,11 +12,11 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 SHORTEST = 16
-"""So many characters of a text have to be left for two titles to be taken for one of which the other is cut."""
+"""A title cut to fewer characters than this is not recognised as part of a longer one."""
 _LONGEST = 500
 """Longer texts are compared by their letters and digits alone."""
 _BYTES = 4
-"""So many signs can stand for one character where its bytes were replaced one by one."""
+"""Up to this many signs can stand for one character whose bytes were replaced one by one."""
 _WORDS = re.compile(r"[\w \t.,:;!?()/+*#-]*", re.ASCII)
 """Nothing in it is encoded: most titles are so, and are compared with many."""
 _ANY_COLUMN = 20
@@ -41,22 +41,22 @@ _SPELLINGS = {
 
 
 def renders(sent: str, got: str) -> bool:
-    """May `got` be what a system keeps of `sent`? Equal texts are no rendering of one another's."""
+    """May `got` be a system's rendering of `sent`? Equal texts are not renderings of each other."""
     return sent != got and any(_reach(one, other) is not None for one, other in _forms(sent, got))
 
 
 def is_kept(sent: str) -> bool:
-    """Does every system keep a text like this as it is, but perhaps for its case: short, and nothing but words?"""
+    """Does every system keep such a text as it is, except perhaps for its case: short, and nothing but words?"""
     return len(sent) <= _ANY_COLUMN and sent == " ".join(sent.split()) and _WORDS.fullmatch(sent) is not None
 
 
 def alike(one: str, other: str) -> bool:
-    """Are the two one title, as one system or the other may have kept it? What was cut must still tell something."""
+    """Are the two the same title, as one system or the other may have kept it? A cut one must be long enough."""
     return one == other or _kept_whole(one, other) or _kept_whole(other, one)
 
 
 def _kept_whole(sent: str, got: str) -> bool:
-    """Does nothing lack of it, or is enough left of it?"""
+    """Is the text complete, or is enough of it left?"""
     reaches = [(_reach(one, other), len(other)) for one, other in _forms(sent, got)]
     return any(whole or (whole is False and length >= SHORTEST) for whole, length in reaches)
 

@@ -32,7 +32,7 @@ def load_file(path: Path) -> tuple[str, str]:
     try:
         return read_text(path), str(path)
     except FileNotFoundError:
-        raise MappingError(str(path), "no such file", f"shipped ones: {', '.join(shipped_names())}") from None
+        raise MappingError(str(path), "no such file", f"shipped mappings: {', '.join(shipped_names())}") from None
     except OSError as error:
         raise MappingError(
             str(path), f"cannot be read: {error.strerror}", "check the path and its permissions"

@@ -21,11 +21,11 @@ class Side(StrEnum):
 
 
 class Unreadable(Exception):
-    """What a record says is nothing the mapping can read; the text is one line that says what and what to do."""
+    """A value in a record that the mapping cannot read; the text is one line: what is wrong and what to do."""
 
 
 class Unmapped(Exception):
-    """A value that cannot be said on a side; the text is one line that says what and what to do."""
+    """A value that cannot be said on a side; the text is one line: what is wrong and what to do."""
 
 
 class NoSuchName(Unmapped):

@@ -1,4 +1,4 @@
-"""Which of several records bear one title: the very same one, else one that a system may have made of it."""
+"""Which of several records have the same title, or a system's rendering of it."""
 
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
@@ -20,19 +20,19 @@ T = TypeVar("T", bound=Titled)
 
 
 def twins(record: Titled, others: Iterable[T]) -> list[T]:
-    """Those of the very same title."""
+    """The records with exactly this title."""
     title = _title(record)
     return [other for other in others if title and _title(other) == title]
 
 
 def without_twins(candidates: Iterable[T], others: Iterable[Titled]) -> list[T]:
-    """Those that share their title with none of the others."""
+    """The candidates that share their title with none of the others."""
     titles = {_title(other) for other in others} - {""}
     return [candidate for candidate in candidates if _title(candidate) not in titles]
 
 
 def renderings(record: Titled, others: Iterable[T]) -> list[T]:
-    """Those whose title may be what a system keeps of this one's, or the other way round."""
+    """The records whose title may be a rendering of this one's, or the other way round."""
     return [other for other in others if record.title and other.title and alike(record.title, other.title)]
 
 

@@ -19,7 +19,7 @@ def clean(text: str) -> str:
 
 @lru_cache(maxsize=4096)  # names of tables, compared again and again
 def fold(text: str) -> str:
-    """What two names have in common when only case and spelling of accents tell them apart."""
+    """The form in which two names are equal if they differ only in case or in how accents are encoded."""
     return unicodedata.normalize("NFC", clean(text).casefold())
 
 
@@ -63,7 +63,7 @@ def line(own: str, value: str | list[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """Which canonical values are one: the join of what both sides' tables take together. Case makes no difference."""
+    """Which canonical values count as one: both sides' tables joined. Case makes no difference."""
 
     members: tuple[tuple[str, ...], ...] = ()
     _of: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)

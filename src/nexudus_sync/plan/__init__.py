@@ -1,4 +1,4 @@
-"""What a cycle saw → what it will do: with the fields of a pair, with a pair, with a record without a counterpart.
+"""From what a cycle saw to what it will do: with a pair's fields, with a pair as a whole, with an unlinked record.
 
 Pure: plain objects in, plain objects out, so that `plan` prints exactly what `sync` does.
 """

@@ -1,6 +1,6 @@
-"""The fields of a pair: the merge, put onto both records, as far as it can be written.
+"""The fields of a pair: the merge, put onto both records as far as it can be written.
 
-What becomes of a field, by the first line that fits:
+What becomes of a field, by the first line that applies:
 
     a person brings a value back (undo)        | TRAVELS to each side that does not say it yet, unless it is held
     something holds it (`holds.py`)            | PARKED, PASSED or CONFLICT: it stays where it is
@@ -53,14 +53,14 @@ def plan_fields(mapping: Mapping, views: MappingABC[Side, View], policy: Policy,
 
 
 def _restored(outcome: Outcome, views: MappingABC[Side, View], policy: Policy) -> list[Outcome]:
-    """For a value to be brought back, one outcome per side that does not say it; none of them asks who is right."""
+    """For a value to be brought back: one outcome for each side that does not say it, whoever changed it since."""
     field = outcome.field
     if field.name not in policy.restore:
         return [outcome]
     value, made = policy.restore[field.name], []
     try:
         now = {side: field.get(side, view.record, view.context) for side, view in views.items()}
-    except Unreadable as problem:  # what is not understood is not overwritten, not even by an undo
+    except Unreadable as problem:  # cannot be read, so it is not overwritten, not even by an undo
         return [instead(outcome, Verdict.PARKED, UNREADABLE, str(problem))]
     for side in Side:
         if not field.same(now[side], value):
@@ -71,7 +71,7 @@ def _restored(outcome: Outcome, views: MappingABC[Side, View], policy: Policy) -
 
 
 def _put(outcomes: list[Outcome], side: Side, view: View, policy: Policy) -> tuple[list[Outcome], Record]:
-    """Put every value that travels to `side` onto its record; what cannot be said there is held."""
+    """Put every value that travels to `side` onto its record; a value that cannot be said there is held."""
     record, done = dict(view.record), []
     for outcome in outcomes:
         if outcome.verdict is Verdict.TRAVELS and outcome.to is side:
@@ -80,7 +80,7 @@ def _put(outcomes: list[Outcome], side: Side, view: View, policy: Policy) -> tup
             except Unmapped as problem:
                 outcome = held(outcome, unsaid(outcome.field, str(problem)), policy)
             else:
-                if changed == record:  # the default for what cannot be said there stands there already
+                if changed == record:  # cannot be said there, and the default for it stands there already
                     outcome = instead(outcome, Verdict.AGREED)
                 record = changed
         done.append(outcome)
@@ -88,16 +88,16 @@ def _put(outcomes: list[Outcome], side: Side, view: View, policy: Policy) -> tup
 
 
 def unsaid(field: Field, reason: str) -> Hold:
-    """What holds a value that the other side has no word for; one to be skipped is not shown to anybody."""
+    """The hold on a value that the other side has no word for; a value to skip is not shown to anybody."""
     if field.on_unmapped is OnUnmapped.SKIP:
         return Hold("", "", field.name, counts_as_seen=True)
     return Hold(UNMAPPED, reason, field.name)
 
 
 def agreed_snapshot(outcomes: Iterable[Outcome], side: Side, view: View) -> dict[str, Any]:
-    """The side's snapshot after the parts of a merge that need no write.
+    """The side's snapshot after the outcomes that need no write.
 
-    What agrees, what was seen and passed over, and what there is nothing to do about though it never agreed.
+    These are the fields that agree, that were passed over, or that need nothing although they never agreed.
     """
     snapshot = dict(view.snapshot)
     for outcome in outcomes:

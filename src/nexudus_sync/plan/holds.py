@@ -1,4 +1,4 @@
-"""What must not travel now: the one shape in which every rule says so, and what each of them stops.
+"""Holds: what must not travel now. Every rule says so in this one shape; the table tells what each kind stops.
 
     kind                        | stops                                    | becomes
     ----------------------------+------------------------------------------+---------------------------------------
@@ -10,8 +10,8 @@
     any other (a system's rule, | what travels to that side                | PARKED; PASSED where it counts as seen
     or what it refused before)  |                                          |
 
-The first one that stops a field, in this order, is what is told of it. A value that a person brings back (undo) is
-stopped neither by a question nor for being unstable.
+People see the first hold, in this order, that stops a field. A value that a person brings back (undo) is stopped
+neither by a question nor for being unstable.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,7 +23,7 @@ from nexudus_sync.opportunity import hear, say
 
 AMOUNT = "opportunity_amount"
 ASKED = "asked"
-"""The kind of a hold for an open question of which one side was not read: it stands without another look."""
+"""The kind of a hold for an open question while one side is unread: the question stands without another read."""
 CURRENCY = "currency"
 UNSTABLE = "unstable"
 UNMAPPED = "unmapped"
@@ -33,10 +33,10 @@ UNMAPPED = "unmapped"
 class Hold:
     """Something that must not travel now.
 
-    It is about a field by its name (`field`), or about all that a record keeps under a key (`key`, which is how
-    connectors say it). With neither, a create is refused altogether. `side`: where it must not be written; None for
-    both, or for the side whose rule it is. `kind` is the failure's that shows it ("" for none).
-    `counts_as_seen`: the source's value is not delivered by a later sync either, until it changes.
+    It is about a field by its name (`field`), or about everything that a record keeps under a key (`key`, as connectors
+    say it). With neither, it refuses a create altogether. `side`: where it must not be written; None for both, or for
+    the side whose rule it is. `kind` is the kind of the failure that shows it ("" for none). `counts_as_seen`: no later
+    sync delivers the source's value either, until it changes.
     """
 
     kind: str
@@ -68,22 +68,22 @@ def _no_rules(side: Side, before: Record, after: Record) -> list[Hold]:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """All that may hold a pair's fields back: what is `known` of them, and what `rules` say of a whole record."""
+    """Everything that may hold a pair's fields back: the `known` holds, and `rules` about a whole record."""
 
     known: tuple[Hold, ...] = ()
     rules: Rules = _no_rules
 
 
 def differing_currencies(nexudus: str | None, crm: str | None) -> list[Hold]:
-    """An amount does not cross between two currencies: it would be relabelled."""
+    """Hold back the amount where the currencies differ: it would only be relabelled."""
     if not (nexudus and crm and nexudus != crm):
         return []
-    reason = f"Nexudus has {nexudus}, the CRM {crm}: the amount is not carried; make the currencies agree"
+    reason = f"Nexudus has {nexudus}, the CRM {crm}: the amount is not copied; make the currencies agree"
     return [Hold(CURRENCY, reason, AMOUNT)]
 
 
 def withhold(outcomes: Iterable[Outcome], side: Side, holds: Iterable[Hold], policy: Policy) -> list[Outcome]:
-    """The outcomes, but for those that must not travel to `side`; of several holds the first is told."""
+    """The outcomes, with those held that must not travel to `side`; the first of several holds counts."""
     found = list(holds)
     stopped = ((o, next((hold for hold in found if _stops(hold, o, side, policy)), None)) for o in outcomes)
     return [outcome if hold is None else held(outcome, hold, policy) for outcome, hold in stopped]
@@ -92,24 +92,24 @@ def withhold(outcomes: Iterable[Outcome], side: Side, holds: Iterable[Hold], pol
 def _stops(hold: Hold, outcome: Outcome, side: Side, policy: Policy) -> bool:
     if not hold.covers(outcome.field, side):
         return False
-    if hold.kind == CURRENCY:  # amounts that cannot be compared do not agree either, nor is anything asked about them
+    if hold.kind == CURRENCY:  # amounts in two currencies cannot be compared: they neither agree nor conflict
         return outcome.verdict is not Verdict.NOTHING
-    if outcome.to is not side:  # it does not travel there
+    if outcome.to is not side:  # does not travel there
         return False
     if hold.kind in (ASKED, UNSTABLE) and outcome.field.name in policy.restore:
-        return False  # a person said what is to stand there, whatever was asked and whatever came back before
+        return False  # is brought back by a person, whatever was asked and whatever came back before
     return hold.kind != ASKED or _still_shown(outcome, policy)
 
 
 def _still_shown(outcome: Outcome, policy: Policy) -> bool:
-    """Does the side that was read say what the open question shows? Then the other need not be read to know it."""
+    """Does the side that was read still say what the open question shows? Then the other side need not be read."""
     shown = policy.asked.get(outcome.field.name)
     return shown is not None and say(outcome.value) == shown[0 if outcome.to is Side.CRM else 1]
 
 
 def held(outcome: Outcome, hold: Hold, policy: Policy) -> Outcome:
-    """What becomes of a field that does not travel."""
-    if hold.kind == ASKED:  # the side that was not read says what the question shows for it
+    """The outcome of a field that is held."""
+    if hold.kind == ASKED:  # was not read on that side, which says what the question shows for it
         nexudus, crm = policy.asked[outcome.field.name]
         asked = instead(outcome, Verdict.CONFLICT)
         if outcome.to is Side.NEXUDUS:

@@ -1,4 +1,4 @@
-"""A record without a counterpart, by the first line that fits (`plan_unlinked`).
+"""What to do with an unlinked record, by the first line that applies (`plan_unlinked`).
 
 what the two sides' unlinked records say | one on either side | several
 -----------------------------------------+--------------------+------------------------------------------
@@ -18,15 +18,15 @@ from nexudus_sync.mapping import Side
 from nexudus_sync.mapping.titles import renderings, twins, without_twins
 
 APART = timedelta(hours=1)
-"""By so much a record comes after another one's copy before it is taken for a later one of the same id."""
+"""A record created this long after the copy is a different record that reused the id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An unlinked record as matching knows it.
 
-    `email` is in the form in which addresses are compared, be it an oddity that is none; `external_key` is what its key
-    field holds.
+    `email` is normalised for comparison, even if it is not a valid address; `external_key` is the value of its key
+    field.
     """
 
     side: Side
@@ -48,7 +48,7 @@ class UnlinkedAction(Enum):
 
 
 BY_EMAIL = "e-mail"
-"""The reason of a pair that has nothing but its e-mail in common."""
+"""The reason for a pair that has only its e-mail address in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def plan_unlinked(
         return names(one, two) or names(two, one)
 
     def free(candidates: list[Candidate], others: list[Candidate]) -> list[Candidate]:
-        """Those that no external key connects with any of the others."""
+        """The candidates that no external key connects with any of the others."""
         keys, theirs = {key_of(o) for o in others}, {o.external_key for o in others}
 
         def unnamed(one: Candidate) -> bool:
@@ -97,10 +97,9 @@ def plan_unlinked(
 
 
 def _is_later_stranger(named: Candidate, copy: Candidate) -> bool:
-    """Does a copy's external key name another record than the one that was copied?
+    """Does a copy's external key name a different record that reused the id of the one that was copied?
 
-    That one is gone, and its id was given again: this one is another customer's and came after the copy, by more than
-    two servers' clocks can differ.
+    It belongs to another customer then, and was created after the copy, by more than two servers' clocks can differ.
     """
     if not (named.email and copy.email and named.created_at and copy.created_at):
         return False  # too little is known to doubt the key
@@ -108,14 +107,14 @@ def _is_later_stranger(named: Candidate, copy: Candidate) -> bool:
 
 
 def _by_email(record: Candidate, own: list[Candidate], others: list[Candidate]) -> UnlinkedPlan | None:
-    """Match by e-mail; None where nothing fits. Who matches does so from either side, and with nobody else."""
+    """Match by e-mail; None if nothing fits. A match holds from either side, and with no other record."""
     if not record.email:  # nothing tells whose it is
         return None
     others = [o for o in others if o.email == record.email]
     same = twins(record, others)
     if same:
         return _one_of(same, twins(record, own), "e-mail and title")
-    # What has a twin on the other side is that one's, and nobody else's match.
+    # A record with a twin on the other side belongs to that twin and matches no other.
     rest, own_rest = without_twins(others, own), without_twins(own, others)
     kept = renderings(record, rest)
     if kept:  # the title as the other system keeps it: cut, escaped, with characters replaced
@@ -128,12 +127,12 @@ def _by_email(record: Candidate, own: list[Candidate], others: list[Candidate]) 
 
 
 def _no_renderings(candidates: list[Candidate], others: list[Candidate]) -> list[Candidate]:
-    """Those whose title none of the others keeps in another spelling: the rest are somebody else's match."""
+    """The candidates whose title no other record keeps in another spelling: the rest belong to those."""
     return [candidate for candidate in candidates if not renderings(candidate, others)]
 
 
 def _between_open(candidates: list[Candidate], email: str) -> UnlinkedPlan | None:
-    """A person's choice between the open ones, if there are any: what is closed is another, older deal."""
+    """Ask a person to choose between the open ones, if there are any: a closed one is another, older deal."""
     rivals = tuple(candidate for candidate in candidates if candidate.is_open)
     if not rivals:
         return None
@@ -141,7 +140,7 @@ def _between_open(candidates: list[Candidate], email: str) -> UnlinkedPlan | Non
 
 
 def _one_of(alike: list[Candidate], own_alike: list[Candidate], what: str) -> UnlinkedPlan:
-    """The only one there is for the only one that asks, else a person's choice."""
+    """PAIR if there is one on either side, else ASK a person to choose."""
     if len(alike) == 1 and len(own_alike) <= 1:
         return UnlinkedPlan(UnlinkedAction.PAIR, alike[0], reason=what)
     return UnlinkedPlan(UnlinkedAction.ASK, candidates=tuple(alike), reason=f"several records share {what}")

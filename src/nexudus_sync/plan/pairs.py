@@ -17,7 +17,7 @@ from nexudus_sync.mapping import Side
 
 
 class Presence(Enum):
-    """What became of one record of a link."""
+    """Where one record of a link is now."""
 
     HERE = "here"
     GONE = "gone"
@@ -44,7 +44,7 @@ class PairPlan:
 
 
 def plan_pair(presence: MappingABC[Side, Presence], edited: MappingABC[Side, bool], deletes: str) -> PairPlan:
-    """What becomes of a link; the table at the top. `edited`: the side changed since both agreed."""
+    """What to do with a link; see the table at the top. `edited`: the side changed since both agreed."""
     if presence[Side.NEXUDUS] is Presence.ELSEWHERE:  # was moved to another board or location: nothing was deleted
         return PairPlan(PairAction.MOVE, reason="the card left this connection's scope")
     gone = [side for side in Side if presence[side] is Presence.GONE]

@@ -138,7 +138,7 @@ async def test_it_can_be_dismissed_and_stays_so(office: SmallOffice) -> None:
     office.cards.edit(card, MARIA, Name="Tour 🎉")
     await office.settle(2)
     (failure,) = office.rows(Failure, state="open")
-    assert 'keeps "Tour ?" of "Tour 🎉"' in failure.reason
+    assert 'stores "Tour 🎉" as "Tour ?"' in failure.reason
     assert failure.next_attempt is None
     with office.engine.store.session() as session:
         session.merge(failure).state = "dismissed"
