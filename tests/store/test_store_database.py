@@ -89,7 +89,9 @@ def test_a_mode_that_cannot_be_changed_is_said(tmp_path: Path, monkeypatch: pyte
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "chmod", refuse)
-    with pytest.raises(StoreError, match=r"^/.*/state\.db is open to other users, .*: Operation not permitted$"):
+    with pytest.raises(
+        StoreError, match=r"^/.*/state\.db is open to other users and cannot be restricted: Operation not permitted$"
+    ):
         Store.open("sqlite:///state.db", base_dir=tmp_path)
 
 
@@ -313,7 +315,7 @@ def test_what_a_store_that_is_gone_left_behind_is_not_played_into_a_new_one(tmp_
 
 def test_a_link_that_leads_to_itself_is_said(tmp_path: Path) -> None:
     (tmp_path / "state.db").symlink_to(tmp_path / "state.db")
-    with pytest.raises(StoreError, match="leads round in a circle; remove it"):
+    with pytest.raises(StoreError, match="points back to itself; remove it"):
         Store.open("sqlite:///state.db", base_dir=tmp_path)
 
 

@@ -1,7 +1,7 @@
-"""The store: what the sync remembers between cycles. Tables in `tables`; every query in a module beside it, by subject.
+"""The store: what the sync remembers between cycles. Tables are in `tables`, queries in one module a subject beside it.
 
-The store is synchronous: its transactions are short and never span an await. Whoever works within one gets a `Session`
-and needs nothing of the library beneath.
+The store is synchronous: its transactions are short and never span an await. Callers work with a `Session` and need
+nothing of the library beneath.
 """
 
 from sqlmodel import Session

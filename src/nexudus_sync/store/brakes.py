@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from nexudus_sync.store.tables import Brake
 
 STANDING = ("set", "released", "passed")
-"""The states of a brake that speaks for its links: no other one is set for them."""
+"""The states of a brake that covers its links: no other brake is set for them."""
 _IN_STATE = (
     select(Brake)
     .where(col(Brake.connection) == bindparam("connection"), col(Brake.state) == bindparam("state"))
@@ -39,10 +39,7 @@ def in_state(session: Session, connection: str, state: str = "set") -> list[Brak
 
 
 def links_spoken_for(session: Session, connection: str, names: Collection[str]) -> set[int]:
-    """The links that a connection's brakes of these names speak for.
-
-    A release lasts until they are settled or back.
-    """
+    """The links that a connection's brakes of these names cover; a release lasts until they are settled or back."""
     query = select(Brake.links).where(
         col(Brake.connection) == connection, col(Brake.name).in_(names), col(Brake.state).in_(STANDING)
     )

@@ -13,7 +13,7 @@ from nexudus_sync.store.tables import Conflict, Failure
 def unsettled(table: type[Conflict] | type[Failure], settled: str) -> SelectOfScalar[Any]:
     """The rows about a pair that are not in the state `settled`; `pair_of` gives the parameters.
 
-    Made once for each table: building it anew takes many times as long as running it, and it runs for every link.
+    Made once for each table: building it takes many times as long as running it, and it runs for every link.
     """
     nexudus, crm = bindparam("nexudus_id", type_=String), bindparam("crm_id", type_=String)
     alone = and_(col(table.nexudus_id) == "", col(table.crm_id) == "", bindparam("alone", type_=Boolean))
@@ -26,9 +26,9 @@ def unsettled(table: type[Conflict] | type[Failure], settled: str) -> SelectOfSc
 def pair_of(connection: str, nexudus_id: str, crm_id: str) -> dict[str, Any]:
     """Parameters of `unsettled`: rows that name both records, or one of them and no other; an id that is "" names none.
 
-    One is enough because a row written while a record was alone names one side only. One that names another record
-    besides is about another pair: some CRMs give a deleted record's name to a new one. Both "": rows of the connection
-    itself.
+    One id is enough because a row written while a record was unlinked names one side only. A row that also names
+    another record is about another pair: some CRMs give a deleted record's name to a new one. Both "": rows of the
+    connection itself.
     """
     alone = not nexudus_id and not crm_id
     return {"connection": connection, "nexudus_id": nexudus_id or None, "crm_id": crm_id or None, "alone": alone}

@@ -37,8 +37,8 @@ def open_conflict(
 ) -> Conflict:
     """Show a conflict, or bring the one already shown for the same records and field up to date.
 
-    Values are what `codec` can write. A resolution is for the values shown: when either side's is another now, the
-    conflict is open again; else it stays resolved.
+    Values are what `codec` can write. A resolution is for the values shown: if either has changed, the conflict is open
+    again; else it stays resolved.
     """
     key: dict[str, Any] = {"connection": connection, "nexudus_id": nexudus_id, "crm_id": crm_id, "field": field}
     query = select(Conflict).filter_by(**key).where(col(Conflict.state) != "closed")
@@ -104,7 +104,7 @@ def open_about_card(session: Session, nexudus_id: str) -> Conflict | None:
 
 
 def about_overwritten(session: Session, connection: str, state: Literal["open", "resolved"]) -> list[Conflict]:
-    """The questions in that state about values that our writes took away unseen."""
+    """The questions in that state about values that our writes overwrote unseen."""
     query = select(Conflict).where(
         col(Conflict.connection) == connection,
         col(Conflict.state) == state,
@@ -128,7 +128,7 @@ def is_to_be_copied(session: Session, connection: str, side: Side, record_id: st
 
 
 def close_unmapped(session: Session, connection: str, fields: Collection[str], now: datetime) -> None:
-    """Nobody needs to decide any more about fields that are none of these."""
+    """Close the conflicts about all fields but these: nobody needs to decide about them any more."""
     about = (col(Conflict.connection) == connection, col(Conflict.state) != "closed")
     stale = update(Conflict).where(*about, col(Conflict.field).not_in(fields))
     session.execute(stale.values(state="closed", closed_at=now))
@@ -141,7 +141,7 @@ def open_ids(session: Session, connection: str) -> set[int | None]:
 
 
 def links_asked_about(session: Session, connection: str) -> set[int]:
-    """The connection's links about which a person is asked as a whole, or has answered."""
+    """The connection's links with a question about the link as a whole, open or answered."""
     about = (col(Conflict.connection) == connection, col(Conflict.field) == RECORD, col(Conflict.state) != "closed")
     return {one for one in session.exec(select(Conflict.link_id).where(*about)) if one is not None}
 
@@ -153,13 +153,13 @@ def about_link(session: Session, link: Link) -> list[Conflict]:
 
 
 def answer_about_link(session: Session, link: Link) -> Conflict | None:
-    """What a person answered about a link as a whole, where no cycle has carried that out yet."""
+    """A person's answer about a link as a whole that no cycle has carried out yet."""
     about = (col(Conflict.link_id) == link.id, col(Conflict.field) == RECORD, col(Conflict.state) == "resolved")
     return session.exec(select(Conflict).where(*about)).first()
 
 
 def hand_over(session: Session, link: Link, connection: str) -> None:
-    """What is asked about a link is a matter of this connection now."""
+    """Give the open questions about a link to this connection."""
     about = (col(Conflict.connection) == link.connection, col(Conflict.link_id) == link.id)
     session.execute(update(Conflict).where(*about, col(Conflict.state) != "closed").values(connection=connection))
 

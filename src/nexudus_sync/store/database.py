@@ -38,8 +38,8 @@ class Store:
         """Open the database at `url`, create it if it is missing, and bring it to this version's schema.
 
         `url` is SQLAlchemy's; a relative SQLite path counts from `base_dir` (the current folder when None).
-        "sqlite://" is a store in memory. Raises ConfigError for what is no URL or lacks its driver, StoreError when the
-        database cannot be opened, is no store, or is a newer version's.
+        "sqlite://" is a store in memory. Raises ConfigError for a URL that is invalid or lacks its driver, StoreError
+        when the database cannot be opened, is not a store, or belongs to a newer version.
         """
         parsed, folder = _parse(url), base_dir or Path()
         if parsed.get_backend_name() != "sqlite":
@@ -102,12 +102,12 @@ class Store:
         self._engine.dispose()
 
     def _prepared(self, path: Path | None = None) -> Self:
-        """Itself, at this version's schema; a database that is no store is left as it was found."""
+        """Itself, at this version's schema; a database that is not a store is left as it was found."""
         try:
             with self._explained():
                 found = self._revision()
                 if path is not None and found is None and (found := self._revision()) is None:
-                    raise StoreError(f"{self._label} is empty, so what it held is lost; {schema.BEGIN_ANEW}")
+                    raise StoreError(f"{self._label} is empty, so what it held is lost; {schema.START_AGAIN}")
                 if path is not None:
                     sqlite.take_over(self._engine, path, self._label)
                 if found != schema.HEAD:
@@ -123,10 +123,10 @@ class Store:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn what the database says of its own state into StoreError; a broken constraint is not that."""
+        """Turn errors about the state of the database into StoreError; a broken constraint is not one of them."""
         try:
             yield
-        except sqlite3.Error as error:  # of a statement that is SQLite's own
+        except sqlite3.Error as error:  # raised by a statement that goes to SQLite directly
             raise StoreError(sqlite.explain(error, self._label, self._lock_path)) from error
         except DatabaseError as error:
             if not (isinstance(error, OperationalError) or type(error) is DatabaseError):
@@ -140,10 +140,10 @@ def _parse(url: str) -> URL:
     try:
         found = make_url(url)
     except ArgumentError as error:
-        raise ConfigError(URL_KEY, "is no database URL", _EXAMPLE) from error
+        raise ConfigError(URL_KEY, "is not a database URL", _EXAMPLE) from error
     if found.get_backend_name() == "sqlite" and (found.host or found.query):
         problem = "names a host" if found.host else "has a part after ?"
-        raise ConfigError(URL_KEY, f"{problem}, which a file has not", _EXAMPLE + ", with three slashes")
+        raise ConfigError(URL_KEY, f"{problem}, which a file does not have", _EXAMPLE + ", with three slashes")
     return found
 
 
@@ -151,7 +151,7 @@ def _resolved(label: str) -> Path:
     try:
         return Path(label).resolve()
     except (RuntimeError, OSError) as error:  # which of the two depends on Python's version
-        raise StoreError(f"{label} is a symbolic link that leads round in a circle; remove it") from error
+        raise StoreError(f"{label} is a symbolic link that points back to itself; remove it") from error
 
 
 def _sqlite_engine(url: URL, **options: Any) -> Engine:

@@ -14,10 +14,10 @@ from nexudus_sync.store.concerning import naming, pair_of, unsettled
 from nexudus_sync.store.tables import Failure, Link
 
 REFUSED = "refused"
-"""The kind of what a system would not take and said so. It would say so again: it is sent again when something changed.
+"""The kind of a value or record that a system refused. It is not sent again until something changes.
 
-That is the record, the mapping, or the answer to a neighbour that was refused in the same words; or at a reconcile, or
-when a person says so.
+That is the record, the mapping, or the answer to a neighbour that was refused in the same words; or a reconcile comes,
+or a person asks for it.
 """
 _OPEN = col(Failure.state) == "open"
 _UNSOLVED = unsettled(Failure, "solved")
@@ -37,9 +37,9 @@ def open_failure(
 ) -> Failure:
     """Note a failure: one row per (connection, kind, field, nexudus_id, crm_id), however often it happens.
 
-    While it is open, `attempts` counts on; one that was solved opens anew with one attempt, and so does a dismissed one
-    whose reason is another now: what a person dismissed stays dismissed. The next attempt is due `retry_after` from
-    `now`, None: not tried again by itself.
+    While it is open, `attempts` counts up. A solved one opens again with one attempt, and so does a dismissed one if
+    the reason has changed: what a person dismissed stays dismissed. The next attempt is due `retry_after` from `now`;
+    None: it is not retried automatically.
     """
     key: dict[str, Any] = {
         "connection": connection,
@@ -67,7 +67,7 @@ def open_failure(
 
 
 def unsolved(session: Session, connection: str, nexudus_id: str, crm_id: str) -> list[Failure]:
-    """What is open or dismissed about a pair: the failures that name no other record."""
+    """The open and dismissed failures about a pair: those that name no other record."""
     return list(session.exec(_UNSOLVED, params=pair_of(connection, nexudus_id, crm_id)))
 
 
@@ -80,17 +80,14 @@ def solve_failures(
     fields: Collection[str] | None = None,
     kinds: Collection[str] | None = None,
 ) -> int:
-    """Mark as solved what was open or dismissed about a pair, of these fields and kinds (None: all).
-
-    Returns how many there were.
-    """
+    """Solve the open and dismissed failures about a pair, of these fields and kinds (None: all). Returns how many."""
     return solve(unsolved(session, connection, nexudus_id, crm_id), fields=fields, kinds=kinds)
 
 
 def solve(
     about: Iterable[Failure], *, fields: Collection[str] | None = None, kinds: Collection[str] | None = None
 ) -> int:
-    """Mark as solved those of these failures that are of these fields and kinds (None: all). Returns how many."""
+    """Solve the failures of these fields and kinds (None: all). Returns how many."""
     solved = [one for one in about if (fields is None or one.field in fields) and (kinds is None or one.kind in kinds)]
     for failure in solved:
         session = object_session(failure)
@@ -101,7 +98,7 @@ def solve(
 
 
 def _wake_neighbours(session: OrmSession, answered: Failure) -> None:
-    """One that was sent again got another answer: those that were refused in the same words are due as well."""
+    """A refused value was sent again and got another answer: those refused in the same words are due as well."""
     if answered.kind != REFUSED or answered.state != "open" or answered.next_attempt is None:
         return
     same = (col(Failure.field) == answered.field, col(Failure.reason) == answered.reason)
@@ -110,37 +107,37 @@ def _wake_neighbours(session: OrmSession, answered: Failure) -> None:
 
 
 def wake(session: Session, connection: str, now: datetime) -> None:
-    """Everything that a system refused is due: at a reconcile, and under another mapping."""
+    """Make everything due that a system refused: at a reconcile, and under another mapping."""
     session.execute(update(Failure).where(*_asleep(connection)).values(next_attempt=now))
 
 
 def _asleep(connection: str) -> tuple[ColumnElement[bool], ...]:
-    """What was refused and is not tried again by itself."""
+    """The condition for refusals that are not retried automatically."""
     mine = (col(Failure.connection) == connection, col(Failure.kind) == REFUSED)
     return (*mine, col(Failure.state) == "open", col(Failure.next_attempt).is_(None))
 
 
 def _resting(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Which failures wait for their next attempt. One noted later than now was noted under a wrong clock: it is due."""
+    """The condition for failures that wait for their next attempt; one noted in the future (a wrong clock) is due."""
     return col(Failure.next_attempt) > now, col(Failure.last_at) <= now
 
 
 def _not_again() -> ColumnElement[bool]:
-    """Which failures are not tried again by themselves: what a system refused, until something changes."""
+    """The condition for failures that are not retried automatically: refusals, until something changes."""
     return and_(col(Failure.kind) == REFUSED, col(Failure.next_attempt).is_(None))
 
 
 def woken(session: Session, connection: str, now: datetime) -> list[Failure]:
-    """What was refused and is due."""
+    """The refusals that are due."""
     return [one for one in due_failures(session, connection, now) if one.kind == REFUSED]
 
 
 def failing_links(
     session: Session, connection: str, now: datetime, *, one_shot: bool
 ) -> dict[int | None, tuple[datetime, bool]]:
-    """Links with a failure as a whole: when it failed last, and whether its next attempt is still to come.
+    """Links that failed as a whole: when they last failed, and whether they wait for their next attempt.
 
-    A command (`one_shot`) waits for none, but what was refused is not sent again by itself.
+    A command (`one_shot`) does not wait for it, but refusals are not retried automatically.
     """
     same = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
     rest = _not_again() if one_shot else or_(and_(*_resting(now)), _not_again())
@@ -150,7 +147,7 @@ def failing_links(
         col(Failure.field) == "",
         col(Failure.state).in_(("open", "dismissed")),
     )
-    # one that rests comes last, so that it is the one that counts of several
+    # of several failures of a link, one that waits comes last and so is the one that counts
     found = session.exec(about.order_by(rest, col(Failure.last_at)))
     return {link_id: (at, bool(rests)) for link_id, at, rests in found}
 
@@ -188,7 +185,7 @@ def waits(session: Session, nexudus_id: str, crm_id: str, field: str) -> bool:
 
 
 def what_stops(session: Session, nexudus_id: str, crm_id: str, field: str, *, passing: Collection[str]) -> str | None:
-    """Why a field of a pair, or the pair as a whole, cannot be carried over; kinds that are `passing` stop nothing."""
+    """The reason why a pair's field, or the pair as a whole, cannot be synced; `passing` kinds do not count."""
     query = select(Failure.reason).where(
         _OPEN,
         col(Failure.kind).not_in(passing),
@@ -204,23 +201,23 @@ def open_ids(session: Session, connection: str) -> set[int | None]:
 
 
 def resting_pairs(session: Session, connection: str, now: datetime) -> list[tuple[str, str]]:
-    """Nexudus id and CRM id of what failed and waits for its next attempt."""
+    """Nexudus id and CRM id of the failures that wait for their next attempt."""
     return list(session.exec(_failed_pairs(connection, *_resting(now))))
 
 
 def sleeping_pairs(session: Session, connection: str) -> list[tuple[str, str]]:
-    """Nexudus id and CRM id of what was refused and is not tried again by itself."""
+    """Nexudus id and CRM id of the refusals that are not retried automatically."""
     return list(session.exec(_failed_pairs(connection, _not_again())))
 
 
 def unsolved_of_kind(session: Session, connection: str, kind: str) -> list[Failure]:
-    """What is open or dismissed in a connection, of one kind."""
+    """The open and dismissed failures of one kind in a connection."""
     mine = (col(Failure.connection) == connection, col(Failure.kind) == kind)
     return list(session.exec(select(Failure).where(*mine, col(Failure.state) != "solved")))
 
 
 def solve_unmapped(session: Session, connection: str, fields: Collection[str]) -> None:
-    """Nothing waits any more of fields that are none of these."""
+    """Solve the failures of all fields but these: nothing about them waits any more."""
     about = (col(Failure.connection) == connection, col(Failure.state) != "solved")
     stale = update(Failure).where(*about, col(Failure.field).not_in(fields))
     session.execute(stale.values(state="solved", next_attempt=None))

@@ -1,4 +1,4 @@
-"""One side of a link: the columns that there are twice."""
+"""A link's halves: the columns that exist once for each side."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Column(Generic[T]):
-    """A column of the link that begins with the name of the side."""
+    """A column of the link whose name begins with the side's."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -28,9 +28,9 @@ class Column(Generic[T]):
 class Half:
     """What a link knows of its record on one side: a view, whose changes are the link's.
 
-    `id` and `identity` name the record ("": not known); `stamp`, `stamped_at` and `noted_at` are the newest state that
-    is known of it, `changed_at` when somebody else last changed it, `digest` the fingerprint of its listed row.
-    `must_read`: it has to be read once more. `snapshot` is what it said when both sides last agreed.
+    `id` and `identity` name the record ("": unknown); `stamp`, `stamped_at` and `noted_at` are its newest known state,
+    `changed_at` is when somebody else last changed it, `digest` the fingerprint of its listed row. `must_read` is the
+    mark: it has to be read again. `snapshot` is what it said when both sides last agreed.
     """
 
     __slots__ = ("link", "side")
@@ -48,7 +48,7 @@ class Half:
         self.link, self.side = link, side
 
     def note(self, token: str, at: datetime | None, now: datetime) -> None:
-        """The newest state that is known, under this stamp; `now` is when it was noted, if it is a new one."""
+        """Note the newest known state, by its stamp; `now` is kept as the time if the stamp is a new one."""
         if token != self.stamp:
             self.noted_at = now
         self.stamp, self.stamped_at = token, at

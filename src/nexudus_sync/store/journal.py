@@ -93,7 +93,7 @@ def mark_failed(session: Session, journal_id: int, now: datetime, outcome: str |
 
 
 def mark_dropped(session: Session, journal_id: int, now: datetime, outcome: str | None = None) -> Journal:
-    """A write is known not to have been done and will be planned anew. Raises ValueError when it is settled."""
+    """A write is known not to have been done; it is planned again if needed. Raises ValueError when it is settled."""
     return _settle(_step(session, journal_id, *PENDING), "dropped", now, outcome)
 
 
@@ -109,7 +109,7 @@ def confirmed_creates(session: Session) -> list[tuple[str, str, str]]:
 
 
 def former_connections(session: Session, link: Link) -> list[str]:
-    """The other connections that wrote to one of a link's records: it came from there."""
+    """The other connections that wrote to one of a link's records: the link came from there."""
     pair = or_(col(Journal.nexudus_id) == link.nexudus_id, col(Journal.crm_id) == link.crm_id)
     query = select(Journal.connection).where(pair, col(Journal.connection) != link.connection).distinct()
     return list(session.exec(query))
@@ -130,7 +130,7 @@ def last_attempt(session: Session, row: Journal) -> Journal | None:
 
 
 def is_perhaps_copied(session: Session, crm: str, nexudus_id: str, crm_id: str) -> bool:
-    """Is it unknown, in any connection to a CRM, whether one of these two records was copied?"""
+    """May one of these two records have been copied, in any connection to the CRM, with the outcome unknown?"""
     query = select(Journal.id).where(
         col(Journal.state) == "sent",
         col(Journal.kind) == CREATE,
@@ -141,7 +141,7 @@ def is_perhaps_copied(session: Session, crm: str, nexudus_id: str, crm_id: str) 
 
 
 def perhaps_done(session: Session, crm: str) -> list[tuple[str, str]]:
-    """Nexudus id and CRM id of each write, of any connection to a CRM, whose outcome is not known."""
+    """Nexudus id and CRM id of each write with an unknown outcome, of any connection to a CRM."""
     query = select(Journal.nexudus_id, Journal.crm_id).where(
         col(Journal.state) == "sent", col(Journal.connection).in_(family(crm))
     )
@@ -149,9 +149,9 @@ def perhaps_done(session: Session, crm: str) -> list[tuple[str, str]]:
 
 
 def lost_creates(session: Session, crm: str) -> Sequence[Journal]:
-    """The creates, of any connection to a CRM, that may have made a record without anybody being told; oldest first.
+    """The creates, of any connection to a CRM, that may have made a record unknown to us; oldest first.
 
-    Their outcome is not known, or recovery gave them up: one that was dropped without a look did not leave.
+    Their outcome is unknown, or recovery gave them up. A create that was dropped without a look was never sent.
     """
     told = and_(col(Journal.nexudus_id) != "", col(Journal.crm_id) != "")
     given_up = and_(col(Journal.state) == "dropped", or_(col(Journal.looks) > 0, told))
@@ -201,7 +201,7 @@ def refused_writes(session: Session, connection: str, link: Link) -> list[Journa
 
 
 def dropped_creates(session: Session, connection: str, source: Side, record_id: str) -> list[Journal]:
-    """The attempts to copy a record of the side `source` that were given up."""
+    """The given-up attempts to copy a record of the side `source`."""
     mine = col(Journal.nexudus_id if source is Side.NEXUDUS else Journal.crm_id) == record_id
     query = select(Journal).where(
         col(Journal.connection) == connection,

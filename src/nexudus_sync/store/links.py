@@ -11,7 +11,7 @@ from nexudus_sync.store.conflicts import links_asked_about
 from nexudus_sync.store.tables import Conflict, Failure, Journal, Link
 
 _AT_ONCE = 500
-"""So many ids stand in one statement."""
+"""Ids in one statement."""
 _THESE = col(Link.id).in_(bindparam("ids", expanding=True))
 _MARK = {
     Side.NEXUDUS: update(Link).where(_THESE).values(nexudus_recheck=True),
@@ -29,7 +29,7 @@ def _ids(session: Session, query: Any) -> set[int]:
 
 
 def mark(session: Session, side: Side, link_ids: Iterable[int]) -> None:
-    """These links' records have to be read."""
+    """Mark these links: their records on this side have to be read."""
     ids = sorted(link_ids)
     for start in range(0, len(ids), _AT_ONCE):
         session.execute(_MARK[side], {"ids": ids[start : start + _AT_ONCE]})
@@ -68,7 +68,7 @@ def counterparts(session: Session, connection: str, moved: Collection[int]) -> s
 
 
 def lost_longest_unread(session: Session, connection: str, count: int) -> set[int]:
-    """The lost opportunities whose child rows were not read for longest, without those that are asked about."""
+    """The lost opportunities whose child rows were read longest ago, except those with an open question."""
     asked = select(Conflict.link_id).where(col(Conflict.state) == "open", col(Conflict.link_id).is_not(None))
     free = (col(Link.is_lost), col(Link.crm_recheck).is_(False), col(Link.id).not_in(asked))
     query = select(Link.id).where(*_active(connection), *free)
@@ -102,7 +102,7 @@ def oldest_read(session: Session, connection: str) -> list[int]:
 
 
 def stuck(session: Session, connection: str) -> set[int]:
-    """Links of which the record as a whole failed, or is asked about."""
+    """The links that failed as a whole or have a question about the link as a whole."""
     pair = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
     failing = (col(Failure.field) == "", col(Failure.state).in_(("open", "dismissed")))
     failed = select(Link.id).join(Failure, pair).where(col(Link.connection) == connection, *failing)
@@ -136,7 +136,7 @@ def count(session: Session, connection: str) -> int:
 
 
 def has_any(session: Session, connection: str) -> bool:
-    """Has a connection a link, be it a closed one?"""
+    """Does a connection have any link, even a closed one?"""
     return session.exec(select(Link.id).where(col(Link.connection) == connection).limit(1)).first() is not None
 
 
@@ -164,7 +164,7 @@ def made_after(session: Session, number: int, connection: str | None = None) -> 
 
 
 def note_digest(session: Session, side: Side, link_id: int, digest: str) -> None:
-    """The row that a listing showed of a link's record."""
+    """Keep the digest of the row that a listing showed of a link's record."""
     column = "nexudus_digest" if side is Side.NEXUDUS else "crm_digest"
     session.execute(update(Link).where(col(Link.id) == link_id).values({column: digest}))
 
@@ -175,7 +175,7 @@ def to_read(session: Session, connection: str) -> set[int]:
 
 
 def idle_to_read(session: Session, connection: str) -> list[Link]:
-    """The links whose CRM record has to be read though no merge will do so: they sleep or are closed."""
+    """The sleeping and closed links whose CRM record has to be read, which no merge will do."""
     idle = (col(Link.connection) == connection, col(Link.state) != "active", col(Link.crm_recheck))
     return list(session.exec(select(Link).where(*idle)))
 

@@ -33,10 +33,10 @@ class Remembered(NamedTuple):
 
 
 def connection_state(session: Session, name: str, crm: str) -> ConnectionState:
-    """The state kept for the connection `name`, made if there is none (so: in a writing transaction the first time).
+    """The state kept for the connection `name`, created if there is none (so the first time needs a writing session).
 
-    Raises StoreError when the store knows the connection with another CRM: its links would be lost from sight, and
-    every record would be created again.
+    Raises StoreError if the store knows the connection with another CRM: its links would be out of sight, and every
+    record would be created again.
     """
     state = session.get(ConnectionState, name)
     if state is None:
@@ -64,9 +64,10 @@ def link_by(
     crm_id: str | None = None,
     crm_identity: str | None = None,
 ) -> Link | None:
-    """The link of a record within one CRM, whichever connection and state it is in; what is None is not looked at.
+    """The link of a record within one CRM, in whatever connection and state; arguments that are None do not count.
 
-    Of several that one CRM id bore in turn, one that is not closed comes first, then the newest. Without any id: None.
+    Of several links whose records had the id in turn, one that is not closed comes first, then the newest. Without any
+    id: None.
     """
     asked = ((Link.nexudus_id, nexudus_id), (Link.crm_id, crm_id), (Link.crm_identity, crm_identity))
     terms = [col(column) == value for column, value in asked if value is not None]
@@ -78,9 +79,9 @@ def link_by(
 
 
 def links_of(session: Session, crm: str, side: Side, record_id: str, identity: str) -> list[Link]:
-    """The links that may be this very record's: of its id, and of its identity as far as both are known.
+    """The links that may be this very record's: with its id and, as far as known, its identity.
 
-    The one in force first, then the newest.
+    A link in force comes first, then the newest.
     """
     query = select(Link).where(col(Link.crm) == crm, _id(side) == record_id, may_be(side, identity))
     closed_last = case((col(Link.state) == "closed", 1), else_=0)
@@ -88,7 +89,7 @@ def links_of(session: Session, crm: str, side: Side, record_id: str, identity: s
 
 
 def mark_namesakes(session: Session, link: Link) -> None:
-    """A new link's card bears an id that another link goes by: that one's card has to be looked for."""
+    """Mark the other links that go by the id of a new link's card: their own card has to be looked for."""
     same = (col(Link.crm) == link.crm, col(Link.nexudus_id) == link.nexudus_id, col(Link.id) != link.id)
     for other in session.exec(select(Link).where(*same, col(Link.state) != "closed")):
         other.nexudus_recheck = True
@@ -96,7 +97,7 @@ def mark_namesakes(session: Session, link: Link) -> None:
 
 
 def may_be(side: Side, identity: Any) -> ColumnElement[bool]:
-    """Which links may be of a record with this identity, a text or a column: equal ones, and those not known."""
+    """The condition for links that may be of a record with this identity (a text or a column): equal or unknown."""
     mine = col(Link.nexudus_identity if side is Side.NEXUDUS else Link.crm_identity)
     unknown = sqlalchemy.literal(identity) if isinstance(identity, str) else identity
     return or_(mine == identity, mine == "", and_(unknown == "", mine.not_like("~%")))
@@ -112,17 +113,17 @@ def alone(side: Side, record_id: str) -> tuple[str, str]:
 
 
 def family(crm: str) -> SelectOfScalar[str]:
-    """The connections that were ever made to a CRM: records move from one's scope into another's."""
+    """The connections that there ever were to a CRM: records move from one scope into another."""
     return select(ConnectionState.name).where(col(ConnectionState.crm) == crm)
 
 
 def connections_to(session: Session, crm: str) -> set[str]:
-    """The names of the connections that were ever made to a CRM."""
+    """The names of the connections that there ever were to a CRM."""
     return set(session.exec(family(crm)))
 
 
 def set_aside(session: Session, crm: str, side: Side, record_id: str, identity: str) -> Unlinked | None:
-    """The record as a connection of this CRM was told to leave it alone; a later record of the same id is another."""
+    """The row by which any connection to this CRM ignores the record; not that of an earlier record with its id."""
     query = select(Unlinked).where(
         col(Unlinked.connection).in_(family(crm)),
         col(Unlinked.side) == side.value,
@@ -134,10 +135,10 @@ def set_aside(session: Session, crm: str, side: Side, record_id: str, identity: 
 
 
 def is_another(session: Session, crm: str, crm_id: str, identity: str) -> bool:
-    """Is a record of the CRM known beside those that are looked for: linked, or looked at for want of a counterpart?
+    """Is this CRM record known as another one than a renamed one: is it linked, or has matching looked at it?
 
-    One that may be a linked record under a new id is not looked at before that link's record was read: neither does it
-    wait for anything but that, nor was it tried to copy it.
+    An unlinked record that may be a linked one under a new id is not matched before that link's record was read. It is
+    waiting only for that read, and no copy of it has been attempted.
     """
     if link_by(session, crm, crm_id=crm_id, crm_identity=identity) is not None:
         return True
@@ -162,11 +163,11 @@ def is_another(session: Session, crm: str, crm_id: str, identity: str) -> bool:
 def remembered(
     session: Session, crm: str, connection: str, side: Side, alone: Mapping[str, Remembered] | None = None
 ) -> dict[str, Remembered]:
-    """By record id, what is remembered of one side: of every link of the CRM, and of the connection's unlinked records.
+    """By record id, what is remembered of one side: every link of the CRM, and the connection's unlinked records.
 
-    The links of the CRM's other connections are among them, for a record may have moved from their scope into this one.
-    Where an id was borne by several records in turn, the link in force wins over the unlinked record, and that over
-    closed links. `alone`: what `unlinked` said just now, where that is wanted by itself as well.
+    The links of other connections are among them, since a record may have moved from their scope into this one. If
+    several records had an id in turn, the link in force wins, then the unlinked record, then closed links. `alone`: the
+    result of `unlinked`, if the caller has it.
     """
     state = col(Link.state)
     found = _linked(session, crm, side, state == "closed")
@@ -192,7 +193,7 @@ def unlinked(session: Session, connection: str, side: Side) -> dict[str, Remembe
 
 
 def namesakes(session: Session, crm: str) -> dict[str, list[int]]:
-    """By identity, the ids of all links of a CRM, also of those whose record's id another link goes by."""
+    """By identity, the ids of all links of a CRM, including those whose record lost its id to another link."""
     query = select(Link.crm_identity, Link.id).where(col(Link.crm) == crm, col(Link.crm_identity) != "")
     found: dict[str, list[int]] = {}
     for identity, link_id in session.exec(query):

@@ -1,4 +1,4 @@
-"""What the store says of a record whose CRM gave it another id, or gave its id to another."""
+"""Renamed records: the CRM gave a record another id, or gave its id to another record."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _NOTED: dict[Any, Any] = {
     History: col(History.at),
     Journal: col(Journal.planned_at),
 }
-"""When each of their rows was noted."""
+"""When a row of each table was noted."""
 
 _YOUNGER = aliased(Link)
 _SAME_ID = {
@@ -40,11 +40,11 @@ _OVERSHADOWED = {
 
 
 def rename(session: Session, link: Link, name: str) -> None:
-    """Let the link, and all that was noted of its pair, go by the new id of the CRM's record.
+    """Let the link, and all rows about its pair, go by the new id of the CRM's record.
 
-    What was noted of the record before it had a counterpart goes along, and so do attempts to create one that were
-    given up: they name what came of them instead. What was noted later is about another record, which has the old id
-    now. It may stand with any connection to the CRM, for a card can have moved from one to the other.
+    Rows about the record from before it was linked come along, and so do given-up creates, which name what they made.
+    Later rows are about another record, which has the old id now. The rows may belong to any connection to the CRM,
+    since a card may have moved from one to another.
     """
     old, link.crm_id = link.crm_id, name
     session.add(link)

@@ -12,8 +12,8 @@ from nexudus_sync.errors import StoreError
 
 REVISIONS: tuple[str, ...] = ("0001", "0002", "0003")
 """Every revision there is, oldest first."""
-BEGIN_ANEW = "restore it from a backup, or delete it to begin anew (everything is matched again then)"
-"""What to do about a store that holds nothing."""
+START_AGAIN = "restore it from a backup, or delete it to start again (everything is then matched again)"
+"""What to do about an empty store."""
 HEAD = REVISIONS[-1]
 """The revision this version works with."""
 

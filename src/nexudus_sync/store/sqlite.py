@@ -13,7 +13,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from nexudus_sync.errors import StoreError
-from nexudus_sync.store.schema import BEGIN_ANEW
+from nexudus_sync.store.schema import START_AGAIN
 
 BUSY_MS = 5000
 """How long a transaction waits for another process's, in milliseconds."""
@@ -26,9 +26,9 @@ _FULL_BELOW = 1_000_000  # bytes
 def create_file(path: Path, label: str, make: Callable[[Path], None]) -> None:
     """Create the file, readable by its owner only, unless there is one.
 
-    It is made beside and then put into place, whole: so an empty one is never ours. SQLite gives its side files (-wal,
-    -shm) the mode of the database file. Raises StoreError when the folder is missing, the file cannot be made, or is
-    none.
+    It is made beside its place and moved there whole, so an empty file is never ours. SQLite gives its side files
+    (-wal, -shm) the mode of the database file. Raises StoreError when the folder is missing, the file cannot be made,
+    or is not a file.
     """
     if not path.parent.is_dir():
         raise StoreError(f"{label}: the folder {path.parent} does not exist; create it or change [store] url")
@@ -41,7 +41,7 @@ def create_file(path: Path, label: str, make: Callable[[Path], None]) -> None:
         if orphan:
             raise StoreError(
                 f"{label} is gone, and {orphan} of it was left behind; restore both from a backup, or delete {orphan} "
-                "too to begin anew (everything is matched again then)"
+                "too to start again (everything is then matched again)"
             )
         file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
         os.close(file)
@@ -57,7 +57,7 @@ def create_file(path: Path, label: str, make: Callable[[Path], None]) -> None:
 
 
 def _left_behind(path: Path) -> str:
-    """The side file of a store that is gone itself: SQLite would play what it holds into the next one of that name."""
+    """The side file of a store that is gone: SQLite would replay its content into the next store of that name."""
     beside = (path.with_name(f"{path.name}{end}") for end in ("-wal", "-journal"))
     return next((one.name for one in beside if one.exists()), "")
 
@@ -66,11 +66,11 @@ def _refuse_none(path: Path, label: str) -> None:
     if not path.is_file():
         raise StoreError(f"{label} is not a file; change [store] url")
     if path.stat().st_size == 0:
-        raise StoreError(f"{label} is empty, so what it held is lost; {BEGIN_ANEW}")
+        raise StoreError(f"{label} is empty, so what it held is lost; {START_AGAIN}")
 
 
 def _put_into_place(beside: Path, path: Path) -> None:
-    """Give the file its name, unless another process was faster: what that made stays."""
+    """Give the file its name, unless another process was faster: its file stays."""
     try:
         path.hardlink_to(beside)
     except FileExistsError:
@@ -85,13 +85,13 @@ def _put_into_place(beside: Path, path: Path) -> None:
 
 
 def take_over(engine: Engine, path: Path, label: str) -> None:
-    """Make a file that is known to be a store its owner's alone, and let readers work beside a writer (WAL)."""
+    """Restrict a file that is known to be a store to its owner, and let readers work beside a writer (WAL)."""
     # By name and never through a descriptor: closing one would drop the locks SQLite holds on the file in this process.
     if path.stat().st_mode & 0o077:
         try:
             path.chmod(0o600)
         except OSError as error:
-            raise StoreError(f"{label} is open to other users, and its mode stays so: {error.strerror}") from error
+            raise StoreError(f"{label} is open to other users and cannot be restricted: {error.strerror}") from error
     with closing(engine.raw_connection()) as connection:
         cursor = connection.cursor()
         for pragma in ("query_only = OFF", "journal_mode = WAL"):

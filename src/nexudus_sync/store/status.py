@@ -17,7 +17,7 @@ class ConnectionStatus:
 
     `links` are the active ones; `conflicts` those that wait for a person; `failures` the open ones; `pending` the
     journal rows whose outcome is not known; `last_success` is aware UTC, None before the first; `brake` is the name
-    of the brake that is set. `told` are failures of which nothing waits: what a system made of a text.
+    of the brake that is set. `told` are failures that only inform (renderings of a text): nothing waits for them.
     """
 
     name: str
@@ -36,7 +36,7 @@ class ConnectionStatus:
 
     @property
     def failures_waiting(self) -> int:
-        """How many failures do: those that only tell something do not."""
+        """How many failures wait for a person, without those that only inform."""
         return self.failures - self.told
 
 

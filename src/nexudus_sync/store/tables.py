@@ -73,11 +73,11 @@ class ConnectionState(SQLModel, table=True):
 class Link(SQLModel, table=True):
     """A pair known to be the same opportunity, with what each side said when they last agreed.
 
-    Unique per CRM and card, and per CRM and CRM record: an id with the identity of the record that bears it, since ids
-    are given again. An identity of "" is not known yet: it differs from nothing, and the next full read tells it; one
-    that begins with "~" is no card's (its link ended before identities were known). `state`: "active"; "sleeping" (its
-    card lies in no connection's scope); "closed" (one side is gone or a person parted them: neither record is ever
-    created again by itself).
+    Unique per CRM and card, and per CRM and CRM record: an id together with the record's identity, since ids are
+    reused. An identity of "" is not known yet: it differs from none, and the next full read tells it; one that begins
+    with "~" belongs to no card (its link ended before identities were known). `state`: "active"; "sleeping" (its card
+    is in no connection's scope); "closed" (one record is gone or a person parted them: neither record is ever created
+    again by itself).
     """
 
     __table_args__ = (
@@ -98,7 +98,7 @@ class Link(SQLModel, table=True):
     crm_stamp: str = ""
     nexudus_stamped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     crm_stamped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """The moment in the stamp, by the server's clock: what a system shows of an earlier one is old."""
+    """The moment in the stamp, by the server's clock: a version with an earlier one is out of date."""
     nexudus_noted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     crm_noted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When the stamp was noted, by our clock."""
@@ -119,16 +119,16 @@ class Link(SQLModel, table=True):
     crm_snapshot: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
 
     def half(self, side: Side) -> Half:
-        """What it knows of its record on that side."""
+        """What the link knows of its record on that side."""
         return Half(self, side)
 
     def mark_both(self, must_read: bool) -> None:
-        """Do both records have to be read once more?"""
+        """Say whether both records have to be read again."""
         self.nexudus_recheck = self.crm_recheck = must_read
 
 
 SET_ASIDE = ("ignored", "away")
-"""The states of unlinked records that a person said to leave alone."""
+"""The states of unlinked records that a person set aside."""
 
 
 class Unlinked(SQLModel, table=True):
@@ -176,9 +176,9 @@ class Journal(SQLModel, table=True):
     looks: int = 0
     """How many times recovery looked for the outcome and found nothing."""
     not_found: bool = False
-    """Recovery gave it up: nothing of what it sent was there."""
+    """Recovery gave it up: nothing that it sent was found."""
     refused: list[str] = Field(default_factory=list, sa_type=Json)
-    """The fields whose values the system would not take."""
+    """The fields whose values the system refused."""
     outcome: str | None = None
 
 
@@ -188,13 +188,13 @@ class ConflictKind(StrEnum):
     FIELD = "field"
     """Both sides changed a field to different values."""
     OVERWRITTEN = "overwritten"
-    """A write of ours took away a value that it had not seen."""
+    """A write of ours replaced a value that it had not seen."""
     MATCH = "match"
     """Several records may be a record's counterpart, or it may be the late copy of one."""
     DELETED = "deleted"
     """A record was deleted on one side and edited on the other."""
     ANOTHER = "another-record"
-    """A system answers for a record with another one."""
+    """A system answers with another record than the one asked for."""
 
 
 class Conflict(SQLModel, table=True):
@@ -222,9 +222,9 @@ class Conflict(SQLModel, table=True):
     take: str | None = None
     kind: str = ConflictKind.FIELD
     side: str = ""
-    """Of a deletion, the side that was edited; of another record, the side that answers with it."""
+    """For a deletion, the edited side; for another record, the side that answers with it."""
     edits: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
-    """Of a deletion: what the edited fields said when a person was asked. Another edit asks again."""
+    """For a deletion: the edited fields' values when a person was asked. Another edit asks again."""
     reason: str | None = None
     opened_at: datetime = Field(sa_type=UtcDateTime)
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -253,7 +253,7 @@ class Failure(SQLModel, table=True):
     first_at: datetime = Field(sa_type=UtcDateTime)
     last_at: datetime = Field(sa_type=UtcDateTime)
     next_attempt: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """None: not tried again by itself (a person or a change of the record or the mapping has to come first)."""
+    """None: not retried automatically (a person, or a change of the record or the mapping, has to come first)."""
 
 
 class History(SQLModel, table=True):
@@ -302,13 +302,13 @@ class Brake(SQLModel, table=True):
     name: str
     evidence: str
     size: int = 0
-    """How many links it is about; what it is released for is not more than that."""
+    """How many links it is about; a release permits no more than that."""
     links: list[int] = Field(default_factory=list, sa_type=Json)
     """The links it is about that are not settled, nor back, since it was released."""
     judged: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
-    """Of a mass change: the side, and which links' records were read for it and say something else (`read`).
+    """For a mass change: the side, and which links' records were `read` for it and have changed.
 
-    Of `no-pairs`: the scope it is about.
+    For `no-pairs`: the scope it is about.
     """
     state: str = "set"
     set_at: datetime = Field(sa_type=UtcDateTime)
@@ -327,10 +327,7 @@ class Spent(SQLModel, table=True):
 
 
 class Fact(SQLModel, table=True):
-    """A thing learnt about a system that outlives the process.
-
-    For example whether its external key sticks, or the page size it honours; and who asked for an undo.
-    """
+    """Something learnt about a system that outlives the process, such as whether its external key sticks."""
 
     system: str = Field(primary_key=True)
     key: str = Field(primary_key=True)

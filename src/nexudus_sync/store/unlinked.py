@@ -19,7 +19,7 @@ def are_any(session: Session, connection: str) -> bool:
 
 
 def of_customer(session: Session, connection: str, side: Side, email: str) -> list[Unlinked]:
-    """Those of a side with this address, without what a person said to leave alone."""
+    """The records of a side with this address, except those that a person set aside."""
     mine = (col(Unlinked.connection) == connection, col(Unlinked.side) == side)
     free = (col(Unlinked.email) == email, col(Unlinked.state).not_in(SET_ASIDE))
     return list(session.exec(select(Unlinked).where(*mine, *free)))
@@ -54,7 +54,7 @@ def count_in(session: Session, connection: str, state: str) -> int:
 
 
 def take_up_again(session: Session, connection: str, state: str) -> None:
-    """Those that were left in this state are looked at again."""
+    """Put the records in this state back to "waiting", so that they are looked at again."""
     left = (col(Unlinked.connection) == connection, col(Unlinked.state) == state)
     session.execute(update(Unlinked).where(*left).values(state="waiting"))
 
@@ -80,20 +80,20 @@ def addresses(session: Session, connection: str, side: Side) -> set[str | None]:
 
 
 def taking_part(session: Session, connection: str) -> list[Unlinked]:
-    """All of a connection but what a person said to leave alone."""
+    """All records of a connection except those that a person set aside."""
     mine = (col(Unlinked.connection) == connection, col(Unlinked.state).not_in(SET_ASIDE))
     return list(session.exec(select(Unlinked).where(*mine)))
 
 
 def with_address(session: Session, connection: str, side: Side) -> list[Unlinked]:
-    """Those of a side that take part and say an e-mail address, whatever that is."""
+    """The records of a side that take part and have an e-mail address, valid or not."""
     mine = (col(Unlinked.connection) == connection, col(Unlinked.side) == side.value)
     said = (col(Unlinked.state).not_in(SET_ASIDE), col(Unlinked.email).is_not(None))
     return list(session.exec(select(Unlinked).where(*mine, *said)))
 
 
 def linked_elsewhere(session: Session, connection: str, crm: str, side: Side) -> list[Unlinked]:
-    """Those of a side that take part and may be a record which any connection to the CRM has linked."""
+    """The records of a side that take part although a connection to the CRM may have linked them."""
     here = (
         col(Unlinked.connection) == connection,
         col(Unlinked.state).not_in(SET_ASIDE),
@@ -105,7 +105,7 @@ def linked_elsewhere(session: Session, connection: str, crm: str, side: Side) ->
 
 
 def perhaps_renamed(session: Session, connection: str, crm: str) -> set[tuple[Side, str]]:
-    """Those that have the identity of a link whose CRM record has to be read: it may go by a new id."""
+    """The records with the identity of a link whose CRM record has to be read: they may be that one, renamed."""
     query = (
         select(Unlinked.side, Unlinked.record_id)
         .join(Link, (col(Link.crm_identity) == col(Unlinked.identity)) & (col(Link.crm) == crm))
@@ -117,21 +117,21 @@ def perhaps_renamed(session: Session, connection: str, crm: str) -> set[tuple[Si
 def looking_like(
     session: Session, crm: str, side: Side, *, title: str, email: str | None, keys: Collection[str]
 ) -> Sequence[Unlinked]:
-    """Those of a side, in any connection to the CRM, with this title, this address or one of these external keys.
+    """The records of a side, in any connection to the CRM, with this title, address or one of these external keys.
 
-    An `email` of None is that of the records without one.
+    An `email` of None means the records without one.
     """
     like = (col(Unlinked.title) == title, col(Unlinked.email) == email, col(Unlinked.external_key).in_(keys))
     return _in_family(session, crm, side, *like)
 
 
 def called(session: Session, crm: str, side: Side, record_id: str, identity: str | None) -> Sequence[Unlinked]:
-    """Those of a side, in any connection to the CRM, with this id or this identity (None: not known)."""
+    """The records of a side, in any connection to the CRM, with this id or this identity (None: unknown)."""
     return _in_family(session, crm, side, col(Unlinked.record_id) == record_id, col(Unlinked.identity) == identity)
 
 
 def renamed_since_set_aside(session: Session, connection: str, crm: str) -> list[tuple[Unlinked, Unlinked]]:
-    """What a person said to leave alone, beside a waiting record of the CRM with the same identity and another id."""
+    """The CRM's records that a person set aside, each with a waiting record of the same identity and another id."""
     new = aliased(Unlinked)
     renamed = (
         col(new.connection) == connection,
