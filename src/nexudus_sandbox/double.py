@@ -70,7 +70,7 @@ class Double:
         self._sequence = count()
 
     def set_windows(self, windows: Sequence[Window], *, time_scale: float = 1.0) -> None:
-        """Replace the request budget; counting starts anew."""
+        """Replace the request budget; counting starts again."""
         self.throttle = Throttle(windows, time_scale=time_scale, style=self.throttle.style)
 
     def now(self) -> datetime:

@@ -69,7 +69,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error of the server."""
+        """A client that went away is not an error of the server."""
 
     def hang_up(self) -> None:
         """End every connection, also those that wait for a next request."""

@@ -124,7 +124,7 @@ class ERPNextDouble(Double):
         self._note(session.user.name)
 
     def _note(self, by: str) -> None:
-        """Keep what was written, and note what changed; that a child row was stamped anew is no change."""
+        """Keep what was written, and note what changed; a child row's new stamp alone is not a change."""
         for write in self.site.commit():
             meta = self.site.doctypes[write.doctype]
             before, after = (self._content(meta, row) for row in (write.before, write.after))

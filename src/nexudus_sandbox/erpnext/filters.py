@@ -33,7 +33,7 @@ OPTIONAL = frozenset({"_user_tags", "_comments", "_assign", "_liked_by"})
 
 
 def parse_json(value: Any) -> Any:
-    """JSON if it is text, else as it is. Raises 500 for text that is no JSON."""
+    """JSON if it is text, else as it is. Raises 500 for text that is not JSON."""
     if not isinstance(value, str):
         return value
     try:
@@ -95,7 +95,7 @@ def _condition(site: Site, meta: DocType, doctype: str, column: str, operator: s
 
 
 def kind_of(meta: DocType, column: str) -> str | None:
-    """The kind of a column; None when there is no such one."""
+    """The kind of a column; None if it does not exist."""
     if column in {"creation", "modified"}:
         return "Datetime"
     if column in {"docstatus", "idx"}:

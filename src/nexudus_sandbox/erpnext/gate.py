@@ -41,7 +41,7 @@ def read_form(version: int, request: Request) -> Any:
 
 
 def log_in(users: Iterable[User], header: str) -> User:
-    """Whose key this is; without a header a guest. Raises 401 for what is nobody's."""
+    """The user that the key belongs to; a guest without a header. Raises 401 for an unknown key."""
     if not header:
         return User(GUEST)
     scheme, _, credentials = header.partition(" ")

@@ -63,7 +63,7 @@ def canonical(site: Site, doctype: str, name: str) -> str | None:
 
 
 def _pointing(site: Site, doctype: str) -> Iterator[tuple[DocType, Field | None, Field]]:
-    """The fields that can link to a DocType: (whose, child table or None, field)."""
+    """The fields that can link to a DocType: (their DocType, child table or None, field)."""
     parents = [meta for meta in site.doctypes.values() if meta.tables or meta.links]
     for meta in parents:
         for field in meta.links:
@@ -94,7 +94,7 @@ def _points(field: Field, row: Row, doctype: str, name: str) -> bool:
 
 
 IGNORED = frozenset({"Comment", "Contact", "Deleted Document"})
-"""DocTypes whose links do not keep anything from being deleted."""
+"""DocTypes whose links do not prevent a deletion."""
 
 
 def check_unlinked(session: Session, meta: DocType, name: str) -> None:

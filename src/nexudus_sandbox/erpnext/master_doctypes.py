@@ -23,7 +23,7 @@ NAMED_ELSEWHERE = (
     "Territory",
     "UOM",
 )
-"""DocTypes of which nothing but the names matters here."""
+"""DocTypes of which only the names matter here."""
 
 _CHECKS = (
     "hide_seconds hide_days sort_options fetch_if_empty collapsible non_negative reqd unique is_virtual"

@@ -121,7 +121,7 @@ class DocType:
         return field.title if field else STANDARD_LABELS.get(name, name.replace("_", " ").title())
 
     def with_field(self, field: Field, after: str) -> "DocType":
-        """A copy with a further field behind another, at the end if there is no such one."""
+        """A copy with one more field after another, or at the end if that one does not exist."""
         at = self.position(after)
         return replace(self, fields=(*self.fields[:at], field, *self.fields[at:]))
 

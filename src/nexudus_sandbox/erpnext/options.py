@@ -22,7 +22,7 @@ class ERPNextOptions:
     late_commit: float = 0.0
     """Seconds a person's save takes from its stamp to its commit: it then appears behind later stamps."""
     deadlocks: int = 0
-    """So many of the next writes are undone by the database and answered with QueryDeadlockError."""
+    """The database rolls back the next N writes and answers QueryDeadlockError."""
     maintenance: bool = False
     """Every request is answered with 503."""
     longest_url: int = 4094

@@ -18,7 +18,7 @@ _VOID = frozenset({"br", "col", "hr", "img"})
 
 
 class _Cleaner(HTMLParser):
-    """Writes a text anew, tag by tag."""
+    """Rewrites a text, tag by tag."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=False)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Session:
-    """Who asks, of which site. `messages` collects what the answer tells them beside the data."""
+    """The user of a request, and the site. `messages` collects what the answer says besides the data."""
 
     site: Site
     user: User

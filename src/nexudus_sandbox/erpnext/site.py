@@ -85,7 +85,7 @@ class Site:
     rates: dict[tuple[str, str], str] = field(default_factory=dict)
     """Exchange rates: (from, to) → rate."""
     collisions: set[tuple[str, str]] = field(default_factory=set)
-    """Documents whose next save meets somebody else's."""
+    """Documents whose next save collides with somebody else's."""
     stamped: datetime | None = None
     """Stamps are given as of this moment while it is set: a save that began then and commits now."""
     database: str = field(init=False)

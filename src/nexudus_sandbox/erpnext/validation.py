@@ -76,7 +76,7 @@ def _formats(meta: DocType, row: Row) -> None:
 
 
 def check_email(text: str, **more: Any) -> None:
-    """Raise 417 for what is no e-mail address."""
+    """Raise 417 for a text that is not an e-mail address."""
     if not _EMAIL.fullmatch(text.strip()):
         raise errors.thrown("InvalidEmailAddressError", f"{text} is not a valid Email Address", **more)
 

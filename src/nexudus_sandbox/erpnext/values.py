@@ -13,7 +13,7 @@ _DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T].*)?")
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?)?")
 _TENTH, _NINE_PLACES = Decimal("0.1"), Decimal("1e-9")
 NO_DAY = "0001-01-01"
-"""What text that is no date is read as in a filter."""
+"""What a filter reads for text that is not a date."""
 _LARGEST = Decimal("1e12")
 """A number column holds twelve digits before the point and nine behind it."""
 
@@ -28,7 +28,7 @@ def folded(text: str) -> str:
 
 
 def decimal(value: Any) -> Decimal:
-    """A number as the server reads it: commas are dropped, what is no number is 0. At least one decimal is shown."""
+    """A number as the server reads it: commas are dropped, other text is 0. At least one decimal is shown."""
     try:
         number = Decimal(int(value)) if isinstance(value, bool) else Decimal(str(value or 0).replace(",", "").strip())
     except InvalidOperation:

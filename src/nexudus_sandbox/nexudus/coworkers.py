@@ -22,7 +22,7 @@ REQUIRED = (
 
 
 class CoworkerPages:
-    """Creating customers, at most so many a day. `welcomed`: the addresses that got a mail because of `CreateUser`."""
+    """Creates customers, at most N a day. `welcomed`: the addresses that got a mail because of `CreateUser`."""
 
     def __init__(self, directory: Directory, options: NexudusOptions, now: Callable[[], datetime]) -> None:
         self._directory, self._options, self._now = directory, options, now

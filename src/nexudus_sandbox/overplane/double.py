@@ -35,7 +35,7 @@ class OverplaneDouble(Double):
         super().__init__(clock, seed=seed, offset=offset, throttle=Throttle(windows, time_scale=time_scale))
         self.options = options or OverplaneOptions()
         self.tokens: dict[str, str] = {}
-        """Token → whose it is."""
+        """The user of each token."""
         self.objects = Objects(self.options, self.rng, self.now, self._changed)
         for kind in SHAPES:
             self._add_routes(kind)

@@ -64,7 +64,7 @@ def seed(
     elsewhere: int = ELSEWHERE,
     seed: int = 7,
 ) -> Seeded:
-    """Fill both doubles: so many opportunities in London and in its company, `shared` of them on both sides.
+    """Fill both doubles: N opportunities in London and in its company, `shared` of them on both sides.
 
     `elsewhere` is how many there are in each other location and company. Raises ValueError when more are to be shared
     than a side has.
