@@ -221,7 +221,7 @@ def _first_match(seen: Outcome, views: _Views, policy: Policy) -> Outcome:
     if source is not None:  # comes from one side only: a blank there takes nothing away from the other
         return seen if seen.says(source) is None else _travels(seen, source, overrules=True)
     for side in Side:
-        if seen.says(side) is None:  # is blank on one side: to fill it in overrules nobody
+        if seen.says(side) is None:  # is blank on one side: filling it in overrules nobody
             return _travels(seen, side.other)
     rule = seen.field.on_conflict
     return _by_rule(seen, OnConflict(policy.first_match) if rule is OnConflict.NEWEST else rule, views, policy)
@@ -238,7 +238,7 @@ def _later_match(seen: Outcome, moved: list[Side], views: _Views, policy: Policy
 
 
 def _by_rule(seen: Outcome, rule: OnConflict, views: _Views, policy: Policy) -> Outcome:
-    """Value against value: a person's choice for exactly these two, else the rule."""
+    """Value against value: a person's choice between exactly these two, else the rule."""
     stands = rule is OnConflict.NEWEST and policy.asked.get(seen.field.name) == (say(seen.nexudus), say(seen.crm))
     winner = _resolved(seen, policy) or (None if stands else _winner(rule, views))
     return replace(seen, verdict=Verdict.CONFLICT) if winner is None else _travels(seen, winner, overrules=True)

@@ -139,8 +139,9 @@ async def _settle_one(cycle: Cycle, side: Side, record_id: str) -> None:
         ids = {"nexudus_id" if side is Side.NEXUDUS else "crm_id": record_id}
         link = records.link_by(session, connection.crm, **ids)
         undecided = brakes.undecided(session, connection)
-        known = [] if link is None or link.id is None or link.state == "closed" else [link.id]  # a closed one's id may
-        for each in Side:  # be another record's by now
+        # The id of a closed link's record may have been reused by now.
+        known = [] if link is None or link.id is None or link.state == "closed" else [link.id]
+        for each in Side:
             mark(session, each, known)
     due.count_due(cycle)
     await follow_idle_renames(connection)

@@ -226,16 +226,8 @@ def _open_conflict(session: Session, connection: Connection, link: Link, outcome
 
 
 def _park(session: Session, connection: Connection, link: Link, outcome: Outcome, about: Iterable[Failure]) -> None:
-    failures.open_failure(
-        session,
-        connection=connection.name,
-        kind=outcome.kind,
-        field=outcome.field.name,
-        reason=outcome.reason,
-        nexudus_id=link.nexudus_id,
-        crm_id=link.crm_id,
-        now=connection.clock.now(),
-    )
+    ids = (link.nexudus_id, link.crm_id)
+    show_failure(session, connection, ids, outcome.kind, outcome.reason, outcome.field.name)
     supersede(about, outcome.field.name, outcome.kind)
 
 
@@ -289,6 +281,23 @@ def drop_unlinked_record(session: Session, connection: Connection, side: Side, r
     failures.solve_failures(session, connection.name, *records.alone(side, record_id))
 
 
+def show_failure(
+    session: Session, connection: Connection, ids: tuple[str, str], kind: str, reason: str, field: str = ""
+) -> Failure:
+    """Show a failure about a pair (`ids`, Nexudus's first), or count the one that is shown already."""
+    nexudus_id, crm_id = ids
+    return failures.open_failure(
+        session,
+        connection=connection.name,
+        kind=kind,
+        reason=reason,
+        now=connection.clock.now(),
+        field=field,
+        nexudus_id=nexudus_id,
+        crm_id=crm_id,
+    )
+
+
 def note_failure(
     session: Session,
     connection: Connection,
@@ -302,16 +311,9 @@ def note_failure(
 
     A refusal has none: see `failures.REFUSED`.
     """
-    failure = failures.open_failure(
-        session,
-        connection=connection.name,
-        kind=kind_of(error),
-        field=field,
-        reason=error.message if isinstance(error, ConnectorError) else str(error),
-        nexudus_id=storable(nexudus_id),
-        crm_id=storable(crm_id),
-        now=connection.clock.now(),
-    )
+    ids = (storable(nexudus_id), storable(crm_id))
+    reason = error.message if isinstance(error, ConnectorError) else str(error)
+    failure = show_failure(session, connection, ids, kind_of(error), reason, field)
     if failure.kind != REFUSED:
         failure.next_attempt = connection.clock.now() + backoff(failure.attempts)
     return failure

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from nexudus_sync.connectors.base import Party, Written
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import ANOTHER, drop_unlinked_record, note_failure, of_record
+from nexudus_sync.engine.inbox import ANOTHER, drop_unlinked_record, note_failure, of_record, show_failure
 from nexudus_sync.engine.match.draft import (
     accepted,
     apply_rules,
@@ -37,7 +37,7 @@ from nexudus_sync.engine.write.perform import perform, rules_moved
 from nexudus_sync.errors import NotFound, OutcomeUnknown, Refused, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import UNSENT
-from nexudus_sync.store import Session, failures, records, unlinked
+from nexudus_sync.store import Session, records, unlinked
 from nexudus_sync.store.tables import Journal, Link, Unlinked
 
 
@@ -64,9 +64,7 @@ async def create(cycle: Cycle) -> list[int]:
             break
         if cycle.options.limit is not None and sum(report.created.values()) >= cycle.options.limit:
             _leave(cycle.connection, row, "limit", "not created: --limit was reached")
-        elif _is_still_unlinked(cycle.connection, row) and not _has_new_candidate(
-            cycle, row
-        ):  # else the next cycle matches them
+        elif _is_still_unlinked(cycle.connection, row) and not _has_new_candidate(cycle, row):
             made = await _try_to_create(cycle, row)
             if made is not None and made.pending:
                 cycle.just_read[made.link_id] = {made.side: made.source}
@@ -130,17 +128,8 @@ def _note_error(cycle: Cycle, row: Unlinked, error: SyncError) -> None:
 
 def _note_refused(connection: Connection, row: Unlinked, refused: NotCreated) -> None:
     _leave(connection, row, "refused", refused.message)
-    nexudus_id, crm_id = records.alone(Side(row.side), row.record_id)
     with connection.store.session() as session:
-        failures.open_failure(
-            session,
-            connection=connection.name,
-            kind=refused.kind,
-            reason=refused.message,
-            now=connection.clock.now(),
-            nexudus_id=nexudus_id,
-            crm_id=crm_id,
-        )
+        show_failure(session, connection, records.alone(Side(row.side), row.record_id), refused.kind, refused.message)
 
 
 def _leave(connection: Connection, row: Unlinked, state: str, reason: str) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 from nexudus_sync.connectors.base import Stamp, Traits
 from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.inbox import show_failure
 from nexudus_sync.mapping import Context, Field, Raw, Side, Unreadable
 from nexudus_sync.mapping.renderings import is_kept
 from nexudus_sync.merge import STORED_DIFFERENTLY, Outcome, kept_differently
 from nexudus_sync.opportunity import Value
-from nexudus_sync.store import Session, failures
+from nexudus_sync.store import Session
 from nexudus_sync.store.tables import Link
 
 REPLY = "$reply"
@@ -62,13 +63,5 @@ def show_renderings(session: Session, connection: Connection, link: Link, told: 
     """Show people the renderings, by field; nothing waits for them."""
     for name, reason in told:
         if reason:
-            failures.open_failure(
-                session,
-                connection=connection.name,
-                kind=STORED_DIFFERENTLY,
-                field=name,
-                reason=reason,
-                nexudus_id=link.nexudus_id,
-                crm_id=link.crm_id,
-                now=connection.clock.now(),
-            )
+            ids = (link.nexudus_id, link.crm_id)
+            show_failure(session, connection, ids, STORED_DIFFERENTLY, reason, name)

@@ -7,7 +7,7 @@ from typing import Any
 from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Facts, Record, Written
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import RECORD
+from nexudus_sync.engine.inbox import RECORD, show_failure
 from nexudus_sync.engine.read.changes import differing, still_now
 from nexudus_sync.engine.read.renderings import REPLY, rendering_of_raw, reply_of, show_renderings
 from nexudus_sync.engine.read.sight import Sight
@@ -24,16 +24,7 @@ def show_held(session: Session, connection: Connection, held: Iterable[Hold], ne
     """Show the values that a create left out because a rule or the other side held them back."""
     for hold in held:
         if hold.kind:
-            failures.open_failure(
-                session,
-                connection=connection.name,
-                kind=hold.kind,
-                field=hold.field,
-                reason=hold.reason,
-                nexudus_id=nexudus_id,
-                crm_id=crm_id,
-                now=connection.clock.now(),
-            )
+            show_failure(session, connection, (nexudus_id, crm_id), hold.kind, hold.reason, hold.field)
 
 
 def foresee(connection: Connection, held: Iterable[Hold], nexudus_id: str, crm_id: str) -> None:
