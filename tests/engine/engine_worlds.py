@@ -45,7 +45,7 @@ def release(world: SimWorld) -> None:
 
 
 def called(world: SimWorld, title: str) -> tuple[int, int]:
-    """How many cards and how many opportunities bear a title."""
+    """How many cards and how many opportunities have a title."""
     cards = [card for card in world.nexudus.records().values() if card["Name"] == title]
     return len(cards), len([deal for deal in world.crm.records().values() if deal.get("title") == title])
 

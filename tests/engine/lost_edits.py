@@ -1,4 +1,4 @@
-"""An edit that falls between the sync's GET and its PUT, and what is shown of it."""
+"""An edit that falls between the sync's GET and its PUT, and the question that shows it."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a cycle works on: a poll in the middle of long work, many failures, and no turn taken from others."""
+"""What a cycle works on: polls in the middle of long work, and links that fail without delaying others."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +18,7 @@ from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import History
 
 
-def test_a_poll_in_between_makes_the_earlier_listing_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_poll_in_between_replaces_the_earlier_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ana drags a card, which renumbers its neighbours; while these are gone through, Ben's new title is carried."""
     world = SimWorld(11, tmp_path, nexudus=40, crm=4, shared=3)
     for _ in range(2):
@@ -39,7 +39,7 @@ def test_a_poll_in_between_makes_the_earlier_listing_old(tmp_path: Path, monkeyp
     world.close()
 
 
-def test_a_poll_in_between_makes_the_origin_of_a_copy_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_poll_in_between_makes_a_copys_source_be_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ben's deals are copied and their stages still to be delivered; meanwhile he renames the first."""
     world = SimWorld(11, tmp_path, nexudus=4, crm=4, shared=2)
     for _ in range(2):
@@ -56,7 +56,7 @@ def test_a_poll_in_between_makes_the_origin_of_a_copy_old(tmp_path: Path, monkey
     world.close()
 
 
-def test_many_broken_records_keep_a_command_from_no_other(tmp_path: Path) -> None:
+def test_many_broken_records_do_not_keep_a_command_from_the_others(tmp_path: Path) -> None:
     world = SimWorld(11, tmp_path, nexudus=20, crm=20, shared=18)
     for _ in range(2):
         cycle(world)
@@ -71,7 +71,7 @@ def test_many_broken_records_keep_a_command_from_no_other(tmp_path: Path) -> Non
     assert world.crm.record(good.crm_id)["title"] == "Sound"
 
 
-def test_a_poll_within_a_sweep_is_none_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_poll_during_a_sweep_is_not_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = at_rest(tmp_path)
     asked, list_side = list[bool](), pull.list_side
 

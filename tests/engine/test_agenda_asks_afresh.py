@@ -1,4 +1,4 @@
-"""What a person has tried again is asked of the systems, however short ago it was asked in vain."""
+"""A retry by a person asks the systems for their lists again, however recently they were asked."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -84,7 +84,7 @@ async def test_a_stage_that_was_just_added_to_the_board_is_found_too(tmp_path: P
         assert not office.failures()
 
 
-async def test_a_passing_trouble_has_no_list_read_again(tmp_path: Path) -> None:
+async def test_a_passing_error_does_not_make_a_list_be_read_again(tmp_path: Path) -> None:
     async with SmallOffice(tmp_path, "erpnext").open() as office:
         card, deal = office.pairs[0]
         office.deal_faults.add("error_500_before", f"^PUT .*/{deal}", times=99)
@@ -99,7 +99,7 @@ async def test_a_passing_trouble_has_no_list_read_again(tmp_path: Path) -> None:
         assert not [path for path in paths if "UTM" in path or path.endswith(("/crmboards", "/sys/users"))]
 
 
-async def test_a_list_that_cannot_be_read_again_just_now_keeps_no_record_from_its_turn(tmp_path: Path) -> None:
+async def test_a_list_that_cannot_be_read_again_now_delays_no_record(tmp_path: Path) -> None:
     async with SmallOffice(tmp_path, "erpnext").open() as office:
         (card, deal), (other, _) = office.pairs[:2]
         office.cards.edit(other, MARIA, UtmCampaign="Nobody's yet")

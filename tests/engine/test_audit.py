@@ -1,4 +1,4 @@
-"""The gap between our GET and our PUT: what it takes away is found by a reconcile and can be brought back."""
+"""Edits that fall between our GET and our PUT: a reconcile finds the lost value, which can be brought back."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Conflict, Fact, History, Link
 
 
-def test_a_lost_edit_of_a_card_that_is_deleted_since(tmp_path: Path) -> None:
+def test_a_lost_edit_of_a_card_that_was_deleted_since(tmp_path: Path) -> None:
     world, link = world_with_a_lost_edit(tmp_path)
     world.nexudus.delete(int(link.nexudus_id), ANA)
     died = 0
@@ -103,7 +103,7 @@ def test_a_reconcile_noted_under_a_clock_that_was_ahead_hides_nothing(tmp_path: 
     world.close()
 
 
-def test_a_server_that_begins_lower_with_its_numbers_hides_nothing(tmp_path: Path) -> None:
+def test_a_server_that_numbers_from_lower_on_hides_nothing(tmp_path: Path) -> None:
     world, _ = world_with_a_lost_edit(tmp_path)
     read = (world.clock.now() - timedelta(hours=2)).isoformat()
     with world.store.session() as session:
@@ -115,7 +115,7 @@ def test_a_server_that_begins_lower_with_its_numbers_hides_nothing(tmp_path: Pat
     world.close()
 
 
-def test_it_takes_no_place_from_a_question_about_newer_values(tmp_path: Path) -> None:
+def test_it_does_not_replace_a_question_about_newer_values(tmp_path: Path) -> None:
     world, link = world_with_a_lost_edit(tmp_path)
     world.nexudus.edit(int(link.nexudus_id), ANA, Value=300)
     world.crm.edit(link.crm_id, BEN, opportunity_amount=400)
@@ -192,7 +192,7 @@ def test_the_question_is_over_when_somebody_wrote_the_lost_value_or_a_newer_one(
     world.close()
 
 
-def test_nobody_is_asked_about_what_somebody_wrote_over_since(tmp_path: Path) -> None:
+def test_nobody_is_asked_about_a_value_that_was_overwritten_since(tmp_path: Path) -> None:
     world, link = world_with_a_lost_edit(tmp_path)
     world.nexudus.edit(int(link.nexudus_id), ANA, Value=777)
     cycle_soon(world), cycle_soon(world, reconcile=True)
@@ -202,7 +202,7 @@ def test_nobody_is_asked_about_what_somebody_wrote_over_since(tmp_path: Path) ->
     world.close()
 
 
-def test_a_question_whose_two_values_are_one_closes_at_a_reconcile(tmp_path: Path) -> None:
+def test_a_question_whose_two_values_are_of_one_class_closes_at_a_reconcile(tmp_path: Path) -> None:
     """As earlier versions asked it: the same amount, once as the trail spells it."""
     world, _ = world_with_a_lost_edit(tmp_path)
     cycle_soon(world, reconcile=True)

@@ -17,7 +17,7 @@ from nexudus_sync.store.tables import Brake, Conflict, Decision, History
 TRAIL = "^GET .*/sys/audittrailentries"
 
 
-def test_a_trail_that_cannot_be_read_keeps_nothing_from_its_end(tmp_path: Path) -> None:
+def test_a_trail_that_cannot_be_read_does_not_fail_the_cycle(tmp_path: Path) -> None:
     world = at_rest(tmp_path)
     card, deal = born_in_crm(world)
     world.faults[Side.NEXUDUS].add("error_500_before", TRAIL, times=9999)
@@ -78,7 +78,7 @@ def test_a_value_lost_in_the_gap_is_shown_though_its_card_moved_since(tmp_path: 
     assert [(asked.connection, asked.nexudus) for asked in shown(world)] == [("madrid", "4321.00")]
 
 
-def test_what_was_decided_is_not_asked_again_under_another_name_of_the_connection(tmp_path: Path) -> None:
+def test_a_decision_is_not_asked_for_again_when_the_connection_is_renamed(tmp_path: Path) -> None:
     world, _ = world_with_a_lost_edit(tmp_path)
     cycle(world, reconcile=True)
     with world.store.session() as session:

@@ -1,4 +1,4 @@
-"""A value that our write took away unseen, where ERPNext cannot hold what a person writes then."""
+"""A value that our write replaced unseen, where ERPNext cannot hold what a person writes afterwards."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from small_office import MARIA, TOM, SmallOffice
 
 
 async def lose_a_campaign(office: SmallOffice) -> int:
-    """Between the GET and the PUT of a title, Maria enters a campaign that ERPNext has not; gives the card."""
+    """Between the GET and the PUT of a title, Maria enters a campaign that ERPNext does not have; returns the card."""
     card, deal = office.pairs[0]
     armed = [True]
 
@@ -30,7 +30,7 @@ async def lose_a_campaign(office: SmallOffice) -> int:
 
 
 @pytest.mark.parametrize("written", ["Lost", "A newer one", None])
-async def test_the_question_is_over_though_what_a_person_wrote_since_waits(tmp_path: Path, written: str | None) -> None:
+async def test_the_question_closes_although_the_value_written_since_waits(tmp_path: Path, written: str | None) -> None:
     async with SmallOffice(tmp_path, "erpnext").open() as office:
         card = await lose_a_campaign(office)
         office.cards.edit(card, MARIA, UtmCampaign=written)

@@ -1,4 +1,4 @@
-"""Brakes: one cause sets one brake, which says what it is about, and a release is for what was shown."""
+"""Brakes: one cause sets one brake, which says what it is about; a release permits what was shown."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def emptied(world: SimWorld, side: Side) -> None:
 
 
 @pytest.mark.parametrize("side", list(Side))
-def test_an_emptied_listing_sets_one_brake_and_is_over_when_the_records_are_back(side: Side, tmp_path: Path) -> None:
+def test_an_emptied_listing_sets_one_brake_which_ends_when_the_records_are_back(side: Side, tmp_path: Path) -> None:
     world = at_rest(tmp_path, nexudus=16, crm=16, shared=14, deletes="propagate")
     emptied(world, side)
     assert cycle_of(world, "london", reconcile=True).brake == "empty-side"
@@ -45,7 +45,7 @@ def test_an_emptied_listing_sets_one_brake_and_is_over_when_the_records_are_back
     assert (world.nexudus.records().keys(), world.crm.records().keys()) == before
 
 
-def test_a_release_lasts_until_its_links_are_settled_and_says_nothing_of_others(tmp_path: Path) -> None:
+def test_a_release_lasts_until_its_links_are_settled_and_covers_no_others(tmp_path: Path) -> None:
     """The proof of some deletions is not to be had at first: they are let go later, without a second word."""
     world = at_rest(tmp_path, nexudus=30, crm=30, shared=28)
     deals = [link.crm_id for link in links(world)]
@@ -90,7 +90,7 @@ def crowd(folder: Path, deletes: str) -> SimWorld:
     return world
 
 
-def test_deletions_that_only_reading_shows_are_under_the_brake(tmp_path: Path) -> None:
+def test_deletions_that_only_a_read_shows_are_under_the_brake(tmp_path: Path) -> None:
     """A new field in the mapping has every record read, and thirty cards turn out to be gone."""
     world = crowd(tmp_path, "propagate")
     for link in links(world)[:30]:
@@ -104,7 +104,7 @@ def test_deletions_that_only_reading_shows_are_under_the_brake(tmp_path: Path) -
     world.close()
 
 
-def test_deletions_that_writing_comes_upon_are_under_the_brake(tmp_path: Path) -> None:
+def test_deletions_that_a_write_comes_upon_are_under_the_brake(tmp_path: Path) -> None:
     """Ben edits thirty deals whose cards are gone: no more pairs end than the brake lets go, and no write waits."""
     world = crowd(tmp_path, "ignore")
     for link in links(world)[:30]:
@@ -117,7 +117,7 @@ def test_deletions_that_writing_comes_upon_are_under_the_brake(tmp_path: Path) -
     world.close()
 
 
-def test_what_a_person_is_asked_about_sets_no_brake(tmp_path: Path) -> None:
+def test_links_that_a_person_is_asked_about_set_no_brake(tmp_path: Path) -> None:
     """Day by day a few deals are deleted whose cards were edited: their questions do not add up to an accident."""
     world = crowd(tmp_path, "propagate")
     known = links(world)
@@ -131,7 +131,7 @@ def test_what_a_person_is_asked_about_sets_no_brake(tmp_path: Path) -> None:
     world.close()
 
 
-def test_what_a_sweep_had_found_is_carried_out_by_the_next_cycle_after_its_brake_is_released(tmp_path: Path) -> None:
+def test_a_sweeps_findings_are_carried_out_by_the_next_cycle_after_its_brake_is_released(tmp_path: Path) -> None:
     world, left = many_gone(tmp_path)
     report = cycle_of(world, "london")
     assert (report.brake, report.deleted) == (None, 12)
@@ -139,7 +139,7 @@ def test_what_a_sweep_had_found_is_carried_out_by_the_next_cycle_after_its_brake
 
 
 @pytest.mark.parametrize(("more", "brake"), [(4, None), (11, "mass-delete")])
-def test_a_brake_is_released_for_what_it_showed_and_no_more(more: int, brake: str | None, tmp_path: Path) -> None:
+def test_a_release_permits_what_its_brake_showed_and_no_more(more: int, brake: str | None, tmp_path: Path) -> None:
     """Further links set a brake where they alone are too many."""
     world, left = many_gone(tmp_path, pairs=28)
     for card in left[:more]:
@@ -170,7 +170,7 @@ def test_a_company_whose_opportunities_are_all_gone_is_an_empty_side(tmp_path: P
     assert len(world.crm.records()) > 0
 
 
-def test_one_release_is_for_all_that_one_brake_showed(tmp_path: Path) -> None:
+def test_one_release_permits_all_that_its_brake_showed(tmp_path: Path) -> None:
     world = at_rest(tmp_path)
     texts = [f"{count} of 100 linked records changed in {system} at once" for count, system in ((90, "a"), (60, "b"))]
     evidence = [brakes.Evidence("mass-change", text) for text in texts]

@@ -1,4 +1,4 @@
-"""`sync --record`: one record goes through the same cycle, and no other one with it."""
+"""`sync --record`: one record goes through the same cycle, and no other record does."""
 
 from pathlib import Path
 

@@ -163,7 +163,7 @@ async def test_edits_arrive_on_the_other_side(office: Office) -> None:
     assert not (await office.cycle()).writes
 
 
-async def test_what_the_site_makes_of_a_title_is_not_seen_by_anybody(office: Office) -> None:
+async def test_the_sites_rendering_of_a_title_is_not_seen_by_anybody(office: Office) -> None:
     card, name = office.seeded.equal[0]
     office.erpnext.edit(name, TOM, title="A & B <x@y.z>")
     office.nexudus.edit(office.seeded.equal[1][0], MARIA, Name="C & D <c@d.e>")
@@ -199,7 +199,7 @@ async def test_saves_that_change_nothing_write_nothing(office: Office) -> None:
     assert not (await office.cycle()).writes
 
 
-async def test_what_version_15_has_no_place_for_waits_where_all_can_see_it(office: Office) -> None:
+async def test_a_value_without_a_place_in_version_15_waits_in_sight(office: Office) -> None:
     shown = {field for kind, field in office.failures() if kind == "no-such-field"}
     assert shown == ({"utm_medium", "utm_content"} if office.erpnext.site.version < 16 else set())
 
@@ -219,7 +219,7 @@ async def test_a_missing_source_waits_under_its_name_until_somebody_adds_it(offi
     assert ("unmapped", "utm_source") not in office.failures()
 
 
-async def test_a_name_that_is_given_again_belongs_to_another_opportunity(office: Office) -> None:
+async def test_a_reused_name_belongs_to_another_opportunity(office: Office) -> None:
     newest = max(office.ours())
     card = next(card for card, name in office.links().items() if name == newest)
     office.erpnext.delete(newest, TOM)

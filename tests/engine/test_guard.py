@@ -1,4 +1,4 @@
-"""Whose an exception is: one record's, which waits alone; a role's, which is told; the store's: the cycle ends."""
+"""Who an exception belongs to: one record, which waits alone; a role or the store, which ends the cycle."""
 
 from pathlib import Path
 from typing import Any
@@ -160,7 +160,7 @@ def test_a_record_that_may_not_be_created_waits_alone(world: TwistedWorld) -> No
     assert "not this one" in failure.reason
 
 
-def test_what_nobody_foresaw_is_a_failure_of_that_record(world: TwistedWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unforeseen_error_is_a_failure_of_its_record(world: TwistedWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, *_ = pairs(world)
     plan = OverplaneConnector.update_steps
 
@@ -183,7 +183,7 @@ def test_what_nobody_foresaw_is_a_failure_of_that_record(world: TwistedWorld, mo
     assert failed(world) == []
 
 
-def test_after_sent_what_nobody_foresaw_is_an_unknown_outcome(
+def test_an_unforeseen_error_after_sent_is_an_unknown_outcome(
     world: TwistedWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, *_ = pairs(world)

@@ -1,4 +1,4 @@
-"""Questions and failures: what people answer, what else does not answer for them, and what is over by itself."""
+"""Questions and failures: what people answer, what does not count as an answer, and what ends by itself."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Conflict, Failure
 
 
-def test_an_answer_that_cannot_be_written_is_asked_for_anew(rested: SimWorld) -> None:
+def test_an_answer_that_cannot_be_written_opens_the_question_again(rested: SimWorld) -> None:
     """A person takes a stage of the CRM that Nexudus does not have: they see why, and take the other one."""
     world = rested
     card, deal = born_in_crm(world)
@@ -74,8 +74,8 @@ def test_what_the_server_itself_moved_last_is_not_the_newest(rested: SimWorld) -
     assert [(one.field, one.state) for one in rows(world, Conflict)] == [("title", "open")]
 
 
-def test_an_answer_that_was_refused_is_asked_for_anew_when_the_failure_is_dismissed(rested: SimWorld) -> None:
-    """Else it would wait as answered for ever, and both records be read in each cycle."""
+def test_a_refused_answer_opens_the_question_again_when_its_failure_is_dismissed(rested: SimWorld) -> None:
+    """Otherwise it would count as answered for ever, and both records would be read in each cycle."""
     world = rested
     card, deal = born_in_crm(world)
     world.rules["lost_reasons"] = 'on_conflict = "manual"'

@@ -1,4 +1,4 @@
-"""Pairs of a world whose answers are twisted: which there are, what they say, and what failed of them."""
+"""Pairs of a world whose answers are twisted: the pairs, what they say, and their failures."""
 
 from pathlib import Path
 from typing import Any

@@ -43,7 +43,7 @@ def failing(office: Office, monkeypatch: pytest.MonkeyPatch, pair: Pair, error: 
     monkeypatch.setattr(connector, "fetch", bad_fetch)
 
 
-async def test_linking_records_that_are_not_there_is_refused(office: Office, pair: Pair) -> None:
+async def test_linking_records_that_do_not_exist_is_refused(office: Office, pair: Pair) -> None:
     office.decide("link", nexudus_id="1", crm_id=pair[1])
     office.decide("link", nexudus_id=str(office.new_card("Alone", None)), crm_id="opportunity_none")
     assert (await office.sync()).finished
@@ -53,7 +53,7 @@ async def test_linking_records_that_are_not_there_is_refused(office: Office, pai
     ]
 
 
-async def test_a_card_that_is_answered_with_500_because_it_is_not_there_is_refused_once_that_is_proven(
+async def test_a_missing_card_that_answers_500_is_refused_once_its_absence_is_proven(
     office: Office,
 ) -> None:
     office.world.nexudus_faults.add("error_500_before", "GET /api/crm/crmopportunities/1$", times=50)
@@ -75,7 +75,7 @@ async def test_a_card_that_is_answered_with_500_because_it_is_not_there_is_refus
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_a_record_that_cannot_be_read_refuses_the_decision_and_no_other(
+async def test_a_record_that_cannot_be_read_refuses_only_its_own_decision(
     office: Office, error: ConnectorError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, good = office.free.pop(), office.free.pop()
@@ -110,7 +110,7 @@ async def test_a_system_that_does_not_answer_leaves_the_decision_for_the_next_cy
     assert office.cards.record(bad[0])["Name"] == entry.old
 
 
-async def test_a_field_that_is_not_mapped_any_more_cannot_be_brought_back(office: Office, pair: Pair) -> None:
+async def test_a_field_that_is_no_longer_mapped_cannot_be_brought_back(office: Office, pair: Pair) -> None:
     entry = await written_over(office, pair, "Mistaken")
     entry.field = "territory"
     office.keep(entry)
@@ -131,7 +131,7 @@ async def test_an_undo_leaves_one_line_in_the_history(office: Office, pair: Pair
     assert office.cards.record(pair[0])["Name"] == office.deals.record(pair[1])["title"] == "Mistaken"
 
 
-async def test_what_only_one_side_said_keeps_its_own_line_when_another_value_is_forced(
+async def test_a_value_that_only_one_side_had_keeps_its_own_line_when_another_is_forced(
     office: Office, pair: Pair
 ) -> None:
     entry = await written_over(office, pair, "Mistaken")

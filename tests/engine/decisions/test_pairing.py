@@ -42,7 +42,7 @@ def test_a_card_is_not_linked_while_its_create_is_in_doubt(rested: SimWorld) -> 
     assert rows(world, Decision, kind="link")[0].outcome.startswith(f"refused: {card} is linked with ")
 
 
-def test_half_of_a_parted_pair_stays_alone_when_the_other_half_is_linked(rested: SimWorld) -> None:
+def test_one_record_of_a_parted_pair_stays_unlinked_when_the_other_is_linked(rested: SimWorld) -> None:
     """A person parts two pairs and links the card of one with the deal of the other."""
     world = rested
     card, deal = born_in_nexudus(world)
@@ -79,7 +79,7 @@ def test_what_was_linked_meanwhile_is_not_ignored(rested: SimWorld, side: Side) 
     assert world.crm.record(deal)["title"] == "Still synced"
 
 
-def test_what_is_ignored_here_is_ignored_wherever_it_moves(tmp_path: Path) -> None:
+def test_an_ignored_record_is_ignored_wherever_it_moves(tmp_path: Path) -> None:
     world = two_connections(tmp_path)
     card = new_card(world, "anna")
     with world.store.session() as session:
@@ -145,7 +145,7 @@ def test_a_person_may_spell_the_name_of_a_linked_document_in_small_letters(kind:
 
 
 @pytest.mark.parametrize("readable", [True, False])
-def test_what_is_ignored_is_ignored_under_another_name(readable: bool, tmp_path: Path) -> None:
+def test_an_ignored_record_is_ignored_under_another_name(readable: bool, tmp_path: Path) -> None:
     world = at_rest(tmp_path, system="erpnext")
     deal = new_deal(world, "berta")
     with world.store.session() as session:
@@ -162,7 +162,7 @@ def test_what_is_ignored_is_ignored_under_another_name(readable: bool, tmp_path:
     assert [(row.record_id, row.state) for row in rows(world, Unlinked)] == [("Renamed", "ignored")]
 
 
-def test_a_card_is_not_linked_with_the_next_of_the_name_that_was_asked_for(tmp_path: Path) -> None:
+def test_a_card_is_not_linked_with_a_record_that_reused_the_name_asked_for(tmp_path: Path) -> None:
     world = at_rest(tmp_path, system="erpnext")
     world.settings["deletes"] = 'ignore"\ncreate_parties = false\nparty = "Lead'
     world.restart()

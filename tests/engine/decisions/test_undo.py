@@ -1,4 +1,4 @@
-"""`undo` brings back what was written over, though the pair has moved and its record has another name by now."""
+"""`undo` brings back a replaced value even after the pair has moved and its record was renamed."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from sim_stories import born_in_crm, cycle, rows
 from nexudus_sync.store.tables import Decision, History
 
 
-def test_what_was_written_before_a_move_and_a_rename_can_be_brought_back(tmp_path: Path) -> None:
+def test_a_value_replaced_before_a_move_and_a_rename_can_be_brought_back(tmp_path: Path) -> None:
     world = at_rest(tmp_path, system="erpnext", cities=CITIES)
     card, deal = born_in_crm(world)
     world.nexudus.edit(card, ANA, Name="Ana's")

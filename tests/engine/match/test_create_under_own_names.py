@@ -1,4 +1,4 @@
-"""Copies whose names are given beforehand, and the customer that a copy is made for."""
+"""Copies whose names were taken before, and the customer that a copy is made for."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ OWN_NAMES = 'external_key_field = "custom_other"\nown_names = true'
 """A site without the external key's field, where opportunities are named after their cards."""
 
 
-def test_the_name_of_a_copy_that_another_pair_has_ends_no_cycle(tmp_path: Path) -> None:
+def test_a_copy_whose_name_another_pair_has_does_not_end_the_cycle(tmp_path: Path) -> None:
     """Ben gives an opportunity, which is linked, the name that the copy of Ana's new card is to have."""
     world = at_rest(tmp_path, system="erpnext", crm_settings=OWN_NAMES)
     _, deal = born_in_crm(world)
@@ -26,7 +26,7 @@ def test_the_name_of_a_copy_that_another_pair_has_ends_no_cycle(tmp_path: Path) 
     assert kinds_of_failures(world) == []
 
 
-def test_what_became_a_counterpart_in_a_cycle_is_not_copied_in_it(tmp_path: Path) -> None:
+def test_a_record_that_became_a_counterpart_is_not_copied_in_the_same_cycle(tmp_path: Path) -> None:
     """Ben gives an opportunity that nobody has copied the name that the copy of Ana's new card is to have."""
     world = at_rest(tmp_path, system="erpnext", crm_settings=OWN_NAMES)
     card = new_card(world, "anna")

@@ -1,4 +1,4 @@
-"""Copies that were renamed before anybody looked for them: none is made twice, none comes back."""
+"""Copies that were renamed before anybody looked for them: none is made twice or copied back."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from nexudus_sync.store.tables import Conflict, Decision, Failure, Journal, Unli
 
 
 @pytest.mark.parametrize(("fault", "customer"), [("connect", "zora"), ("connect", "anna"), ("drop", "zora")])
-def test_what_bears_the_title_of_an_attempt_is_not_its_late_copy(rested: SimWorld, fault: str, customer: str) -> None:
+def test_a_record_with_the_title_of_an_attempt_is_not_its_late_copy(
+    rested: SimWorld, fault: str, customer: str
+) -> None:
     """A create never leaves, or is lost on its way, and is done again; later Ben enters a deal of that title.
 
     What never left made nothing, and what was lost would name its own customer.
@@ -113,9 +115,7 @@ def test_a_copy_renamed_before_it_was_looked_for_is_asked_about_and_not_made_aga
 
 
 @pytest.mark.parametrize("made_in", Side)
-def test_a_copy_that_a_person_calls_another_one_is_no_reason_to_wait_any_longer(
-    made_in: Side, rested: SimWorld
-) -> None:
+def test_a_copy_that_a_person_calls_another_record_holds_nothing_up(made_in: Side, rested: SimWorld) -> None:
     world = rested
     source, copy = lost_from_sight(world, made_in)
     cycle(world)
@@ -250,7 +250,7 @@ def test_the_source_is_known_under_another_name(rested: SimWorld) -> None:
 
 
 @with_erpnext
-def test_another_that_is_given_the_name_of_a_source_does_not_wait(rested: SimWorld) -> None:
+def test_a_record_that_is_given_the_name_of_a_source_does_not_wait(rested: SimWorld) -> None:
     world = rested
     source, card = lost_from_sight(world, Side.NEXUDUS)
     world.crm.delete(source, BEN)
@@ -263,7 +263,7 @@ def test_another_that_is_given_the_name_of_a_source_does_not_wait(rested: SimWor
 
 
 @with_erpnext
-def test_a_name_that_a_closed_link_bore_makes_no_counterpart(rested: SimWorld) -> None:
+def test_the_name_of_a_closed_links_record_makes_no_counterpart(rested: SimWorld) -> None:
     world = rested
     _, deal = born_in_crm(world)
     world.crm.delete(deal, BEN)
@@ -308,7 +308,7 @@ def test_a_copy_that_moves_to_another_connection_is_not_copied_back_there(rested
     assert reason.split(";")[0] == f"it is a late copy of {source}, which already has a counterpart"
 
 
-def test_who_ignores_the_copy_is_still_asked_about_the_source(rested: SimWorld) -> None:
+def test_a_person_who_ignores_the_copy_is_still_asked_about_the_source(rested: SimWorld) -> None:
     world = rested
     before = records_of(world, Side.CRM)
     source, copy = lost_from_sight(world, Side.CRM)
@@ -322,7 +322,7 @@ def test_who_ignores_the_copy_is_still_asked_about_the_source(rested: SimWorld) 
     assert questions(world).keys() == {source}
 
 
-def test_what_somebody_enters_hours_after_a_create_that_never_came_is_nobodys_copy(rested: SimWorld) -> None:
+def test_a_record_entered_hours_after_a_create_that_never_landed_is_not_a_copy(rested: SimWorld) -> None:
     """The card is deleted before its create is tried again; Ben enters the opportunity himself, under its title."""
     world = rested
     card = new_card(world, "anna")
@@ -342,7 +342,7 @@ def test_what_somebody_enters_hours_after_a_create_that_never_came_is_nobodys_co
     assert questions(world) == {}
 
 
-def test_what_is_asked_about_is_no_failure_any_more(rested: SimWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_solves_the_failure_about_the_same_record(rested: SimWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """A create is refused; before its next attempt Ben enters two opportunities of that customer."""
     world = rested
     card = new_card(world, "anna")
@@ -359,7 +359,7 @@ def test_what_is_asked_about_is_no_failure_any_more(rested: SimWorld, monkeypatc
     assert rows(world, Failure, state="open") == []
 
 
-def test_what_waits_for_the_outcome_of_a_create_says_so(rested: SimWorld) -> None:
+def test_a_record_that_waits_for_the_outcome_of_a_create_says_so(rested: SimWorld) -> None:
     world = rested
     source, card = lost_from_sight(world, Side.NEXUDUS)
     asks = "from_CrmOpportunity_CreatedOn"
@@ -369,7 +369,7 @@ def test_what_waits_for_the_outcome_of_a_create_says_so(rested: SimWorld) -> Non
     assert (row.state, row.reason) == ("waiting", f"it is not known yet whether this is a copy of {source}")
 
 
-def test_when_the_copy_is_deleted_the_record_is_copied_anew(rested: SimWorld) -> None:
+def test_when_the_copy_is_deleted_the_record_is_copied_again(rested: SimWorld) -> None:
     world = rested
     before = records_of(world, Side.CRM)
     source, copy = lost_from_sight(world, Side.CRM)
@@ -382,7 +382,7 @@ def test_when_the_copy_is_deleted_the_record_is_copied_anew(rested: SimWorld) ->
     assert questions(world) == {}
 
 
-def test_a_late_copy_of_one_record_is_not_taken_for_that_of_another(rested: SimWorld) -> None:
+def test_a_late_copy_of_one_record_is_not_taken_for_a_copy_of_another(rested: SimWorld) -> None:
     """A create lands late; right after its copy is known, the next one for that customer is lost on its way."""
     world = rested
     before = records_of(world, Side.CRM)

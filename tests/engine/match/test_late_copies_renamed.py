@@ -1,4 +1,4 @@
-"""A late copy or its source is given another name: it is still known, and the next of its name is not taken for it."""
+"""A late copy or its source is renamed: it is still recognised, and a record that reuses its name is another."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def late_copy(folder: Path) -> tuple[SimWorld, str]:
     return world, asked.crm_id
 
 
-def test_the_next_of_the_name_of_a_late_copy_is_none(tmp_path: Path) -> None:
+def test_a_record_that_reuses_the_name_of_a_late_copy_is_not_one(tmp_path: Path) -> None:
     world, copy = late_copy(tmp_path)
     world.crm.delete(copy, BEN)
     assert new_deal(world, "berta") == copy
@@ -35,7 +35,7 @@ def test_the_next_of_the_name_of_a_late_copy_is_none(tmp_path: Path) -> None:
     assert rows(world, Conflict, state="open") == []
 
 
-def test_a_late_copy_is_known_by_another_name_and_title(tmp_path: Path) -> None:
+def test_a_late_copy_is_recognised_under_another_name_and_title(tmp_path: Path) -> None:
     world, copy = late_copy(tmp_path)
     world.crm.rename(copy, "Renamed", BEN)
     world.crm.edit("Renamed", BEN, title="Anna the second")
@@ -44,7 +44,7 @@ def test_a_late_copy_is_known_by_another_name_and_title(tmp_path: Path) -> None:
     assert [asked.crm_id for asked in rows(world, Conflict, state="open")] == ["Renamed"]
 
 
-def test_a_late_copy_is_known_though_what_it_copies_moved_and_was_renamed(tmp_path: Path) -> None:
+def test_a_late_copy_is_recognised_although_its_source_moved_and_was_renamed(tmp_path: Path) -> None:
     world = at_rest(tmp_path, system="erpnext", cities=CITIES)
     world.nexudus.options.keeps_system_id = False
     world.faults[Side.NEXUDUS].add("late_commit", "^POST .*/crmopportunities$", seconds=400.0)
@@ -138,7 +138,7 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
 
 
 @pytest.mark.parametrize(("story", "system"), STORIES, ids=[f"{story.__name__}-{system}" for story, system in STORIES])
-def test_what_once_broke_a_promise_does_so_no_more(
+def test_a_story_that_once_broke_a_promise_keeps_it(
     story: Callable[[SimWorld], None], system: str, tmp_path: Path
 ) -> None:
     assert play(story, tmp_path, system=system) == []

@@ -1,4 +1,4 @@
-"""E-mail addresses as people and programs write them: one customer stays one, and two are never taken for one."""
+"""E-mail addresses as people and programs write them: one customer stays one, and two are never confused."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -55,7 +55,7 @@ async def test_a_card_whose_customer_is_spelled_oddly_finds_its_lead_and_its_cou
 
 
 @pytest.mark.parametrize("email", ["n/a", "-", "none@", "a@x.example; b@y.example"])
-async def test_what_is_no_address_makes_no_customer_and_says_why(office: SmallOffice, email: str) -> None:
+async def test_a_text_that_is_not_an_address_makes_no_customer_and_says_why(office: SmallOffice, email: str) -> None:
     before = leads(office), len(office.deals.records())
     office.card(email, "Desk")
     await office.settle(2)

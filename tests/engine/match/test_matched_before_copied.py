@@ -1,4 +1,4 @@
-"""What became a counterpart by now is matched before anything is copied."""
+"""A record that has become a counterpart is matched before anything is copied."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def since(world: SimWorld, day: str) -> None:
         session.exec(select(ConnectionState)).one().create_since = day
 
 
-def test_what_says_something_else_by_now_is_matched_before_it_is_copied(rested: SimWorld) -> None:
+def test_a_record_that_changed_is_matched_again_before_it_is_copied(rested: SimWorld) -> None:
     """A card is refused for want of an e-mail address; its customer is given one, which does not show in the card.
 
     Ben has an older deal of that customer, which `--since` left alone. A person has the failure tried again.
@@ -54,7 +54,7 @@ def six_cards(world: SimWorld) -> None:
         world.clock.seconds += 2
 
 
-def test_what_was_entered_during_long_work_is_matched_before_it_is_copied(
+def test_a_record_entered_during_long_work_is_matched_before_it_is_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While one card after the other is copied, Ben enters the counterpart of the last himself."""
@@ -69,7 +69,7 @@ def test_what_was_entered_during_long_work_is_matched_before_it_is_copied(
     world.close()
 
 
-def test_what_became_its_counterpart_during_long_work_is_matched_before_it_is_copied(
+def test_a_counterpart_entered_during_long_work_is_matched_before_the_record_is_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While one card after the other is copied, Ben corrects an opportunity that nothing could be matched with."""

@@ -55,7 +55,7 @@ def test_both_sides_have_to_be_full(tmp_path: Path, cards: int, deals: int, brak
 
 
 @pytest.mark.usefixtures("small")
-def test_nothing_is_created_before_somebody_says_that_it_is_right(tmp_path: Path) -> None:
+def test_nothing_is_created_before_somebody_confirms_it(tmp_path: Path) -> None:
     world = strangers(tmp_path)
     before = changes(world)
     for _ in range(2):
@@ -71,7 +71,7 @@ def test_nothing_is_created_before_somebody_says_that_it_is_right(tmp_path: Path
 
 
 @pytest.mark.usefixtures("small")
-def test_what_plan_shows_is_the_brake(tmp_path: Path) -> None:
+def test_plan_shows_the_brake(tmp_path: Path) -> None:
     world = strangers(tmp_path)
 
     async def look() -> str | None:
@@ -92,7 +92,7 @@ def test_an_answer_at_a_terminal_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_a_look_at_a_few_passes_without_an_answer_and_gives_none(tmp_path: Path) -> None:
+def test_a_trial_of_a_few_passes_without_an_answer_and_is_not_one(tmp_path: Path) -> None:
     world = strangers(tmp_path)
     for _ in range(2):
         report = run(world, limit=2)
@@ -104,7 +104,7 @@ def test_a_look_at_a_few_passes_without_an_answer_and_gives_none(tmp_path: Path)
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("answered", [True, False])
-def test_an_answer_after_a_look_counts_for_good(tmp_path: Path, answered: bool) -> None:
+def test_an_answer_after_a_trial_counts_for_good(tmp_path: Path, answered: bool) -> None:
     world = strangers(tmp_path)
     assert run(world, limit=2).brake is None
     assert run(world).brake == "no-pairs"
@@ -125,7 +125,7 @@ def of_company(world: SimWorld, company: str | None) -> None:
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(("corrected", "brake"), [("Example Corp", None), ("Example Iberia", "no-pairs"), (None, None)])
-def test_who_corrects_the_company_need_not_answer_for_the_wrong_one(
+def test_a_corrected_company_needs_no_answer_for_the_wrong_one(
     tmp_path: Path, corrected: str | None, brake: str | None
 ) -> None:
     world = strangers(tmp_path, shared=2)
@@ -141,7 +141,7 @@ def test_who_corrects_the_company_need_not_answer_for_the_wrong_one(
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("side", list(Side))
-def test_neither_do_records_that_are_copied_one_by_one(tmp_path: Path, side: Side) -> None:
+def test_records_that_are_copied_one_by_one_need_no_answer_either(tmp_path: Path, side: Side) -> None:
     world = strangers(tmp_path, 8, 8)
     records = world.double(side).records()
 
@@ -169,7 +169,7 @@ def test_a_pair_or_a_nearly_empty_side_is_no_reason_to_ask_now_or_later(
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(("said", "brake"), [("n/a", None), ("a@example.com", "no-pairs")])
-def test_what_is_no_address_makes_no_side_full(tmp_path: Path, said: str, brake: str | None) -> None:
+def test_texts_that_are_not_addresses_do_not_make_a_side_full(tmp_path: Path, said: str, brake: str | None) -> None:
     world = strangers(tmp_path)
     run(world, limit=0)
     with world.store.session() as session:

@@ -30,7 +30,7 @@ def test_a_card_that_waited_here_and_was_linked_there_is_not_copied_when_it_retu
     world.close()
 
 
-def test_what_failed_of_a_card_here_is_over_when_it_was_linked_there(tmp_path: Path) -> None:
+def test_a_cards_failure_here_is_solved_when_it_is_linked_there(tmp_path: Path) -> None:
     """Without an e-mail address it waits in London; in Madrid it is given one and copied before London looks again."""
     world = two_connections(tmp_path)
     directory, places = world.nexudus.directory, world.seeded.places
@@ -46,7 +46,7 @@ def test_what_failed_of_a_card_here_is_over_when_it_was_linked_there(tmp_path: P
     world.close()
 
 
-def test_what_a_limit_leaves_leaves_the_scope_meanwhile(tmp_path: Path) -> None:
+def test_a_record_left_by_a_limit_leaves_the_scope_meanwhile(tmp_path: Path) -> None:
     world = SimWorld(11, tmp_path, nexudus=30, crm=4, shared=2)
     lone, seen = [new_card(world, f"anna{n}") for n in range(4)], list[int]()
 
@@ -61,7 +61,7 @@ def test_what_a_limit_leaves_leaves_the_scope_meanwhile(tmp_path: Path) -> None:
     cycle_of(world, "london", limit=2)  # StaleDataError
 
 
-def test_what_the_backfill_left_stays_in_sight_under_another_name_of_the_connection(tmp_path: Path) -> None:
+def test_what_the_backfill_left_undone_stays_shown_when_the_connection_is_renamed(tmp_path: Path) -> None:
     world = SimWorld(11, tmp_path, nexudus=4, crm=4, shared=2)
     deal = new_deal(world, "berta", sales_stage=WELCOME)
     cycle(world), cycle(world)

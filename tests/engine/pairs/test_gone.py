@@ -1,4 +1,4 @@
-"""A record that is gone, and what people do to its counterpart before anybody knows it."""
+"""A record is gone, and people edit its counterpart before anybody knows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +40,7 @@ def edited_after_the_answer(world: SimWorld) -> None:
     assert deal not in world.crm.records()
 
 
-def test_an_edit_of_what_never_arrived_and_a_deletion(tmp_path: Path) -> None:
+def test_an_edit_that_never_arrived_and_a_deletion(tmp_path: Path) -> None:
     world = at_rest(tmp_path, deletes="propagate")
     board = world.seeded.places.london.board_id
     for name in ("Only here", "Only here too"):
@@ -55,7 +55,7 @@ def test_an_edit_of_what_never_arrived_and_a_deletion(tmp_path: Path) -> None:
     assert card in world.nexudus.records()  # deleted; no question was asked, nothing is in the history
 
 
-def test_what_is_restored_is_asked_about_no_more(tmp_path: Path) -> None:
+def test_a_restored_record_is_no_longer_asked_about(tmp_path: Path) -> None:
     world = at_rest(tmp_path, deletes="propagate")
     card, deal = world.seeded.pairs[0]
     kept = world.nexudus.cards.rows[card]

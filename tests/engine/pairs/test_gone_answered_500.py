@@ -1,4 +1,4 @@
-"""A system that answers 500 for what is not there."""
+"""A system that answers 500 for a record that does not exist."""
 
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def test_a_deleted_card_that_answers_500_is_believed_gone_by_the_sweep(deletes: 
     assert (link.crm_id in world.crm.records()) == (deletes == "ignore")
 
 
-def test_a_deletion_is_believed_though_the_card_failed_before_the_sweep(tmp_path: Path) -> None:
+def test_a_deletion_is_believed_although_the_card_failed_before_the_sweep(tmp_path: Path) -> None:
     world = mute(tmp_path)
     link = links(world)[0]
     world.nexudus.delete(int(link.nexudus_id), ANA)
@@ -63,7 +63,7 @@ def test_many_deletions_that_answer_500_are_under_the_brake(tmp_path: Path) -> N
     assert states(world).count("closed") == 12
 
 
-def test_about_a_card_that_is_listed_and_cannot_be_read_nothing_more_is_asked(tmp_path: Path) -> None:
+def test_a_card_that_is_listed_but_cannot_be_read_costs_no_further_call(tmp_path: Path) -> None:
     world = mute(tmp_path)
     card = int(links(world)[0].nexudus_id)
     world.nexudus.edit(card, ANA, Name="Ana's")

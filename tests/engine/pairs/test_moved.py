@@ -11,7 +11,7 @@ from sim_world import SimWorld
 from nexudus_sync.store.tables import Brake, Conflict
 
 
-def test_there_and_back_again(tmp_path: Path) -> None:
+def test_a_card_that_moves_away_and_back(tmp_path: Path) -> None:
     world = at_rest(tmp_path, cities=("london", "madrid"))
     card = new_card(world, "anna", DueDate="2026-06-12T22:30:00Z")
     cycle_of(world, "london"), cycle_of(world, "london")
@@ -24,7 +24,7 @@ def test_there_and_back_again(tmp_path: Path) -> None:
         assert world.crm.record(deal)["expected_closing"] == day  # London: 2026-06-13, and no conflict or failure
 
 
-def test_the_reconcile_of_a_connection_that_cards_moved_to(tmp_path: Path) -> None:
+def test_a_reconcile_of_the_connection_that_cards_moved_to(tmp_path: Path) -> None:
     cities = ("london", "madrid")
     world = at_rest(tmp_path, nexudus=20, crm=20, shared=18, system="erpnext", cities=cities)
     for number, link in enumerate([link for link in links(world) if link.connection == "london"][:14]):
@@ -79,7 +79,7 @@ def test_an_edit_of_the_counterpart_of_a_card_that_was_elsewhere_arrives(claimed
     assert world.nexudus.record(card)["Name"] == "Meanwhile"
 
 
-def test_a_field_that_travels_since_is_compared_though_its_card_moved_before_anybody_looked(tmp_path: Path) -> None:
+def test_a_field_that_is_newly_synced_is_compared_although_its_card_moved_before(tmp_path: Path) -> None:
     """In Madrid a source only travels from the CRM; it travels both ways when the card comes to London."""
     world = SimWorld(11, tmp_path, nexudus=4, crm=4, shared=2, cities=CITIES)
     world.rules["utm_source"] = 'sync = "from-crm"'

@@ -1,4 +1,4 @@
-"""Rows that say odd or old things of the right record: read before they are believed."""
+"""Rows that say odd or outdated things about the right record: it is read before they are believed."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ BOTH = pytest.mark.parametrize("system", ["overplane", "erpnext"])
 
 
 @pytest.mark.parametrize("key", ["CreatedOn", "UniqueId"])
-def test_a_row_with_odd_dates_or_identity_makes_no_stranger_of_a_card(key: str, world: SimWorld) -> None:
+def test_a_row_with_odd_dates_or_identity_does_not_make_the_card_another_record(key: str, world: SimWorld) -> None:
     card, deal = born_in_crm(world)
     odd = "2027-01-01T00:00:00Z" if key == "CreatedOn" else "deadbeef"
 
@@ -35,7 +35,7 @@ def test_a_row_with_odd_dates_or_identity_makes_no_stranger_of_a_card(key: str, 
     assert (failures_of(world), questions_of(world), rows(world, Unlinked, record_id=str(card))) == ([], [], [])
 
 
-def test_odd_dates_in_the_record_itself_make_no_stranger_of_a_card_either(world: SimWorld) -> None:
+def test_odd_dates_in_the_record_itself_do_not_make_the_card_another_record(world: SimWorld) -> None:
     card, deal = born_in_crm(world)
     world.nexudus.cards.rows[card] = {**world.nexudus.cards.rows[card], "CreatedOn": "2027-01-01T00:00:00Z"}
     world.nexudus.edit(card, ANA, Name="Still Berta's")
@@ -69,7 +69,7 @@ def test_many_rows_with_other_identities_stop_before_anything_is_copied(tmp_path
     world.close()
 
 
-def test_a_list_that_is_behind_sets_nothing_back(world: SimWorld) -> None:
+def test_a_list_that_lags_behind_sets_nothing_back(world: SimWorld) -> None:
     card, deal = born_in_crm(world)
     old = world.crm.record(deal)
     world.nexudus.move(card, "Tour booked", ANA)
@@ -95,7 +95,7 @@ def test_a_list_of_the_same_moment_with_other_content_is_read_first(world: SimWo
 
 
 @BOTH
-def test_a_replica_that_is_behind_is_waited_for_and_counts_in_the_end(system: str, tmp_path: Path) -> None:
+def test_a_replica_that_lags_behind_is_waited_for_and_believed_in_the_end(system: str, tmp_path: Path) -> None:
     """The list and the reads by id show it as it was before our write: after a quarter of an hour that is so."""
     world = at_rest(tmp_path, system=system)
     card, deal = born_in_crm(world)
@@ -122,7 +122,7 @@ def test_a_replica_that_is_behind_is_waited_for_and_counts_in_the_end(system: st
     world.close()
 
 
-def test_a_card_that_was_restored_counts_at_a_reconcile(world: SimWorld) -> None:
+def test_a_card_that_was_restored_is_believed_at_a_reconcile(world: SimWorld) -> None:
     card, deal = born_in_nexudus(world)
     old = world.nexudus.cards.rows[card]
     world.crm.edit(deal, BEN, title="Ben's")

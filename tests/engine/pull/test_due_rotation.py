@@ -1,4 +1,4 @@
-"""The daily whole reads go round, whatever some links do."""
+"""The daily full reads rotate through all links, whatever some of them do."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ Offices = Callable[..., Office]
 
 
 async def verified(office: Office, times: int) -> set[str]:
-    """The cards that so many reconciles read whole."""
+    """The cards that N reconciles read in full."""
     before = office.clock.now()
     for _ in range(times):
         await office.sync(reconcile=True)
@@ -18,7 +18,7 @@ async def verified(office: Office, times: int) -> set[str]:
 
 
 async def settled(offices: Offices) -> tuple[Office, Link]:
-    """An office whose links were all read whole, but for the one that comes first."""
+    """An office whose links were all read in full, except the one that comes first."""
     office = offices(nexudus=8, crm=8, shared=8)
     await office.quiet()
     first, *others = office.rows(Link)
@@ -29,7 +29,7 @@ async def settled(offices: Offices) -> tuple[Office, Link]:
     return office, first
 
 
-async def test_a_link_that_always_fails_keeps_no_other_waiting(offices: Offices) -> None:
+async def test_a_link_that_always_fails_delays_no_other(offices: Offices) -> None:
     office, bad = await settled(offices)
     office.world.nexudus_faults.add("error_500_before", f"GET {CARDS}/{bad.nexudus_id}$", times=10_000)
     found = await verified(office, 4)
@@ -39,7 +39,7 @@ async def test_a_link_that_always_fails_keeps_no_other_waiting(offices: Offices)
     assert bad.nexudus_id in await verified(office, 1)
 
 
-async def test_a_dismissed_failure_keeps_no_other_waiting_and_its_link_is_still_tried(offices: Offices) -> None:
+async def test_a_dismissed_failure_delays_no_other_link_and_its_own_is_still_tried(offices: Offices) -> None:
     office, bad = await settled(offices)
     office.world.nexudus_faults.add("error_500_before", f"GET {CARDS}/{bad.nexudus_id}$", times=10_000)
     await office.sync(reconcile=True)
@@ -51,7 +51,7 @@ async def test_a_dismissed_failure_keeps_no_other_waiting_and_its_link_is_still_
     assert bad.nexudus_id in await verified(office, 1)
 
 
-async def test_a_question_about_a_deletion_keeps_no_other_waiting(offices: Offices) -> None:
+async def test_a_question_about_a_deletion_delays_no_other_link(offices: Offices) -> None:
     office, asked = await settled(offices)
     office.put("deletes", '"propagate"')
     office.deals.delete(asked.crm_id, "ben@example.com")

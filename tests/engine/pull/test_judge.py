@@ -1,4 +1,4 @@
-"""A mass change is judged by contents: a sample is read before anything of it is believed or written."""
+"""A mass change is judged by contents: a sample is read before anything is believed or written."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from nexudus_sync.store.tables import Brake
 
 
 def trial(moved: int, read: int, changed: int, total: int = 3000) -> Trial:
-    """A judgement of which so many were read, the changed ones first."""
+    """A judgement of which N were read, the changed ones first."""
     return Trial(1, Side.NEXUDUS, list(range(moved)), total, {str(n): n < changed for n in range(read)})
 
 
@@ -59,7 +59,7 @@ def test_the_order_is_random_and_a_restart_keeps_it() -> None:
 
 
 def restamp(world: SimWorld, changed: int = 0) -> list[int]:
-    """The vendor moves all stamps within a minute, of cards of which so many were edited."""
+    """The vendor moves all stamps within a minute, of cards of which N were edited."""
     cards = sorted(int(link.nexudus_id) for link in links(world))
     for number, card in enumerate(cards):
         if number < changed:
@@ -94,7 +94,7 @@ def test_a_minority_of_edits_among_moved_stamps_travels(small: Any, tmp_path: Pa
         assert world.crm.record(partners[str(card)])["title"] == f"Edited {card}"
 
 
-def test_contents_that_change_set_it_and_nothing_is_written_before(small: Any, tmp_path: Path) -> None:
+def test_changed_contents_set_the_brake_and_nothing_is_written_before(small: Any, tmp_path: Path) -> None:
     world = small(tmp_path)
     before = world.crm.records()
     restamp(world, changed=14)
@@ -112,7 +112,7 @@ def test_contents_that_change_set_it_and_nothing_is_written_before(small: Any, t
     assert [state for _, state in brakes_of(world)] == ["gone"]
 
 
-def test_the_daemon_reads_a_slice_a_cycle_and_nothing_twice(small: Any, tmp_path: Path) -> None:
+def test_the_daemon_reads_one_slice_per_cycle_and_nothing_twice(small: Any, tmp_path: Path) -> None:
     world = small(tmp_path)
     before = world.crm.records()
     restamp(world, changed=14)
@@ -126,7 +126,7 @@ def test_the_daemon_reads_a_slice_a_cycle_and_nothing_twice(small: Any, tmp_path
     assert (len(brake.judged["read"]), brake.state) == (4, "set")
 
 
-def test_records_that_cannot_be_read_keep_no_verdict_from_the_others(
+def test_records_that_cannot_be_read_do_not_hold_up_the_verdict(
     small: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("FIRST", "MOST"):
@@ -141,7 +141,9 @@ def test_records_that_cannot_be_read_keep_no_verdict_from_the_others(
 
 
 @pytest.mark.parametrize("side", list(Side))
-def test_a_record_that_is_asked_for_waits_as_well_while_it_is_undecided(small: Any, tmp_path: Path, side: Side) -> None:
+def test_a_record_synced_by_hand_waits_as_well_while_its_link_is_undecided(
+    small: Any, tmp_path: Path, side: Side
+) -> None:
     world = small(tmp_path)
     cards, before = restamp(world, changed=14), world.crm.records()
     assert cycle_of(world, "london", one_shot=False).brake is None

@@ -1,4 +1,4 @@
-"""Pages that list a record twice, do not name it, or say nothing of their total."""
+"""Pages that list a record twice, do not name it, or have no usable total."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Rows that do not name their records, and totals that say nothing."""
+"""Rows that do not name their records, and totals that make no sense."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def world(tmp_path: Path) -> TwistedWorld:
 
 @pytest.mark.parametrize("system", ["overplane", "erpnext"])
 @pytest.mark.parametrize("odd_id", [None, ["x"], {}, 1.5, " ", "half \ud83d", "nul \0"], ids=repr)
-def test_a_row_that_does_not_name_its_record_stops_no_other(tmp_path: Path, system: str, odd_id: object) -> None:
+def test_a_row_without_its_records_id_does_not_stop_the_others(tmp_path: Path, system: str, odd_id: object) -> None:
     """Also where it is all that a list has."""
     world = TwistedWorld(tmp_path, system)
     for _ in range(2):
@@ -37,7 +37,7 @@ def test_a_row_that_does_not_name_its_record_stops_no_other(tmp_path: Path, syst
 
 
 @pytest.mark.parametrize("kind", ["no_total", "wrong_total"])
-def test_a_total_that_says_nothing_is_told_in_check_and_status(world: TwistedWorld, kind: str) -> None:
+def test_a_meaningless_total_is_shown_by_check_and_status(world: TwistedWorld, kind: str) -> None:
     for side in Side:
         world.faults[side].add(kind, "^GET", times=9999)
     cycle_of(world, "london", reconcile=True)

@@ -1,4 +1,4 @@
-"""Moments noted or named under a wrong clock hide nothing, and cost no reads for ever."""
+"""Moments noted while a clock was wrong hide nothing, and do not cost reads for ever."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -37,7 +37,7 @@ def skewed(world: SimWorld, ahead: float) -> Skewed:
     return ours
 
 
-def test_a_clock_that_was_behind_is_put_right(tmp_path: Path) -> None:
+def test_a_clock_that_was_behind_is_corrected(tmp_path: Path) -> None:
     world = at_rest(tmp_path)
     card, deal = born_in_crm(world)
     ours = skewed(world, -3600.0)
@@ -68,7 +68,7 @@ def test_a_failure_noted_under_a_clock_that_was_ahead(tmp_path: Path) -> None:
     assert world.crm.record(deal)["title"] == "Three"  # "berta"
 
 
-def test_what_is_new_is_new_though_the_backfill_was_noted_under_a_clock_that_was_ahead(tmp_path: Path) -> None:
+def test_a_new_record_counts_as_new_though_the_backfill_was_noted_while_the_clock_was_ahead(tmp_path: Path) -> None:
     world = SimWorld(11, tmp_path, nexudus=4, crm=4, shared=2)
     ours = skewed(world, 30 * 86400.0)
     cycle_of(world, "london")
@@ -82,7 +82,7 @@ def test_what_is_new_is_new_though_the_backfill_was_noted_under_a_clock_that_was
     assert card["CrmBoardColumnId"] == acting
 
 
-def test_a_stamp_of_the_future_is_read_once(tmp_path: Path) -> None:
+def test_a_record_with_a_stamp_in_the_future_is_read_once(tmp_path: Path) -> None:
     world = at_rest(tmp_path)
     card, _ = born_in_nexudus(world)
     for table in (world.nexudus.cards.rows, world.nexudus.cards.listed):

@@ -1,4 +1,4 @@
-"""Records that make no sense: none stops another one, and nothing of them is written back or kept that must not be."""
+"""Records that make no sense do not stop others, and are not written back or stored."""
 
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,9 @@ ODD_DEALS = [
 @pytest.mark.parametrize(
     ("side", "changes"), [*((Side.NEXUDUS, one) for one in ODD_CARDS), *((Side.CRM, one) for one in ODD_DEALS)], ids=str
 )
-def test_a_linked_record_without_sense_stops_no_other(world: TwistedWorld, side: Side, changes: dict[str, Any]) -> None:
+def test_a_linked_record_that_makes_no_sense_stops_no_other(
+    world: TwistedWorld, side: Side, changes: dict[str, Any]
+) -> None:
     odd, fine, *_ = pairs(world)
     odd_id = odd[0] if side is Side.NEXUDUS else odd[1]
     before = world.double(side).record(odd_id)
@@ -78,7 +80,9 @@ def test_a_linked_record_without_sense_stops_no_other(world: TwistedWorld, side:
 @pytest.mark.parametrize(
     ("side", "changes"), [*((Side.NEXUDUS, one) for one in ODD_CARDS), *((Side.CRM, one) for one in ODD_DEALS)], ids=str
 )
-def test_a_new_record_without_sense_stops_no_other(world: TwistedWorld, side: Side, changes: dict[str, Any]) -> None:
+def test_a_new_record_that_makes_no_sense_stops_no_other(
+    world: TwistedWorld, side: Side, changes: dict[str, Any]
+) -> None:
     make: Any = new_card if side is Side.NEXUDUS else lambda world, name: new_deal(world, name, title=name)
     odd, fine = make(world, "odd"), make(world, "fine")
     world.twists[side].append(("", record(odd, **changes)))

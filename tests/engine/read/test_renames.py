@@ -1,4 +1,4 @@
-"""Records whose names change: each is known again, and none is taken for the next that bears its name."""
+"""Records whose names change: each is recognised, and not confused with the next one of its name."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +33,7 @@ def end(world: SimWorld, card: int) -> None:
 
 
 @pytest.mark.parametrize("idle", [sleep, end])
-def test_an_opportunity_is_known_again_though_another_has_its_name(idle: Any, tmp_path: Path) -> None:
+def test_an_opportunity_is_recognised_although_another_has_its_name(idle: Any, tmp_path: Path) -> None:
     """While its link is not at work it is renamed, another gets its name and is linked, and then it is edited."""
     world = at_rest(tmp_path, system="erpnext")
     card, deal = born_in_crm(world)
@@ -49,7 +49,7 @@ def test_an_opportunity_is_known_again_though_another_has_its_name(idle: Any, tm
     assert [card["Name"] for card in world.nexudus.records().values()].count("Edited") == 0
 
 
-def test_two_that_swap_their_names_are_known_again(tmp_path: Path) -> None:
+def test_two_that_swap_their_names_are_recognised(tmp_path: Path) -> None:
     world = at_rest(tmp_path, system="erpnext")
     card, deal = born_in_crm(world)
     end(world, card)
@@ -79,7 +79,7 @@ def test_what_waited_under_the_name_of_a_sleeping_one_is_forgotten_when_it_is_de
     assert kinds_of_failures(world) == []
 
 
-def test_an_answer_about_a_deal_is_none_about_the_next_of_its_name(tmp_path: Path) -> None:
+def test_an_answer_about_a_deal_is_not_one_about_the_next_deal_of_its_name(tmp_path: Path) -> None:
     """Two cards could belong to a deal; it is to be copied as a new one, but Ben deletes it and enters another."""
     world = at_rest(tmp_path, system="erpnext")
     customer = world.nexudus.directory.add_coworker("anna@example.org", "anna", world.seeded.places.london.business_id)
@@ -219,7 +219,7 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
 
 
 @pytest.mark.parametrize(("story", "system"), STORIES, ids=[f"{story.__name__}-{system}" for story, system in STORIES])
-def test_what_once_broke_a_promise_does_so_no_more(
+def test_a_story_that_once_broke_a_promise_keeps_it(
     story: Callable[[SimWorld], None], system: str, tmp_path: Path
 ) -> None:
     assert play(story, tmp_path, system=system) == []

@@ -1,4 +1,4 @@
-"""Opportunities that bear one moment of creation are not taken for each other."""
+"""Opportunities created at the same moment are not taken for each other."""
 
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def test_a_deleted_deal_is_not_followed_to_one_that_could_not_be_copied_yet(tmp_
     assert [link for link in links(world) if link.crm_id == twin] == []
 
 
-def test_of_two_that_can_be_the_renamed_one_none_is_followed(twins: tuple[SimWorld, str, str]) -> None:
+def test_if_two_can_be_the_renamed_deal_neither_is_followed(twins: tuple[SimWorld, str, str]) -> None:
     world, deal, _ = twins
     card, third = card_of_deal(world, deal), new_deal(world, "carla")
     deals = world.crm.site.tables["Opportunity"].rows

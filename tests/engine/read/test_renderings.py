@@ -1,4 +1,4 @@
-"""What a system makes of a text: each side keeps its own spelling, and nothing travels until somebody edits one."""
+"""A system's renderings of a text: each side keeps its own spelling, and nothing travels until somebody edits one."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -55,7 +55,7 @@ async def test_what_nexudus_makes_of_a_title_does_not_go_back_over_the_crms(offi
 
 
 @pytest.mark.parametrize(("ways", "title"), [(ways, title) for ways, title, _ in MADE if ways != ("lower",)])
-async def test_what_nexudus_made_of_a_title_is_no_part_of_the_next_edit(
+async def test_nexuduss_rendering_of_a_title_is_not_part_of_the_next_edit(
     office: SmallOffice, ways: tuple[str, ...], title: str
 ) -> None:
     """Its replies do not tell what it kept, and a later read tells no more whose doing that is."""
@@ -70,7 +70,7 @@ async def test_what_nexudus_made_of_a_title_is_no_part_of_the_next_edit(
     assert (office.deals.record(deal)["title"], office.deals.record(deal)["opportunity_amount"]) == (title, 55)
 
 
-async def test_with_a_stage_that_is_read_again_after_the_write_it_is_the_same(office: SmallOffice) -> None:
+async def test_it_is_the_same_with_a_stage_that_is_read_again_after_the_write(office: SmallOffice) -> None:
     card, deal = office.pairs[0]
     office.cards.options.keeps = ("ascii",)
     office.deals.edit(deal, TOM, title="Tour 🎉", status="Lost")
@@ -149,7 +149,7 @@ async def test_it_can_be_dismissed_and_stays_so(office: SmallOffice) -> None:
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "error_500_after"])
-async def test_a_create_whose_answer_is_lost_is_known_again_under_the_title_that_was_kept(
+async def test_a_create_whose_answer_is_lost_is_recognised_by_the_title_that_was_kept(
     office: SmallOffice, fault: str
 ) -> None:
     office.deals.options.keeps = ("ascii",)
@@ -173,7 +173,7 @@ async def test_an_update_whose_answer_is_lost_is_found_under_what_was_kept(offic
     assert office.failures() == {("stored-differently", "title")}
 
 
-async def test_a_text_that_a_whole_update_sent_along_is_no_edit_of_nexuduss_either(office: SmallOffice) -> None:
+async def test_a_text_that_a_full_update_sent_along_is_not_an_edit_in_nexudus(office: SmallOffice) -> None:
     card, deal = office.pairs[0]
     office.cards.edit(card, MARIA, Name="Tour 🎉")
     await office.settle(2)
@@ -196,7 +196,7 @@ async def test_what_a_later_read_of_the_same_state_shows_counts_too(office: Smal
     assert office.failures() == {("stored-differently", "title")}
 
 
-async def test_a_blank_is_no_rendering(office: SmallOffice) -> None:
+async def test_a_blank_is_not_a_rendering(office: SmallOffice) -> None:
     card, deal = office.pairs[0]
     office.cards.edit(card, MARIA, Name="🎉")
     await office.cycle()

@@ -1,4 +1,4 @@
-"""What a system makes of a value is no edit, and no value that cannot be kept stops anything."""
+"""A system's rendering of a value is not an edit, and a value that cannot be stored stops nothing."""
 
 from pathlib import Path
 

@@ -42,7 +42,7 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
 
 
 @pytest.mark.parametrize(("story", "system"), STORIES, ids=[f"{story.__name__}-{system}" for story, system in STORIES])
-def test_what_once_broke_a_promise_does_so_no_more(
+def test_a_story_that_once_broke_a_promise_keeps_it(
     story: Callable[[SimWorld], None], system: str, tmp_path: Path
 ) -> None:
     assert play(story, tmp_path, system=system) == []

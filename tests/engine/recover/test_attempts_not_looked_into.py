@@ -1,4 +1,4 @@
-"""Answers in doubt that cannot be looked into now: that is the trouble of one record, and of no other one."""
+"""Writes in doubt that cannot be looked into now: only their own record waits."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A create whose answer was lost ends as one whose answer came, whatever changes meanwhile."""
+"""A create whose answer was lost ends like one that was answered, whatever changes meanwhile."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,7 +83,7 @@ def test_a_create_in_doubt_of_an_earlier_version_is_recovered(world: SimWorld) -
 
 
 @pytest.mark.parametrize("deleted", [False, True])
-def test_what_recovery_finds_too_late_is_shown_as_a_late_copy(deleted: bool, rested: SimWorld) -> None:
+def test_a_record_that_recovery_finds_too_late_is_shown_as_a_late_copy(deleted: bool, rested: SimWorld) -> None:
     """A create is in doubt; before anybody looks for it, its card is linked with another deal, and perhaps deleted."""
     world = rested
     card = new_card(world, "anna")
@@ -103,7 +103,7 @@ def test_what_recovery_finds_too_late_is_shown_as_a_late_copy(deleted: bool, res
     )
 
 
-def test_a_create_in_doubt_is_found_though_its_connection_has_another_name(rested: SimWorld) -> None:
+def test_a_create_in_doubt_is_found_although_its_connection_was_renamed(rested: SimWorld) -> None:
     world = rested
     deal = new_deal(world, "berta")
     ended_after_the_create(world)

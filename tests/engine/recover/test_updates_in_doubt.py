@@ -1,4 +1,4 @@
-"""An update whose answer was lost: what of it arrived is neither sent again nor taken for somebody's edit."""
+"""An update whose answer was lost: the part that arrived is not sent again, and not taken for somebody's edit."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -112,7 +112,7 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
 
 
 @pytest.mark.parametrize(("story", "system"), STORIES, ids=[f"{story.__name__}-{system}" for story, system in STORIES])
-def test_what_once_broke_a_promise_does_so_no_more(
+def test_a_story_that_once_broke_a_promise_keeps_it(
     story: Callable[[SimWorld], None], system: str, tmp_path: Path
 ) -> None:
     assert play(story, tmp_path, system=system) == []

@@ -1,4 +1,4 @@
-"""How long work takes: neither the limits nor the systems let it go faster."""
+"""How long a run takes, by the limits and by the systems' pace."""
 
 from datetime import timedelta
 from typing import Any

@@ -34,7 +34,7 @@ def edit_everything(office: Office) -> tuple[int, str]:
     return office.new_card("New here", "new.here@example.org"), office.new_deal("New there", "new.there@example.org")
 
 
-async def test_a_plan_writes_nothing_neither_to_the_systems_nor_to_the_store(offices: Offices) -> None:
+async def test_a_plan_writes_nothing_to_the_systems_or_to_the_store(offices: Offices) -> None:
     office = offices(nexudus=12, crm=12, shared=10, deletes='"propagate"')
     await office.sync()
     edit_everything(office)

@@ -1,4 +1,4 @@
-"""Systems that were restored from a backup give ids again: the new record is not the lost one."""
+"""After a restore, systems reuse ids: the new record is not the lost one."""
 
 import sqlite3
 from collections.abc import Callable
@@ -56,8 +56,8 @@ def asked_about(world: SimWorld, deal: str) -> tuple[object, object]:
 
 
 @pytest.mark.parametrize("read_alone", [False, True])
-def test_a_new_card_that_bears_the_id_of_a_lost_one_is_not_that_one(read_alone: bool, world: SimWorld) -> None:
-    """Else Zoe's offer would be written over Berta's, and never be copied."""
+def test_a_new_card_with_the_id_of_a_lost_one_is_another_record(read_alone: bool, world: SimWorld) -> None:
+    """Otherwise Zoe's offer would be overwritten with Berta's, and never be copied."""
     restore = backup(world)
     card, deal = born_in_crm(world)
     restore()
@@ -81,7 +81,7 @@ def test_a_new_card_that_bears_the_id_of_a_lost_one_is_not_that_one(read_alone: 
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_card_that_the_sync_creates_may_be_given_the_id_of_a_lost_one(lost: bool, world: SimWorld) -> None:
-    """Else the cycle would end with an error of the store, and the next one create the card once more."""
+    """Otherwise the cycle would end with a store error, and the next one would create the card again."""
     restore = backup(world)
     card, deal = born_in_crm(world)
     restore()
@@ -98,7 +98,7 @@ def test_a_card_that_the_sync_creates_may_be_given_the_id_of_a_lost_one(lost: bo
     assert asked_about(world, deal) == ("another record", "kept")
 
 
-def test_a_new_card_that_bears_the_id_of_an_ignored_one_is_not_ignored(world: SimWorld) -> None:
+def test_a_new_card_with_the_id_of_an_ignored_one_is_not_ignored(world: SimWorld) -> None:
     restore = backup(world)
     card = new_card(world, "berta")
     cycle(world, after=0.0)
@@ -116,7 +116,9 @@ def test_a_new_card_that_bears_the_id_of_an_ignored_one_is_not_ignored(world: Si
 
 
 @pytest.mark.parametrize(("hours", "kind"), [(5, "refused"), (1, "taken")])
-def test_the_key_of_a_lost_card_does_not_stand_for_the_new_one_of_its_id(hours: int, kind: str, tmp_path: Path) -> None:
+def test_the_external_key_of_a_lost_card_does_not_name_the_new_card_with_its_id(
+    hours: int, kind: str, tmp_path: Path
+) -> None:
     """Nexudus and the store are restored: anna's deal is copied again, and zoe's card is not taken for what it was."""
     world = at_rest(tmp_path, system="erpnext")
     restores = backup(world, hours), store_backup(world)

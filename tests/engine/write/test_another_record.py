@@ -1,4 +1,4 @@
-"""Answers that are about another record: nothing of them is believed, and a person is asked when they last."""
+"""Answers about another record: they are not believed, and if they last a person is asked."""
 
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ def test_an_opportunity_that_is_answered_with_another_is_left_alone(system: str,
     world.close()
 
 
-def test_rows_of_another_opportunity_are_nobodys_reasons(world: SimWorld) -> None:
+def test_child_rows_of_another_opportunity_are_ignored(world: SimWorld) -> None:
     card, deal = born_in_crm(world, status="Lost", sales_stage="Lost")
     other = new_deal(world, "olga", status="Lost", sales_stage="Lost")
     world.crm.add("opportunity-lost-reason-detail", BEN, opportunity_id=other, lost_reason="Competition")
@@ -78,7 +78,7 @@ def test_rows_of_another_opportunity_are_nobodys_reasons(world: SimWorld) -> Non
 
 @BOTH
 @pytest.mark.parametrize("side", list(Side))
-def test_a_reply_about_another_record_is_no_outcome_and_a_second_one_holds_the_record(
+def test_a_reply_about_another_record_is_an_unknown_outcome_and_a_second_one_holds_the_record(
     side: Side, system: str, tmp_path: Path
 ) -> None:
     world = at_rest(tmp_path, system=system)
@@ -136,7 +136,7 @@ def test_a_create_whose_reply_names_a_linked_record_is_looked_for(system: str, t
 
 @BOTH
 @pytest.mark.parametrize("to", list(Side))
-def test_a_create_whose_reply_names_a_record_of_elsewhere_is_looked_for(to: Side, system: str, tmp_path: Path) -> None:
+def test_a_create_whose_reply_names_an_unrelated_record_is_looked_for(to: Side, system: str, tmp_path: Path) -> None:
     """A record that no connection knows: another company's, another location's."""
     world = at_rest(tmp_path, system=system)
     deals, cards = set(world.crm.records()), set(world.nexudus.records())
@@ -159,7 +159,7 @@ def test_a_create_whose_reply_names_a_record_of_elsewhere_is_looked_for(to: Side
 
 
 @pytest.mark.parametrize("take", list(Side))
-def test_a_person_says_what_becomes_of_a_pair_whose_card_is_another(take: Side, world: SimWorld) -> None:
+def test_a_person_decides_about_a_pair_whose_card_is_another_record(take: Side, world: SimWorld) -> None:
     card, deal = born_in_crm(world)
     mine = world.nexudus.cards.rows[card]["UniqueId"]
     told(world, Side.NEXUDUS, f"^GET .*/{card}$", lambda body: body.update(UniqueId="f" * 8), times=99)

@@ -1,4 +1,4 @@
-"""Attempts that fail or linger: what came meanwhile is kept, and what waits is shown until it is done."""
+"""Attempts that fail or linger: edits made meanwhile are kept, and a waiting write is shown until it is done."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -28,7 +28,7 @@ def test_a_write_that_is_never_done_is_shown_as_a_failure_until_it_is(tmp_path: 
     assert world.crm.record(deal)["title"] == "Sent in vain"
 
 
-def test_a_record_that_was_refused_is_tried_again_when_somebody_mends_it(tmp_path: Path) -> None:
+def test_a_refused_record_is_tried_again_when_somebody_corrects_it(tmp_path: Path) -> None:
     world = at_rest(tmp_path)
     card = new_card(world, "anna")
     world.faults[Side.CRM].add("error_500_before", "^POST .*/crm/opportunity$", times=9999)
@@ -42,7 +42,7 @@ def test_a_record_that_was_refused_is_tried_again_when_somebody_mends_it(tmp_pat
     assert link_of_card(world, card).state == "active"
 
 
-def test_an_edit_that_a_failed_attempt_came_upon_travels_though_the_attempt_is_not_repeated(tmp_path: Path) -> None:
+def test_an_edit_found_by_a_failed_attempt_travels_although_the_attempt_is_not_repeated(tmp_path: Path) -> None:
     world = at_rest(tmp_path)
     card, deal = born_in_crm(world)
     cycle(world)
@@ -78,7 +78,7 @@ STORIES: list[tuple[Callable[[SimWorld], None], str]] = [
 
 
 @pytest.mark.parametrize(("story", "system"), STORIES, ids=[f"{story.__name__}-{system}" for story, system in STORIES])
-def test_what_once_broke_a_promise_does_so_no_more(
+def test_a_story_that_once_broke_a_promise_keeps_it(
     story: Callable[[SimWorld], None], system: str, tmp_path: Path
 ) -> None:
     assert play(story, tmp_path, system=system) == []

@@ -1,4 +1,4 @@
-"""What a stage does is looked at right before a write: none is entered that began to delete customers."""
+"""A stage is checked right before a write: one that now deletes customers is not entered."""
 
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def test_no_card_is_created_for_a_stage_that_began_to_delete_customers(
     assert len(world.nexudus.records()) == cards + (not enters)
 
 
-def test_a_stage_that_was_set_right_is_entered_after_the_next_sweep(tmp_path: Path) -> None:
+def test_a_corrected_stage_is_entered_after_the_next_sweep(tmp_path: Path) -> None:
     world = at_rest(tmp_path)
     card, deal = born_in_crm(world)
     stage = set_up(world, "Negotiation", **DELETES)

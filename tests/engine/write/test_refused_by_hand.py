@@ -1,4 +1,4 @@
-"""Nothing sends again by itself what was refused: that waits for a reconcile, an edit, or a `failures retry`."""
+"""A refused value is not sent again automatically: it waits for a reconcile, an edit, or a `failures retry`."""
 
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ def test_another_field_travels_without_the_refused_one(tmp_path: Path) -> None:
 
 
 @STORIES
-def test_what_is_only_passing_is_tried_at_once(tmp_path: Path, story: Any, key: str) -> None:
+def test_a_passing_refusal_is_retried_at_once(tmp_path: Path, story: Any, key: str) -> None:
     made = story(tmp_path, key)
     made.error = Unavailable("overplane", "down")
     assert [made.sync() > 0 for _ in range(3)] == [True, True, True]

@@ -1,4 +1,4 @@
-"""A value that the CRM refuses holds back its field, not the record, and not for longer than it has to."""
+"""A value that the CRM refuses holds back its field, not the record, and no longer than necessary."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -188,7 +188,7 @@ async def test_a_dismissed_one_is_not_sent_again_until_the_value_changes(office:
     assert [one.state for one in office.rows(Failure, field="sales_stage", crm_id=name)] == ["solved"]
 
 
-async def test_a_value_that_is_taken_back_is_no_failure_any_more(office: ErpOffice) -> None:
+async def test_a_value_that_is_taken_back_solves_its_failure(office: ErpOffice) -> None:
     card, name = office.free[0]
     before = office.stage_of(card)
     await refused(office)
@@ -213,7 +213,7 @@ async def test_an_opportunity_is_created_without_the_value_that_is_refused(offic
     assert office.failures_of((card, link.crm_id)) == set()
 
 
-async def test_a_create_refused_for_what_it_cannot_do_without_is_the_records_failure(office: ErpOffice) -> None:
+async def test_a_create_refused_for_a_required_field_is_the_records_failure(office: ErpOffice) -> None:
     mappings = office.folder / "mappings"
     mappings.mkdir()
     shipped = Path(__file__).parents[3] / "mappings" / "erpnext.toml"

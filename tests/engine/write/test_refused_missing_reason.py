@@ -118,7 +118,7 @@ async def test_it_is_solved_by_the_write_that_brings_the_reason(office: ErpOffic
         assert not counted.writes()
 
 
-async def test_one_that_vanished_since_the_list_was_read_is_refused_and_later_solved(office: ErpOffice) -> None:
+async def test_a_reason_that_vanished_since_the_list_was_read_is_refused_and_later_solved(office: ErpOffice) -> None:
     office.deals.rename("Something else", NO_PETS, BEN, doctype=REASONS)
     async with office.process() as engine:
         office.cards.edit(office.free[1][0], ANA, Name="So that the lists are read")

@@ -1,4 +1,4 @@
-"""What a system refused is sent again when something changed, and not before."""
+"""A refused value is sent again when something has changed, and not before."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,7 +33,7 @@ def sent(office: SmallOffice) -> int:
 
 
 def move(office: SmallOffice, count: int) -> list[str]:
-    """Some cards are moved to a stage that the CRM has not; gives their counterparts."""
+    """Some cards are moved to a stage that the CRM does not have; returns their counterparts."""
     moved = office.pairs[:count]
     for card, _ in moved:
         office.cards.move(card, UNHEARD, MARIA)
@@ -68,7 +68,7 @@ async def test_neither_the_daemon_nor_a_command_sends_it_again(office: SmallOffi
     assert sent(office) == 3
 
 
-async def test_one_of_each_reason_goes_first_and_the_rest_stays_where_that_went_ill(office: SmallOffice) -> None:
+async def test_one_record_of_each_reason_goes_first_and_the_rest_waits_if_it_fails(office: SmallOffice) -> None:
     await refused(office, 3)
     retry(office)
     await office.settle(2)
