@@ -42,11 +42,11 @@ def plan_fields(mapping: Mapping, views: MappingABC[Side, View], policy: Policy,
     after: dict[Side, Record] = {}
     for side in Side:
         view = views[side]
-        outcomes, record = _put(withhold(outcomes, side, holds.known, policy), side, view, policy)
+        outcomes, record = _put(withhold(outcomes, side, holds.known, policy), side, view)
         # The rules are about whole records, so they see the one that would be written.
         rules = holds.rules(side, dict(view.record), record) if record != view.record else []
         if rules:
-            outcomes, record = _put(withhold(outcomes, side, rules, policy), side, view, policy)
+            outcomes, record = _put(withhold(outcomes, side, rules, policy), side, view)
         if record != view.record:
             after[side] = record
     return FieldPlan(tuple(outcomes), after)
@@ -70,7 +70,7 @@ def _restored(outcome: Outcome, views: MappingABC[Side, View], policy: Policy) -
     return made or [instead(outcome, Verdict.AGREED)]
 
 
-def _put(outcomes: list[Outcome], side: Side, view: View, policy: Policy) -> tuple[list[Outcome], Record]:
+def _put(outcomes: list[Outcome], side: Side, view: View) -> tuple[list[Outcome], Record]:
     """Put every value that travels to `side` onto its record; a value that cannot be said there is held."""
     record, done = dict(view.record), []
     for outcome in outcomes:
@@ -78,7 +78,7 @@ def _put(outcomes: list[Outcome], side: Side, view: View, policy: Policy) -> tup
             try:
                 changed = outcome.field.put(side, outcome.value, record, view.context)
             except Unmapped as problem:
-                outcome = held(outcome, unsaid(outcome.field, str(problem)), policy)
+                outcome = held(outcome, unsaid(outcome.field, str(problem)))
             else:
                 if changed == record:  # cannot be said there, and the default for it stands there already
                     outcome = instead(outcome, Verdict.AGREED)

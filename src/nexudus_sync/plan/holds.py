@@ -86,7 +86,11 @@ def withhold(outcomes: Iterable[Outcome], side: Side, holds: Iterable[Hold], pol
     """The outcomes, with those held that must not travel to `side`; the first of several holds counts."""
     found = list(holds)
     stopped = ((o, next((hold for hold in found if _stops(hold, o, side, policy)), None)) for o in outcomes)
-    return [outcome if hold is None else held(outcome, hold, policy) for outcome, hold in stopped]
+    return [outcome if hold is None else _instead_of(outcome, hold, policy) for outcome, hold in stopped]
+
+
+def _instead_of(outcome: Outcome, hold: Hold, policy: Policy) -> Outcome:
+    return _asked(outcome, policy) if hold.kind == ASKED else held(outcome, hold)
 
 
 def _stops(hold: Hold, outcome: Outcome, side: Side, policy: Policy) -> bool:
@@ -107,14 +111,17 @@ def _still_shown(outcome: Outcome, policy: Policy) -> bool:
     return shown is not None and say(outcome.value) == shown[0 if outcome.to is Side.CRM else 1]
 
 
-def held(outcome: Outcome, hold: Hold, policy: Policy) -> Outcome:
+def _asked(outcome: Outcome, policy: Policy) -> Outcome:
+    """The open question stands. The side that was not read says what the question shows for it."""
+    nexudus, crm = policy.asked[outcome.field.name]
+    asked = instead(outcome, Verdict.CONFLICT)
+    if outcome.to is Side.NEXUDUS:
+        return replace(asked, nexudus=hear(outcome.field.name, nexudus))
+    return replace(asked, crm=hear(outcome.field.name, crm))
+
+
+def held(outcome: Outcome, hold: Hold) -> Outcome:
     """The outcome of a field that is held."""
-    if hold.kind == ASKED:  # was not read on that side, which says what the question shows for it
-        nexudus, crm = policy.asked[outcome.field.name]
-        asked = instead(outcome, Verdict.CONFLICT)
-        if outcome.to is Side.NEXUDUS:
-            return replace(asked, nexudus=hear(outcome.field.name, nexudus))
-        return replace(asked, crm=hear(outcome.field.name, crm))
     return instead(outcome, Verdict.PASSED if hold.counts_as_seen else Verdict.PARKED, hold.kind, hold.reason)
 
 
