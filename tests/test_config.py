@@ -355,7 +355,7 @@ MISTAKES = [
     (
         "scope = { business_id",
         "create_board = 1\nscope = { board_id",
-        "connection[0]: create_board has no use beside scope.board_id",
+        "connection[0]: create_board has no effect with scope.board_id",
     ),
     ('crm = "acme"', 'crm = "acne"', "connection[0].crm: there is no [crm.acne]; did you mean 'acme'?"),
     ('crm = "acme"', 'crm = "acme"\npoll = "5 minutes"', "connection[0].poll: '5 minutes' is not a duration; write"),
@@ -387,9 +387,9 @@ MISTAKES = [
     ),
     ("[[connection]]", "[connection]", "connection: belongs under a heading [[connection]], with two brackets"),
     ("[crm.acme]", "[crm]", "crm.connector: belongs under a heading [crm.NAME], with"),
-    ("[crm.acme]", "[crm.nexudus]", "crm.nexudus: is no name for a CRM; use letters"),
-    ("[crm.acme]", '[crm."a:b"]', "crm.a:b: is no name for a CRM; use letters"),
-    ('connector = "acme"\n', "", "crm.acme.connector: must name the connector; write for example"),
+    ("[crm.acme]", "[crm.nexudus]", "crm.nexudus: is not a valid name for a CRM; use letters"),
+    ("[crm.acme]", '[crm."a:b"]', "crm.a:b: is not a valid name for a CRM; use letters"),
+    ('connector = "acme"\n', "", "crm.acme.connector: must name the connector; for example"),
     (
         'connector = "acme"',
         'connector = "nope"',
@@ -415,63 +415,75 @@ MISTAKES = [
     (
         "https://crm",
         "https://me@crm",
-        "crm.acme.base_url: holds a user name or password; give them in keys of their own",
+        "crm.acme.base_url: contains a user name or password; give them in their own keys",
     ),
-    ("https://crm.example.com", " https://crm.example.com", "crm.acme.base_url: holds a space or a character that"),
-    ("https://crm.example.com", "https://crm.exam ple.com", "crm.acme.base_url: holds a space or a character that"),
-    ("https://crm.example.com", "https://crm.example.com\\u200b", "crm.acme.base_url: holds a space or a character"),
+    (
+        "https://crm.example.com",
+        " https://crm.example.com",
+        "crm.acme.base_url: contains a space or an invisible character",
+    ),
+    (
+        "https://crm.example.com",
+        "https://crm.exam ple.com",
+        "crm.acme.base_url: contains a space or an invisible character",
+    ),
+    (
+        "https://crm.example.com",
+        "https://crm.example.com\\u200b",
+        "crm.acme.base_url: contains a space or an invisible character",
+    ),
     ("https://crm.example.com", "https://crm.example.com:0", "crm.acme.base_url: is not a web address; write one like"),
-    ("https://crm.example.com", "https://crm.example.com?v=2", "crm.acme.base_url: has a part after ? or #, which no"),
-    ("https://crm.example.com", "https://crm.example.com/x?", "crm.acme.base_url: has a part after ? or #, which no"),
+    ("https://crm.example.com", "https://crm.example.com?v=2", "crm.acme.base_url: has a part after ? or #, which"),
+    ("https://crm.example.com", "https://crm.example.com/x?", "crm.acme.base_url: has a part after ? or #, which"),
     ("https://crm.example.com", "https://crm.example.com/#/login", "crm.acme.base_url: has a part after ? or #,"),
     (
         "[crm.acme]",
         'base_url = "https://spaces.example.com/api?x=1"\n[crm.acme]',
-        "nexudus.base_url: has a part after ? or #, which no call would carry; end it with the path",
+        "nexudus.base_url: has a part after ? or #, which calls would not carry; end it with the path",
     ),
-    ("[nexudus]", '[store]\nurl = "state.db"\n[nexudus]', "store.url: must be the URL of a database, like"),
+    ("[nexudus]", '[store]\nurl = "state.db"\n[nexudus]', "store.url: must be a database URL, like"),
     (
         "[nexudus]",
         '[store]\nurl = "mongodb://db/sync"\n[nexudus]',
-        "store.url: there is no database of the kind 'mongodb'; known here: sqlite, postgresql",
+        "store.url: unknown kind of database 'mongodb'; known here: sqlite, postgresql",
     ),
-    ("[nexudus]", '[store]\nurl = "postgresql://db:port/sync"\n[nexudus]', "store.url: is no URL of a database; write"),
+    ("[nexudus]", '[store]\nurl = "postgresql://db:port/sync"\n[nexudus]', "store.url: is not a database URL; write"),
     (
         "[nexudus]",
         '[store]\nurl = "sqllite:///state.db"\n[nexudus]',
-        "store.url: there is no database of the kind 'sqllite'; did you mean 'sqlite'?",
+        "store.url: unknown kind of database 'sqllite'; did you mean 'sqlite'?",
     ),
     ("[nexudus]", '[log]\nlevel = "loud"\n[nexudus]', "log.level: must be 'debug', 'info', 'warning' or 'error'"),
     (
         "[nexudus]",
         '[store]\nurl = "postgresql://me:hunter2@db/sync"\n[nexudus]',
-        "store.url: a password must not stand in the file; write ${STORE_PASSWORD} in its place",
+        "store.url: a password must not be in the file; write ${STORE_PASSWORD} instead",
     ),
     (
         '"${NEXUDUS_PASSWORD}"',
         '"hunter2"',
-        'nexudus.password: a secret must not stand in the file; write "${NEXUDUS_PASSWORD}" and set that',
+        'nexudus.password: a secret must not be in the file; write "${NEXUDUS_PASSWORD}" and set that',
     ),
-    ('"${CRM_TOKEN}"', '"hunter2"', 'crm.acme.token: a secret must not stand in the file; write "${ACME_TOKEN}"'),
-    ('"${CRM_TOKEN}"', '"hunter2${CRM_TOKEN}"', "crm.acme.token: a secret must not stand in the file"),
-    ('"${CRM_TOKEN}"', "123456", "crm.acme.token: a secret must not stand in the file"),
+    ('"${CRM_TOKEN}"', '"hunter2"', 'crm.acme.token: a secret must not be in the file; write "${ACME_TOKEN}"'),
+    ('"${CRM_TOKEN}"', '"hunter2${CRM_TOKEN}"', "crm.acme.token: a secret must not be in the file"),
+    ('"${CRM_TOKEN}"', "123456", "crm.acme.token: a secret must not be in the file"),
     (
         "[[connection]]",
         '[crm.acme.apps.one]\nkey = "hunter2"\n[[connection]]',
-        'crm.acme.apps.one.key: a secret must not stand in the file; write "${ONE_KEY}"',
+        'crm.acme.apps.one.key: a secret must not be in the file; write "${ONE_KEY}"',
     ),
-    ("token =", 'spare = ["${APP_KEY}", "hunter2"]\ntoken =', "crm.acme.spare[1]: a secret must not stand in the file"),
+    ("token =", 'spare = ["${APP_KEY}", "hunter2"]\ntoken =', "crm.acme.spare[1]: a secret must not be in the file"),
     (
         "[crm.acme]",
         'totp_secret = "hunter2"\n[crm.acme]',
-        'nexudus.totp_secret: a secret must not stand in the file; write "${NEXUDUS_TOTP_SECRET}"',
+        'nexudus.totp_secret: a secret must not be in the file; write "${NEXUDUS_TOTP_SECRET}"',
     ),
     (
         "${CRM_TOKEN}",
         "${CRM_TOKN}",
         "crm.acme.token: the environment variable CRM_TOKN is not set; set CRM_TOKN before",
     ),
-    ('name = "london"', 'name = "${"', "connection[0].name: '${' begins the name of an environment variable; write"),
+    ('name = "london"', 'name = "${"', "connection[0].name: '${' starts the name of an environment variable; write"),
     (
         'crm = "acme"',
         'crm = "acme"\nallow_stages = ["${NO}"]',
@@ -499,10 +511,10 @@ def test_an_empty_environment_variable_is_told_apart_from_a_missing_one(tmp_path
         (("madrid", "london"), "connection[1].name: 'london' is the name of two connections; give each its own"),
         (
             ("1002", "1001"),
-            "connection[1].scope.business_id: 1001 belongs to connection 'london' already; scopes must not overlap",
+            "connection[1].scope.business_id: 1001 already belongs to connection 'london'; give each connection",
         ),
-        (('company = "Example SL"\n', ""), "connection[1].company: connection 'london' has the same CRM"),
-        (("Example SL", "EXAMPLE corp"), "connection[1].company: connection 'london' has the same CRM"),
+        (('company = "Example SL"\n', ""), "connection[1].company: connection 'london' uses the same CRM"),
+        (("Example SL", "EXAMPLE corp"), "connection[1].company: connection 'london' uses the same CRM"),
     ],
 )
 def test_two_connections_must_not_get_in_each_others_way(tmp_path: Path, change: tuple[str, str], line: str) -> None:
@@ -513,7 +525,7 @@ def test_two_connections_must_not_get_in_each_others_way(tmp_path: Path, change:
 
 def test_the_first_of_two_connections_to_one_crm_needs_a_company_too(tmp_path: Path) -> None:
     assert complaint(tmp_path, MINIMAL + SECOND).startswith(
-        "connection[1].company: connection 'london' has the same CRM"
+        "connection[1].company: connection 'london' uses the same CRM"
     )
 
 
@@ -521,7 +533,7 @@ def test_two_connections_cannot_share_a_board(tmp_path: Path) -> None:
     text = (MINIMAL + 'company = "Example Corp"\n' + SECOND).replace("business_id = 1001", "board_id = 1002")
     assert len(loaded(tmp_path, text).connections) == 2
     told = complaint(tmp_path, text.replace("business_id", "board_id"))
-    assert told.startswith("connection[1].scope.board_id: 1002 belongs to connection 'london' already")
+    assert told.startswith("connection[1].scope.board_id: 1002 already belongs to connection 'london'")
 
 
 def test_connections_to_different_crms_may_take_all_companies(tmp_path: Path) -> None:

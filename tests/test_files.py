@@ -101,7 +101,7 @@ def test_tables_that_nobody_can_follow_are_refused(text: str, tmp_path: Path) ->
 )
 def test_a_variable_that_no_request_could_carry_is_named(name: str, value: str, problem: str, tmp_path: Path) -> None:
     told = refused(tmp_path, **{name: value})
-    assert f"the environment variable {name} holds " in told
+    assert f"the environment variable {name} contains " in told
     assert problem in told
     assert value not in told
 
@@ -140,7 +140,7 @@ def test_a_password_that_would_end_early_in_an_address_is_told_and_not_shown(
 ) -> None:
     text = CONFIG.replace(heading, line + "\n" if "[nexudus]" in line else f"{heading}{line}\n")
     told = refused(tmp_path, text, PROXY_PASSWORD=password)
-    assert "the environment variable PROXY_PASSWORD holds a character that ends a password" in told
+    assert "the environment variable PROXY_PASSWORD contains a character that ends a password" in told
     assert "hunter2" not in told
     assert loaded(tmp_path, text, PROXY_PASSWORD="p%40ss%2Fhunter2")
 
@@ -168,7 +168,7 @@ def test_certificates_are_looked_for_beside_the_file(tmp_path: Path) -> None:
         ('ca_file = "config.toml"', "ca_file: {folder}/config.toml holds no certificate"),
         ('proxy = "proxy.example.com:3128"', "proxy: is not the address of an HTTP proxy"),
         ('proxy = "socks5://proxy.example.com"', "proxy: is not the address of an HTTP proxy"),
-        ('proxy = "http://me:hunter2@proxy.example.com"', "proxy: a password must not stand in the file"),
+        ('proxy = "http://me:hunter2@proxy.example.com"', "proxy: a password must not be in the file"),
     ],
 )
 def test_a_way_that_leads_nowhere_is_refused(heading: str, line: str, problem: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The daemon: every connection polled and reconciled on time, whatever goes wrong, until it is told to stop."""
+"""The daemon: polls and reconciles every connection on time, whatever goes wrong, until it is told to stop."""
 
 import asyncio
 import logging
@@ -27,38 +27,38 @@ from nexudus_sync.store.status import connection_status
 from nexudus_sync.store.tables import ConnectionState
 
 GRACE = 5.0
-"""Seconds that a cycle gets to end its step when told to stop; then it is cut off, and recovery finds out the rest."""
+"""Seconds for a cycle to end its step when told to stop; then it is cancelled, and recovery resolves the rest."""
 CLOCK_LOOK, CLOCK_STEP = 30.0, 60.0
-"""Every how many seconds the wall clock is compared with the monotonic one, and by how many they may drift apart."""
+"""Seconds between comparisons of the wall clock with the monotonic clock, and seconds they may drift apart."""
 FIRST_REST, LONGEST_REST = timedelta(seconds=5), timedelta(minutes=15)
-"""How long a system is left alone after a failure; doubled with each in a row."""
+"""How long a system is left alone after a failure; doubled with each further failure in a row."""
 
 _OTHER = "this machine"
-"""Stands for the system where an error is not one of a system's (the store, the program itself)."""
+"""Stands for the system when an error does not come from one (the store, the program itself)."""
 
 
 class Rests:
-    """Which systems failed of late and are left alone for a while. Moments are monotonic seconds."""
+    """The systems that failed recently and are left alone for a while. Moments are monotonic seconds."""
 
     def __init__(self) -> None:
         self._failures: dict[str, int] = defaultdict(int)
         self._until: dict[str, float] = {}
 
     def failed(self, system: str, now: float) -> timedelta:
-        """Note a failure; returns how long the system rests."""
+        """Record a failure; returns how long the system rests."""
         self._failures[system] += 1
         rest = min(FIRST_REST * (1 << min(self._failures[system] - 1, 10)), LONGEST_REST)
         self._until[system] = now + rest.total_seconds()
         return rest
 
     def worked(self, systems: Iterable[str]) -> None:
-        """Note that these systems answered."""
+        """Record that these systems answered."""
         for system in systems:
             self._failures.pop(system, None)
             self._until.pop(system, None)
 
     def resting(self, systems: Iterable[str], now: float) -> bool:
-        """Is one of them to be left alone yet?"""
+        """Is any of them still to be left alone?"""
         return any(now < self._until.get(system, now) for system in systems)
 
 
@@ -89,7 +89,7 @@ class Daemon:
             loop.add_signal_handler(number, self.stop)
         scheduler, own_words = self._schedule(), logging.getLogger("apscheduler")
         level = own_words.level
-        # that a poll took longer than its interval is no news, and what a job raises is told by `_job`
+        # a poll that takes longer than its interval is not news, and `_job` reports what a job raises
         own_words.setLevel(logging.CRITICAL + 1)
         scheduler.start()
         self._log.info("daemon.started", connections=[connection.name for connection in self._engine.connections])
@@ -109,7 +109,7 @@ class Daemon:
         self._log.info("daemon.stopped")
 
     async def _watch_clock(self, scheduler: AsyncIOScheduler) -> None:
-        """Move the jobs along when the wall clock is set: by it they are due, and set back it would stop them all."""
+        """Shift the jobs when the wall clock is set: they are due by it, and a clock set back would stop them all."""
         ahead = self._ahead()
         while True:
             await asyncio.sleep(CLOCK_LOOK)
@@ -124,7 +124,7 @@ class Daemon:
         return self._clock.now().timestamp() - self._clock.monotonic()
 
     async def _finish(self) -> None:
-        """Let running cycles end; cut off what takes too long."""
+        """Let running cycles end; cancel those that take too long."""
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=GRACE)
             for task in late:
@@ -148,7 +148,7 @@ class Daemon:
     def _reconcile_due(self, connection: ConnectionSettings, now: datetime) -> datetime:
         """When the full sweep is due: counted from the last one, so that restarts do not put it off for ever.
 
-        One that is still to come was noted under a clock that was ahead: it tells nothing.
+        A last sweep in the future was recorded while the clock was ahead, so it is ignored.
         """
         with self._engine.store.read() as session:
             state = session.get(ConnectionState, connection.name)
@@ -160,16 +160,16 @@ class Daemon:
         assert task is not None
         self._running.add(task)
         try:
-            with suppress(asyncio.CancelledError):  # cut off by `_finish`
+            with suppress(asyncio.CancelledError):  # cancelled by `_finish`
                 async with self._locks[connection.crm]:
                     await self._cycle(connection, reconcile=reconcile)
-        except Exception as error:  # the scheduler would tell it in its own words
+        except Exception as error:  # the scheduler would report it in its own words
             self._failed(connection, error)
         finally:
             self._running.discard(task)
 
     async def _cycle(self, connection: Connection, *, reconcile: bool) -> None:
-        """One cycle; a wrong login or mapping ends the daemon if the connection never worked, no other error does."""
+        """Run one cycle. Only a wrong login or mapping of a connection that never worked ends the daemon."""
         systems = (*(connection.connector(side).name for side in Side), _OTHER)
         if reconcile:
             self._owed.add(connection.name)
@@ -200,13 +200,13 @@ class Daemon:
             self._tell_decisions(connection, began)
 
     async def _told(self, connection: Connection, options: Options) -> Report:
-        """Run a cycle, and tell what is new after it, also where it fails or is cut off on the way."""
+        """Run a cycle, and log what is new after it, even if it failed or was cancelled."""
         with self._engine.store.read() as session:
             before = news.look(session, connection.name)
         try:
             return await run_cycle(connection, options)
         finally:
-            with suppress(StoreError), self._engine.store.read() as session:  # whose own error is told already
+            with suppress(StoreError), self._engine.store.read() as session:  # its own error is reported already
                 for event, said in news.since(session, connection.name, before):
                     self._log.info(event, connection=connection.name, **said)
 
@@ -214,7 +214,7 @@ class Daemon:
         system = error.system if isinstance(error, ConnectorError) else _OTHER
         rest = self._rests.failed(system, self._clock.monotonic())
         text = str(error) if isinstance(error, SyncError) else f"{type(error).__name__}: {error}"
-        # the traceback is for faults of the program, which no SyncError is
+        # only a fault of the program has a traceback, and a SyncError is not one
         unexpected = None if isinstance(error, SyncError) else error
         self._log.error(
             "cycle.failed",
@@ -250,9 +250,9 @@ class Daemon:
                 self._log.info("decision", connection=connection.name, kind=one.kind, **one.args, outcome=one.outcome)
 
     def _tell_brake(self, connection: Connection, brake: str) -> None:
-        """Once, not at every poll while it is set."""
+        """Log the brake once, not at every poll while it is set."""
         if connection.name not in self._braked:
-            remedy = f"see `nexudus-sync brake show`; if it is right, `nexudus-sync brake release {brake}`"
+            remedy = f"see `nexudus-sync brake show`; if this is intended, `nexudus-sync brake release {brake}`"
             with self._engine.store.read() as session:
                 evidence = "; ".join(one.evidence for one in in_state(session, connection.name) if one.name == brake)
             self._log.error("cycle.braked", connection=connection.name, brake=brake, evidence=evidence, remedy=remedy)

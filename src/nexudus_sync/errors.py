@@ -5,25 +5,25 @@
     │   └── MappingError
     ├── StoreError                  the store cannot be opened, read or written    exit code 1
     │   └── StoreLocked             another process holds it
-    ├── Unforeseen                  one record met what the program is not made for
+    ├── Unforeseen                  an unexpected exception about one record
     └── ConnectorError              a system answered, or failed to                exit code 1
         ├── AuthenticationFailed    wrong user name, password or token             exit code 2
         ├── RoleMissing             the login lacks a right
         ├── Unavailable             transient: unreachable, 5xx, an answer that makes no sense
         ├── OutcomeUnknown          a write that may or may not have been done
-        │   └── AnsweredForAnother  its reply names another record than the one that was written
+        │   └── AnsweredForAnother  its reply names another record than the one written
         ├── NotFound                no such record
-        ├── AnotherRecord           what was answered is another record than the one that was asked for
+        ├── AnotherRecord           the answer is about another record than the one asked for
         ├── Refused                 the system will not take this value or record
         ├── Stale                   the record moved since it was read
-        └── LimitReached            a limit that waiting minutes does not lift (5,000 per location, customers a day)
+        └── LimitReached            a limit that does not lift within minutes (5,000 per location, customers per day)
 
 The text of each is one line for a person: what is wrong, where, what to do.
 """
 
 
 def storable(text: str) -> str:
-    """The text as any database takes it: without NUL, and without halves of characters, which cut emojis leave."""
+    """The text as any database takes it: without NUL, and without the half characters that a cut emoji leaves."""
     return text.replace("\0", "�").encode(errors="replace").decode()
 
 
@@ -59,17 +59,17 @@ class StoreLocked(StoreError):
 
 
 class Unforeseen(SyncError):
-    """What one record made the program stumble over. The text names the exception; the log has its traceback."""
+    """An unexpected exception about one record. The text names the exception; the log has its traceback."""
 
     def __init__(self, error: Exception) -> None:
         told = " ".join(storable(str(error)).split())[:300]
-        super().__init__(f"unexpected {type(error).__name__}: {told}; please report it, with the log at level debug")
+        super().__init__(f"unexpected {type(error).__name__}: {told}; please report it with the log at level debug")
 
 
 class ConnectorError(SyncError):
     """A system answered with an error, or did not answer.
 
-    `system` is the name a person knows it by, `record` the id concerned if there is one.
+    `system` is its configured name, `record` the id it is about, if any.
     """
 
     def __init__(self, system: str, message: str, record: str | None = None) -> None:
@@ -86,7 +86,7 @@ class AuthenticationFailed(ConnectorError):
 class RoleMissing(ConnectorError):
     """The login is right but lacks a role; the message names it, `said` is what the server itself said.
 
-    `alone`: it is about one record, and nothing shows yet that others are kept from the login as well.
+    `alone`: it is about one record, and nothing shows yet that the login is denied others as well.
     """
 
     def __init__(self, system: str, message: str, record: str | None = None, said: str = "") -> None:
@@ -94,7 +94,7 @@ class RoleMissing(ConnectorError):
         self.said, self.alone = storable(said), False
 
     def of_record(self) -> "Refused":
-        """The same as a refusal of this one record, in the server's own words where it used any."""
+        """The same as a refusal of this one record, in the server's own words if it gave any."""
         return Refused(self.system, f"refused: {self.said or self.message}", self.record)
 
 
@@ -103,22 +103,22 @@ class Unavailable(ConnectorError):
 
 
 class OutcomeUnknown(ConnectorError):
-    """A write was sent and its outcome is not known: it may have been done, or may be done yet."""
+    """A write was sent and its outcome is unknown: it may have been done, or may still be done."""
 
 
 class AnsweredForAnother(OutcomeUnknown):
-    """The reply to a write names another record than the one that was written."""
+    """The reply to a write names another record than the one written."""
 
 
 class NotFound(ConnectorError):
-    """No such record (any more)."""
+    """The record does not exist (any more)."""
 
 
 class AnotherRecord(ConnectorError):
-    """What was answered is another record than the one that was asked for. It proves nothing about that one.
+    """The answer is about another record than the one asked for. It proves nothing about the latter.
 
-    `told` and `identity` are what was answered. `survivor`: the system itself says that the record lives on under that
-    id, for it was merged into that one. `held`: it is not looked at again before a person says so.
+    `told` and `identity` are those of the answer. `survivor`: the system itself says that the record was merged into
+    the one with that id. `held`: the record is not read again until a person says so.
     """
 
     def __init__(
@@ -137,9 +137,9 @@ class AnotherRecord(ConnectorError):
 
 
 class Refused(ConnectorError):
-    """The system will not take this record or value, and said so; it was not written.
+    """The system refused this record or value and said so; it was not written.
 
-    `keys` are the record's top-level keys it complained about, empty when it named none.
+    `keys` are the record's top-level keys that it complained about; empty when it named none.
     """
 
     def __init__(
@@ -150,8 +150,8 @@ class Refused(ConnectorError):
 
 
 class Stale(ConnectorError):
-    """The record moved since it was read; it was not written."""
+    """The record has changed since it was read; it was not written."""
 
 
 class LimitReached(ConnectorError):
-    """A limit that waiting a minute does not lift."""
+    """A limit that does not lift within minutes."""

@@ -75,7 +75,7 @@ def test_status_strict_is_1_when_something_waits(house: House) -> None:
 
 
 def test_status_tells_people_what_to_do_next(house: House) -> None:
-    assert "never ran" in house.run("status").out
+    assert "has never run" in house.run("status").out
     brake = Brake(connection="london", name="empty-side", evidence="nothing there", set_at=AT)
     house.keep(conflict(), failure(), brake)
     out = house.run("status").out
@@ -87,8 +87,8 @@ def test_status_tells_people_what_to_do_next(house: House) -> None:
 def test_status_of_a_backfill_that_was_killed_says_so(house: House) -> None:
     house.keep(ConnectionState(name="london", crm="overplane"), link())
     out = house.run("status").out
-    assert "never ran" not in out
-    assert "london: the first backfill was begun and is not finished; `nexudus-sync backfill` goes on" in out
+    assert "has never run" not in out
+    assert "london: the first backfill is not finished; `nexudus-sync backfill` continues" in out
     (one,) = house.run("status", "--json").json["connections"]
     assert (one["links"], one["last_success"]) == (1, None)
 
@@ -177,7 +177,7 @@ def test_what_is_empty_says_so(house: House) -> None:
     assert "No conflicts." in house.run("conflicts", "list").out
     assert "No failures." in house.run("failures", "list").out
     assert "Nothing is linked yet." in house.run("links", "list").out
-    assert "Nothing was written over yet." in house.run("history").out
+    assert "Nothing has been overwritten yet." in house.run("history").out
     assert "No brake is set." in house.run("brake", "show").out
 
 

@@ -33,10 +33,10 @@ def test_a_conflict_is_resolved_for_the_next_cycle(house: House) -> None:
     house.keep(conflict())
     ended = house.run("conflicts", "resolve", "1", "--take", "crm")
     assert ended.code == 0
-    assert "'c' is taken" in ended.out
+    assert "both sides get 'c'" in ended.out
     (one,) = house.rows(Conflict)
     assert (one.state, one.take) == ("resolved", "crm")
-    assert "crm taken" in house.run("conflicts", "list").out
+    assert "the next cycle takes crm" in house.run("conflicts", "list").out
 
 
 @pytest.mark.parametrize("verb", [("show", "9"), ("resolve", "9", "--take", "crm")])
@@ -57,8 +57,8 @@ def question(**values: object) -> Conflict:
 def test_a_record_with_several_candidates_is_copied_when_its_own_side_is_taken(house: House) -> None:
     house.keep(question(crm_id="", nexudus=["Desk (101)"], crm=["Desk (opp_1)", "Desk (opp_2)"]))
     shown = house.run("conflicts", "show", "1").out
-    assert "Decide with `nexudus-sync link 101 CRM`, or `nexudus-sync ignore 101`, or" in shown
-    assert "`nexudus-sync conflicts resolve 1 --take nexudus` to copy it as a new one." in shown
+    assert "Resolve it with `nexudus-sync link 101 CRM`, or `nexudus-sync ignore 101`, or" in shown
+    assert "`nexudus-sync conflicts resolve 1 --take nexudus` to copy it as a new record." in shown
     ended = house.run("conflicts", "resolve", "1", "--take", "nexudus")
     assert ended.out == "101 of Nexudus is copied to the CRM as a new record, at the next cycle.\n"
 
@@ -67,7 +67,9 @@ def test_the_other_side_of_several_candidates_cannot_be_taken(house: House) -> N
     house.keep(question(nexudus_id="", nexudus=["Desk (101)", "Desk (102)"], crm=["Desk (opp_1)"]))
     ended = house.run("conflicts", "resolve", "1", "--take", "nexudus")
     assert ended.code == 2
-    assert ended.err.startswith("nexudus-sync: --take nexudus: conflict 1 asks which record belongs to opp_1; decide")
+    assert ended.err.startswith(
+        "nexudus-sync: --take nexudus: conflict 1 asks which record belongs to opp_1; resolve it"
+    )
     assert "`nexudus-sync link NEXUDUS opp_1`, or `nexudus-sync ignore opp_1`, or" in ended.err
     assert [(one.state, one.take) for one in house.rows(Conflict)] == [("open", None)]
 
@@ -75,8 +77,8 @@ def test_the_other_side_of_several_candidates_cannot_be_taken(house: House) -> N
 @pytest.mark.parametrize(
     ("take", "told"),
     [
-        ("crm", "the record in the CRM stays, and the pair ends"),
-        ("nexudus", "the deletion in Nexudus is taken, and the record in the CRM is deleted too"),
+        ("crm", "the record in the CRM is kept, and the pair is closed"),
+        ("nexudus", "the deletion in Nexudus is taken: the record in the CRM is deleted too"),
     ],
 )
 def test_a_deletion_against_an_edit_says_what_becomes_of_the_record(house: House, take: str, told: str) -> None:
@@ -89,7 +91,7 @@ def test_a_deletion_against_an_edit_says_what_becomes_of_the_record(house: House
 @pytest.mark.parametrize(
     ("take", "told"),
     [
-        ("nexudus", "title of 101 ⇄ opp_1: 'b' is brought back on both sides, at the next cycle."),
+        ("nexudus", "title of 101 ⇄ opp_1: 'b' is restored on both sides, at the next cycle."),
         ("crm", "title of 101 ⇄ opp_1 stays 'c', and the question is closed, at the next cycle."),
     ],
 )
@@ -126,7 +128,7 @@ def test_a_failure_is_due_again_and_what_held_it_back_is_forgotten(house: House)
     assert first.next_attempt is not None
     assert house.rows(Link)[0].bounces == {}
     ended = house.run("failures", "retry", "2")
-    assert (ended.code, ended.err) == (1, "nexudus-sync: failure 2 is solved already\n")
+    assert (ended.code, ended.err) == (1, "nexudus-sync: failure 2 is already solved\n")
 
 
 def test_a_refused_record_is_taken_up_again_when_its_failure_is_retried(house: House) -> None:
@@ -151,7 +153,7 @@ def test_a_failure_is_dismissed(house: House) -> None:
 def test_a_solved_failure_is_not_dismissed_and_will_be_seen_again(house: House) -> None:
     house.keep(failure(state="solved"))
     ended = house.run("failures", "dismiss", "1")
-    assert (ended.code, "is solved already" in ended.err) == (1, True)
+    assert (ended.code, "is already solved" in ended.err) == (1, True)
     assert [one.state for one in house.rows(Failure)] == ["solved"]
 
 
@@ -168,12 +170,12 @@ def test_a_brake_is_shown_and_released_by_its_name(house: House) -> None:
     ended = house.run("brake", "release", "empty-side")
     assert (ended.code, ended.err) == (
         2,
-        "nexudus-sync: brake empty-side: there is no such brake; set are: mass-delete\n",
+        "nexudus-sync: brake empty-side: there is no such brake; brakes that are set: mass-delete\n",
     )
     assert house.run("brake", "release", "mass-delete").code == 0
     assert house.rows(Brake)[0].state == "released"
     assert "released for the next cycle" in house.run("brake", "show").out
-    assert "set are: none" in house.run("brake", "release", "mass-delete").err
+    assert "brakes that are set: none" in house.run("brake", "release", "mass-delete").err
 
 
 def test_two_records_are_linked_at_the_next_cycle(house: House) -> None:
@@ -185,7 +187,7 @@ def test_two_records_are_linked_at_the_next_cycle(house: House) -> None:
 def test_linking_or_ignoring_what_no_cycle_has_seen_says_that_the_next_one_will_tell(house: House) -> None:
     house.keep(alone("105"))
     out = house.run("link", "105", "opp_5").out
-    assert "No cycle has seen opp_5 yet. If there is no such record, the next one refuses this and says so." in out
+    assert "No cycle has seen opp_5 yet. If it does not exist, the next cycle refuses this and says so." in out
     assert "seen 105" not in out
     assert "No cycle has seen 4711 yet." in house.run("ignore", "4711").out
     assert "No cycle" not in house.run("ignore", "105").out
@@ -201,7 +203,7 @@ def test_linking_or_ignoring_what_no_cycle_has_seen_says_that_the_next_one_will_
 def test_what_is_no_nexudus_id_is_refused_at_once(house: House, words: tuple[str, str], told: str) -> None:
     ended = house.run("link", *words)
     assert ended.code == 2
-    assert ended.err == f"nexudus-sync: record opp_5: is no id of Nexudus, which are whole numbers{told}\n"
+    assert ended.err == f"nexudus-sync: record opp_5: is not a Nexudus id: those are whole numbers{told}\n"
     assert decided(house) == []
 
 
@@ -209,7 +211,7 @@ def test_a_record_that_has_a_partner_is_not_linked_again(house: House) -> None:
     house.keep(link(), link(2, state="closed"))
     ended = house.run("link", "109", "opp_1")
     assert ended.code == 1
-    assert "101 ⇄ opp_1 are linked already" in ended.err
+    assert "101 ⇄ opp_1 are already linked" in ended.err
     assert house.run("link", "102", "opp_2").code == 0
 
 
@@ -236,7 +238,7 @@ def test_link_takes_the_connection_that_parted_the_records(house: House) -> None
 def test_two_records_of_nexudus_are_not_linked(house: House, known: SQLModel) -> None:
     house.keep(alone("105"), known)
     ended = house.run("link", "105", "106")
-    told = "nexudus-sync: record 106: is a record of Nexudus; the second id is the CRM's\n"
+    told = "nexudus-sync: record 106: is a Nexudus record; give the CRM's id second\n"
     assert (ended.code, ended.err) == (2, told)
     assert decided(house) == []
 
@@ -278,7 +280,7 @@ def test_undo_is_refused_at_once_when_the_value_moved_on(house: House) -> None:
     house.keep(link(crm_snapshot={"title": "Newer"}), entry())
     ended = house.run("undo", "1")
     assert ended.code == 1
-    assert "moved on since, to 'Newer'; add --force" in ended.err
+    assert "has changed since, to 'Newer'; add --force" in ended.err
     assert decided(house) == []
     assert house.run("undo", "1", "--force").code == 0
     assert decided(house) == [("london", "undo", {"history_id": 1, "force": True})]
@@ -287,13 +289,13 @@ def test_undo_is_refused_at_once_when_the_value_moved_on(house: House) -> None:
 def test_undo_of_what_is_undone_already_says_so(house: House) -> None:
     house.keep(entry(), entry(old="New", new="Old", from_side="nexudus"), link(crm_snapshot={"title": "Old"}))
     ended = house.run("undo", "1")
-    assert (ended.code, ended.out) == (0, "title of 101 ⇄ opp_1 is 'Old' already; there is nothing to bring back.\n")
+    assert (ended.code, ended.out) == (0, "title of 101 ⇄ opp_1 is already 'Old'; there is nothing to restore.\n")
     assert decided(house) == []
 
 
 def test_undo_is_refused_when_the_sync_wrote_the_field_again(house: House) -> None:
     house.keep(link(crm_snapshot={"title": "New"}), entry(), entry(old="New", new="Third"))
-    assert "moved on since, to 'Third'" in house.run("undo", "1").err
+    assert "has changed since, to 'Third'" in house.run("undo", "1").err
 
 
 @pytest.mark.parametrize(
@@ -316,7 +318,7 @@ def test_undo_needs_an_entry_and_a_link(house: House) -> None:
     assert house.run("undo", "9").code == 2
     ended = house.run("undo", "1")
     assert ended.code == 1
-    assert "not linked any more" in ended.err
+    assert "no longer linked" in ended.err
 
 
 def test_undo_of_a_connection_that_is_not_configured_any_more_is_refused(house: House) -> None:
@@ -327,7 +329,7 @@ def test_undo_of_a_connection_that_is_not_configured_any_more_is_refused(house: 
         assert ended.code == 2
         assert ended.err == (
             f"nexudus-sync: history entry {number}: its connection paris is not configured; "
-            "configure it again to bring the value back\n"
+            "configure it again to restore the value\n"
         )
     assert decided(house) == []
 
@@ -353,13 +355,13 @@ def test_explain_tells_of_a_linked_record(house: House) -> None:
         assert "2026-03-02|maria" in out
         assert "CrmBoardColumnId 3001 (New lead)" in out
         assert ["title", "Desk"] in [line.split() for line in out.splitlines()]
-        assert "(still to be carried over)" in out
+        assert "(not carried over yet)" in out
         assert "(not read yet)" in out
         assert "keeps its company, Example Iberia" in out
         assert "mass-delete: 30 of 40" in out
         assert "no such stage" in out
         assert "Nexudus says b, the CRM says c" in out
-        assert "crm is taken at the next cycle" in out
+        assert "the next cycle takes crm" in out
         assert "opportunity.update is planned: title" in out
         assert "unlink: at the next cycle" in out
         assert "Old" in out
@@ -369,9 +371,9 @@ def test_explain_tells_of_a_record_without_counterpart(house: House) -> None:
     why = "several records share it"
     house.keep(alone("105", state="unmatched", reason=why, email="a@example.com", created_at=AT - timedelta(days=1)))
     out = house.run("explain", "105").out
-    assert "Nexudus 105, connection london: it has no counterpart" in out
+    assert "Nexudus 105, connection london: no counterpart" in out
     assert why in out
-    assert "Nothing waits." in out
+    assert "Nothing is waiting." in out
 
 
 def test_explain_of_an_unknown_record_is_wrong_usage(house: House) -> None:
@@ -450,7 +452,7 @@ def test_an_undo_that_was_refused_caused_nothing(house: House) -> None:
 
 def test_status_says_what_a_limit_left(house: House) -> None:
     house.keep(alone("105", state="limit"), alone("106", state="limit"), alone("107"))
-    told = "london: --limit left 2 records: `nexudus-sync sync` copies all, `backfill --limit N` some."
+    told = "london: --limit left out 2 records; `nexudus-sync sync` copies all, `backfill --limit N` some."
     assert told in house.run("status").out
 
 

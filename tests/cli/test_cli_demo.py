@@ -30,7 +30,7 @@ def test_the_demo_shows_each_edit_travel_and_ends_in_agreement(house: House) -> 
     assert (ended.code, ended.err) == (0, "")
     for shown in ("(two years)", "18500.00", "Lost", "Price", "9000.00", "9900.00", "--take crm"):
         assert shown in ended.out
-    assert "london: 0 writes" in ended.out.split("5. Nothing changed")[1]
+    assert "london: 0 writes" in ended.out.split("5. Nothing has changed")[1]
     assert "calls to Nexudus" in ended.out
     look = House(kept, {})
     assert look.run("status", "--json").json["connections"][0]["links"] > 0
@@ -40,7 +40,7 @@ def test_the_demo_shows_each_edit_travel_and_ends_in_agreement(house: House) -> 
 def test_the_demo_keeps_nothing_in_a_folder_that_exists(house: House) -> None:
     ended = house.run("demo", "--keep", str(house.folder))
     assert ended.code == 2
-    assert "is there already" in ended.err
+    assert "already exists" in ended.err
 
 
 @pytest.mark.usefixtures("stopped")
@@ -50,7 +50,7 @@ def test_the_sandbox_overwrites_nothing(house: House, name: str) -> None:
     folder.mkdir()
     (folder / name).symlink_to(house.folder / "nowhere")
     ended = house.run("sandbox", "--write", str(folder))
-    assert (ended.code, f"{name}: is there already" in ended.err) == (2, True)
+    assert (ended.code, f"{name}: already exists" in ended.err) == (2, True)
     assert not (house.folder / "nowhere").exists()
 
 
@@ -74,7 +74,7 @@ def test_the_sandbox_prints_a_configuration_and_the_environment(house: House) ->
     text = ended.out.split("# the environment")
     assert tomllib.loads(text[0])["connection"][0]["name"] == "london"
     assert "export NEXUDUS_PASSWORD=sandbox-password" in text[1]
-    assert ended.out.endswith("The sandbox is closed.\n")
+    assert ended.out.endswith("The sandbox has stopped.\n")
     assert signal.getsignal(signal.SIGTERM) == before
 
 

@@ -95,7 +95,7 @@ def test_a_mapping_that_breaks_a_law_runs_nothing(
     ended = set_up.run(*verb)
     assert ended.code == 2
     assert ended.err.count("\n") == 1
-    assert "fields.title: breaks GetPut: writing back 'x' changes 'y'; mend the field" in ended.err
+    assert "fields.title: breaks GetPut: writing back 'x' changes 'y'; correct the field" in ended.err
     assert not (set_up.folder / "state.db").exists()
 
 
@@ -126,7 +126,7 @@ def test_a_database_without_its_driver_is_2(house: House) -> None:
 def test_a_database_of_an_unknown_kind_names_the_file(house: House) -> None:
     house.write('[store]\nurl = "mangodb://host/state"\n' + CONFIG)
     ended = house.run("status")
-    told = "store.url: there is no database of the kind 'mangodb'; known here: sqlite, postgresql\n"
+    told = "store.url: unknown kind of database 'mangodb'; known here: sqlite, postgresql\n"
     assert (ended.code, ended.err) == (2, f"nexudus-sync: {house.config}: {told}")
 
 
@@ -239,8 +239,8 @@ def ended_by(error: BaseException, *, debug: bool = False) -> tuple[int, str]:
         (OSError(28, "No space left on device"), 1, "No space left on device"),
         (KeyError("x"), 1, "KeyError: 'x'; run again with --debug for the traceback"),
         (ValueError("it was s3cret"), 1, "ValueError: it was ***; run again with --debug for the traceback"),
-        (KeyboardInterrupt(), 130, "interrupted; run the same command again to go on"),
-        (typer.Abort(), 130, "interrupted; run the same command again to go on"),
+        (KeyboardInterrupt(), 130, "interrupted; run the same command again to continue"),
+        (typer.Abort(), 130, "interrupted; run the same command again to continue"),
     ],
 )
 def test_every_error_ends_in_one_line_and_its_code(error: BaseException, code: int, line: str) -> None:

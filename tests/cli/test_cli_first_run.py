@@ -81,7 +81,7 @@ def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 def test_yes_on_the_command_line_is_no_answer_to_no_pairs(strangers: House) -> None:
     ended = strangers.run("backfill", "--yes")
     assert ended.code == 3
-    assert "the brake no-pairs is set, nothing was written: not one of the records with e-mail addresses" in ended.out
+    assert "the brake no-pairs is set; nothing was written: not one of the records with e-mail addresses" in ended.out
     assert strangers.run("sync").code == 3
     assert strangers.run("brake", "release", "no-pairs").code == 0
     assert strangers.run("backfill", "--yes").code == 0
@@ -104,7 +104,7 @@ def test_at_a_terminal_the_whole_word_is_asked_for(
     monkeypatch.setattr(sync_module, "at_terminal", lambda: True)
     ended = strangers.run("sync", answers=typed)
     assert ended.code == code
-    assert "Type yes to go on all the same" in ended.out
+    assert "Type yes to continue anyway" in ended.out
     assert [brake.state for brake in strangers.rows(Brake)] == [state]
 
 

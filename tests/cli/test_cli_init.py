@@ -78,7 +78,7 @@ def test_nothing_is_overwritten(empty: House, name: str) -> None:
     (empty.folder / name).write_text("mine", encoding="utf-8")
     ended = empty.run("init", *ANSWERS, *URL)
     assert ended.code == 2
-    assert f"{name}: is there already and stays as it is" in ended.err
+    assert f"{name}: already exists and is left as it is" in ended.err
     assert (empty.folder / name).read_text(encoding="utf-8") == "mine"
     assert [path.name for path in empty.folder.rglob("*.toml")] == [name.rpartition("/")[2]]
 
@@ -94,7 +94,7 @@ def test_without_a_terminal_all_options_that_it_needs_are_named(empty: House) ->
     ended = empty.run("init", "--company", "Example Corp")
     assert ended.code == 2
     assert "give it as --name" in ended.err
-    assert "needs as well: --location, --connector, --crm-url" in ended.err
+    assert "also needs --location, --connector, --crm-url" in ended.err
     assert "--company" not in ended.err
     assert ended.err.count("\n") == 1
 
@@ -131,9 +131,9 @@ def test_a_wrong_answer_is_asked_again_and_nothing_typed_before_is_lost(empty: H
     ("option", "given", "told"),
     [
         ("--crm-url", "http://crm.example.com", "--crm-url (base_url): would send the password to crm.example.com"),
-        ("--crm-url", "https://crm.exam ple.com", "--crm-url (base_url): holds a space"),
+        ("--crm-url", "https://crm.exam ple.com", "--crm-url (base_url): contains a space"),
         ("--name", "a\x1b", "--name: must be one line of text"),
-        ("--name", "${HOME}", "--name: ${ begins the name of an environment variable"),
+        ("--name", "${HOME}", "--name: ${ starts the name of an environment variable"),
         ("--company", "\udcff", "--company: must be one line of text"),
     ],
 )
@@ -145,14 +145,14 @@ def test_an_option_of_no_use_is_told_before_anything_is_asked(empty: House, opti
 
 def test_what_the_file_would_take_for_a_variable_is_asked_again(empty: House) -> None:
     ended = empty.run("init", answers="${x\nlondon\n1001\noverplane\n${Y}\n\n\n")
-    assert (ended.code, ended.out.count("Once more, please")) == (0, 2)
+    assert (ended.code, ended.out.count("Please try again")) == (0, 2)
     assert config.load(empty.config, {}, secrets=False).connections[0].name == "london"
 
 
 def test_a_link_that_leads_nowhere_is_in_the_way_too(empty: House) -> None:
     empty.config.symlink_to(empty.folder / "nowhere")
     ended = empty.run("init", *ANSWERS, *URL)
-    assert (ended.code, "is there already" in ended.err) == (2, True)
+    assert (ended.code, "already exists" in ended.err) == (2, True)
     assert not (empty.folder / "mappings").exists()
 
 
@@ -175,7 +175,7 @@ def test_a_file_that_is_in_the_way_is_told_when_the_crm_is_chosen(empty: House) 
     (empty.folder / "mappings" / "overplane.toml").write_text("mine", encoding="utf-8")
     ended = empty.run("init", answers="london\n1001\noverplane\nerpnext\n\nhttps://erp.example.com\n")
     assert ended.code == 0
-    assert "overplane.toml: is there already and stays as it is" in ended.out
+    assert "overplane.toml: already exists and is left as it is" in ended.out
     assert 'crm = "erpnext"' in empty.config.read_text(encoding="utf-8")
 
 
@@ -244,7 +244,7 @@ def test_else_one_line_says_which_file_to_write_and_how(
     assert ended.code == 0
     wanted = empty.folder / "mappings" / "disk-file.toml"
     (line,) = [line for line in ended.out.splitlines() if "Now write" in line]
-    assert line.startswith(f'Now write {wanted}: no mapping comes with "disk-file".')
+    assert line.startswith(f'Now write {wanted}: "disk-file" comes without a mapping.')
     assert "docs/connectors.md" in line
     assert not wanted.exists()
     assert config.load(empty.config, {}, secrets=False).connections[0].mapping.crm == wanted

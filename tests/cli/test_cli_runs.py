@@ -106,14 +106,14 @@ def test_since_is_kept_with_the_connection(sandboxed: House) -> None:
 def test_a_day_that_is_still_to_come_would_keep_every_new_record_out(sandboxed: House) -> None:
     ended = sandboxed.run("backfill", "--yes", "--since", "2100-01-01")
     assert ended.code == 2
-    assert ended.err == "nexudus-sync: --since: 2100-01-01 is still to come; give a day that has been\n"
+    assert ended.err == "nexudus-sync: --since: 2100-01-01 is in the future; give a past date\n"
     assert sandboxed.rows(ConnectionState) == []
 
 
 def test_a_backfill_asks_and_where_nobody_answers_it_wants_yes(sandboxed: House) -> None:
     ended = sandboxed.run("backfill")
     assert ended.code == 2
-    assert ended.err == "nexudus-sync: backfill: nobody is there to say yes to this; add --yes\n"
+    assert ended.err == "nexudus-sync: backfill: no terminal to confirm on; add --yes\n"
     assert sandboxed.rows(ConnectionState) == []
 
 
@@ -230,7 +230,7 @@ def test_an_edit_is_undone_on_both_sides(home: House, world: Sandbox) -> None:
 def test_check_is_content_with_the_sandbox(home: House) -> None:
     ended = home.run("check")
     assert ended.code == 0
-    assert "all is well" in ended.out
+    assert "everything works" in ended.out
 
 
 def test_check_names_a_stage_that_does_not_exist_and_the_nearest(home: House) -> None:
@@ -307,7 +307,7 @@ def test_sigterm_in_a_write_is_130_and_the_next_run_finds_out_what_became_of_it(
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
         told = process.communicate(timeout=10)[1]
-    assert (process.returncode, told) == (130, "nexudus-sync: interrupted; run the same command again to go on\n")
+    assert (process.returncode, told) == (130, "nexudus-sync: interrupted; run the same command again to continue\n")
     assert apart.run("sync").code == 0
     assert served.overplane.record(row)["title"] == f"Stopped in a {verb[0]}"
     assert [one.state for one in apart.rows(Journal) if one.state in ("planned", "sent")] == []

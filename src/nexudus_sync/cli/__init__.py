@@ -1,4 +1,4 @@
-"""The command line, one module a command group. `app` puts them together; what is heavy is imported where it is used,
+"""The command line, one module per command group. `app` puts them together. Heavy imports are made where they are used,
 so that `--help` and shell completion stay quick.
 """
 
@@ -15,9 +15,9 @@ def main() -> None:
 
 
 def _see_to_streams() -> None:
-    """Let nothing be said where a stream is closed, and everything where it is not made for some characters.
+    """Make printing safe: silent where a stream is closed, with escapes where its encoding lacks a character.
 
-    A closed stream's number would go to the next file that is opened: the store must not be what is printed to.
+    The number of a closed stream would go to the next file that is opened: nothing must be printed into the store.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, name)

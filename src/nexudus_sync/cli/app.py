@@ -1,6 +1,6 @@
-"""The command line as people see it: the verbs that run something. Those that look and decide are in `groups`.
+"""The verbs that run something. The verbs that look and decide are in `groups`.
 
-Verbs import what they run when they run it, so that `--help` and shell completion stay quick.
+Each verb imports its code when it runs, so that `--help` and shell completion stay quick.
 """
 
 from datetime import datetime
@@ -30,15 +30,15 @@ from nexudus_sync.texts import WHOLE
 _START, _RUN = "Start here", "Run"
 _HELP = """Keep Nexudus CRM opportunities and your sales team's CRM in step, both ways, field by field.
 
-New here? [bold]nexudus-sync demo[/bold] shows all of it on made-up data and needs nothing. For your own:
-[bold]init[/bold], then [bold]check[/bold], [bold]plan[/bold], [bold]backfill[/bold] and [bold]run[/bold].
+New here? [bold]nexudus-sync demo[/bold] shows everything on made-up data, without an account. To connect your own
+systems: [bold]init[/bold], then [bold]check[/bold], [bold]plan[/bold], [bold]backfill[/bold] and [bold]run[/bold].
 
 Exit codes: 0 done, 1 the run failed, 2 wrong usage, configuration, mapping or password, 3 a brake stopped a connection.
 """
 
 
 class CrmName(StrEnum):
-    """The CRMs that the sandbox has doubles of."""
+    """The CRMs that the sandbox has a double for."""
 
     OVERPLANE = "overplane"
     ERPNEXT = "erpnext"
@@ -68,16 +68,16 @@ def root(
         Path,
         typer.Option("--config", "-c", envvar="NEXUDUS_SYNC_CONFIG", metavar="PATH", help="The configuration file."),
     ] = Path("config.toml"),
-    log_level: Annotated[LogLevel | None, typer.Option(help="How much to log; else as the configuration says.")] = None,
+    log_level: Annotated[LogLevel | None, typer.Option(help="How much to log. Default: as configured.")] = None,
     log_format: Annotated[
-        LogFormat | None, typer.Option(help="For people or for a log collector; else as the configuration says.")
+        LogFormat | None, typer.Option(help="Log for people or for a log collector. Default: as configured.")
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Take the options that stand before the verb."""
+    """Read the options that come before the verb."""
     WHOLE.set(False)
     ctx.obj = Root(config, debug, log_level, log_format)
 
@@ -88,14 +88,14 @@ def demo(
     ctx: typer.Context,
     keep: Annotated[
         Path | None,
-        typer.Option("--keep", metavar="DIR", help="Leave configuration and state in this new folder, to look around."),
+        typer.Option("--keep", metavar="DIR", help="Keep the configuration and the state in this new folder."),
     ] = None,
-    crm: Annotated[CrmName, typer.Option(help="Which CRM the made-up data is in.")] = CrmName.OVERPLANE,
+    crm: Annotated[CrmName, typer.Option(help="The CRM to show.")] = CrmName.OVERPLANE,
 ) -> None:
-    """Show it at work on made-up data; needs nothing.
+    """Show the sync at work on made-up data; needs no account.
 
-    Starts doubles of Nexudus and of a CRM on this machine, runs a backfill, edits records on both sides as people
-    would, syncs, and shows what travelled and how a conflict is settled. Takes less than a minute.
+    Starts stand-ins for Nexudus and a CRM on this machine, runs a backfill, edits records on both sides as people
+    would, syncs, and shows what was carried over and how a conflict is resolved. It takes less than a minute.
     """
     from nexudus_sync.cli import demo as work
 
@@ -107,18 +107,18 @@ def demo(
 def sandbox(
     ctx: typer.Context,
     write: Annotated[
-        Path | None, typer.Option("--write", metavar="DIR", help="Write config.toml and env.sh there; print nothing.")
+        Path | None, typer.Option("--write", metavar="DIR", help="Write config.toml and env.sh to this folder.")
     ] = None,
-    crm: Annotated[CrmName, typer.Option(help="Which CRM stands beside Nexudus.")] = CrmName.OVERPLANE,
-    cards: Annotated[int, typer.Option(min=0, help="Opportunities in Nexudus.")] = 300,
-    deals: Annotated[int, typer.Option(min=0, help="Opportunities in the CRM.")] = 200,
-    shared: Annotated[int, typer.Option(min=0, help="How many of them are the same on both sides.")] = 80,
-    seed: Annotated[int, typer.Option(help="Another number makes other data.")] = 7,
+    crm: Annotated[CrmName, typer.Option(help="The CRM to run beside Nexudus.")] = CrmName.OVERPLANE,
+    cards: Annotated[int, typer.Option(min=0, help="The number of opportunities in Nexudus.")] = 300,
+    deals: Annotated[int, typer.Option(min=0, help="The number of opportunities in the CRM.")] = 200,
+    shared: Annotated[int, typer.Option(min=0, help="How many of them are on both sides.")] = 80,
+    seed: Annotated[int, typer.Option(help="Change the seed to get different data.")] = 7,
     port: Annotated[
-        int, typer.Option(min=0, max=65534, help="Nexudus listens here, the CRM one above; 0: wherever it is free.")
+        int, typer.Option(min=0, max=65534, help="The port for Nexudus; the CRM gets the next one. 0: any free ports.")
     ] = 0,
 ) -> None:
-    """Keep doubles of Nexudus and of a CRM running, until Ctrl-C, with a configuration that connects them.
+    """Run stand-ins for Nexudus and a CRM until Ctrl-C, with a configuration that connects them.
 
     Use it to try the other commands, your mapping files or your monitoring without touching real data.
     """
@@ -131,23 +131,23 @@ def sandbox(
 @guarded
 def init(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Option(help="What to call the connection.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Option(help="The name of the connection.", show_default=False)] = None,
     location: Annotated[
         int | None, typer.Option(min=1, help="The id of the Nexudus location (business).", show_default=False)
     ] = None,
     board: Annotated[
-        int | None, typer.Option(min=1, help="The id of one board, instead of a location.", show_default=False)
+        int | None, typer.Option(min=1, help="The id of a board, in place of a location.", show_default=False)
     ] = None,
-    connector: Annotated[str | None, typer.Option(help="Which kind of CRM it is.", show_default=False)] = None,
+    connector: Annotated[str | None, typer.Option(help="The kind of CRM.", show_default=False)] = None,
     crm_url: Annotated[str | None, typer.Option(help="The address of the CRM.", show_default=False)] = None,
     company: Annotated[
-        str | None, typer.Option(help="The CRM's company for this location; empty: all.", show_default=False)
+        str | None, typer.Option(help="The CRM's company for this location; empty for all.", show_default=False)
     ] = None,
 ) -> None:
-    """Write a configuration and the mapping files; asks for what the options leave open.
+    """Write a configuration and the mapping files; asks for what the options leave out.
 
-    Writes the file that --config names and the folder mappings beside it, and never overwrites. Passwords are not
-    asked for: the file takes them from environment variables.
+    Writes the file that --config names and the folder mappings beside it. Never overwrites a file. Does not ask for
+    passwords: the configuration takes them from environment variables.
     """
     from nexudus_sync.cli import init as work
 
@@ -157,10 +157,10 @@ def init(
 @app.command(rich_help_panel=_START)
 @guarded
 def check(ctx: typer.Context, connection: ConnectionName = None, full: FullFlag = False) -> None:
-    """See whether all of it works, without writing anything.
+    """Check that everything works, without writing anything.
 
-    Logs in to both systems and looks at roles, filters, clocks, what the scope names, the mapping's laws, and whether
-    the stages and values that the mapping names exist.
+    Logs in to both systems and checks the roles, the filters, the clocks, the scope, the mapping's laws, and that the
+    stages and values named by the mapping exist.
     """
     from nexudus_sync.cli import check as work
 
@@ -179,7 +179,7 @@ def plan(
 ) -> None:
     """Show what a sync would do now. Writes no record, link or cursor.
 
-    It is the same code that sync runs, on a copy of the state; so what it shows is what would happen.
+    It runs the same code as sync, on a copy of the state, so what it shows is what would happen.
     """
     from nexudus_sync.cli import plan as work
 
@@ -194,17 +194,17 @@ def backfill(
     since: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Create nothing older, now or later; matching sees all."
+            formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Copy nothing older, now or later; still match it."
         ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="Create at most so many records.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Go on without asking.")] = False,
+    limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="Create at most N records.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Continue without asking.")] = False,
     strict: StrictFlag = False,
 ) -> None:
-    """The first run: match what exists on both sides, copy the rest.
+    """Do the first run: match what exists on both sides, copy the rest.
 
-    First shows what it would create, how many calls that takes and how long, and asks. It can be stopped at any time:
-    run again, it goes on where it was.
+    Before it starts, it shows what it would create, how many calls that takes and how long, and asks. You can stop it
+    at any time; when you run it again, it continues where it stopped.
     """
     from nexudus_sync.cli import backfill as work
 
@@ -218,15 +218,15 @@ def sync(
     ctx: typer.Context,
     connection: ConnectionName = None,
     reconcile: Annotated[
-        bool, typer.Option("--reconcile", help="Compare everything, and look for deletions as well.")
+        bool, typer.Option("--reconcile", help="Also compare everything and look for deletions.")
     ] = False,
     record: RecordOption = None,
     strict: StrictFlag = False,
 ) -> None:
     """Run one cycle and exit.
 
-    Reads what changed on both sides since the last time, merges it field by field, and writes what has to travel. A
-    connection that never finished its backfill is backfilled first.
+    Reads what changed on both sides since the last cycle, merges it field by field, and writes what has to be carried
+    over. A connection that never finished its backfill is backfilled first.
     """
     from nexudus_sync.cli import sync as work
 
@@ -236,10 +236,10 @@ def sync(
 @app.command(rich_help_panel=_RUN)
 @guarded
 def run(ctx: typer.Context) -> None:
-    """Keep syncing until stopped: the daemon.
+    """Keep syncing until stopped (the daemon).
 
-    Each connection is polled and reconciled as often as the configuration says. It survives errors and tells them in
-    the log; SIGTERM or Ctrl-C ends it cleanly within seconds.
+    Each connection is polled and reconciled as often as the configuration says. It survives errors and logs
+    them; SIGTERM or Ctrl-C ends it cleanly within seconds.
     """
     from nexudus_sync.cli import sync as work
 

@@ -1,4 +1,4 @@
-"""`backfill`: the first match of everything, with its cost shown beforehand and its outcome afterwards."""
+"""`backfill`: the first match of everything; shows the cost before it starts and the outcome when it ends."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from nexudus_sync.store import records, unlinked
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What was asked of a backfill. `since`: nothing created before that day is copied; `limit` caps creates."""
+    """The options of a backfill. `since`: nothing created before that day is copied; `limit` caps the creates."""
 
     since: date | None = None
     limit: int | None = None
@@ -39,8 +39,8 @@ def backfill(root: Root, connection: str | None, wanted: Wanted) -> int:
     settings = load_settings(root)
     configured(settings, connection)
     if wanted.since is not None and wanted.since > datetime.now(UTC).date() + timedelta(days=1):
-        # the date is kept with the connection, so a slip of the pen would keep every new record out for good
-        raise ConfigError("--since", f"{wanted.since} is still to come", "give a day that has been")
+        # the date is kept with the connection: a typo would keep every new record out for good
+        raise ConfigError("--since", f"{wanted.since} is in the future", "give a past date")
 
     async def body() -> int:
         async with open_engine(settings) as engine:
@@ -78,7 +78,7 @@ async def backfill_one(connection: Connection, settings: Settings, wanted: Wante
 
 
 async def _work(connection: Connection, wanted: Wanted, coming: Estimate) -> Report:
-    """The cycle itself, with a bar that shows how far it is."""
+    """Run the cycle, with a progress bar."""
     report = Report(connection.name)
 
     def done() -> int:
@@ -89,12 +89,12 @@ async def _work(connection: Connection, wanted: Wanted, coming: Estimate) -> Rep
 
 
 def system_names(connection: Connection) -> dict[Side, str]:
-    """What the two systems of a connection are called."""
+    """The names of the two systems of a connection."""
     return {side: connection.connector(side).name for side in Side}
 
 
 def print_estimate(connection: Connection, coming: Estimate, settings: Settings) -> None:
-    """What is to come, in numbers, and how long it takes."""
+    """Print what the backfill would do, in numbers, and how long it takes."""
     names = system_names(connection)
     say(f"{connection.name}: {' and '.join(_listed(coming, side, names[side]) for side in Side)}", style="bold")
     rows: list[tuple[str, int]] = [
@@ -109,7 +109,7 @@ def print_estimate(connection: Connection, coming: Estimate, settings: Settings)
     limits = limits_of(settings, connection)
     paces = {side: pace(connection.connector(side)) for side in Side}
     span = span_of(*between(coming.calls, limits, paces))
-    say(f"At the configured limits, and as the systems answer now, that takes {span}.")
+    say(f"At the configured limits and the systems' current speed, that takes {span}.")
     say("It can be stopped and run again at any time.")
 
 
@@ -122,7 +122,7 @@ def limits_of(settings: Settings, connection: Connection) -> Mapping[Side, Limit
 
 
 def span_of(least: timedelta, most: timedelta) -> str:
-    """A range of time as people say it; one length where both ends are the same in words."""
+    """A range of time in words; one length where both ends read the same."""
     low, high = about(least), about(most)
     if low == high:
         return high
@@ -130,7 +130,7 @@ def span_of(least: timedelta, most: timedelta) -> str:
 
 
 def about(span: timedelta) -> str:
-    """A length of time as people say it, rounded up."""
+    """A length of time in words, rounded up."""
     seconds = span.total_seconds()
     for length, one in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= 2 * length:
@@ -145,8 +145,8 @@ def _listed(coming: Estimate, side: Side, name: str) -> str:
 
 
 def _agreed() -> bool:
-    """Ask at a terminal. Raises ConfigError where nobody can answer."""
+    """Ask at the terminal. Raises ConfigError when there is no terminal."""
     if not at_terminal():
-        raise ConfigError("backfill", "nobody is there to say yes to this", "add --yes")
+        raise ConfigError("backfill", "no terminal to confirm on", "add --yes")
     with asking():
-        return typer.confirm("Go on?")
+        return typer.confirm("Continue?")

@@ -1,4 +1,4 @@
-"""`brake`: what stopped a connection, and the word that lets it go on once."""
+"""`brake`: show what stopped a connection, and let it continue once."""
 
 from nexudus_sync.cli.desk import Desk, open_desk
 from nexudus_sync.cli.frame import Root, no_such
@@ -16,7 +16,7 @@ def show(root: Root, connection: str | None) -> None:
     rows = [(one.name, one.connection, one.evidence, one.set_at, _state(one)) for one in found]
     print_table(("brake", "connection", "evidence", "since (UTC)", "state"), rows, empty="No brake is set.")
     if any(one.state == "set" for one in found):
-        say("If it is right: `nexudus-sync brake release NAME`, and the next cycle goes on, for these records only.")
+        say("If this is intended: `nexudus-sync brake release NAME`; the next cycle continues, for these records only.")
 
 
 def release(root: Root, name: str, connection: str | None) -> None:
@@ -26,7 +26,7 @@ def release(root: Root, name: str, connection: str | None) -> None:
         found = [one for one in set_now if one.name == name]
         if not found:
             known = ", ".join(sorted({one.name for one in set_now})) or "none"
-            raise no_such("brake", name, f"set are: {known}")
+            raise no_such("brake", name, f"brakes that are set: {known}")
         for one in found:
             one.state, one.released_at = "released", SystemClock().now()
             session.add(one)
@@ -37,19 +37,19 @@ def release(root: Root, name: str, connection: str | None) -> None:
 def _state(one: Brake) -> str:
     if one.state == "set":
         return "set: nothing is written"
-    until = f", until {plural(len(one.links), 'link')} are settled or back" if one.links else ""
+    until = f", until {plural(len(one.links), 'link')} are settled or restored" if one.links else ""
     return f"released for the next cycle{until}"
 
 
 def _permits(desk: Desk, one: Brake) -> str:
-    """What a release lets happen, and until when."""
+    """What a release permits, and until when."""
     if not one.links:
         return ""
     number, deletes = plural(len(one.links), "link"), {c.name: c.deletes for c in desk.settings.connections}
     if one.name not in DELETING:
-        what = f"what changed of {number} will be carried over"
+        what = f"the changes of {number} will be carried over"
     elif deletes.get(one.connection) == "propagate":
-        what = f"{number} will close, and the records on the other side be deleted"
+        what = f"{number} will be closed, and their records on the other side deleted"
     else:
-        what = f"{number} will close, and the records on the other side stay"
-    return f"; {what}, unless they are back by then; further ones count anew"
+        what = f"{number} will be closed, and their records on the other side kept"
+    return f"; {what}, unless they are restored first; further links are counted separately"

@@ -1,4 +1,4 @@
-"""`check`: does all of it work? Nothing is written to either system."""
+"""`check`: find out whether everything works. Nothing is written to either system."""
 
 from nexudus_sync.cli.desk import configured, load_settings, open_engine, run
 from nexudus_sync.cli.frame import Root, complain, worst
@@ -14,7 +14,7 @@ _WRONG_FILE = 2
 
 
 def check(root: Root, connection: str | None) -> int:
-    """Look at each connection and print what was found. Returns the exit code of the worst."""
+    """Check each connection and print the findings. Returns the worst exit code."""
     settings = load_settings(root)
     configured(settings, connection)
 
@@ -26,7 +26,7 @@ def check(root: Root, connection: str | None) -> int:
 
 
 async def check_one(root: Root, connection: Connection) -> int:
-    """Print all findings about a connection; the failures once more as one line each. Returns the exit code."""
+    """Print all findings about a connection, and each failure again as one line. Returns the exit code."""
     found = await _findings(connection)
     rows = [(MARKS[line.level], where, line.subject, line.detail) for where, line in found]
     print_table(("", "where", "what", "finding"), rows, title=connection.name)
@@ -34,13 +34,13 @@ async def check_one(root: Root, connection: Connection) -> int:
     for where, line in failed:
         complain(root, _line(where, line))
     warned = sum(line.level == "warn" for _, line in found)
-    verdict = "all is well" if not failed else plural(len(failed), "failure")
+    verdict = "everything works" if not failed else plural(len(failed), "failure")
     say(f"{connection.name}: {verdict}, {plural(warned, 'warning')}")
     return worst([line.exit_code for _, line in failed])
 
 
 async def _findings(connection: Connection) -> list[tuple[str, Check]]:
-    """What both systems and the mapping say of themselves, by place; the mapping is read by what the systems say."""
+    """The findings about both systems and, when neither fails, about the mapping: each with its place."""
     found = [(connection.connector(side).name, line) for side in Side for line in await _system(connection, side)]
     if not any(line.level == "fail" for _, line in found):
         found += [("mapping", line) for line in await _mapping(connection)]
@@ -48,7 +48,7 @@ async def _findings(connection: Connection) -> list[tuple[str, Check]]:
 
 
 def _line(where: str, line: Check) -> str:
-    """A failure for standard error; what names its place already is not told it again."""
+    """A failure as a line for standard error; a detail that begins with its place is not given it again."""
     if where == "mapping" or line.detail.startswith(f"{where}: "):
         return line.detail
     return f"{where}: {line.subject}: {line.detail}"
@@ -62,7 +62,7 @@ async def _system(connection: Connection, side: Side) -> list[Check]:
 
 
 async def _mapping(connection: Connection) -> list[Check]:
-    """The laws with the systems' own lists at hand, and whether what the files name exists there."""
+    """The laws, tried with the systems' own lists, and the names in the files that those lists lack."""
     contexts = {side: await connection.context(side, {}) for side in Side}
     findings = laws.check(connection.mapping, contexts)
     held = sum(one.level == "ok" and one.law != "place" for one in findings)

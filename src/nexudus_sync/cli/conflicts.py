@@ -1,4 +1,4 @@
-"""`conflicts`: what both sides changed differently, for a person to decide."""
+"""`conflicts`: fields that both sides changed to different values, for a person to decide."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from nexudus_sync.store.tables import Conflict, ConflictKind
 
 
 def show_all(root: Root, connection: str | None, *, as_json: bool) -> None:
-    """Print the open conflicts; for people also those that are decided and wait for the next cycle."""
+    """Print the open conflicts; the table also has the resolved ones that wait for the next cycle."""
     with open_desk(root) as desk, desk.store.read() as session:
         names = desk.names(connection)
         waiting = [one for one in conflicts.conflicts(session) if one.connection in names]
@@ -23,11 +23,11 @@ def show_all(root: Root, connection: str | None, *, as_json: bool) -> None:
         return
     print_conflicts([*waiting, *decided])
     if waiting:
-        say("Decide with `nexudus-sync conflicts resolve ID --take nexudus|crm`.")
+        say("Resolve one with `nexudus-sync conflicts resolve ID --take nexudus|crm`.")
 
 
 def print_conflicts(found: list[Conflict]) -> None:
-    """A table of conflicts, with what each side says."""
+    """Print a table of conflicts, with both values."""
     rows = [
         (
             one.id,
@@ -46,7 +46,7 @@ def print_conflicts(found: list[Conflict]) -> None:
 
 
 def as_row(one: Conflict) -> dict[str, Any]:
-    """A conflict as the contract's JSON."""
+    """A conflict in the JSON of the contract."""
     return {
         "id": str(one.id),
         "connection": one.connection,
@@ -60,7 +60,7 @@ def as_row(one: Conflict) -> dict[str, Any]:
 
 
 def show(root: Root, number: int) -> None:
-    """Print one conflict in full. Raises ConfigError when there is none of that id."""
+    """Print one conflict in full. Raises ConfigError when no conflict has that id."""
     with open_desk(root) as desk, desk.store.read() as session:
         one = session.get(Conflict, number)
     if one is None:
@@ -72,43 +72,43 @@ def show(root: Root, number: int) -> None:
         ("when they last agreed", one.base),
         ("Nexudus says", one.nexudus),
         ("the CRM says", one.crm),
-        ("seen since (UTC)", one.opened_at),
+        ("open since (UTC)", one.opened_at),
         ("state", _state(one)),
     ]
     rows += [("why", one.reason)] if one.reason else []
     print_table(("conflict", str(one.id)), rows)
     if one.state == "open":
-        say(f"Decide with {_how(one)}.")
+        say(f"Resolve it with {_how(one)}.")
 
 
 def resolve(root: Root, number: int, take: str) -> None:
-    """Keep a person's decision for the next cycle. Raises ConfigError, SyncError."""
+    """Store a person's decision for the next cycle. Raises ConfigError, SyncError."""
     with open_desk(root) as desk:
         one = decide(desk.store, number, take)
     say(f"{_what_happens(one, take)}, at the next cycle.")
 
 
 def decide(store: Store, number: int, take: str) -> Conflict:
-    """Note whose value is taken.
+    """Store which side's value is taken.
 
-    Raises ConfigError when there is no such conflict or nothing to take of that side, SyncError when it is closed.
+    Raises ConfigError when no conflict has that id or that side has nothing to take, SyncError when it is closed.
     """
     with store.session() as session:
         one = session.get(Conflict, number)
         if one is None:
             raise no_such("conflict", number, "see `nexudus-sync conflicts list`")
         if one.state == "closed":
-            raise SyncError(f"conflict {number} is closed: both sides agree, or it was decided before")
+            raise SyncError(f"conflict {number} is closed: both sides agree, or it was resolved before")
         if _asks_for_counterpart(one) and take != _own(one).value:
             problem = f"conflict {number} asks which record belongs to {_own_id(one)}"
-            raise ConfigError(f"--take {take}", problem, f"decide with {_how(one)}")
+            raise ConfigError(f"--take {take}", problem, f"resolve it with {_how(one)}")
         one.state, one.take = "resolved", take
         session.add(one)
     return one
 
 
 def _asks_for_counterpart(one: Conflict) -> bool:
-    """Is it about a record that several others could belong to, or that is a late copy?"""
+    """Does it ask which of several records is the counterpart, or about a late copy?"""
     return one.kind == ConflictKind.MATCH
 
 
@@ -121,35 +121,35 @@ def _own_id(one: Conflict) -> str:
 
 
 def _how(one: Conflict) -> str:
-    """The commands that decide it."""
+    """The commands that resolve it."""
     take = f"`nexudus-sync conflicts resolve {one.id} --take"
     if not _asks_for_counterpart(one):
         return f"{take} nexudus` or `--take crm`"
     pair = f"{one.nexudus_id or 'NEXUDUS'} {one.crm_id or 'CRM'}"
-    own = f"{take} {_own(one).value}` to copy it as a new one"
+    own = f"{take} {_own(one).value}` to copy it as a new record"
     return f"`nexudus-sync link {pair}`, or `nexudus-sync ignore {_own_id(one)}`, or {own}"
 
 
 def _what_happens(one: Conflict, take: str) -> str:
-    """What taking a side comes to, in the words of what is asked."""
+    """What taking this side does, in the words of the question."""
     side, pair = Side(take), pair_of(one.nexudus_id, one.crm_id)
     if _asks_for_counterpart(one):
         return f"{_own_id(one)} of {side.word} is copied to {side.other.word} as a new record"
     value = one.nexudus if side is Side.NEXUDUS else one.crm
     if one.kind == ConflictKind.ANOTHER and one.side == side.value:
-        return f"{pair}: the other record in {side.word} takes the place of the one that was known"
+        return f"{pair}: the other record in {side.word} replaces the one known before"
     if one.field == RECORD:
         if one.kind == ConflictKind.DELETED and one.side != side.value:
-            return f"{pair}: the deletion in {side.word} is taken, and the record in {side.other.word} is deleted too"
-        return f"{pair}: the record in {side.word} stays, and the pair ends"
+            return f"{pair}: the deletion in {side.word} is taken: the record in {side.other.word} is deleted too"
+        return f"{pair}: the record in {side.word} is kept, and the pair is closed"
     if one.kind != ConflictKind.OVERWRITTEN:
-        return f"{one.field} of {pair}: {value!r} is taken for both sides"
+        return f"{one.field} of {pair}: both sides get {value!r}"
     if side is Side.NEXUDUS:
-        return f"{one.field} of {pair}: {value!r} is brought back on both sides"
+        return f"{one.field} of {pair}: {value!r} is restored on both sides"
     return f"{one.field} of {pair} stays {value!r}, and the question is closed"
 
 
 def _state(one: Conflict) -> str:
     if one.state == "resolved":
-        return f"{one.take} taken, at the next cycle"
+        return f"resolved: the next cycle takes {one.take}"
     return one.state

@@ -1,4 +1,4 @@
-"""`demo`: a backfill and a day's work on made-up data, with the code that works on real data."""
+"""`demo`: a backfill and a day's work on made-up data, with the code that runs on real data."""
 
 import tempfile
 from collections.abc import Iterator
@@ -30,8 +30,7 @@ _MARIA, _TOM = "maria.nunez@example.com", "tom.oreilly@example.com"
 
 
 def demo(root: Root, keep: Path | None, crm: str) -> int:
-    """Play it through. Returns the exit code. Raises ConfigError when the folder to keep it in exists."""
-
+    """Run the demo. Returns the exit code. Raises ConfigError when the folder to keep exists already."""
     with _folder(keep) as folder, World(crm_name=crm, nexudus=120, crm=80, shared=32) as world:
         (folder / "config.toml").write_text(world.config_toml(), encoding="utf-8")
         (folder / "env.sh").write_text(exports(world), encoding="utf-8")
@@ -41,7 +40,7 @@ def demo(root: Root, keep: Path | None, crm: str) -> int:
         code = run(_play(settings, world))
         if keep is not None:
             look = f"nexudus-sync --config {folder / 'config.toml'}"
-            say(f"Look around with `{look} status`, `… history`, `… conflicts list` or `… explain RECORD`.")
+            say(f"Explore it with `{look} status`, `… history`, `… conflicts list` or `… explain RECORD`.")
     return code
 
 
@@ -52,7 +51,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
             yield Path(made)
         return
     if keep.exists():
-        raise ConfigError(str(keep), "is there already", "name a new folder")
+        raise ConfigError(str(keep), "already exists", "name a new folder")
     keep.mkdir(parents=True)
     yield keep
 
@@ -72,21 +71,21 @@ async def _acts(connection: Connection, settings: Settings, world: World) -> int
     print_table(("who", "where", "opportunity", "what"), [(e.who, e.where, e.title, e.what) for e in edits])
     _step("3. A sync: each edit travels, field by field")
     await _sync(connection)
-    _step("4. Both sides changed one amount: nobody is overwritten, a person decides")
+    _step("4. Both sides changed the same amount: nothing is overwritten, a person decides")
     conflict = _conflict(connection, edits[-1].title_of)
     if conflict is None or conflict.id is None:
-        say("The conflict did not show up.")
+        say("The conflict did not appear.")
         return 1
     print_conflicts([conflict])
     say(f"$ nexudus-sync conflicts resolve {conflict.id} --take crm")
     decide(connection.store, conflict.id, "crm")
     await _sync(connection)
-    _step("5. Nothing changed since: a last sync writes nothing")
+    _step("5. Nothing has changed since: a last sync writes nothing")
     last = await _cycle(connection)
     print_report(connection, last)
     say()
     calls = f"{len(world.nexudus.log):,} calls to Nexudus and {len(world.crm.double.log):,} to {world.crm.title}"
-    say(f"All of this took {calls}, the sandbox's own estimate and checks included.")
+    say(f"All of this took {calls}, including those for the estimate and the checks.")
     say("For your own data: nexudus-sync init")
     return code or int(last.written > 0)
 
@@ -103,7 +102,7 @@ class Edit:
 
 
 def _edit(world: World) -> list[Edit]:
-    """What people do: each edit on a pair of its own, which says the same on both sides."""
+    """Make the edits of the day, each on a pair of its own whose sides were equal."""
     nexudus, crm = world.nexudus, world.crm.double
     free = [
         (card, row)
@@ -132,7 +131,7 @@ def _edit(world: World) -> list[Edit]:
 
 
 async def _sync(connection: Connection) -> None:
-    """One cycle, and a table of what it wrote over."""
+    """Run one cycle and print the values it overwrote."""
     say("$ nexudus-sync sync")
     with connection.store.read() as session:
         before = history.newest_id(session)

@@ -1,4 +1,4 @@
-"""What the verbs work on: the settings, the store, the engine, and the record that an argument names."""
+"""What the verbs work on: the settings, the store, the engine, and the record named by an argument."""
 
 import asyncio
 import os
@@ -24,20 +24,20 @@ from nexudus_sync.store.tables import Link, Unlinked
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The settings and the open store: all that looking and deciding takes."""
+    """The settings and the open store: all that the verbs that look and decide need."""
 
     settings: Settings
     store: Store
 
     def names(self, connection: str | None = None) -> list[str]:
-        """The configured connections' names, or the one asked for. Raises ConfigError for an unknown one."""
+        """The names of all configured connections, or the one asked for. Raises ConfigError for an unknown name."""
         return [one.name for one in configured(self.settings, connection)]
 
 
 def load_settings(root: Root, *, secrets: bool = True, quiet: bool = True) -> Settings:
     """Read the configuration and set up the log.
 
-    `secrets` False: none of them has to be in the environment. `quiet`: only warnings are logged unless more is asked
+    `secrets` False: no secret has to be in the environment. `quiet`: only warnings are logged unless more is asked
     for, so that an error stays one line. Raises ConfigError.
     """
     settings = config.load(root.config, os.environ, secrets=secrets)
@@ -47,7 +47,7 @@ def load_settings(root: Root, *, secrets: bool = True, quiet: bool = True) -> Se
 
 
 def start_log(root: Root, settings: Settings, *, quiet: bool = True) -> None:
-    """Write the log as the options before the verb say, else the file, else warnings only when `quiet`."""
+    """Set up the log by the options before the verb, else by the file, else for warnings only when `quiet`."""
     log = settings.log
     level = "warning" if quiet and "level" not in log.model_fields_set else log.level
     logs.configure(root.log_level or level, root.log_format or log.format, secrets=settings.secrets())
@@ -55,7 +55,7 @@ def start_log(root: Root, settings: Settings, *, quiet: bool = True) -> None:
 
 @contextmanager
 def open_desk(root: Root) -> Iterator[Desk]:
-    """The settings and the store, for verbs that talk to no system. Raises ConfigError, StoreError."""
+    """The settings and the store, for verbs that do not talk to a system. Raises ConfigError, StoreError."""
     settings = load_settings(root, secrets=False)
     store = open_store(settings)
     try:
@@ -66,7 +66,7 @@ def open_desk(root: Root) -> Iterator[Desk]:
 
 @asynccontextmanager
 async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
-    """Everything at work. Raises ConfigError, MappingError and StoreError before a single request is made."""
+    """The assembled engine. Raises ConfigError, MappingError and StoreError before any request is made."""
     check_laws(settings)
     engine = assemble(settings, clock=SystemClock(), rng=random.Random())  # noqa: S311 - spreads retries, no secret
     try:
@@ -76,7 +76,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
 
 
 def check_laws(settings: Settings) -> None:
-    """Raise MappingError for the first mapping that would not round-trip: it must not touch a record."""
+    """Raise MappingError for the first mapping that does not round-trip: it must not touch a record."""
     seen: list[Mapping] = []
     for connection in settings.connections:
         mapping = load_mapping(settings, connection)
@@ -92,14 +92,14 @@ def _broken(mapping: Mapping, finding: laws.Finding) -> MappingError:
     if finding.law == laws.DEFAULT:
         return MappingError(f"{mapping.crm.source}: fields.{finding.field}.on_unmapped", finding.detail)
     where = f"{mapping.nexudus.source}, {mapping.crm.source}: fields.{finding.field}"
-    remedy = "mend the field; `nexudus-sync mapping check` shows all findings"
+    remedy = "correct the field; `nexudus-sync mapping check` shows all findings"
     return MappingError(where, f"breaks {finding.law}: {finding.detail}", remedy)
 
 
 async def each(
     root: Root, engine: Engine, connections: list[Connection], work: Callable[[Connection], Awaitable[int]]
 ) -> int:
-    """Do something for each connection; one's failure does not stop the others. Returns the worst exit code."""
+    """Do the work for each connection; a failure of one does not stop the others. Returns the worst exit code."""
     codes = []
     for connection in connections:
         try:
@@ -113,9 +113,9 @@ async def each(
 
 
 def run(work: Awaitable[int]) -> int:
-    """Run a verb's asynchronous part to its end; SIGTERM ends it as Ctrl-C does, with the write under way known.
+    """Run a verb's asynchronous part to its end. SIGTERM ends it as Ctrl-C does, and the write under way is recorded.
 
-    By a handler of its own: a shell has programs in the background ignore Ctrl-C.
+    SIGTERM has a handler of its own because a shell makes programs in the background ignore Ctrl-C.
     """
 
     async def body() -> int:
@@ -124,9 +124,9 @@ def run(work: Awaitable[int]) -> int:
 
         def stop(*_: object) -> None:
             if task.cancelling():
-                raise KeyboardInterrupt  # it did not help the first time
+                raise KeyboardInterrupt  # the first signal did not end it
             task.cancel()
-            loop.call_soon_threadsafe(lambda: None)  # wakes a loop that waits
+            loop.call_soon_threadsafe(lambda: None)  # wakes a waiting loop
 
         before = signal.signal(signal.SIGTERM, stop)
         try:
@@ -142,7 +142,7 @@ def run(work: Awaitable[int]) -> int:
 
 @contextmanager
 def asking() -> Iterator[None]:
-    """While a person is asked, nothing else goes on: a signal ends the question at once."""
+    """While a person is asked, a signal ends the question at once: nothing else is running."""
     numbers = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
@@ -153,7 +153,7 @@ def asking() -> Iterator[None]:
 
 
 def configured(settings: Settings, name: str | None) -> list[ConnectionSettings]:
-    """The connection of that name, or all. Raises ConfigError for a name that is not configured."""
+    """The connection of that name, or all of them. Raises ConfigError for a name that is not configured."""
     found = [one for one in settings.connections if name in (None, one.name)]
     if not found:
         known = ", ".join(one.name for one in settings.connections)
@@ -162,7 +162,7 @@ def configured(settings: Settings, name: str | None) -> list[ConnectionSettings]
 
 
 def waiting(store: Store, names: list[str]) -> int:
-    """How many conflicts and failures of these connections wait."""
+    """The number of conflicts and failures that wait in these connections."""
     with store.read() as session:
         found = [connection_status(session, name) for name in names]
     return sum(one.waiting for one in found)
@@ -170,7 +170,7 @@ def waiting(store: Store, names: list[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """Where a record that an argument names belongs. `link` is its pair, `unlinked` its row when it has none.
+    """Where the record named by an argument belongs. `link` is its pair; `unlinked` is its row when it has no pair.
 
     `connection` is None when the store does not know the record and several connections could be meant.
     """
@@ -188,7 +188,7 @@ class Located:
 
 
 def locate(session: Session, settings: Settings, record: str, connection: str | None = None) -> Located:
-    """Find the side and connection of a record by its id; what the store does not know is Nexudus's if it is digits."""
+    """Find the side and connection of a record by its id; an unknown id is Nexudus's if it is all digits."""
     names = [one.name for one in configured(settings, connection)]
     for side in Side:
         link = _link(session, names, side, record)

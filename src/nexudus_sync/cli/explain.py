@@ -1,4 +1,4 @@
-"""`explain`: why a record is as it is."""
+"""`explain`: why a record is in the state it is in."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.tables import Conflict, ConnectionState, Decision, Failure, History, Link, Unlinked
 
 LATEST = 10
-"""How many entries of the history are shown."""
+"""The number of history entries that are shown."""
 
 
 def explain(root: Root, record: str, connection: str | None) -> None:
-    """Print all that the store knows of a record. Raises ConfigError when it knows nothing."""
+    """Print all that the store knows about a record. Raises ConfigError when it knows nothing."""
     with open_desk(root) as desk, desk.store.read() as session:
         found = locate(session, desk.settings, record, connection)
         if found.link is not None:
@@ -27,7 +27,7 @@ def explain(root: Root, record: str, connection: str | None) -> None:
         elif found.unlinked is not None:
             _print_alone(found, found.unlinked)
         elif not _decisions(session, found, desk.names(connection), {record}):
-            remedy = "is it in a connection's scope? `nexudus-sync sync` looks for new records"
+            remedy = "check that it is in a connection's scope; `nexudus-sync sync` looks for new records"
             raise no_such("record", record, remedy)
         else:
             say(f"{found.side.word} {record}: no cycle has seen it", style="bold")
@@ -43,11 +43,11 @@ def _print_link(session: Session, desk: Desk, link: Link) -> None:
         ("title", _title(desk, link)),
         ("linked since (UTC)", link.created_at),
         ("state", link.state if link.closed_reason is None else f"{link.state}: {link.closed_reason}"),
-        ("Nexudus was read at stamp", link.nexudus_stamp),
-        ("the CRM was read at stamp", link.crm_stamp),
-        ("somebody changed Nexudus (UTC)", link.nexudus_changed_at),
-        ("somebody changed the CRM (UTC)", link.crm_changed_at),
-        ("both read whole (UTC)", link.verified_at),
+        ("Nexudus stamp when read", link.nexudus_stamp),
+        ("CRM stamp when read", link.crm_stamp),
+        ("last edit in Nexudus (UTC)", link.nexudus_changed_at),
+        ("last edit in the CRM (UTC)", link.crm_changed_at),
+        ("both read in full (UTC)", link.verified_at),
         ("to be read again", _marked(link)),
         ("last cycle (UTC)", _last_success(session, link.connection)),
     ]
@@ -67,16 +67,16 @@ def _last_success(session: Session, connection: str) -> Any:
 
 
 def _other_companies(session: Session, desk: Desk, link: Link) -> list[str]:
-    """A record that came from another connection keeps that one's company in the CRM."""
+    """The companies that the link kept from former connections: a moved record keeps its company in the CRM."""
     companies = {one.name: one.company for one in desk.settings.connections}
     return [
-        f"it came from connection {name} and keeps its company, {companies.get(name) or 'as it was there'}"
+        f"came from connection {name} and keeps its company, {companies.get(name) or 'unchanged'}"
         for name in journal.former_connections(session, link)
     ]
 
 
 def _mapping(desk: Desk, link: Link) -> tuple[Mapping, dict[Side, Context]]:
-    """The fields of a link's connection, and what reading its snapshots takes."""
+    """The mapping of a link's connection, and the contexts in which its snapshots are read."""
     settings = next(one for one in desk.settings.connections if one.name == link.connection)
     return load_mapping(desk.settings, settings), plain_contexts(desk.settings, settings)
 
@@ -89,9 +89,9 @@ def _title(desk: Desk, link: Link) -> str | None:
 
 
 def _print_snapshots(desk: Desk, link: Link) -> None:
-    """What each side said when they last agreed, in canonical words.
+    """Print what each side said when they last agreed, in canonical words.
 
-    The name of an id that only a system's own list explains is what the other side said: they agreed.
+    Where only the system's own list knows the name of an id, the other side's name is shown: they agreed.
     """
     mapping, contexts = _mapping(desk, link)
     rows = [(field.name, *(_snapshot(field, side, link, contexts) for side in Side)) for field in mapping.fields]
@@ -103,7 +103,7 @@ def _snapshot(field: Field, side: Side, link: Link, contexts: dict[Side, Context
     if path not in snapshot:
         return "(not read yet)"
     if snapshot[path] == UNSENT:
-        return "(still to be carried over)"
+        return "(not carried over yet)"
     try:
         return cell(said(field.read(side, snapshot[path], contexts[side])))
     except Unreadable:
@@ -112,7 +112,7 @@ def _snapshot(field: Field, side: Side, link: Link, contexts: dict[Side, Context
 
 
 def _said(field: Field, side: Side, snapshot: dict[str, object], context: Context) -> str | None:
-    """What a snapshot says of a field, None where it does not, or not in words."""
+    """The value of a field in a snapshot; None when it is missing or cannot be put into words."""
     raw = snapshot.get(field.lens(side).path.text)
     if raw is None or raw == UNSENT:
         return None
@@ -123,7 +123,7 @@ def _said(field: Field, side: Side, snapshot: dict[str, object], context: Contex
 
 
 def _print_alone(found: Located, row: Unlinked) -> None:
-    say(f"{found.side.word} {row.record_id}, connection {row.connection}: it has no counterpart", style="bold")
+    say(f"{found.side.word} {row.record_id}, connection {row.connection}: no counterpart", style="bold")
     rows = [
         ("title", row.title),
         ("e-mail", row.email),
@@ -137,7 +137,7 @@ def _print_alone(found: Located, row: Unlinked) -> None:
 
 
 def _print_waiting(session: Session, found: Located, names: list[str]) -> None:
-    """Conflicts, failures, writes and decisions about the record, and a brake on its connection."""
+    """Print the conflicts, failures, writes and decisions about the record, and a brake on its connection."""
     ids = _ids(found)
     rows: list[tuple[str, str]] = []
     rows += [("brake", f"{one.name}: {one.evidence}") for one in in_state(session, found.connection or "")]
@@ -156,7 +156,7 @@ def _print_waiting(session: Session, found: Located, names: list[str]) -> None:
         ("decision", f"{one.kind}: {one.outcome or 'at the next cycle'}")
         for one in _decisions(session, found, names, ids)
     ]
-    print_table(("waits", "what"), rows, empty="Nothing waits.")
+    print_table(("waiting", "what"), rows, empty="Nothing is waiting.")
 
 
 def _ids(found: Located) -> set[str]:
@@ -166,19 +166,19 @@ def _ids(found: Located) -> set[str]:
 
 
 def _conflict(one: Conflict) -> str:
-    taken = f"; {one.take} is taken at the next cycle" if one.state == "resolved" else ""
+    taken = f"; the next cycle takes {one.take}" if one.state == "resolved" else ""
     return f"{one.field}: Nexudus says {cell(one.nexudus)}, the CRM says {cell(one.crm)}{taken}"
 
 
 def _failure(one: Failure) -> str:
-    when = f"tried again {cell(one.next_attempt)} UTC" if one.next_attempt else "tried again when something changes"
+    when = f"next try {cell(one.next_attempt)} UTC" if one.next_attempt else "next try when something changes"
     if one.kind == STORED_DIFFERENTLY:
-        when = "nothing waits"
+        when = "nothing is waiting"
     return f"{one.field or 'the record'} ({one.kind}, {one.attempts} tries, {when}): {one.reason}"
 
 
 def _decisions(session: Session, found: Located, names: list[str], ids: set[str]) -> list[Decision]:
-    """What people asked for about the record, with what came of it, also where it was refused."""
+    """The decisions that people made about the record, with their outcome, refused ones included."""
     link_id = found.link.id if found.link else None
     asked = decisions.of_connections(session, names)
     return [one for one in asked if _concerns(session, one, link_id, ids)]

@@ -1,4 +1,4 @@
-"""`failures`: what could not be carried over; a person has it tried again, or dismisses it."""
+"""`failures`: what could not be carried over; a person can retry or dismiss it."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def show_all(root: Root, connection: str | None, *, as_json: bool) -> None:
             pair_of(one.nexudus_id, one.crm_id),
             one.reason,
             one.attempts,
-            one.next_attempt or ("nothing waits" if one.kind == STORED_DIFFERENTLY else "when something changes"),
+            one.next_attempt or ("nothing is waiting" if one.kind == STORED_DIFFERENTLY else "when something changes"),
         )
         for one in found
     ]
@@ -40,7 +40,7 @@ def show_all(root: Root, connection: str | None, *, as_json: bool) -> None:
 
 
 def as_row(one: Failure) -> dict[str, Any]:
-    """A failure as the contract's JSON."""
+    """A failure in the JSON of the contract."""
     return {
         "id": str(one.id),
         "connection": one.connection,
@@ -55,20 +55,20 @@ def as_row(one: Failure) -> dict[str, Any]:
 
 
 def retry(root: Root, number: int | None, *, every: bool) -> None:
-    """Have failures tried again at the next cycle. Raises ConfigError, SyncError."""
+    """Retry failures at the next cycle. Raises ConfigError, SyncError."""
     if (number is None) != every:
-        raise ConfigError("failures retry", "needs one of the two", "give an ID or --all")
+        raise ConfigError("failures retry", "needs either an ID or --all", "give one of them")
     with open_desk(root) as desk:
         count, later = _retry_all(desk) if number is None else (_retry_one(desk, number), 0)
-    say(f"{plural(count, 'failure')} will be tried again at the next cycle.")
+    say(f"{plural(count, 'failure')} will be retried at the next cycle.")
     if later:
-        say(f"{later:,} of them were refused in the same words as another: they follow if that goes well.")
+        say(f"{later:,} of them were refused for the same reason as another: they follow if that one succeeds.")
 
 
 def _retry_all(desk: Desk) -> tuple[int, int]:
-    """Of those that were refused in the same words one goes first; the cycle sends the rest if that went well.
+    """Retry all. Of those refused in the same words one goes first; the cycle sends the rest if that one succeeds.
 
-    Returns how many there are, and how many of them wait for another one.
+    Returns the number of failures, and how many of them wait for another one.
     """
     first, later = set[tuple[str, str, str]](), 0
     with desk.store.session() as session:
@@ -88,13 +88,13 @@ def _retry_one(desk: Desk, number: int) -> int:
     with desk.store.session() as session:
         one = _get(session, number)
         if one.state == "solved":
-            raise SyncError(f"failure {number} is solved already")
+            raise SyncError(f"failure {number} is already solved")
         _again(session, desk, one)
     return 1
 
 
 def _again(session: Session, desk: Desk, failure: Failure) -> None:
-    """Due now; and what held the record back for good is forgotten."""
+    """Make it due now, and forget what held the record back for good."""
     failure.state, failure.next_attempt = "open", SystemClock().now()
     session.add(failure)
     crm = next((one.crm for one in desk.settings.connections if one.name == failure.connection), "")
@@ -112,14 +112,14 @@ def _again(session: Session, desk: Desk, failure: Failure) -> None:
 
 
 def dismiss(root: Root, number: int) -> None:
-    """Show a failure no more. Raises ConfigError when there is none of that id, SyncError when it is solved."""
+    """Hide a failure. Raises ConfigError when no failure has that id, SyncError when it is solved."""
     with open_desk(root) as desk, desk.store.session() as session:
         one = _get(session, number)
         if one.state == "solved":
-            raise SyncError(f"failure {number} is solved already")
+            raise SyncError(f"failure {number} is already solved")
         one.state, one.next_attempt = "dismissed", None
         session.add(one)
-    say(f"Failure {number} is dismissed; it comes back if its reason becomes another one.")
+    say(f"Failure {number} is dismissed; it comes back if its reason changes.")
 
 
 def _get(session: Session, number: int) -> Failure:

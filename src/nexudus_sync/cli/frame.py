@@ -1,4 +1,4 @@
-"""What every verb shares: the options that stand before it, and errors as one line with the contract's exit code."""
+"""What all verbs share: the options before the verb, and errors as one line with the contract's exit code."""
 
 import traceback
 from collections.abc import Callable
@@ -15,26 +15,26 @@ from nexudus_sync.texts import LINE, WHOLE, cut, visible
 P = ParamSpec("P")
 
 INTERRUPTED = 130
-"""The exit code after Ctrl-C, as shells count it."""
+"""The exit code after Ctrl-C, as in a shell."""
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
 ConnectionName = Annotated[
-    str | None, typer.Option("--connection", metavar="NAME", help="Only this connection; all of them if left out.")
+    str | None, typer.Option("--connection", metavar="NAME", help="Only this connection. Default: all.")
 ]
 StrictFlag = Annotated[bool, typer.Option("--strict", help="Exit with 1 when conflicts or failures wait.")]
 
 
 def readable(given: str | None) -> str | None:
-    """Refuse an argument that no id can be: nothing, or bytes that are not UTF-8, which no store can be asked for."""
+    """Refuse an argument that cannot be an id: an empty one, or bytes that are not UTF-8, which a store cannot find."""
     if given is not None and not given.strip():
         raise typer.BadParameter("it is empty")
     try:
         (given or "").encode()
     except UnicodeEncodeError:
-        raise typer.BadParameter("it holds bytes that are not UTF-8, as no id does") from None
+        raise typer.BadParameter("it holds bytes that are not UTF-8, which an id cannot") from None
     return given
 
 
@@ -53,13 +53,13 @@ def _show_whole(whole: bool) -> bool:
 
 
 FullFlag = Annotated[
-    bool, typer.Option("--full", callback=_show_whole, help="Show long texts whole; else they are cut.")
+    bool, typer.Option("--full", callback=_show_whole, help="Show long texts in full; by default they are cut.")
 ]
 
 
 @dataclass(slots=True)
 class Root:
-    """The options before the verb, and the secrets known by now, which no error shows."""
+    """The options before the verb, and the secrets known so far, which no error shows."""
 
     config: Path = Path("config.toml")
     debug: bool = False
@@ -69,14 +69,14 @@ class Root:
 
 
 def root_of(ctx: typer.Context) -> Root:
-    """The options that stood before the verb."""
+    """The options given before the verb."""
     return cast("Root", ctx.find_root().obj)
 
 
 def guarded(verb: Callable[P, None]) -> Callable[P, None]:
-    """Make a verb end as the contract says whatever happens: one line on standard error, never a traceback.
+    """Make a verb end as the contract says, whatever happens: one line on standard error, never a traceback.
 
-    The verb takes its `ctx` by name, as typer gives it.
+    The verb must take `ctx` as a keyword, the way typer passes it.
     """
 
     @wraps(verb)
@@ -85,9 +85,9 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
         try:
             verb(*args, **kwargs)
         except (typer.Exit, BrokenPipeError):
-            raise  # the first is no error, the second typer ends quietly
+            raise  # the first is not an error; typer ends quietly on the second
         except (KeyboardInterrupt, typer.Abort):
-            complain(root, "interrupted; run the same command again to go on")
+            complain(root, "interrupted; run the same command again to continue")
             raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
             raise typer.Exit(tell(root, error)) from None
@@ -96,7 +96,7 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
 
 
 def tell(root: Root, error: Exception, where: str = "") -> int:
-    """Tell of an error in one line, where it was caught; returns its exit code."""
+    """Print an error as one line, after the place where it was caught. Returns its exit code."""
     if root.debug:
         typer.echo(shown(root, traceback.format_exc()), err=True)
     complain(root, where + _text(error, root))
@@ -113,29 +113,29 @@ def _text(error: Exception, root: Root) -> str:
 
 
 def complain(root: Root, text: str) -> None:
-    """One line on standard error, without the secrets that are known."""
+    """Print one line on standard error, without the known secrets."""
     line = cut(shown(root, " ".join(text.split())), LINE)
     typer.echo(f"nexudus-sync: {line}", err=True)
 
 
 def shown(root: Root, text: str) -> str:
-    """The text without the secrets that are known, and without what steers a terminal; lines stay lines."""
+    """The text without the known secrets and without terminal control; line breaks are kept."""
     from nexudus_sync.logs import Redact
 
     return visible(str(Redact(root.secrets)(None, "", {"event": text})["event"]), keep="\n")
 
 
 def end(code: int) -> None:
-    """End the verb with an exit code; zero goes on to its normal end."""
+    """End the verb with an exit code; with zero it ends normally."""
     if code:
         raise typer.Exit(code)
 
 
 def worst(codes: list[int]) -> int:
-    """The exit code of several connections: a wrong password or file before a brake, that before a failed run."""
+    """The exit code of several connections: a wrong password or file outranks a brake, a brake a failed run."""
     return max(codes, key=(0, 1, 3, 2).index, default=0)
 
 
 def no_such(what: str, given: object, remedy: str) -> ConfigError:
-    """The error for an id or name on the command line that nothing bears."""
+    """The error for an id or name on the command line that does not exist."""
     return ConfigError(f"{what} {given}", f"there is no such {what}", remedy)

@@ -1,4 +1,4 @@
-"""The command line as people see it: the verbs that look at the state and decide, without password or network."""
+"""The verbs that look at the state and decide, without password or network."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,12 +20,12 @@ from nexudus_sync.cli.frame import (
 _LOOK = "Look and decide"
 
 LARGEST = 2**63 - 1
-"""The largest id that a database counts to."""
+"""The largest id that a database can hold."""
 ConflictId = Annotated[
-    int, typer.Argument(metavar="ID", min=1, max=LARGEST, help="As `conflicts list` shows it.", show_default=False)
+    int, typer.Argument(metavar="ID", min=1, max=LARGEST, help="The id shown by `conflicts list`.", show_default=False)
 ]
 FailureId = Annotated[
-    int, typer.Argument(metavar="ID", min=1, max=LARGEST, help="As `failures list` shows it.", show_default=False)
+    int, typer.Argument(metavar="ID", min=1, max=LARGEST, help="The id shown by `failures list`.", show_default=False)
 ]
 Take = Literal["nexudus", "crm"]
 
@@ -34,11 +34,11 @@ def _group(text: str) -> typer.Typer:
     return typer.Typer(help=text)
 
 
-mapping = _group("See and check how fields correspond.")
+mapping = _group("Show and check how fields correspond.")
 conflicts = _group("Fields that both sides changed to different values: a person decides.")
-failures = _group("What could not be carried over, with the reason.")
+failures = _group("What could not be carried over, and why.")
 links = _group("Which records are paired.")
-brake = _group("Stops that wait for a person, because something looked very wrong.")
+brake = _group("Emergency stops: something looked very wrong, and a person has to look.")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -52,7 +52,7 @@ def add_to(app: typer.Typer) -> None:
 
 @guarded
 def status(ctx: typer.Context, as_json: JsonFlag = False, strict: StrictFlag = False, full: FullFlag = False) -> None:
-    """Show each connection: what is linked, what waits, when it last worked, whether a brake is set."""
+    """Show the state of each connection: its links, what waits, its last success, and any brake."""
     from nexudus_sync.cli import status as work
 
     end(work.status(root_of(ctx), as_json=as_json, strict=strict))
@@ -60,7 +60,7 @@ def status(ctx: typer.Context, as_json: JsonFlag = False, strict: StrictFlag = F
 
 @guarded
 def explain(ctx: typer.Context, record: RecordId, connection: ConnectionName = None, full: FullFlag = False) -> None:
-    """Tell why a record is as it is: its link, what both sides said last, what waits, what was written."""
+    """Explain the state of a record: its link, what both sides last said, what waits, what was written."""
     from nexudus_sync.cli import explain as work
 
     work.explain(root_of(ctx), record, connection)
@@ -72,11 +72,11 @@ def history(
     record: Annotated[
         str | None, typer.Argument(metavar="[RECORD]", callback=readable, help="Only this Nexudus or CRM id.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=LARGEST, metavar="N", help="The newest so many.")] = 1000,
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST, metavar="N", help="Show only the newest N.")] = 1000,
     as_json: JsonFlag = False,
     full: FullFlag = False,
 ) -> None:
-    """Show what the sync wrote over, newest last; `undo` brings a value back."""
+    """Show the values that the sync overwrote, newest last; `undo` restores one."""
     from nexudus_sync.cli import history as work
 
     work.history(root_of(ctx), record, limit, as_json=as_json)
@@ -86,11 +86,11 @@ def history(
 def undo(
     ctx: typer.Context,
     entry: Annotated[
-        int, typer.Argument(metavar="ID", min=1, max=LARGEST, help="As `history` shows it.", show_default=False)
+        int, typer.Argument(metavar="ID", min=1, max=LARGEST, help="The id shown by `history`.", show_default=False)
     ],
-    force: Annotated[bool, typer.Option("--force", help="Even if the value moved on since.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Undo even if the value has changed since.")] = False,
 ) -> None:
-    """Bring back, on both sides, the old value of an entry of the history, at the next cycle."""
+    """Restore the old value of a history entry on both sides, at the next cycle."""
     from nexudus_sync.cli import history as work
 
     work.undo(root_of(ctx), entry, force=force)
@@ -113,7 +113,7 @@ def link(
 
 @guarded
 def unlink(ctx: typer.Context, record: RecordId, connection: ConnectionName = None) -> None:
-    """Part a pair, at the next cycle; both records stay, and neither is created again."""
+    """Unlink a pair, at the next cycle; both records are kept, and neither is created again."""
     from nexudus_sync.cli import links as work
 
     work.unlink(root_of(ctx), record, connection)
@@ -132,7 +132,7 @@ def ignore(ctx: typer.Context, record: RecordId, connection: ConnectionName = No
 def links_list(
     ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False, full: FullFlag = False
 ) -> None:
-    """Show all pairs, also closed ones with the reason."""
+    """Show all pairs, closed ones included, with the reason."""
     from nexudus_sync.cli import links as work
 
     work.show_all(root_of(ctx), connection, as_json=as_json)
@@ -143,7 +143,7 @@ def links_list(
 def conflicts_list(
     ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False, full: FullFlag = False
 ) -> None:
-    """Show the conflicts that wait for a person."""
+    """Show the conflicts that wait for a decision."""
     from nexudus_sync.cli import conflicts as work
 
     work.show_all(root_of(ctx), connection, as_json=as_json)
@@ -163,9 +163,9 @@ def conflicts_show(ctx: typer.Context, conflict: ConflictId, full: FullFlag = Fa
 def conflicts_resolve(
     ctx: typer.Context,
     conflict: ConflictId,
-    take: Annotated[Take, typer.Option("--take", help="Whose value both sides shall have.", show_default=False)],
+    take: Annotated[Take, typer.Option("--take", help="Whose value both sides get.", show_default=False)],
 ) -> None:
-    """Decide a conflict; the next cycle carries it out, if both sides still say what is shown now."""
+    """Resolve a conflict; the next cycle carries it out if both sides still have the values shown now."""
     from nexudus_sync.cli import conflicts as work
 
     work.resolve(root_of(ctx), conflict, take)
@@ -176,7 +176,7 @@ def conflicts_resolve(
 def failures_list(
     ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False, full: FullFlag = False
 ) -> None:
-    """Show the failures that are open."""
+    """Show the open failures."""
     from nexudus_sync.cli import failures as work
 
     work.show_all(root_of(ctx), connection, as_json=as_json)
@@ -187,11 +187,11 @@ def failures_list(
 def failures_retry(
     ctx: typer.Context,
     failure: Annotated[
-        int | None, typer.Argument(metavar="[ID]", min=1, max=LARGEST, help="As `failures list` shows it.")
+        int | None, typer.Argument(metavar="[ID]", min=1, max=LARGEST, help="The id shown by `failures list`.")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Retry all open failures.")] = False,
 ) -> None:
-    """Have a failure tried again at the next cycle."""
+    """Retry a failure at the next cycle."""
     from nexudus_sync.cli import failures as work
 
     work.retry(root_of(ctx), failure, every=every)
@@ -200,7 +200,7 @@ def failures_retry(
 @failures.command("dismiss")
 @guarded
 def failures_dismiss(ctx: typer.Context, failure: FailureId) -> None:
-    """Show a failure no more; it comes back if its reason becomes another one."""
+    """Hide a failure; it comes back if its reason changes."""
     from nexudus_sync.cli import failures as work
 
     work.dismiss(root_of(ctx), failure)
@@ -219,29 +219,30 @@ def brake_show(ctx: typer.Context, connection: ConnectionName = None, full: Full
 @guarded
 def brake_release(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `brake show` shows it.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name shown by `brake show`.", show_default=False)],
     connection: ConnectionName = None,
 ) -> None:
-    """Let the next cycle go on in spite of what it saw, this once."""
+    """Let the next cycle continue despite the brake, once."""
     from nexudus_sync.cli import brakes as work
 
     work.release(root_of(ctx), name, connection)
 
 
 NexudusFile = Annotated[
-    Path | None, typer.Option("--nexudus", metavar="FILE", help="This Nexudus mapping, whatever is configured.")
+    Path | None,
+    typer.Option("--nexudus", metavar="FILE", help="Use this Nexudus mapping, not the configured one."),
 ]
 CrmFile = Annotated[
-    Path | None, typer.Option("--crm", metavar="FILE", help="This CRM mapping, whatever is configured.")
+    Path | None, typer.Option("--crm", metavar="FILE", help="Use this CRM mapping, not the configured one.")
 ]
 
 
 @mapping.command("check")
 @guarded
 def mapping_check(ctx: typer.Context, nexudus: NexudusFile = None, crm: CrmFile = None) -> None:
-    """See whether the mapping round-trips: what is read and written back stays the same, and nothing else moves.
+    """Check that the mapping round-trips: what is read and written back stays the same, and nothing else changes.
 
-    Looks at the configured connections' mappings, else at the shipped ones. Needs no network.
+    Checks the mappings of the configured connections, else the shipped ones. Needs no network.
     """
     from nexudus_sync.cli import mappings as work
 

@@ -1,4 +1,4 @@
-"""`history` and `undo`: what the sync wrote over, and how a value is brought back."""
+"""`history` and `undo`: the values that the sync overwrote, and how to restore one."""
 
 import getpass
 import os
@@ -21,11 +21,11 @@ from nexudus_sync.store.history import last_after, newest
 from nexudus_sync.store.tables import Decision, Fact, History, Link
 
 _ASKED = "undo asked by"
-"""Under which the facts tell who asked for an undo, by the decision's number."""
+"""The system of the facts that say who asked for an undo; the key is the decision's number."""
 
 
 def history(root: Root, record: str | None, limit: int, *, as_json: bool) -> None:
-    """Print the history, of one record or of all."""
+    """Print the history of one record, or of all."""
     with open_desk(root) as desk, desk.store.read() as session:
         found = newest(session, desk.names(), record, limit)
         undone = undos(session, found)
@@ -37,18 +37,18 @@ def history(root: Root, record: str | None, limit: int, *, as_json: bool) -> Non
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """The `undo` that caused an entry: of which one, and who asked for it, "" where that is not known."""
+    """The `undo` that caused an entry: the entry it undid, and who asked for it ("" where that is not known)."""
 
     number: int
     by: str = ""
 
     def __str__(self) -> str:
-        """What stands in the table."""
+        """The text in the table."""
         return f"undo {self.number}" + (f", asked by {self.by}" if self.by else "")
 
 
 def undos(session: Session, found: list[History]) -> dict[int | None, Undo]:
-    """The entries that a person's `undo` caused."""
+    """The undo behind each entry that a person's `undo` caused, by the entry's number."""
     causes: dict[int | None, Undo] = {}
     for decision in decisions.undos_done(session):
         undone = session.get(History, decision.args["history_id"])
@@ -69,7 +69,7 @@ def _undoes(one: History, undone: History, decision: Decision) -> bool:
 
 
 def print_history(found: list[History], undone: Mapping[int | None, Undo] | None = None) -> None:
-    """A table of the history; `undone` says which entries a person's `undo` caused."""
+    """Print a table of the history; `undone` has the entries that a person's `undo` caused."""
     undone = undone or {}
     rows = [
         (
@@ -85,11 +85,11 @@ def print_history(found: list[History], undone: Mapping[int | None, Undo] | None
         for one in found
     ]
     columns = ("id", "at (UTC)", "field", "old", "new", "lost", "from", "record")
-    print_table(columns, rows, right=("id",), empty="Nothing was written over yet.")
+    print_table(columns, rows, right=("id",), empty="Nothing has been overwritten yet.")
 
 
 def as_row(one: History, undone: Mapping[int | None, Undo]) -> dict[str, Any]:
-    """An entry as the contract's JSON; what a person's `undo` caused is from "undo", and "by" whom where known."""
+    """An entry in the JSON of the contract; one that a person's `undo` caused is from "undo", "by" them if known."""
     cause = undone.get(one.id)
     return {
         "id": str(one.id),
@@ -107,7 +107,7 @@ def as_row(one: History, undone: Mapping[int | None, Undo]) -> dict[str, Any]:
 
 
 def undo(root: Root, number: int, *, force: bool) -> None:
-    """Have the old value of an entry brought back. Raises ConfigError, SyncError."""
+    """Ask for the old value of an entry to be restored. Raises ConfigError, SyncError."""
     with open_desk(root) as desk:
         with desk.store.read() as session:
             entry = session.get(History, number)
@@ -117,12 +117,10 @@ def undo(root: Root, number: int, *, force: bool) -> None:
             now = None if force else _moved_on(session, desk, entry, link)
         where = f"{entry.field} of {pair_of(entry.nexudus_id, entry.crm_id)}"
         if now is not None and now[0] == entry.old:
-            say(f"{where} is {entry.old!r} already; there is nothing to bring back.")
+            say(f"{where} is already {entry.old!r}; there is nothing to restore.")
             return
         if now is not None:
-            raise SyncError(
-                f"{where} moved on since, to {now[0]!r}; add --force to bring {entry.old!r} back all the same"
-            )
+            raise SyncError(f"{where} has changed since, to {now[0]!r}; add --force to restore {entry.old!r} anyway")
         args = {"history_id": number, "force": force}
         with desk.store.session() as session:
             asked = SystemClock().now()
@@ -130,35 +128,33 @@ def undo(root: Root, number: int, *, force: bool) -> None:
             session.add(decision)
             session.flush()
             session.merge(Fact(system=_ASKED, key=str(decision.id), value=_who()))
-    say(f"{where} will be {entry.old!r} again on both sides, at the next cycle.")
+    say(f"{where} will be set back to {entry.old!r} on both sides at the next cycle.")
 
 
 def _who() -> str:
-    """Who is at work here, as the system knows them; "" where it does not."""
+    """The name of the machine's user; "" where it is not known."""
     try:
         return storable(os.environ.get("SUDO_USER") or getpass.getuser())
-    except (KeyError, OSError, ImportError):  # which of them depends on Python's version
+    except (KeyError, OSError, ImportError):  # which one is raised depends on the version of Python
         return ""
 
 
 def _link(session: Session, desk: Desk, entry: History) -> Link:
-    """The entry's pair. Raises ConfigError when no cycle would see to it, SyncError when it is not linked any more."""
+    """The entry's link. Raises ConfigError when its connection is not configured, SyncError when it is not linked."""
     crms = {one.name: one.crm for one in desk.settings.connections}
     crm = crms.get(entry.connection, "")
     link = records.link_by(session, crm, nexudus_id=entry.nexudus_id, crm_id=entry.crm_id)
     for name in (entry.connection, *([link.connection] if link else [])):
         if name not in crms:
-            remedy = "configure it again to bring the value back"
+            remedy = "configure it again to restore the value"
             raise ConfigError(f"history entry {entry.id}", f"its connection {name} is not configured", remedy)
     if link is None or link.state != "active":
-        raise SyncError(
-            f"{pair_of(entry.nexudus_id, entry.crm_id)} are not linked any more; nothing can be brought back"
-        )
+        raise SyncError(f"{pair_of(entry.nexudus_id, entry.crm_id)} are no longer linked; nothing can be restored")
     return link
 
 
 def _moved_on(session: Session, desk: Desk, entry: History, link: Link) -> tuple[Any] | None:
-    """What the field says now as far as the store knows, if that is not what the entry says was written."""
+    """What the field says now, as far as the store knows, if that differs from what the entry wrote."""
     last = last_after(session, entry)
     if last is not None:
         return None if last.new == entry.new else (last.new,)
@@ -166,7 +162,7 @@ def _moved_on(session: Session, desk: Desk, entry: History, link: Link) -> tuple
 
 
 def _snapshot_moved(desk: Desk, entry: History, link: Link) -> tuple[Any] | None:
-    """The CRM's snapshot says most values as they are; ids that only a directory explains are left to the cycle."""
+    """The same by the CRM's snapshot, where it can be read; ids that need a directory are left to the cycle."""
     settings = next((one for one in desk.settings.connections if one.name == link.connection), None)
     field = load_mapping(desk.settings, settings).find(entry.field) if settings else None
     if settings is None or field is None:

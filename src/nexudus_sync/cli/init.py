@@ -1,4 +1,4 @@
-"""`init`: a configuration and the mapping files, from a few answers."""
+"""`init`: write a configuration and the mapping files, from a few answers."""
 
 import os
 import re
@@ -22,7 +22,7 @@ from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping.shipped import shipped
 
 _CONFIG = """\
-# Made by `nexudus-sync init`. "${{NAME}}" stands for the environment variable NAME: passwords never stand in this file.
+# Made by `nexudus-sync init`. "${{NAME}}" stands for the environment variable NAME: this file never contains passwords.
 
 [store]
 url = "sqlite:///state.db"
@@ -46,12 +46,12 @@ deletes = "ignore"
 T = TypeVar("T")
 
 _FROM_ENVIRONMENT = (SecretStr, str, Path)
-_HOW_TO_MAP = 'It says where each field stands on its records; docs/connectors.md, "The mapping file", tells how.'
+_HOW_TO_MAP = 'It says where each field is on the records of the CRM; see "The mapping file" in docs/connectors.md.'
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was given as options; None is asked for."""
+    """The answers given as options; None is asked for."""
 
     name: str | None = None
     location: int | None = None
@@ -61,7 +61,7 @@ class Answers:
     company: str | None = None
 
     def options(self) -> list[tuple[str, object]]:
-        """Each option with what was given, None for nothing."""
+        """Each option with its value, None when it was not given."""
         place = self.board if self.location is None else self.location
         return [
             ("--name", self.name),
@@ -73,7 +73,7 @@ class Answers:
 
 
 def init(root: Root, answers: Answers) -> None:
-    """Ask, then write. Raises ConfigError, leaving nothing behind, for files that exist or answers of no use."""
+    """Ask, then write. Raises ConfigError, leaving nothing behind, for existing files or unusable answers."""
     folder = root.config.parent / "mappings"
     _must_be_new(root.config)
     _must_be_new(folder / f"{HUB}.toml")
@@ -88,15 +88,15 @@ def init(root: Root, answers: Answers) -> None:
     except ConfigError:
         _remove(written)
         raise
-    say(f"Written: {', '.join(str(path) for path in written)}")
+    say(f"Wrote {', '.join(str(path) for path in written)}")
     for path in files.keys() - written.keys():
         if not path.exists():
-            say(f'Now write {path}: no mapping comes with "{crm}". {_HOW_TO_MAP}')
+            say(f'Now write {path}: "{crm}" comes without a mapping. {_HOW_TO_MAP}')
     _tell(root.config, text)
 
 
 def _write(files: Mapping[Path, str]) -> None:
-    """All of the files or none of them."""
+    """Write all of the files, or none of them."""
     made: list[Path] = []
     try:
         for path, content in files.items():
@@ -115,16 +115,16 @@ def _remove(paths: Iterable[Path]) -> None:
 
 
 def _must_be_new(path: Path) -> None:
-    if os.path.lexists(path):  # a link that leads nowhere is in the way as well
+    if os.path.lexists(path):  # a dangling link is in the way as well
         raise ConfigError(
-            str(path), "is there already and stays as it is", "move it away, or name another with --config"
+            str(path), "already exists and is left as it is", "move it away, or name another file with --config"
         )
 
 
 def _ask(answers: Answers, folder: Path) -> tuple[str, str]:
     """The text of the configuration, and the connector's name. Raises ConfigError."""
     if answers.location is not None and answers.board is not None:
-        raise ConfigError("init", "has both --location and --board", "give one of them")
+        raise ConfigError("init", "has both --location and --board", "give only one of them")
     _check_options(answers)
     known = registry.names()
 
@@ -136,7 +136,7 @@ def _ask(answers: Answers, folder: Path) -> tuple[str, str]:
     def prompt(option: str, question: str, parse: Callable[[str], T], default: str | None = None) -> T:
         return _prompt(answers, option, question, parse, default)
 
-    name = answers.name or prompt("--name", "A name for the connection, such as the location's", _text, "main")
+    name = answers.name or prompt("--name", "A name for the connection, such as the location's name", _text, "main")
     place = answers.board or answers.location or prompt("--location", "The id of the Nexudus location", _id)
     scope = f"{'business_id' if answers.board is None else 'board_id'} = {place}"
     connector = answers.connector or prompt(
@@ -157,7 +157,7 @@ def _ask(answers: Answers, folder: Path) -> tuple[str, str]:
 
 
 def _check_options(answers: Answers) -> None:
-    """Refuse an option of no use before anything is asked, so that nothing is typed in vain. Raises ConfigError."""
+    """Refuse an unusable option before anything is asked, so that nothing is typed in vain. Raises ConfigError."""
     for option, given, parse in (
         ("--name", answers.name, _text),
         ("--company", answers.company, _text_or_none),
@@ -173,7 +173,7 @@ def _check_options(answers: Answers) -> None:
 
 def _text(given: str) -> str:
     if "${" in given:
-        raise ValueError("${ begins the name of an environment variable in the file; write it without")
+        raise ValueError("${ starts the name of an environment variable in the file; leave it out")
     try:
         return TypeAdapter(Text).validate_python(given.strip())
     except ValidationError as error:
@@ -196,7 +196,7 @@ def _address(given: str) -> str:
 
 
 def _keys(connector: str, answers: Answers) -> str:
-    """The connector's own keys: its address, and what else it requires, secrets above all, from the environment."""
+    """The connector's own keys: its address, and what else it requires, such as secrets, from the environment."""
     lines = []
     for name, field in registry.find(connector, where="--connector").Settings.model_fields.items():
         if name == "base_url":
@@ -210,9 +210,9 @@ def _keys(connector: str, answers: Answers) -> str:
 
 
 def _prompt(answers: Answers, option: str, question: str, parse: Callable[[str], T], default: str | None) -> T:
-    """Ask at the terminal, again where the answer is of no use, so that nothing typed before is lost.
+    """Ask at the terminal, again when the answer is unusable, so that nothing typed before is lost.
 
-    Raises ConfigError, naming the options that are missing, where nobody answers.
+    Raises ConfigError, naming the missing options, when there is no terminal.
     """
     while True:
         try:
@@ -224,24 +224,24 @@ def _prompt(answers: Answers, option: str, question: str, parse: Callable[[str],
         try:
             return parse(given)
         except (ValueError, ConfigError) as error:
-            typer.echo(f"{error}. Once more, please.")
+            typer.echo(f"{error}. Please try again.")
 
 
 def _unanswered(answers: Answers, option: str, question: str) -> ConfigError:
     missing = [name for name, given in answers.options() if given is None and name != option]
-    more = f"; without a terminal it needs as well: {', '.join(missing)}" if missing else ""
+    more = f"; without a terminal it also needs {', '.join(missing)}" if missing else ""
     return ConfigError("init", f"{question[0].lower()}{question[1:]} is missing", f"give it as {option}{more}")
 
 
 def _tell(path: Path, text: str) -> None:
-    """What to do next."""
+    """Print what to do next."""
     variables = sorted({part.partition("}")[0] for part in text.split("${")[2:]} | {"NEXUDUS_USERNAME"})
-    say("Now set in the environment: " + ", ".join(variables))
+    say("Now set these environment variables: " + ", ".join(variables))
     option = "" if path == Root().config else f" --config {path}"
     for verb, why in (
-        ("check", "tells whether all of it works"),
+        ("check", "checks that everything works"),
         ("plan", "shows what would be done"),
-        ("backfill", "does it for the first time"),
+        ("backfill", "does the first run"),
         ("run", "keeps both sides in step"),
     ):
         say(f"  nexudus-sync{option} {verb}".ljust(36 + len(option)) + why)

@@ -1,4 +1,4 @@
-"""`links`, `link`, `unlink`, `ignore`: which records are paired, and a person's word on it for the next cycle."""
+"""`links`, `link`, `unlink`, `ignore`: which records are paired, and decisions about it for the next cycle."""
 
 from typing import Any
 
@@ -38,10 +38,10 @@ def as_row(one: Link) -> dict[str, Any]:
 
 
 def link(root: Root, nexudus: str, crm: str, connection: str | None) -> None:
-    """Have two records paired. Raises ConfigError for what is no id, SyncError when one has another partner."""
+    """Ask for two records to be paired. Raises ConfigError for an impossible id, SyncError when one is linked."""
     if not nexudus.isdecimal():
         swapped = f"; the Nexudus id comes first: link {crm} {nexudus}" if crm.isdecimal() else ""
-        raise ConfigError(f"record {nexudus}", "is no id of Nexudus, which are whole numbers" + swapped)
+        raise ConfigError(f"record {nexudus}", "is not a Nexudus id: those are whole numbers" + swapped)
     with open_desk(root) as desk:
         with desk.store.read() as session:
             _refuse_two_cards(session, crm)
@@ -51,7 +51,7 @@ def link(root: Root, nexudus: str, crm: str, connection: str | None) -> None:
                 taken = records.link_by(session, system, **ids)
                 if taken is not None and taken.state != "closed":
                     pair = pair_of(taken.nexudus_id, taken.crm_id)
-                    raise SyncError(f"{pair} are linked already; unlink them first")
+                    raise SyncError(f"{pair} are already linked; unlink them first")
             known = {one: locate(session, desk.settings, one, name).known for one in (nexudus, crm)}
         _ask(desk, name, "link", nexudus_id=nexudus, crm_id=crm)
     say(f"{pair_of(nexudus, crm)} will be linked at the next cycle of {name}.")
@@ -59,7 +59,7 @@ def link(root: Root, nexudus: str, crm: str, connection: str | None) -> None:
 
 
 def unlink(root: Root, record: str, connection: str | None) -> None:
-    """Have a pair parted. Raises ConfigError for a record that nobody knows, SyncError when it is not linked."""
+    """Ask for a pair to be unlinked. Raises ConfigError for an unknown record, SyncError when it is not linked."""
     with open_desk(root) as desk:
         found = _find(desk, record, connection)
         if not found.known:
@@ -68,16 +68,16 @@ def unlink(root: Root, record: str, connection: str | None) -> None:
             raise SyncError(f"record {record} is not linked; see `nexudus-sync links list`")
         _ask(desk, found.link.connection, "unlink", link_id=found.link.id)
     pair = pair_of(found.link.nexudus_id, found.link.crm_id)
-    say(f"{pair} will be parted at the next cycle; both records stay, and neither is created again.")
+    say(f"{pair} will be unlinked at the next cycle; both records are kept, and neither is created again.")
 
 
 def ignore(root: Root, record: str, connection: str | None) -> None:
-    """Have an unpaired record left alone. Raises SyncError when it is linked."""
+    """Ask for an unpaired record to be left alone. Raises SyncError when it is linked."""
     with open_desk(root) as desk:
         found = _find(desk, record, connection)
         if found.link is not None and found.link.state != "closed":
             pair = pair_of(found.link.nexudus_id, found.link.crm_id)
-            raise SyncError(f"{pair} are linked; `nexudus-sync unlink {record}` parts them")
+            raise SyncError(f"{pair} are linked; `nexudus-sync unlink {record}` separates them")
         if found.connection is None:
             raise _which(desk, record)
         _ask(desk, found.connection, "ignore", side=found.side.value, record_id=record)
@@ -86,9 +86,9 @@ def ignore(root: Root, record: str, connection: str | None) -> None:
 
 
 def _tell_unknown(records: list[str]) -> None:
-    """What no cycle has seen yet may be there all the same: only the system can tell."""
+    """A record that no cycle has seen may exist all the same: only the system can tell."""
     for record in records:
-        say(f"  No cycle has seen {record} yet. If there is no such record, the next one refuses this and says so.")
+        say(f"  No cycle has seen {record} yet. If it does not exist, the next cycle refuses this and says so.")
 
 
 def _find(desk: Desk, record: str, connection: str | None) -> Located:
@@ -97,13 +97,13 @@ def _find(desk: Desk, record: str, connection: str | None) -> Located:
 
 
 def _refuse_two_cards(session: Session, crm: str) -> None:
-    """Raise ConfigError for a record of Nexudus given as the CRM's."""
+    """Raise ConfigError for a Nexudus record given as the CRM's."""
     if records.sides_of(session, crm) == {Side.NEXUDUS}:
-        raise ConfigError(f"record {crm}", "is a record of Nexudus", "the second id is the CRM's")
+        raise ConfigError(f"record {crm}", "is a Nexudus record", "give the CRM's id second")
 
 
 def _connection_of(session: Session, desk: Desk, nexudus: str, crm: str) -> str:
-    """The connection that knows one of two unpaired records. Raises ConfigError when that is not clear."""
+    """The connection that knows one of two unpaired records. Raises ConfigError when several could be meant."""
     known = sorted(records.connections_of(session, nexudus, crm) & set(desk.names())) or desk.names()
     if len(known) > 1:
         raise _which(desk, f"{nexudus} and {crm}")
@@ -111,17 +111,18 @@ def _connection_of(session: Session, desk: Desk, nexudus: str, crm: str) -> str:
 
 
 def _which(desk: Desk, what: str) -> ConfigError:
-    return ConfigError(
-        f"record {what}", "it is not clear which connection is meant", f"add --connection {desk.names()[0]}"
-    )
+    return ConfigError(f"record {what}", "several connections could be meant", f"add --connection {desk.names()[0]}")
 
 
 def _ask(desk: Desk, connection: str, kind: str, **args: Any) -> None:
-    """Note what a person asked for, for the next cycle."""
+    """Store a decision for the next cycle."""
     with desk.store.session() as session:
         session.add(Decision(connection=connection, kind=kind, args=args, asked_at=SystemClock().now()))
 
 
 def _state(one: Link) -> str:
-    words = {"sleeping": "sleeping: the card lies in no connection's scope", "closed": f"closed: {one.closed_reason}"}
+    words = {
+        "sleeping": "sleeping: no connection's scope has the card",
+        "closed": f"closed: {one.closed_reason}",
+    }
     return words.get(one.state, one.state)

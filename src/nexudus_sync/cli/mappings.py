@@ -1,4 +1,4 @@
-"""`mapping check` and `mapping show`: the mapping files, without any network."""
+"""`mapping check` and `mapping show`: the mapping files, without a network."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +14,15 @@ from nexudus_sync.mapping.lenses import Lens
 from nexudus_sync.mapping.values import fold
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
-"""How a finding's level is shown."""
+"""The mark of a finding's level."""
 
 
 LISTED = frozenset({"stage", "user"})
-"""The types whose values are names in a list of the system's."""
+"""The types whose values are names in one of the system's lists."""
 
 
 def check(root: Root, nexudus: Path | None, crm: Path | None) -> int:
-    """Print what the laws say of each mapping. Returns the exit code."""
+    """Print what the laws say about each mapping. Returns the exit code."""
     broken = False
     for name, mapping in _mappings(root, nexudus, crm):
         findings = laws.check(mapping, offline_contexts(mapping))
@@ -37,9 +37,9 @@ def check(root: Root, nexudus: Path | None, crm: Path | None) -> int:
 
 
 def offline_contexts(mapping: Mapping) -> dict[Side, Context]:
-    """The laws' surroundings, with the stages and users that the files themselves name on the other side.
+    """The contexts for the laws, with the stages and users that the files themselves name.
 
-    Without a network nothing tells which of them exist: what a file writes is taken to be there, and nothing else is.
+    Without a network nothing shows which names exist: those that a file writes are assumed to, and no others.
     """
     contexts = dict(laws.EXAMPLE_CONTEXTS)
     for side in Side:
@@ -54,7 +54,7 @@ def offline_contexts(mapping: Mapping) -> dict[Side, Context]:
 
 
 def _named(field: Field, own: Lens, other: Lens) -> list[str]:
-    """The names of a side that its own table of values, the other side's, and the field's default speak of."""
+    """The names on a side that its own value table, the other side's, and the field's default mention."""
     meant = {fold(value) for _, values in _lines(own) for value in values}
     alike = [value for _, values in _lines(other) for value in values if fold(value) not in meant]
     default = [] if field.policy.default is None else [field.policy.default]
@@ -66,7 +66,7 @@ def _lines(lens: Lens) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def show(root: Root, nexudus: Path | None, crm: Path | None) -> None:
-    """Print each mapping as both sides see it, and the values that are one."""
+    """Print each mapping as both sides see it, and its value tables."""
     for name, mapping in _mappings(root, nexudus, crm):
         found = tables.rows(mapping)
         print_table(("field", "Nexudus", "CRM", "type", "rule"), [_row(row) for row in found], title=name)
@@ -74,7 +74,7 @@ def show(root: Root, nexudus: Path | None, crm: Path | None) -> None:
             meanings = [(one.nexudus, one.crm) for one in row.values]
             if meanings:
                 print_table((f"{row.field}: Nexudus", "CRM"), meanings)
-        say("Text, two-way and a value without counterpart parked, unless a type or a rule says otherwise.")
+        say("Unless a type or a rule says otherwise: text, two-way, and a value without a counterpart is parked.")
 
 
 def _row(row: tables.Row) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ def _row(row: tables.Row) -> tuple[str, ...]:
 
 
 def _rule(row: tables.Row) -> str:
-    """Which way it travels where not both, who wins, and what becomes of an unmapped value where it is not parked."""
+    """The direction unless two-way, who wins, and what happens to an unmapped value unless it is parked."""
     if row.sync is Sync.OFF:
         return "stays"
     winner = row.on_conflict if row.on_conflict == "manual" else f"{row.on_conflict} wins"
@@ -92,7 +92,7 @@ def _rule(row: tables.Row) -> str:
 
 
 def _mappings(root: Root, nexudus: Path | None, crm: Path | None) -> list[tuple[str, Mapping]]:
-    """The mappings to look at, by name: the files given, else those configured, else the shipped ones."""
+    """The mappings to use, by name: the given files, else the configured ones, else the shipped ones."""
     if nexudus is None and crm is None and (root.config.exists() or root.config != Root().config):
         settings = load_settings(root, secrets=False)
         return [(one.name, load_mapping(settings, one)) for one in settings.connections]

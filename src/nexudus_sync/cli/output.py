@@ -20,11 +20,11 @@ from nexudus_sync.texts import CELL, LINE, cut, in_json, visible
 BLANK = "–"
 _UNBOUNDED = 10_000
 _FOLDABLE = 4
-"""Tables of so many columns still read well when their cells are folded."""
+"""A table with at most this many columns still reads well when its cells are folded."""
 
 
 def print_json(value: Any) -> None:
-    """The value as JSON on standard output, all of it; moments must be text already."""
+    """Print the value as JSON on standard output, uncut; moments must be text already."""
     typer.echo(in_json(codec.dumps(value)))
 
 
@@ -34,7 +34,7 @@ def utc(moment: datetime | None) -> str | None:
 
 
 def console(*, errors: bool = False) -> Console:
-    """Standard output, or standard error, as rich sees it. Without a terminal nothing is wrapped or coloured."""
+    """A rich console on standard output or standard error. Without a terminal nothing is wrapped or coloured."""
     stream = sys.stderr if errors else sys.stdout
     boundless = not stream.isatty() and "COLUMNS" not in os.environ
     width = _UNBOUNDED if boundless else None
@@ -42,19 +42,19 @@ def console(*, errors: bool = False) -> Console:
 
 
 def at_terminal() -> bool:
-    """Is somebody there to read a question and to answer it?"""
+    """Can somebody read a question and answer it?"""
     return sys.stdin.isatty() and console().is_terminal
 
 
 def say(text: str = "", style: str = "") -> None:
-    """A line for people; it wraps at the terminal's width."""
+    """Print a line for people; it wraps at the terminal's width."""
     console().print(Text(cut(visible(text), LINE)), style=style or None)
 
 
 def cell(value: Any) -> str:
-    """A value as a table's cell: blank is a dash, a moment is UTC to the minute, lists are joined.
+    """A value as a table cell: blank is a dash, a moment is UTC to the minute, lists are joined.
 
-    Nothing in it steers the terminal, and it is cut to what a column can show.
+    Terminal control is made visible, and the text is cut to what a column can show.
     """
     return cut(visible(_cell(value)), CELL)
 
@@ -81,7 +81,7 @@ def print_table(
     right: Sequence[str] = (),
     empty: str = "",
 ) -> None:
-    """A table; `right` names the columns of numbers. Without rows it is the line `empty`, if there is one.
+    """Print a table; `right` names the columns of numbers. Without rows, print the line `empty` if there is one.
 
     A table of many columns that does not fit the terminal is printed row by row instead.
     """
@@ -103,7 +103,7 @@ def print_table(
 
 
 def _print_grid(out: Console, columns: Sequence[str], shown: Sequence[Sequence[str]], right: Sequence[str]) -> None:
-    """A line a row; framed at a terminal."""
+    """One line per row; framed at a terminal."""
     terminal = out.is_terminal
     frame, gap = (box.SIMPLE_HEAD, 1) if terminal else (None, 2)
     table = Table(box=frame, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
@@ -119,7 +119,7 @@ def _print_grid(out: Console, columns: Sequence[str], shown: Sequence[Sequence[s
 
 
 def _least_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """How wide a table is at least without breaking words."""
+    """The least width of a table that breaks no words."""
     lines = [columns, *rows]
     longest = (
         max(cell_len(word) for line in lines for word in line[index].split() or [""]) for index in range(len(columns))
@@ -128,7 +128,7 @@ def _least_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
 
 
 def _stacked(columns: Sequence[str], row: Sequence[str]) -> Table:
-    """One row as lines of name and value; what is blank is left out."""
+    """One row as lines of name and value; blank values are left out."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(min_width=max(map(cell_len, columns)), no_wrap=True)
     table.add_column(overflow="fold")
@@ -140,7 +140,7 @@ def _stacked(columns: Sequence[str], row: Sequence[str]) -> Table:
 
 
 def _print_plain(out: Console, table: Table) -> None:
-    """Without the spaces that fill up the last column."""
+    """Print the table without the padding of the last column."""
     with out.capture() as captured:
         out.print(table)
     for line in captured.get().splitlines():
@@ -148,7 +148,7 @@ def _print_plain(out: Console, table: Table) -> None:
 
 
 def plural(count: int, one: str, many: str = "") -> str:
-    """`1 conflict`, `2 conflicts`; thousands are set apart."""
+    """`1 conflict`, `2 conflicts`; with a comma between thousands."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 

@@ -1,4 +1,4 @@
-"""`plan`: what a sync would do now, with what it costs."""
+"""`plan`: what a sync would do now, and its cost in calls and time."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ def plan(root: Root, connection: str | None, record: str | None, *, as_json: boo
 
 
 def as_row(action: Action) -> dict[str, Any]:
-    """An action as the contract's JSON."""
+    """An action in the JSON of the contract."""
     return {
         "connection": action.connection,
         "action": action.action,
@@ -58,7 +58,7 @@ def as_row(action: Action) -> dict[str, Any]:
 
 async def _print(connection: Connection, seen: Rehearsal, settings: Settings) -> None:
     if seen.report.brake is not None:
-        say(f"{connection.name}: the brake {seen.report.brake} stops it, nothing would be written.", style="bold red")
+        say(f"{connection.name}: the brake {seen.report.brake} stops it; nothing would be written.", style="bold red")
         say("  If it is not set yet, the next sync sets it and says why; see `nexudus-sync brake show`.")
         return
     rows = [_row(action) for action in seen.actions]
@@ -98,21 +98,21 @@ def _waits(seen: Rehearsal) -> str:
 
 
 def _cost(connection: Connection, seen: Rehearsal, settings: Settings) -> str:
-    """The calls of the sync that would do this: listing, reading and writing."""
+    """The calls that such a sync would make: listing, reading and writing."""
     names, limits = system_names(connection), limits_of(settings, connection)
     traits = {side: connection.connector(side).traits for side in Side}
     calls = of_run(traits, seen.listed, seen.read, seen.counts(connection))
     said = " and ".join(f"{calls[side].calls:,} to {names[side]}" for side in Side)
     paces = {side: pace(connection.connector(side)) for side in Side}
     span = span_of(*between(calls, limits, paces))
-    return f"Calls, about: {said}; at the configured limits, and as the systems answer now, {span}."
+    return f"Calls, about: {said}; at the configured limits and the systems' current speed, {span}."
 
 
 async def acting_moves(connection: Connection, actions: Iterable[Action]) -> int:
-    """How many of the actions put a card into a stage that messages customers, makes tasks or touches accounts."""
+    """How many actions move a card into a stage that messages customers, creates tasks or acts on accounts."""
     connector, scope = connection.connector(Side.NEXUDUS), connection.scope(Side.NEXUDUS)
     context, count = await connection.context(Side.NEXUDUS, {}), 0
-    # a stage that is allowed still acts, and a backfill is told of all of them
+    # an allowed stage still acts, and a backfill has to count all of them
     unallowed = replace(scope, allow_stages=frozenset())
     for action in actions:
         said = {name: change["new"] for name, change in action.fields.items()}

@@ -1,4 +1,4 @@
-"""A progress bar on standard error while a long cycle runs; nothing where standard error is no terminal."""
+"""A progress bar on standard error while a long cycle runs; nothing when standard error is not a terminal."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,12 +9,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from nexudus_sync.cli.output import console
 
 EVERY = 0.2
-"""Seconds between two looks at the counters."""
+"""Seconds between two updates of the bar."""
 
 
 @asynccontextmanager
 async def progress(what: str, total: int, done: Callable[[], int]) -> AsyncIterator[None]:
-    """Show how far the work in the block is; `done` counts up to `total`."""
+    """Show the progress of the work in the block; `done` counts up to `total`."""
     out = console(errors=True)
     if not out.is_terminal:
         yield

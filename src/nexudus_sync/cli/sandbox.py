@@ -1,4 +1,4 @@
-"""`sandbox`: doubles of both systems on this machine, until stopped."""
+"""`sandbox`: run doubles of both systems on this machine until stopped."""
 
 import os
 import shlex
@@ -16,7 +16,7 @@ from nexudus_sync.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much data a sandbox has: opportunities on each side, how many are shared, and the seed of it all."""
+    """The amount of data in a sandbox: opportunities on each side, how many are on both, and the seed."""
 
     nexudus: int
     crm: int
@@ -27,10 +27,10 @@ class Counts:
 def sandbox(write: Path | None, port: int, counts: Counts, crm: str) -> None:
     """Run a sandbox until SIGTERM or Ctrl-C. Raises ConfigError for impossible counts and files that exist."""
     if counts.shared > min(counts.nexudus, counts.crm):
-        raise ConfigError("--shared", "is more than a side has", "lower it, or raise --cards and --deals")
+        raise ConfigError("--shared", "is more than one of the sides has", "lower it, or raise --cards and --deals")
     for path in () if write is None else (write / "config.toml", write / "env.sh"):
         if os.path.lexists(path):
-            raise ConfigError(str(path), "is there already and stays as it is", "name another folder")
+            raise ConfigError(str(path), "already exists and is left as it is", "name another folder")
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -45,11 +45,11 @@ def sandbox(write: Path | None, port: int, counts: Counts, crm: str) -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    say("The sandbox is closed.")
+    say("The sandbox has stopped.")
 
 
 def exports(world: World) -> str:
-    """The lines that set the environment variables of a world's configuration, for a shell."""
+    """Shell lines that set the environment variables of a world's configuration."""
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in world.environment().items())
 
 
@@ -59,7 +59,7 @@ def _print(world: World) -> None:
     typer.echo("# the environment")
     for line in exports(world).splitlines():
         typer.echo(line)
-    say(f"Nexudus is at {world.nexudus_url}, {world.crm.title} at {world.crm_url}. Ctrl-C ends both.")
+    say(f"Nexudus is at {world.nexudus_url}, {world.crm.title} at {world.crm_url}. Ctrl-C stops both.")
 
 
 def _write(world: World, folder: Path) -> None:
@@ -67,7 +67,7 @@ def _write(world: World, folder: Path) -> None:
     (folder / "config.toml").write_text(world.config_toml(), encoding="utf-8")
     (folder / "env.sh").write_text(exports(world), encoding="utf-8")
     say(
-        f"Nexudus is at {world.nexudus_url}, {world.crm.title} at {world.crm_url}. Ctrl-C ends both. "
+        f"Nexudus is at {world.nexudus_url}, {world.crm.title} at {world.crm_url}. Ctrl-C stops both. "
         "In another terminal:"
     )
     say(f"  . {folder / 'env.sh'}; nexudus-sync --config {folder / 'config.toml'} plan")

@@ -1,4 +1,4 @@
-"""`status`: each connection in one line, and what stands behind it."""
+"""`status`: the state of each connection."""
 
 from dataclasses import asdict
 from typing import Any
@@ -25,7 +25,7 @@ def status(root: Root, *, as_json: bool, strict: bool) -> int:
 
 
 def _row(one: ConnectionStatus) -> dict[str, Any]:
-    """A connection as the contract's JSON."""
+    """A connection in the JSON of the contract."""
     row = {**asdict(one), "last_success": utc(one.last_success)}
     del row["told"]
     return row
@@ -40,7 +40,7 @@ def _print(session: Session, found: list[ConnectionStatus]) -> None:
         "connection",
         "backfilled (UTC)",
         "last reconcile (UTC)",
-        "without counterpart",
+        "without a counterpart",
         "decisions to carry out",
     )
     print_table(behind, more)
@@ -49,32 +49,32 @@ def _print(session: Session, found: list[ConnectionStatus]) -> None:
     for system in sorted(systems_without_totals(session)):
         say(f"{system} {TOLD}.")
     if any(one.conflicts for one in found):
-        say("Conflicts wait for you: `nexudus-sync conflicts list`.")
+        say("Conflicts are waiting for you: `nexudus-sync conflicts list`.")
     if any(one.failures for one in found):
-        say("What failed, and why: `nexudus-sync failures list`.")
+        say("To see what failed, and why: `nexudus-sync failures list`.")
 
 
 def _remark(session: Session, one: ConnectionStatus) -> None:
-    """What a person should know of a connection beside its counts."""
+    """Print what a person should know about a connection besides its counts."""
     if one.brake:
-        say(f"{one.name} writes nothing while its brake is set: see `nexudus-sync brake show`.", style="bold red")
+        say(f"{one.name} writes nothing while its brake is set; see `nexudus-sync brake show`.", style="bold red")
     elif one.last_success is None:
         say(_unfinished(session, one.name))
     left = unlinked.count_in(session, one.name, "limit")
     if left:
         records = plural(left, "record")
-        say(f"{one.name}: --limit left {records}: `nexudus-sync sync` copies all, `backfill --limit N` some.")
+        say(f"{one.name}: --limit left out {records}; `nexudus-sync sync` copies all, `backfill --limit N` some.")
 
 
 def _unfinished(session: Session, name: str) -> str:
-    """A connection without a single complete run: was one begun?"""
+    """The line about a connection that never finished a cycle: was its backfill begun?"""
     if session.get(ConnectionState, name) is None:
-        return f"{name} never ran: `nexudus-sync plan` shows what it would do."
-    return f"{name}: the first backfill was begun and is not finished; `nexudus-sync backfill` goes on where it was."
+        return f"{name} has never run; `nexudus-sync plan` shows what it would do."
+    return f"{name}: the first backfill is not finished; `nexudus-sync backfill` continues where it stopped."
 
 
 def _behind(session: Session, name: str) -> tuple[object, ...]:
-    """What stands behind a connection's counts: when it was matched and swept, who is alone, what people asked for."""
+    """The second table's row: when it was matched and swept, which records are unlinked, and waiting decisions."""
     state = session.get(ConnectionState, name)
     alone = unlinked.count_by_state(session, name)
     return (

@@ -1,4 +1,4 @@
-"""What became of every record of a connection, counted from the store so that it adds up."""
+"""What became of each record of a connection, counted from the store so that the figures add up."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,20 +9,20 @@ from nexudus_sync.store import Session, Store, failures, journal, links, unlinke
 from nexudus_sync.store.status import connection_status
 
 WORDS = {
-    "waiting": "the next cycle takes it up",
+    "waiting": "waiting for the next cycle",
     "unmatched": "several candidates, a person decides",
     "ignored": "ignored by hand",
     "limit": "not created: --limit was reached",
     "old": "older than --since",
 }
-"""By the state of a record without a counterpart: why it has none."""
+"""Why a record has no counterpart, by its state."""
 
 Line = tuple[str, int, int]
-"""What became of records, how many of Nexudus's, how many of the CRM's."""
+"""What became of records, the number in Nexudus, the number in the CRM."""
 
 
 def print_summary(store: Store, connection: str, names: Mapping[Side, str]) -> None:
-    """A table by side: linked and how it came to be, or alone and why. `names`: what the two systems are called."""
+    """Print a table by side: how records were linked, or why they are alone. `names`: those of the two systems."""
     with store.read() as session:
         linked, alone = _linked(session, connection, names), _alone(session, connection)
         status = connection_status(session, connection)
@@ -34,7 +34,7 @@ def print_summary(store: Store, connection: str, names: Mapping[Side, str]) -> N
 
 
 def _linked(session: Session, connection: str, names: Mapping[Side, str]) -> list[Line]:
-    """Linked records by how the pair came to be: both were there, or one was copied."""
+    """Linked records by the origin of the pair: both existed, or one was copied."""
     created = journal.confirmed_creates(session)
     sources = {(side, crm_id if side == Side.NEXUDUS else nexudus_id) for side, nexudus_id, crm_id in created}
     found: Counter[str] = Counter()
@@ -49,7 +49,7 @@ def _linked(session: Session, connection: str, names: Mapping[Side, str]) -> lis
 
 
 def _alone(session: Session, connection: str) -> list[Line]:
-    """Records without a counterpart, by why."""
+    """Records without a counterpart, by reason."""
     failed = failures.kinds_by_pair(session, connection)
     kinds = {nexudus_id or crm_id: kind for nexudus_id, crm_id, kind in failed}
     found: Counter[tuple[str, str]] = Counter()

@@ -53,9 +53,9 @@ def sync(root: Root, connection: str | None, record: str | None, *, reconcile: b
 
 
 async def answered(connection: Connection, once: Callable[[], Awaitable[Report]], *, ask: bool = True) -> Report:
-    """A cycle; at a terminal a person may answer the brake that is about a first run without pairs, and it goes on.
+    """Run a cycle. At a terminal a person may answer the brake `no-pairs`, and the cycle is run again.
 
-    `ask` False: nobody is to be asked anything.
+    `ask` False: ask nothing.
     """
     report = await once()
     if report.brake != no_pairs.NAME or not ask or not at_terminal():
@@ -64,9 +64,9 @@ async def answered(connection: Connection, once: Callable[[], Awaitable[Report]]
         found = in_state(session, connection.name)
     for one in found:
         say(f"{connection.name}: {one.evidence}.", style="bold red")
-    say("Are company and scope the right ones? Everything would be copied, and nothing matched.")
+    say("Nothing matches, so everything would be copied. Check that company and scope are right.")
     with asking():
-        typed = typer.prompt("Type yes to go on all the same", default="no", show_default=False)
+        typed = typer.prompt("Type yes to continue anyway", default="no", show_default=False)
     if typed.strip().casefold() != "yes":
         return report
     no_pairs.answer(connection)
@@ -91,7 +91,7 @@ def run_daemon(root: Root) -> int:
 def target(
     engine: Engine, connections: list[Connection], record: str | None
 ) -> tuple[tuple[Side, str] | None, list[Connection]]:
-    """The side and id that `--record` names, with the one connection it belongs to; without it all of them.
+    """The side and id named by `--record`, with the one connection it belongs to; without `--record` all of them.
 
     Raises ConfigError for a record that no connection knows.
     """
@@ -101,12 +101,12 @@ def target(
     with engine.store.read() as session:
         found = locate(session, engine.settings, record, only)
     if not found.known:
-        raise ConfigError(f"record {record}", "no connection knows it", "a `nexudus-sync sync` finds what is new")
+        raise ConfigError(f"record {record}", "no connection knows it", "run `nexudus-sync sync` to find new records")
     return (found.side, found.id), [connection for connection in connections if connection.name == found.connection]
 
 
 def print_report(connection: Connection, report: Report) -> None:
-    """One line for a cycle; what a brake saw and what failed on the way stand below it."""
+    """Print one line about a cycle, or what its brake saw."""
     if report.brake is not None:
         _print_brake(connection)
         return
@@ -124,7 +124,7 @@ def print_report(connection: Connection, report: Report) -> None:
 
 
 def print_decisions(connection: Connection, began: datetime) -> None:
-    """What became of what people asked for."""
+    """Print what became of the decisions that people made."""
     with connection.store.read() as session:
         for one in carried_out(session, connection.name, began):
             asked = ", ".join(str(value) for value in one.args.values() if not isinstance(value, bool))
@@ -135,6 +135,7 @@ def _print_brake(connection: Connection) -> None:
     with connection.store.read() as session:
         found = in_state(session, connection.name)
     for one in found:
-        say(f"{connection.name}: the brake {one.name} is set, nothing was written: {one.evidence}.", style="bold red")
+        say(f"{connection.name}: the brake {one.name} is set; nothing was written: {one.evidence}.", style="bold red")
     for name in sorted({one.name for one in found}):
-        say(f"  If that is right: nexudus-sync brake release {name} --connection {connection.name}, then sync again.")
+        command = f"nexudus-sync brake release {name} --connection {connection.name}"
+        say(f"  If this is intended: {command}, then sync again.")

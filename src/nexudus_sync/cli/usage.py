@@ -1,4 +1,4 @@
-"""What is wrong on the command line itself: one line on standard error and the exit code 2, as for other mistakes."""
+"""Wrong usage of the command line: one line on standard error and exit code 2, as for other mistakes."""
 
 import sys
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from nexudus_sync.cli.frame import Root, complain, tell
 WRONG = 2
 """The exit code of wrong usage."""
 
-# typer brings its own copy of click or uses the real one, by its version: this is the base in either
+# depending on its version, typer uses the real click or a copy of its own: this is the base class in either
 _UsageError: Any = typer.BadParameter.__bases__[0]
 
 
 class Verbs(TyperGroup):
-    """The command line; without any word it shows its help."""
+    """The command line; without arguments it shows its help."""
 
     def main(
         self,
@@ -29,7 +29,7 @@ class Verbs(TyperGroup):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run it. Ends the process with the exit code, unless `standalone_mode` is False."""
+        """Run it. Ends the process with the exit code unless `standalone_mode` is False."""
         given = list(sys.argv[1:] if args is None else args)
         run = partial(super().main, given or ["--help"], prog_name, complete_var, False, windows_expand_args, **extra)
         if not standalone_mode:
@@ -39,13 +39,13 @@ class Verbs(TyperGroup):
         except _UsageError as error:
             complain(Root(), told(error))
             sys.exit(WRONG)
-        except OSError as error:  # of what is printed before any verb runs: help to a full disk
+        except OSError as error:  # from printing before any verb runs, such as help to a full disk
             sys.exit(tell(Root(), error))
         sys.exit(code if given else WRONG)
 
 
 def told(error: Any) -> str:
-    """A usage error of typer's as one line: what is wrong, and where to look."""
+    """A usage error from typer as one line: what is wrong, and where to look."""
     text = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     words, ctx = list[str](), error.ctx
     while ctx is not None and ctx.parent is not None:

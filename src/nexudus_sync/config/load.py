@@ -1,4 +1,4 @@
-"""config.toml and the environment → validated settings. Nothing is requested and nothing written."""
+"""config.toml and the environment → validated settings. Makes no request and writes nothing."""
 
 import json
 import re
@@ -33,11 +33,11 @@ from nexudus_sync.mapping.schema import nearest
 Model = TypeVar("Model", bound=BaseModel)
 
 Find = Callable[..., registry.ConnectorType]
-"""`registry.find`, or what a test puts in its place."""
+"""`registry.find`, or a test's replacement for it."""
 
 
 class _File(Section):
-    """The whole file; the tables that connectors describe are looked at one by one."""
+    """The whole file; the tables described by connectors are validated one by one."""
 
     store: StoreSettings = StoreSettings()
     nexudus: dict[str, Any]
@@ -49,16 +49,16 @@ class _File(Section):
 
 _DATABASES = ("sqlite", "postgresql")
 _STAND_IN = "A" * 16
-"""For an environment variable that nobody will look at: text that any secret's own form accepts, base32 too."""
+"""Stands in for an environment variable that nobody will read: text that any secret's format accepts, base32 too."""
 
 
 def load(path: Path, environ: Mapping[str, str], *, find: Find = registry.find, secrets: bool = True) -> Settings:
     """Read and check a configuration.
 
-    `find` gives the connector class that `connector = …` names and raises ConfigError for an unknown one. `secrets`
-    False is for work that talks to no system: the variables that the systems' tables name need not be set, and what
-    stands in their place is of no use. Raises ConfigError (one line: file, key, what is wrong, what would be right)
-    for anything that the file alone shows.
+    `find` returns the connector class named by `connector = …` and raises ConfigError for an unknown one. `secrets`
+    False is for work that does not talk to a system: the variables named in the systems' tables need not be set, and
+    get a useless value. Raises ConfigError (one line: file, key, what is wrong, what would be right) for anything that
+    the file alone shows.
     """
     raw = read(path)
     if not secrets:
@@ -95,7 +95,7 @@ def load(path: Path, environ: Mapping[str, str], *, find: Find = registry.find, 
 
 
 def _validate(model: type[Model], table: Any, raw: Any, path: Path, location: Location) -> Model:
-    """The table as a model. `raw` is what the file says: only what comes from the environment may be text throughout.
+    """The table as a model. `raw` is what the file says: only values from the environment may be text throughout.
 
     Raises ConfigError.
     """
@@ -104,7 +104,7 @@ def _validate(model: type[Model], table: Any, raw: Any, path: Path, location: Lo
     except ValidationError as error:
         raise refuse(error, model, path, location, raw) from None
     try:
-        # JSON has lists and paths as TOML has them, so that only a type that is another one in the file is refused
+        # JSON has lists and paths as TOML does, so only a value of the wrong type in the file is refused
         model.model_validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
         problem = refuse_loose(error, model, path, location, raw)
@@ -114,7 +114,7 @@ def _validate(model: type[Model], table: Any, raw: Any, path: Path, location: Lo
 
 
 def _rooted(section: Model, base: Path) -> Model:
-    """The section with the paths in it absolute, also those of the tables and lists inside."""
+    """The section with all its paths made absolute, those in tables and lists included."""
     found = {name: _absolute(value, base) for name, value in section}
     changed = {name: value for name, value in found.items() if value != getattr(section, name)}
     return section.model_copy(update=changed) if changed else section
@@ -122,7 +122,7 @@ def _rooted(section: Model, base: Path) -> Model:
 
 def _absolute(value: Any, base: Path) -> Any:
     if isinstance(value, Path):
-        return base / value  # an absolute path stays as it is when it is joined to another
+        return base / value  # an absolute path is unchanged by joining
     if isinstance(value, BaseModel):
         return _rooted(value, base)
     if isinstance(value, dict):
@@ -135,7 +135,7 @@ def _absolute(value: Any, base: Path) -> Any:
 def _check_url(
     raw: Mapping[str, Any], filled: Mapping[str, Any], key: str, path: Path, location: Location, variable: str
 ) -> None:
-    """Refuse a password that stands in the file, and one that takes another part of the address for its end."""
+    """Refuse a password written in the file, and one whose characters would end it early in the address."""
     where = place(path, (*location, key))
     _refuse_password(raw.get(key), where, variable)
     given, became = _split(raw.get(key)), _split(filled.get(key))
@@ -144,12 +144,12 @@ def _check_url(
     moved = became is None or (became[1] != given[1] and not references(given[1]))
     if moved or "@" in str(became):
         names = ", ".join(sorted(references(given[0])))
-        problem = f"the environment variable {names} holds a character that ends a password in an address"
-        raise ConfigError(where, problem, "write it percent-encoded, / as %2F and @ as %40")
+        problem = f"the environment variable {names} contains a character that ends a password in an address"
+        raise ConfigError(where, problem, "percent-encode it: / as %2F, @ as %40")
 
 
 def _split(url: object) -> tuple[str | None, str] | None:
-    """The password of an address, and what follows it; None for what is none."""
+    """The password of an address, and the rest after it; None for text that is not an address."""
     if not isinstance(url, str):
         return None
     try:
@@ -164,22 +164,22 @@ def _refuse_password(url: object, where: str, variable: str) -> None:
     try:
         password = urlsplit(url).password if isinstance(url, str) else None
     except ValueError:
-        return  # which is told as no address at all
+        return  # reported elsewhere as not an address
     if password is not None and not is_reference(password):
-        remedy = f"write ${{{variable}}} in its place and set that environment variable"
-        raise ConfigError(where, "a password must not stand in the file", remedy)
+        remedy = f"write ${{{variable}}} instead and set that environment variable"
+        raise ConfigError(where, "a password must not be in the file", remedy)
 
 
 def _check_database(url: str, path: Path) -> None:
-    """Refuse what names no kind of database; whether its driver is installed is seen when it is opened."""
+    """Refuse a URL without a known kind of database; a missing driver shows when the database is opened."""
     where = place(path, ("store", "url"))
     try:
         make_url(url).get_dialect()
     except NoSuchModuleError:
         kind = urlsplit(url).scheme
-        raise ConfigError(where, f"there is no database of the kind '{kind}'", nearest(kind, _DATABASES)) from None
+        raise ConfigError(where, f"unknown kind of database '{kind}'", nearest(kind, _DATABASES)) from None
     except (ArgumentError, ValueError):
-        raise ConfigError(where, "is no URL of a database", 'write one like "sqlite:///state.db"') from None
+        raise ConfigError(where, "is not a database URL", 'write one like "sqlite:///state.db"') from None
 
 
 def _system(model: type[Model], raw: Any, filled: Any, path: Path, location: Location) -> Model:
@@ -193,22 +193,22 @@ def _system(model: type[Model], raw: Any, filled: Any, path: Path, location: Loc
 
 
 def check_base_url(url: str, where: str) -> None:
-    """Refuse what is no address, or one that a password must not be sent to. Raises ConfigError."""
+    """Refuse text that is not an address, and an address that a password must not be sent to. Raises ConfigError."""
     scheme, host, user = _parts(url)
     if host is not None and (not url.isprintable() or " " in url):
-        raise ConfigError(where, "holds a space or a character that cannot be seen", "write it without")
+        raise ConfigError(where, "contains a space or an invisible character", "remove it")
     if host is None or scheme not in {"http", "https"}:
         raise ConfigError(where, "is not a web address", 'write one like "https://example.com/api"')
     if "?" in url or "#" in url:
-        raise ConfigError(where, "has a part after ? or #, which no call would carry", "end it with the path")
+        raise ConfigError(where, "has a part after ? or #, which calls would not carry", "end it with the path")
     if user is not None:
-        raise ConfigError(where, "holds a user name or password", "give them in keys of their own")
+        raise ConfigError(where, "contains a user name or password", "give them in their own keys")
     if scheme == "http" and not _is_near(host):
         raise ConfigError(where, f"would send the password to {host} unencrypted", "write https://")
 
 
 def _parts(url: str) -> tuple[str, str | None, str | None]:
-    """The scheme, the host and the user's name of an address; no host where it is none that can be called."""
+    """The scheme, host and user name of an address; host None where it cannot be called."""
     try:
         parts = urlsplit(url)
         host = parts.hostname if parts.port != 0 else None
@@ -218,7 +218,7 @@ def _parts(url: str) -> tuple[str, str | None, str | None]:
 
 
 def _check_way(settings: BaseModel, where: str) -> None:
-    """Refuse certificates that cannot be read, and a proxy that would see a password go by."""
+    """Refuse unreadable certificates, and a proxy that would see a password."""
     if not isinstance(settings, Network):
         return
     if settings.ca_file is not None:
@@ -230,11 +230,11 @@ def _check_way(settings: BaseModel, where: str) -> None:
 
 
 _LOCAL_NAMES = ("localhost", "local", "internal", "lan", "home.arpa", "test")
-"""Ends of names that no public name server knows."""
+"""Endings of names that no public name server knows."""
 
 
 def _is_near(host: str) -> bool:
-    """Is it this machine, or one of a private network, which no stranger's wire leads to?"""
+    """Is the host this machine or in a private network, so that no stranger sees the traffic?"""
     try:
         address = ip_address(host)
     except ValueError:
@@ -245,13 +245,13 @@ def _is_near(host: str) -> bool:
 def _crm(name: str, raw: Mapping[str, Any], filled: Mapping[str, Any], path: Path, find: Find) -> CrmSettings:
     location: Location = ("crm", name)
     if name == "nexudus" or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-        # the name is the first half of external keys, and tells the CRM from Nexudus wherever a system is named
-        remedy = "use letters, digits, - and _, and another name than nexudus"
-        raise ConfigError(place(path, location), "is no name for a CRM", remedy)
+        # the name starts every external key, and tells the CRM from Nexudus wherever a system is named
+        remedy = "use letters, digits, - and _, and any name but nexudus"
+        raise ConfigError(place(path, location), "is not a valid name for a CRM", remedy)
     where = place(path, (*location, "connector"))
     connector = filled.get("connector")
     if not isinstance(connector, str):
-        raise ConfigError(where, "must name the connector", 'write for example connector = "overplane"')
+        raise ConfigError(where, "must name the connector", 'for example connector = "overplane"')
     model = find(connector, where=where).Settings
     own = {key: value for key, value in filled.items() if key != "connector"}
     return CrmSettings(name, connector, _system(model, raw, own, path, location))
@@ -267,20 +267,20 @@ def _check_connections(connections: list[ConnectionSettings], crms: list[str], p
 
 
 def _check_pair(earlier: ConnectionSettings, later: ConnectionSettings, path: Path, index: int) -> None:
-    """Refuse two connections that would get in each other's way; a board within a location only `check` can see."""
+    """Refuse two connections that would interfere; that a board lies within a location only `check` can see."""
 
     def clash(key: str, problem: str, remedy: str) -> ConfigError:
         return ConfigError(place(path, ("connection", index, *key.split("."))), problem, remedy)
 
     if earlier.name == later.name:
-        raise clash("name", f"'{later.name}' is the name of two connections", "give each its own")
+        raise clash("name", f"'{later.name}' is the name of two connections", "give each its own name")
     for key in ("business_id", "board_id"):
         wanted = getattr(later.cards, key)
         if wanted is not None and wanted == getattr(earlier.cards, key):
-            problem = f"{wanted} belongs to connection '{earlier.name}' already"
-            raise clash(f"scope.{key}", problem, "scopes must not overlap")
+            problem = f"{wanted} already belongs to connection '{earlier.name}'"
+            raise clash(f"scope.{key}", problem, "give each connection its own scope")
     if earlier.crm == later.crm and (
         earlier.company is None or later.company is None or earlier.company.casefold() == later.company.casefold()
     ):
-        problem = f"connection '{earlier.name}' has the same CRM, and the same companies take part"
-        raise clash("company", problem, "give each of the two a company of its own")
+        problem = f"connection '{earlier.name}' uses the same CRM with overlapping companies"
+        raise clash("company", problem, "give each of the two its own company")

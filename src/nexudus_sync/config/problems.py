@@ -1,4 +1,4 @@
-"""What is wrong with a table, as the one line a person can act on: file and key, what is wrong, what would be right."""
+"""What is wrong with a table, as one line that a person can act on: file and key, the problem, the remedy."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,7 +32,7 @@ _WORDS = {
     "less_than_equal": "must be at most {le}",
     "less_than": "must be less than {lt}",
 }
-"""By the start of pydantic's error type: what is wrong, and after a semicolon what would be right."""
+"""By the start of pydantic's error type: the problem, and after a semicolon the remedy."""
 _HEADINGS = {
     "connection": "belongs under a heading [[connection]], with two brackets",
     "crm": "belongs under a heading [crm.NAME], with the name you give the CRM",
@@ -42,7 +42,7 @@ _HEADINGS = {
 def refuse(
     error: ValidationError, model: type[BaseModel], path: Path, prefix: Location = (), raw: Any = None
 ) -> ConfigError:
-    """The ConfigError for the first thing to mend; a misspelt key goes before the one it leaves missing.
+    """The ConfigError for the first problem to correct; a misspelt key comes before the key it leaves missing.
 
     `raw` is what the file says, where it may name environment variables.
     """
@@ -52,7 +52,7 @@ def refuse(
 def refuse_loose(
     error: ValidationError, model: type[BaseModel], path: Path, prefix: Location, raw: Any
 ) -> ConfigError | None:
-    """The same for values of another type than they should be, unless they come from environment variables."""
+    """The same for values of the wrong type, unless they come from environment variables."""
     found = [
         one
         for one in error.errors(include_url=False, include_input=False)
@@ -75,7 +75,7 @@ def _problem(found: list[ErrorDetails], model: type[BaseModel], path: Path, pref
 
 
 def _source(raw: Any, location: Location) -> str:
-    """Which environment variables a value came from."""
+    """The environment variables that a value came from, in words."""
     for part in location:
         try:
             raw = raw[part]
@@ -91,7 +91,7 @@ def _say(kind: str, context: Mapping[str, Any], message: str) -> str:
 
 
 def refuse_literal_secrets(raw: Any, annotation: Any, path: Path, location: Location) -> None:
-    """Raise ConfigError for a secret that stands in the file.
+    """Raise ConfigError for a secret written in the file.
 
     `raw` is what the file says, before `substitute`; `annotation` is the model or type it has to fit.
     """
@@ -104,13 +104,13 @@ def refuse_literal_secrets(raw: Any, annotation: Any, path: Path, location: Loca
     elif SecretStr in {annotation, *get_args(annotation)} and not is_reference(raw):
         variable = "_".join(str(part) for part in location[-2:]).upper().replace("-", "_")
         remedy = f'write "${{{variable}}}" and set that environment variable'
-        raise ConfigError(place(path, location), "a secret must not stand in the file", remedy)
+        raise ConfigError(place(path, location), "a secret must not be in the file", remedy)
 
 
 def _keys(model: type[BaseModel], location: Location) -> list[str]:
     here: Any = model
     for part in location:
-        # a list's index or a free key names no field: the models inside are those of the list
+        # a list's index or a free key is not a field name: the models inside are those of the list
         here = _fields(here).get(str(part), here)
     return list(_fields(here))
 

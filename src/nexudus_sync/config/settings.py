@@ -1,4 +1,4 @@
-"""What config.toml says, once it is valid: frozen models that the rest of the program reads."""
+"""The contents of a valid config.toml, as frozen models for the rest of the program."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ _LONGEST = timedelta(days=366)
 
 
 def duration(value: object) -> timedelta:
-    """Read "30s", "5m", "24h" or "7d". Raises ValueError for anything else, and outside more than 0 to 366 days."""
+    """Read "30s", "5m", "24h" or "7d". Raises ValueError for anything else, for 0, and above 366 days."""
     if isinstance(value, timedelta):
         return value
     found = re.fullmatch(r"([0-9]{1,9})\s*([smhd])", value.strip()) if isinstance(value, str) else None
@@ -33,7 +33,7 @@ def duration(value: object) -> timedelta:
 
 
 def _zone(name: str) -> str:
-    """Refuse what is no IANA time zone: Windows names and misspellings would move every day by hours."""
+    """Refuse anything but an IANA time zone: Windows names and misspellings would shift every day by hours."""
     try:
         return ZoneInfo(name).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -44,27 +44,27 @@ def _zone(name: str) -> str:
 
 def _one_line(text: str) -> str:
     if text != text.strip() or not text.isprintable() or not text:
-        raise ValueError("must be one line of text, not empty and without spaces around it")
+        raise ValueError("must be one line of text, not empty and without surrounding spaces")
     return text
 
 
 def _database(url: str) -> str:
     if urlsplit(url).scheme == "" or "://" not in url:
-        raise ValueError('must be the URL of a database, like "sqlite:///state.db"')
+        raise ValueError('must be a database URL, like "sqlite:///state.db"')
     return url
 
 
 def _no_boolean(value: object) -> object:
-    # true would pass for the number 1, and point a connection at somebody else's location
+    # true would pass for the number 1 and point a connection at somebody else's location
     if isinstance(value, bool):
         raise ValueError("must be a whole number")
     return value
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
-"""A length of time of more than nothing."""
+"""A length of time above zero."""
 Text = Annotated[str, AfterValidator(_one_line)]
-"""One line of text, as names are."""
+"""One line of text, such as a name."""
 RecordId = Annotated[int, BeforeValidator(_no_boolean), Field(gt=0)]
 """An id of Nexudus."""
 TimeZone = Annotated[str, AfterValidator(_zone)]
@@ -78,7 +78,7 @@ class Section(BaseModel):
 
 
 class CardScope(Section):
-    """Which Nexudus cards take part: those of a location or those of a board."""
+    """The Nexudus cards that take part: those of a location or those of a board."""
 
     business_id: RecordId | None = None
     board_id: RecordId | None = None
@@ -92,7 +92,7 @@ class CardScope(Section):
 
 
 class MappingFiles(Section):
-    """The two mapping files of a connection, absolute; None stands for the shipped one."""
+    """The two mapping files of a connection, absolute; None means the shipped file."""
 
     nexudus: Path | None = None
     crm: Path | None = None
@@ -120,11 +120,11 @@ class ConnectionSettings(Section):
     @model_validator(mode="after")
     def _one_board(self) -> "ConnectionSettings":
         if self.create_board is not None and self.cards.board_id is not None:
-            raise ValueError("create_board has no use beside scope.board_id, where new cards go anyway; leave it out")
+            raise ValueError("create_board has no effect with scope.board_id, where new cards go anyway; leave it out")
         return self
 
     def scope(self) -> Scope:
-        """The scope as connectors read it."""
+        """The scope in the connectors' terms."""
         return Scope(
             business_id=self.cards.business_id,
             board_id=self.cards.board_id,
@@ -148,7 +148,7 @@ class RunSettings(Section):
     """How cycles are run.
 
     `health_file` (absolute) is touched after every successful cycle; `jitter` spreads the polls of several connections;
-    `absence_wait` is the least time between a create without an answer and the second read that proves it was not done.
+    `absence_wait` is the least time between a create without an answer and the second read that proves its absence.
     """
 
     health_file: Path | None = None
@@ -157,7 +157,7 @@ class RunSettings(Section):
 
 
 class StoreSettings(Section):
-    """Where the state is kept: a database URL; a relative SQLite path starts at the configuration file."""
+    """Where the state is kept: a database URL; a relative SQLite path starts at the configuration file's folder."""
 
     url: Annotated[str, AfterValidator(_database)] = "sqlite:///state.db"
 
@@ -173,7 +173,7 @@ class CrmSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A whole valid configuration. `path` is the file as it was named."""
+    """A whole valid configuration. `path` is the file as the user named it."""
 
     path: Path
     store_url: str = field(repr=False)
@@ -185,11 +185,11 @@ class Settings:
 
     @property
     def base_dir(self) -> Path:
-        """The folder relative paths start from. A symbolic link counts where it stands, not where it points."""
+        """The folder that relative paths start from: that of a symbolic link itself, not of its target."""
         return self.path.absolute().parent
 
     def secrets(self) -> frozenset[str]:
-        """Every secret the configuration holds, for the log to leave out."""
+        """All secrets in the configuration, for the log to mask."""
         store = unquote(urlsplit(self.store_url).password or "")
         systems = [self.nexudus, *(crm.settings for crm in self.crms.values())]
         proxies = [urlsplit(getattr(one, "proxy", None) or "").password or "" for one in systems]

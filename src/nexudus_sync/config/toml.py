@@ -10,7 +10,7 @@ from nexudus_sync.errors import ConfigError
 from nexudus_sync.files import Unfit, parse_toml, read_text
 
 Location = tuple[str | int, ...]
-"""Where a value stands in the file: table names, keys and list indexes."""
+"""The place of a value in the file: table names, keys and list indexes."""
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -24,11 +24,11 @@ def place(path: Path, location: Location) -> str:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read and parse the file. Raises ConfigError, with the line where TOML knows it."""
+    """Read and parse the file. Raises ConfigError, with the line if the parser gives it."""
     try:
         return parse_toml(read_text(path))
     except FileNotFoundError:
-        remedy = "run `nexudus-sync init` to make one, or name another with --config"
+        remedy = "run `nexudus-sync init` to create one, or name another file with --config"
         raise ConfigError(str(path), "no such file", remedy) from None
     except IsADirectoryError:
         raise ConfigError(str(path), "is a folder", "name the file in it with --config") from None
@@ -55,7 +55,7 @@ def is_reference(value: object) -> bool:
 
 
 def references(value: Any) -> set[str]:
-    """The names of all environment variables that a value, or what it holds, refers to."""
+    """The names of all environment variables that a value, or anything in it, refers to."""
     if isinstance(value, dict | list):
         inner = value.values() if isinstance(value, dict) else value
         return set().union(*map(references, inner))
@@ -75,7 +75,7 @@ def substitute(value: Any, environ: Mapping[str, str], path: Path, location: Loc
 
 
 def _texts(value: Any, location: Location) -> Iterator[tuple[Location, str]]:
-    """Every text of a table, with its place."""
+    """Each text of a table, with its place."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, one in inner:
         yield from _texts(one, (*location, key))
@@ -104,14 +104,14 @@ def _substitute(value: Any, environ: Mapping[str, str], path: Path, location: Lo
 def _fill(text: str, environ: Mapping[str, str], where: str) -> str:
     for name in _REFERENCE.findall(text):
         if misfit := _misfit(environ[name]):
-            raise ConfigError(where, f"the environment variable {name} holds {misfit}", "set it anew")
+            raise ConfigError(where, f"the environment variable {name} contains {misfit}", "set it again without")
     if "${" in _REFERENCE.sub("", text):
-        raise ConfigError(where, "'${' begins the name of an environment variable", "write ${NAME}")
+        raise ConfigError(where, "'${' starts the name of an environment variable", "write ${NAME}")
     return _REFERENCE.sub(lambda found: environ[found[1]], text)
 
 
 def _misfit(text: str) -> str:
-    """What no key can hold and no request could send; "" where there is nothing of it."""
+    """What makes the text unfit for any key or request; "" when it is fit."""
     try:
         text.encode()
     except UnicodeEncodeError:
