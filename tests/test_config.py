@@ -88,7 +88,7 @@ class DiskSettings(BaseModel):
 def find(name: str, *, where: str) -> SimpleNamespace:
     known = {"acme": AcmeSettings, "local": LocalSettings, "disk": DiskSettings}
     if name not in known:
-        raise ConfigError(where, f'no connector is named "{name}"', 'known ones: "acme"')
+        raise ConfigError(where, f'no connector is named "{name}"', 'known connectors: "acme"')
     return SimpleNamespace(Settings=known[name])
 
 
@@ -393,7 +393,7 @@ MISTAKES = [
     (
         'connector = "acme"',
         'connector = "nope"',
-        'crm.acme.connector: no connector is named "nope"; known ones: "acme"',
+        'crm.acme.connector: no connector is named "nope"; known connectors: "acme"',
     ),
     ("[crm.acme]", "auth = 5\n[crm.acme]", "nexudus.auth: must be 'token' or 'basic'"),
     ("[crm.acme]", "limits = 5\n[crm.acme]", "nexudus.limits: must be a table"),

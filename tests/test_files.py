@@ -148,7 +148,7 @@ def test_a_password_that_would_end_early_in_an_address_is_told_and_not_shown(
 def test_a_user_name_that_basic_would_cut_is_told(tmp_path: Path) -> None:
     text = CONFIG.replace("[nexudus]\n", '[nexudus]\nauth = "basic"\n')
     assert loaded(tmp_path, text)
-    assert ': nexudus: auth = "basic" ends a user name at its first colon' in refused(
+    assert ': nexudus: auth = "basic" cannot send a user name with a colon' in refused(
         tmp_path, text, NEXUDUS_USERNAME="a:b"
     )
 
@@ -164,8 +164,8 @@ def test_certificates_are_looked_for_beside_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ('ca_file = "nowhere.pem"', "ca_file: there is no file {folder}/nowhere.pem"),
-        ('ca_file = "config.toml"', "ca_file: {folder}/config.toml holds no certificate"),
+        ('ca_file = "nowhere.pem"', "ca_file: there is no file at {folder}/nowhere.pem"),
+        ('ca_file = "config.toml"', "ca_file: {folder}/config.toml does not contain a certificate"),
         ('proxy = "proxy.example.com:3128"', "proxy: is not the address of an HTTP proxy"),
         ('proxy = "socks5://proxy.example.com"', "proxy: is not the address of an HTTP proxy"),
         ('proxy = "http://me:hunter2@proxy.example.com"', "proxy: a password must not be in the file"),

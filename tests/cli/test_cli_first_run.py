@@ -43,8 +43,8 @@ def test_a_company_that_is_to_be_new_passes(mistyped: House) -> None:
 
 
 WRONG_SCOPES = [
-    ("{ business_id = 1099 }", "", "scope: there is no location 1099 with a board"),
-    ("{ board_id = 99 }", "", "scope: there is no board 99"),
+    ("{ business_id = 1099 }", "", "scope: this login sees no location 1099 with a board"),
+    ("{ board_id = 99 }", "", "scope: this login sees no board 99"),
     ("{ business_id = 1001 }", 'allow_stages = ["Welcome mail", "Wellcome"]', "allow_stages: no board"),
 ]
 

@@ -33,7 +33,7 @@ def test_check_passes_a_new_site_and_offers_the_choice_in_one_line(site: tuple[H
     (line,) = lines(ended, "lost_reasons")
     assert line.startswith("!")
     assert "the CRM has no 'Timing', 'Need', 'Poor qualification' and 18 more for lost_reasons" in line
-    assert "add what is needed to the list Opportunity Lost Reason of ERPNext" in line
+    assert "add what is missing to the list Opportunity Lost Reason in ERPNext" in line
     assert "create_missing = true in [crm.erpnext]" in line
     assert "needs the role Sales User" in line
     assert house.run("backfill", "--yes").code == 0

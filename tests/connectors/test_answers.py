@@ -43,7 +43,7 @@ def test_an_identity_that_is_not_known_differs_from_nothing() -> None:
 
 def test_another_record_is_named_with_the_one_that_was_asked_for() -> None:
     with pytest.raises(
-        AnotherRecord, match=r"^nexudus 7: the answer is about another record, 8; nothing of it"
+        AnotherRecord, match=r"^nexudus 7: the answer is about another record, 8; it was ignored"
     ) as told:
         expect("nexudus", 7, 8)
     assert (told.value.record, told.value.told) == ("7", "8")
@@ -51,7 +51,9 @@ def test_another_record_is_named_with_the_one_that_was_asked_for() -> None:
 
 
 def test_a_reply_about_another_record_is_an_unknown_outcome_and_one_without_an_id_is_fine() -> None:
-    with pytest.raises(OutcomeUnknown, match=r"^overplane a: the reply to a write is about another record, b; whether"):
+    with pytest.raises(
+        OutcomeUnknown, match=r"^overplane a: the reply to a write is about another record, b; the"
+    ):
         expect_reply("overplane", "a", "b")
     expect_reply("overplane", "a", None)
     expect_reply("overplane", "a", "a")
@@ -77,5 +79,5 @@ def test_a_list_of_one_row_without_a_usable_id_is_a_list(odd_id: object) -> None
 
 @pytest.mark.parametrize("listed", ["text", 7, {}, ["id"], [{"title": "x"}], [None]])
 def test_a_list_of_other_things_is_none(listed: object) -> None:
-    with pytest.raises(Unavailable, match="the list was answered with something that is no list"):
+    with pytest.raises(Unavailable, match="the list was answered with something that is not a list"):
         readable(listed, "id", "the list", "crm", is_id)

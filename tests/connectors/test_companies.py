@@ -56,7 +56,7 @@ async def test_a_crm_in_which_nobody_carries_any_is_well(carried: tuple[str | No
 async def test_the_names_there_are_are_told_not_all_of_many() -> None:
     found = await looked(Plain(*(f"Company {number:02}" for number in range(15))))
     wrong, remedy = companies.problem(found, "acme")
-    assert wrong.startswith('no opportunity carries "Example Corp" (theirs: "Company 00", "Company 01"')
+    assert wrong.startswith('no opportunity carries "Example Corp" (companies there: "Company 00", "Company 01"')
     assert wrong.endswith('"Company 11" and 3 more)')
     assert "new_company = true" in remedy
 

@@ -172,7 +172,7 @@ def test_a_read_that_keeps_failing_is_unavailable_after_four_tries(trouble: http
 
 @pytest.mark.parametrize(
     ("body", "word"),
-    [("<html>", "HTML"), ("  ", "nothing in it"), ('{"a"', "broken or cut off")],
+    [("<html>", "HTML"), ("  ", "an empty body"), ('{"a"', "broken or cut off")],
 )
 def test_an_answer_that_is_no_json_says_what_it_is(body: str, word: str) -> None:
     with pytest.raises(Unavailable, match=f"the system: GET /x was answered 200 with .*{word}"):

@@ -25,7 +25,7 @@ def test_the_shipped_connector_is_found_by_its_name():
 
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones():
     with pytest.raises(
-        ConfigError, match=r'^config\.toml: crm\.x: no connector is named "x"; known ones: "erpnext", "overplane"'
+        ConfigError, match=r'^config\.toml: crm\.x: no connector is named "x"; known connectors: "erpnext", "overplane"'
     ) as e:
         registry.find("x", where="config.toml: crm.x")
     assert e.value.exit_code == 2
@@ -33,7 +33,7 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones():
 
 def test_without_any_connector_the_error_says_so(announced):
     announced()
-    with pytest.raises(ConfigError, match="none is installed"):
+    with pytest.raises(ConfigError, match="none installed"):
         registry.find("overplane")
 
 
@@ -46,7 +46,7 @@ def test_a_connector_that_does_not_load_is_an_error_of_one_line(announced, value
 
 def test_what_has_no_settings_is_no_connector(announced):
     announced(odd="nexudus_sync.errors:Refused")
-    with pytest.raises(ConfigError, match="is no connector"):
+    with pytest.raises(ConfigError, match="is not a connector"):
         registry.find("odd")
 
 
@@ -62,5 +62,5 @@ def test_a_package_may_bring_a_mapping(announced, monkeypatch):
     assert registry.own_mapping("mine") == "[fields.title]"
     assert registry.own_mapping("plain") is None
     monkeypatch.setattr(Bringing, "mapping", Path("mine.toml"))
-    with pytest.raises(ConfigError, match=r'^config\.toml: the mapping that "mine" brings is no text'):
+    with pytest.raises(ConfigError, match=r'^config\.toml: the mapping of "mine" is not text'):
         registry.own_mapping("mine", where="config.toml")

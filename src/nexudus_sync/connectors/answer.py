@@ -1,4 +1,4 @@
-"""One answer of a server, and what its headers say."""
+"""One answer from a server, and what its headers say."""
 
 import re
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ class Answer:
     text: str
     system: str = "the system"
     mangled: bool = False
-    """The body is not UTF-8: `text` is good for an error's words, and for nothing that is written back."""
+    """The body is not UTF-8: `text` may be quoted in an error, but never written back."""
 
     def json(self) -> Any:
-        """The body, parsed. Raises Unavailable when it is no JSON, which is always UTF-8, whatever its label says."""
+        """The parsed body. Raises Unavailable when it is not JSON. JSON is always UTF-8, whatever its label says."""
         try:
             if not self.mangled:
                 return codec.loads(self.text)
@@ -37,13 +37,13 @@ class Answer:
         raise Unavailable(self.system, f"{self.says()} with {self._looks_like()}; try again later")
 
     def says(self) -> str:
-        """What was asked and the status of the answer, as the beginning of an error's text."""
+        """The request and the status of its answer, as the beginning of an error's text."""
         return f"{self.method} {self.path} was answered {self.status}"
 
     def _looks_like(self) -> str:
         text = self.text.lstrip()
         if not text:
-            return "nothing in it"
+            return "an empty body"
         if self.mangled:
             return "text that is not UTF-8"
         return "HTML instead of JSON" if text.startswith("<") else "JSON that is broken or cut off"
@@ -62,7 +62,7 @@ def retry_after(answer: Answer) -> float:
 
 
 def decoded(content: bytes) -> tuple[str, bool]:
-    """The text of a body, and whether it had to be guessed at."""
+    """The text of a body, and whether its encoding had to be guessed."""
     try:
         return content.decode("utf-8-sig"), False
     except UnicodeDecodeError:
@@ -70,7 +70,7 @@ def decoded(content: bytes) -> tuple[str, bool]:
 
 
 def span(seconds: float) -> str:
-    """A long time, for people."""
+    """A length of time in words, for people."""
     days = seconds / 86400
     if days > 366:  # also one without end
         return "for more than a year"

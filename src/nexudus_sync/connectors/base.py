@@ -20,7 +20,7 @@ Record = dict[str, Any]
 
 
 class Priority(IntEnum):
-    """Who goes first when the request budget is short; RECONCILE and BACKFILL may use 70 % of the long windows."""
+    """Which calls go first when the request budget is short; RECONCILE and BACKFILL get 70 % of the long windows."""
 
     LIVE = 0
     RETRY = 1
@@ -30,7 +30,7 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What the engine has to know of a system's ways."""
+    """What the engine has to know about how a system works."""
 
     lists_everything: bool
     """A scan lists every record there is, so an id it lacks is an absence (still to be proven)."""
@@ -43,11 +43,11 @@ class Traits:
     reads_before_write: bool = False
     """An update needs the whole record just read (no partial update)."""
     exact_stamps: bool = False
-    """No two states of a record share a stamp: one that is still "now" when it is read hides no later change."""
+    """No two states of a record share a stamp: a stamp that is still "now" when it is read hides no later change."""
     escapes_text: bool = False
     """Free text is kept as HTML writes it: `&` and `<` may stand there as `&amp;` and `&lt;`."""
     ignores_case: bool = False
-    """Ids in other letters (small, capital) are the same, and a list may spell one otherwise than before."""
+    """Ids that differ only in case are the same, and a list may spell an id in another case than before."""
     locks: bool = False
     """An update names the state it was made from, and raises Stale when the record moved since."""
 
@@ -247,7 +247,7 @@ class Connector(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Close connections; afterwards the connector is of no use."""
+        """Close connections; afterwards the connector cannot be used."""
         ...
 
     def clock_offset(self) -> float | None:
@@ -272,7 +272,7 @@ class Connector(Protocol):
         """The whole record, child rows included. `row`: one just listed, whose content may be used if it is whole.
 
         `children` False saves the calls that child rows cost: the record then lacks `Traits.child_keys`. Raises
-        NotFound when the system says that there is none, AnotherRecord when it answers with another one.
+        NotFound when the system says that the record does not exist, AnotherRecord when it answers with another.
         """
         ...
 
@@ -303,12 +303,12 @@ class Connector(Protocol):
     def refusals(self, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Hold]:
         """Which changes must not be written (stages that act, …), each by the record's key that it is about.
 
-        `before` None: a create, which a hold without a key refuses altogether; `live` False: a backfill.
+        `before` None means a create, which a hold without a key refuses entirely; `live` False: a backfill.
         """
         ...
 
     async def find_party(self, email: str, scope: Scope) -> Party | None:
-        """The party with that e-mail that an opportunity of this scope should name, or None."""
+        """The party with that e-mail for an opportunity of this scope, or None."""
         ...
 
     def party_step(self, party: Party, scope: Scope) -> Step:
@@ -316,7 +316,7 @@ class Connector(Protocol):
         ...
 
     def create_step(self, draft: Draft) -> Step:
-        """The step that creates the opportunity with what can be said at once; the step's `keys` say which that is."""
+        """The step that creates the opportunity with all that one call can carry; the step's `keys` say what."""
         ...
 
     def update_steps(self, before: Record, after: Record) -> list[Step]:
@@ -330,7 +330,7 @@ class Connector(Protocol):
     async def reserve(self, priority: Priority = Priority.LIVE) -> None:
         """Take the next write's place in the request budget, so that the read just before it stays fresh.
 
-        It is kept for two seconds; one that is not used costs nothing. A system without limits does nothing.
+        The place is kept for two seconds; an unused one costs nothing. A system without limits does nothing.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Reading an answer's body: decoded while it comes in, never more of it than is allowed.
+"""Reading an answer's body: decoded while it arrives, and never more than is allowed.
 
 httpx would unpack each part of a compressed body whole, however large that gets; here the unpacking itself has a limit.
 """
@@ -45,7 +45,7 @@ async def _ticking(stream: httpx.AsyncByteStream, tick: Callable[[], None]) -> A
 
 
 def _unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
-    """What unpacks the body bit by bit, at most so many bytes of it at a time."""
+    """A function that unpacks the body bit by bit: at most N bytes per call."""
     packed = [name for name in (part.strip().lower() for part in encoding.split(",")) if name not in ("", "identity")]
     if not packed:
         return lambda chunk, room: chunk

@@ -31,7 +31,7 @@ _Limit = Annotated[int, Field(gt=0, strict=True)]
 
 
 class Limits(BaseModel):
-    """How many calls a system allows in any second, minute, hour or day; None is without limit.
+    """The number of calls that a system allows in any second, minute, hour or day; None means no limit.
 
     `writes_…` are all calls but GET. The numbers of Nexudus are on its page about rate limits; about 50 customer
     creations a day is what its users report.
@@ -49,7 +49,7 @@ class Limits(BaseModel):
 
 
 class Budget(Protocol):
-    """What a client asks before every call."""
+    """Asked by a client before every call."""
 
     async def acquire(self, *, write: bool, creation: bool, priority: Priority, reserved: bool = False) -> None:
         """Wait until one call may be made. `write`: not a GET; `creation`: it creates a customer.
@@ -60,19 +60,19 @@ class Budget(Protocol):
         ...
 
     async def reserve(self, *, priority: Priority) -> None:
-        """Wait until a write that is no creation may be made, and keep its place for two seconds."""
+        """Wait until a write other than a creation may be made, and keep its place for two seconds."""
         ...
 
     def pause(self, seconds: float) -> None:
-        """Let no call be made for so long: the server asked for it."""
+        """Hold back all calls for this long: the server asked for it."""
         ...
 
     def observe(self, latency: float) -> None:
-        """Take note of how many seconds a call took."""
+        """Record how many seconds a call took."""
         ...
 
     def close(self) -> None:
-        """Give back what was leased and not used."""
+        """Give back the leased calls that were not used."""
         ...
 
 
@@ -89,11 +89,11 @@ class Unlimited:
             await self._clock.sleep(max(seconds, _TICK))
 
     async def reserve(self, *, priority: Priority) -> None:
-        """Wait until no pause is in force: there is no place to take."""
+        """Wait until no pause is in force; there is no place to keep."""
         await self.acquire(write=True, creation=False, priority=priority)
 
     def pause(self, seconds: float) -> None:
-        """Let no call be made for so long."""
+        """Hold back all calls for this long."""
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
 
     def observe(self, latency: float) -> None:
@@ -135,7 +135,7 @@ class Limiter:
         self._waiters: list[_Waiter] = []
         self._turn = 0
         self._passed: Counter[Priority] = Counter()
-        """How many calls went ahead of each low priority since it last had one."""
+        """The number of calls that went ahead of each low priority since its last call."""
         self._next = self._wake_at = float("inf")
         self._alarm: asyncio.Task[None] | None = None
 
@@ -152,25 +152,25 @@ class Limiter:
             await self._wait(kinds, priority, partial(self._spending.use, place, kinds), first=True)
 
     async def reserve(self, *, priority: Priority) -> None:
-        """Wait until a write that is no creation may be made, and keep its place for the next one.
+        """Wait until a write other than a creation may be made, and keep its place for the next write.
 
-        So the write need not wait when it comes, but for others of the same second. A place that is not used within
-        two seconds lapses: nothing was spent, and the write waits as any other. A place taken at a low priority serves
+        The write then waits only for other calls of the same second. A place that is not used within two seconds
+        lapses: nothing was spent, and the write waits like any other. A place taken at a low priority serves
         a higher one too, but not the other way round. Raises StoreError when the ledger cannot be used.
         """
         kinds = _kinds(True, False, priority)
         await self._wait(kinds, priority, partial(self._spending.keep, kinds))
 
     def pause(self, seconds: float) -> None:
-        """Let no call be made for so long."""
+        """Hold back all calls for this long."""
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
 
     def observe(self, latency: float) -> None:
-        """Take note of how many seconds a call took."""
+        """Record how many seconds a call took."""
         self._spending.observe(latency)
 
     def close(self) -> None:
-        """Give back what was leased and not used. Raises StoreError when the ledger cannot be used."""
+        """Give back the leased calls that were not used. Raises StoreError when the ledger cannot be used."""
         self._spending.close()
 
     async def _wait(
@@ -191,7 +191,7 @@ class Limiter:
                 self._alarm = None  # it is not done yet, and the next to wait must not rely on it
 
     def _set_alarm(self) -> None:
-        """See to it that waiters are served when the next of them may go."""
+        """Make sure that waiters are served when the next of them may go."""
         if not self._waiters:
             return
         if self._alarm is not None and not self._alarm.done():
@@ -259,7 +259,7 @@ class Limiter:
         self._passed[waiter.priority] = 0
 
     def _tell(self, waiter: _Waiter, blocked: Blocked) -> None:
-        """Say in the log, once a call, that it waits for long."""
+        """Log, once per call, that it is waiting for long."""
         seconds = blocked.until - self._clock.monotonic()
         if seconds >= _LONG_WAIT and not waiter.told:
             waiter.told = True

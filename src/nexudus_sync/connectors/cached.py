@@ -10,11 +10,11 @@ from nexudus_sync.errors import Unavailable
 
 T = TypeVar("T")
 PATIENCE = 60.0
-"""Seconds during which a name that was just looked for in vain is not looked for again."""
+"""Seconds before a name that was not found is looked for again."""
 
 
 class Cached(Generic[T]):
-    """Something read once and kept; who misses an entry may ask for a fresh copy. Safe for readers side by side."""
+    """Something read once and kept; who misses an entry may ask for a fresh copy. Safe for concurrent readers."""
 
     def __init__(self, read: Callable[[], Awaitable[T]], clock: Clock) -> None:
         self._read = read
@@ -50,7 +50,7 @@ class Cached(Generic[T]):
         return await (self.fresh() if new else self.value())
 
     def ask_afresh(self) -> None:
-        """Read it again when it is needed next, if that is to be had; else what is kept will do."""
+        """Read it again when it is next needed; if that fails, the kept copy will do."""
         self._stale = True
 
     async def _unless(self, good: Callable[[float], bool]) -> T:

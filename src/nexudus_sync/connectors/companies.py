@@ -1,4 +1,4 @@
-"""Is the company that a connection names one of the CRM's? A mistyped one would make a second set of all records."""
+"""Does the CRM know the company named by a connection? A mistyped one would create a second set of all records."""
 
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -33,9 +33,9 @@ class KnowsCompanies(Protocol):
 
 
 _SHOWN = 12
-"""How many names an error lists."""
-MEANT = "or say new_company = true in the connection if it is to be new"
-"""What to do where the name is right."""
+"""The number of names that an error lists."""
+MEANT = "or set new_company = true in the connection if it is new"
+"""What to do when the name is right."""
 
 
 async def companies(connector: Connector, scope: Scope) -> Companies:
@@ -61,9 +61,9 @@ async def carried(connector: Connector, scope: Scope) -> Companies:
 
 
 def problem(found: Companies, system: str) -> tuple[str, str]:
-    """What is wrong with the company, and what would be right; two empty texts where nothing is.
+    """What is wrong with the company, and the remedy; two empty texts when nothing is wrong.
 
-    `system` is what a sentence calls the CRM.
+    `system` is the name of the CRM in the sentence.
     """
     if found.wanted is None:
         return "", ""
@@ -71,16 +71,16 @@ def problem(found: Companies, system: str) -> tuple[str, str]:
         return f'{system} has no company "{found.wanted}" (it has {_names(found)})', "correct it, or add it there first"
     if found.carried or not found.others:
         return "", ""
-    return f'no opportunity carries "{found.wanted}" (theirs: {_names(found)})', f"correct it, {MEANT}"
+    return f'no opportunity carries "{found.wanted}" (companies there: {_names(found)})', f"correct it, {MEANT}"
 
 
 def line(found: Companies, system: str, *, new: bool, well: str) -> Check:
-    """The line of `check`: a failure unless the company is said to be new; `well` is what to say where all is."""
+    """The line of `check`: a failure unless the company is declared new; `well` is the text when nothing is wrong."""
     wrong, remedy = problem(found, system)
     if not wrong:
         return Check("company", "ok", well)
     if new:
-        return Check("company", "warn", f"{wrong}: it is to be new, new_company says")
+        return Check("company", "warn", f"{wrong}: new_company says that it is new")
     return Check("company", "fail", wrong if found.listed is False else f"{wrong}; {remedy}", exit_code=2)
 
 

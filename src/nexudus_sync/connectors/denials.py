@@ -1,4 +1,4 @@
-"""When a "you may not" concerns one record, and when the login lacks a role.
+"""Does a refused call concern one record, or does the login lack a role?
 
 An approval, a lock or a permission of its own can keep one record from a login that may do all else. A list that is
 refused, or the same call for two records with no success between, is the login's.
@@ -11,7 +11,7 @@ Call = tuple[str, str]
 
 
 class Denials:
-    """What one login was denied since that call last worked: by call, the record it was about."""
+    """What a login was denied since the call last worked: by call, the record it was about."""
 
     def __init__(self) -> None:
         self._denied: dict[Call, str] = {}
@@ -22,7 +22,7 @@ class Denials:
         self._denied.pop((method, _kind(path)), None)
 
     def judge(self, error: RoleMissing, method: str, path: str, about: str | None) -> None:
-        """Note whether it is about one record `alone`. `about` names the record of a write whose path does not."""
+        """Mark whether it is about one record `alone`. `about` names the record when the path of a write does not."""
         record = error.record or about
         if record is not None:
             call = (method, path if error.record is None else _kind(path))

@@ -1,4 +1,4 @@
-"""What a system must not give back to be kept or shown: the secrets that were sent to it.
+"""Masks the secrets that were sent to a system when it gives them back, so that none is kept or shown.
 
 Some servers and proxies put the request into their error pages, in whatever spelling the page is written in, broken
 into lines, or cut off in the middle of a secret.
@@ -15,9 +15,9 @@ from nexudus_sync.logs import MASK, is_secret
 
 _KEPT = 16
 _SHORTEST = 4
-"""Shorter parts of a header tell nothing and stand in any text."""
+"""Shorter parts of a header say nothing and occur in any text."""
 _HEAD, _LONG = 12, 20
-"""By so many characters a long secret is known that was cut off; a short one, often a word, only as a whole."""
+"""A long secret that was cut off is recognised by its first N characters; a short one, often a word, only whole."""
 _BREAK = r"(?:\s|\\+[nrt]|&#0*1[03];|%0[ad])*"
 """What may stand within a secret where a page is broken into lines."""
 

@@ -50,14 +50,14 @@ T = TypeVar("T")
 
 
 class Dialect(Protocol):
-    """What differs from system to system in how it answers and how one logs in.
+    """How one system answers and how one logs in to it.
 
     `headers` and `renew` may call `Http.raw` only: they run one at a time, and `get` or `send` would wait for them.
     """
 
     @property
     def system(self) -> str:
-        """The name a person knows the system by."""
+        """The configured name of the system."""
         ...
 
     def throttled(self, answer: Answer) -> float | None:
@@ -76,7 +76,7 @@ class Dialect(Protocol):
         ...
 
     async def renew(self, http: "Http") -> bool:
-        """Log in anew after a 401; False when there is nothing to renew."""
+        """Log in again after a 401; False when there is nothing to renew."""
         ...
 
 
@@ -93,7 +93,7 @@ class _Call:
     about: str | None = None
     """What tells the record that it is about from others, where the path does not."""
     repeatable: bool = True
-    """Doing it twice does no harm (reads, logging in)."""
+    """Doing it twice is harmless (reads, logging in)."""
 
 
 class _Passing(Unavailable):
@@ -129,7 +129,7 @@ class Http:
         self._logins = 0
         self.calls: Counter[str] = Counter()
         self.took: deque[float] = deque(maxlen=_REMEMBERED)
-        """How many seconds the last answers took."""
+        """The number of seconds that each of the last answers took."""
 
     @property
     def offset(self) -> float | None:
@@ -293,7 +293,7 @@ class Http:
             now = self._clock.monotonic()
             since = now if since is None else since
             if wait > _LONGEST_WAIT:
-                told = f"{answer.says()}: too many calls; it asks to wait {span(wait)}, try again then"
+                told = f"{answer.says()}: too many calls; it asks to wait {span(wait)}; try again after that"
                 raise Unavailable(answer.system, told)
             if now - since > _THROTTLED_FOR_LONG:
                 minutes = round((now - since) / 60)
@@ -350,11 +350,11 @@ class Http:
             return response, await body.read(response, tick)
 
     def _written(self, content: Any) -> bytes:
-        """The body of a write. Raises Refused for what a system said that is no JSON, and that cannot be said back."""
+        """The body of a write. Raises Refused for a value that JSON cannot express, so that it cannot be sent back."""
         try:
             return codec.dumps(content).encode()
         except (TypeError, ValueError, RecursionError):
-            problem = "it holds a value that cannot be written as JSON (a number that is none, or nested too deeply)"
+            problem = "it contains a value that JSON cannot express (not a number, or nested too deeply)"
             raise Refused(self._dialect.system, problem) from None
 
     def _raise_for(self, call: _Call, answer: Answer, unclear: type[ConnectorError]) -> None:
@@ -369,7 +369,7 @@ class Http:
         if answer.status >= 500:
             raise unclear(answer.system, f"{answer.says()}; try again later")
         if 300 <= answer.status < 400:
-            raise unclear(answer.system, f"{answer.says()}, a redirect, which is not followed; check base_url")
+            raise unclear(answer.system, f"{answer.says()}, a redirect, which the sync does not follow; check base_url")
         self._denials.worked(call.method, call.path)
 
     def _error(self, answer: Answer) -> ConnectorError | None:
@@ -384,7 +384,7 @@ class Http:
         return told if type(told) is type(error) else type(error)(error.system, answer.says(), error.record)
 
     def _explain(self, call: _Call, error: Exception, left: bool) -> str:
-        """What went wrong on the way, for a person; the error's own text could hold a proxy's password."""
+        """What went wrong on the way, for a person; the error's own text could contain a proxy's password."""
         what = f"{call.method} {call.path}"
         if isinstance(error, BrokenBody):
             return f"{what} was answered with {error}"

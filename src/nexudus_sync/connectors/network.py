@@ -19,9 +19,9 @@ from nexudus_sync.errors import ConfigError
 
 
 def _for_a_header(text: str) -> str:
-    """Refuse what no header can carry: the token of another program, or one copied with what stood around it."""
+    """Refuse a secret that a header cannot carry: the token of another program, or one copied with surrounding text."""
     if not (text.isascii() and text.isprintable()) or " " in text:
-        raise ValueError("cannot be sent: it may hold ASCII letters, digits and signs only, no spaces; copy it anew")
+        raise ValueError("cannot be sent: only ASCII letters, digits and signs are allowed, no spaces; copy it again")
     return text
 
 
@@ -41,8 +41,8 @@ _TIMEOUT = httpx.Timeout(connect=10, read=60, write=30, pool=60)
 class Network(BaseModel):
     """The keys that any system's table may have.
 
-    `proxy` is the address of an HTTP proxy; `ca_file` holds the certificates (PEM) that the server's has to come from,
-    in place of the usual ones.
+    `proxy` is the address of an HTTP proxy; `ca_file` holds the certificates (PEM) to trust in place of the usual
+    ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -95,11 +95,11 @@ class Network(BaseModel):
         return {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
     def remedy(self, error: Exception) -> str:
-        """What to look at when the server cannot be reached."""
+        """What to check when the server cannot be reached."""
         if isinstance(error, httpx.ProxyError):
             return f"check the network and proxy ({self._proxy_host()})"
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            source = "name your own CA's in ca_file" if self.ca_file is None else f"see ca_file, {self.ca_file}"
+            source = "name your CA's certificate in ca_file" if self.ca_file is None else f"see ca_file, {self.ca_file}"
             return f"its certificate is not trusted: check base_url, or {source}"
         return "check the network and base_url" + (f" and proxy ({self._proxy_host()})" if self.proxy else "")
 
@@ -109,15 +109,15 @@ class Network(BaseModel):
 
 def certificates(path: Path, where: str = "ca_file") -> ssl.SSLContext:
     """Trust in the certificates of a file. Raises ConfigError, naming it and the key `where` it stands."""
-    remedy = "name a file with the CA's certificate in PEM form"
+    remedy = "name a PEM file with the CA's certificate"
     if not path.is_file():
-        raise ConfigError(where, f"there is no file {path}", remedy)
+        raise ConfigError(where, f"there is no file at {path}", remedy)
     # not Python's default one: that writes the keys of every connection to the file that SSLKEYLOGFILE names
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cafile=str(path))
     except ssl.SSLError:
-        raise ConfigError(where, f"{path} holds no certificate", remedy) from None
+        raise ConfigError(where, f"{path} does not contain a certificate", remedy) from None
     except OSError as error:
         raise ConfigError(where, f"{path} cannot be read: {error.strerror}", remedy) from None
     return context

@@ -42,7 +42,7 @@ class ClockOffset:
 
 
 def against_ours(seconds: float) -> str:
-    """How a server's clock stands to ours, for people."""
+    """How a server's clock compares with ours, in words."""
     ahead = round(seconds)
     if ahead == 0:
         return "the server's clock is in step with ours"

@@ -1,4 +1,4 @@
-"""What a connector may offer beside the protocol that all of them keep to: the engine asks with `isinstance`."""
+"""What a connector may offer besides the protocol that all of them implement: the engine asks with `isinstance`."""
 
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -35,7 +35,7 @@ class RemembersMisses(Protocol):
     """What a connector offers besides, when it keeps lists of names, or does not ask at once for what was refused."""
 
     def ask_afresh(self) -> None:
-        """Ask all the same when it is needed next: something is tried again, perhaps since a person mended it."""
+        """Ask again when it is next needed: something is retried, perhaps because a person corrected it."""
         ...
 
 
@@ -44,7 +44,7 @@ class ReviewsRules(Protocol):
     """What a connector offers besides, when its `refusals` judge by what people can change at any time."""
 
     async def review(self, before: Record | None, after: Record, scope: Scope) -> bool:
-        """Look again at what `refusals` judge this change by. Is it different now, so that they have to judge anew?"""
+        """Look again at what `refusals` judge this change by. Has it changed, so that they have to judge again?"""
         ...
 
 

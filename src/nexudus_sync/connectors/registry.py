@@ -20,7 +20,7 @@ GROUP = "nexudus_sync.connectors"
 
 
 class ConnectorType(Protocol):
-    """The class of a connector: how it is made, and the model its part of the configuration must fit."""
+    """The class of a connector: how to make one, and the model of its part of the configuration."""
 
     @property
     def Settings(self) -> type[BaseModel]:  # noqa: N802 (the attribute is a class)
@@ -54,19 +54,19 @@ def find(name: str, *, where: str = "connector") -> ConnectorType:
     """
     found = tuple(entry_points(group=GROUP, name=name))
     if not found:
-        known = ", ".join(f'"{known}"' for known in names()) or "none is installed"
-        raise ConfigError(where, f'no connector is named "{name}"', f"known ones: {known}")
+        known = ", ".join(f'"{known}"' for known in names()) or "none installed"
+        raise ConfigError(where, f'no connector is named "{name}"', f"known connectors: {known}")
     return _load(found[0], where)
 
 
 def own_mapping(name: str, *, where: str = "connector") -> str | None:
-    """The text of the mapping file that the connector's package brings; None where it brings none.
+    """The text of the mapping file in the connector's package; None when it has none.
 
-    Raises ConfigError as `find` does, and for a `mapping` that is no text.
+    Raises ConfigError as `find` does, and for a `mapping` that is not text.
     """
     text = getattr(find(name, where=where), "mapping", None)
     if text is not None and not isinstance(text, str):
-        raise ConfigError(where, f'the mapping that "{name}" brings is no text', "reinstall its package")
+        raise ConfigError(where, f'the mapping of "{name}" is not text', "reinstall its package")
     return text
 
 
@@ -77,5 +77,5 @@ def _load(entry: EntryPoint, where: str) -> ConnectorType:
         problem = f'connector "{entry.name}" cannot be loaded ({error})'
         raise ConfigError(where, problem, "reinstall its package") from error
     if not isinstance(getattr(loaded, "Settings", None), type):
-        raise ConfigError(where, f'"{entry.value}" is no connector: it has no Settings', "name another connector")
+        raise ConfigError(where, f'"{entry.value}" is not a connector: it has no Settings', "name another connector")
     return cast("ConnectorType", loaded)

@@ -25,11 +25,11 @@ _BLOCK = 10  # calls leased at a time
 _LATENCIES = 50
 _LEAST_STRETCH = 0.05
 PLACE_SECONDS = LEASE_SECONDS - 1
-"""How long a place is kept: so long lasts a lease, in whatever part of a second it was taken."""
+"""How long a place is kept: a lease lasts this long, whatever part of a second it was taken in."""
 
 
 class Blocked(NamedTuple):
-    """There is no room: `until` is the moment (monotonic) to try again, `limit` names what is used up, or is ""."""
+    """No call may be made: `until` is the moment (monotonic) to try again, `limit` names what is used up, or is ""."""
 
     until: float
     limit: str
@@ -74,11 +74,11 @@ class Spending:
         """Places that nobody used, to be given back in the ledger."""
 
     def observe(self, latency: float) -> None:
-        """Take note of how many seconds a call took: windows are stretched by twice what the last fifty differ."""
+        """Record how many seconds a call took: windows are stretched by twice the spread of the last fifty."""
         self._latencies.append(latency)
 
     def spend(self, kinds: Collection[str]) -> Blocked | None:
-        """Spend one call now, or say until when there is no room for it.
+        """Spend one call now, or say when it may be made.
 
         Raises LimitReached when the day's customer creations are used up, StoreError when the ledger cannot be used.
         """
@@ -88,7 +88,7 @@ class Spending:
         return blocked
 
     def keep(self, kinds: tuple[str, ...]) -> Blocked | None:
-        """Keep a place for one call, or say until when there is no room for it. Raises as `spend` does."""
+        """Keep a place for one call, or say when it may be kept. Raises as `spend` does."""
         blocked = self._take(kinds, alone=True)
         if blocked is None:
             until = self._clock.monotonic() + PLACE_SECONDS
@@ -122,7 +122,7 @@ class Spending:
         return blocked
 
     def close(self) -> None:
-        """Give back what was leased and not used. Raises StoreError when the ledger cannot be used."""
+        """Give back the leased calls that were not used. Raises StoreError when the ledger cannot be used."""
         self._let_lapse(until=float("inf"))
         if self._ledger is not None and (self._lapsed or self._lease.left.total() > 0):
             with self._ledger.page(self._lane, self._clock) as page:
@@ -213,7 +213,7 @@ class Spending:
             window.learn((at, counts[window.kind]) for at, counts in spent)
 
     def _blocked(self, windows: list[Window], now: float) -> Blocked | None:
-        """Which of the windows has no room, and until when; of several the last to get some."""
+        """Which of the windows is full, and until when; of several the last to free up."""
         worst = Blocked(now, "")
         for window in windows:
             until = window.free_at(now, self._stretch)
@@ -221,7 +221,7 @@ class Spending:
                 at = self._clock.now() + timedelta(seconds=until - now)
                 raise LimitReached(
                     self._system,
-                    f"the {window.limit} customer creations of a day are used up (limits.{window.name}); "
+                    f"the {window.limit} customer creations per day are used up (limits.{window.name}); "
                     f"the next is possible at {at:%Y-%m-%d %H:%M} UTC",
                 )
             worst = max(worst, Blocked(until, window.name))

@@ -5,7 +5,7 @@ from nexudus_sync.store import Session, Store, facts
 from nexudus_sync.store.tables import Fact
 
 KEY = "totals"
-"""Under which the store remembers that a system's totals do not fit."""
+"""The key under which the store remembers that a system's totals cannot be relied on."""
 TOLD = "does not say exactly how many records a list has, so each list is read until two readings agree"
 
 

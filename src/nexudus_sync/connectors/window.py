@@ -1,4 +1,4 @@
-"""A sliding window of a request budget: at most so many calls of a kind in any so many seconds."""
+"""A sliding window of a request budget: at most N calls of one kind in any S seconds."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -60,11 +60,11 @@ class Window:
         self._others = [(at, count) for at, count in others if count > 0]
 
     def room(self, now: float, stretch: float) -> int:
-        """How many more calls may be made at `now`; below zero when others overspent."""
+        """The number of calls that may still be made at `now`; below zero when others overspent."""
         return self.limit - sum(count for _, count in self._leaving(now, stretch))
 
     def free_at(self, now: float, stretch: float) -> float:
-        """The earliest moment at which there is room for one call more if none is made until then; `now` if at once."""
+        """The earliest moment for one more call, if none is made until then; `now` if at once."""
         over = 1 - self.room(now, stretch)
         moment = now
         for leaves, count in sorted(self._leaving(now, stretch)) if over > 0 else ():

@@ -77,7 +77,7 @@ async def test_one_that_a_user_permission_hides_is_not_proven_gone(site: Site, e
     name = site.add()
     identity = erp.facts(await erp.fetch(name)).identity
     site.double.users[SYNC].allowed = {"Opportunity": set()}
-    with pytest.raises(Refused, match="a User Permission hides it perhaps"):
+    with pytest.raises(Refused, match="a User Permission may hide it"):
         await erp.fetch(name)
     assert not await erp.absent(name, identity)
 

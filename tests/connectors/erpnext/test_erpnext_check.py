@@ -22,7 +22,7 @@ async def test_a_site_that_is_set_up_well_passes(site: Site) -> None:
     assert {line.level for line in lines.values()} == {"ok"}
     assert lines["login"].detail == f"logged in as {SYNC}; stamps are in Europe/Madrid"
     assert lines["company"].detail == f'"{COMPANY}" has 1 opportunities'
-    assert lines["external key"].detail.startswith("custom_nexudus_id tells")
+    assert lines["external key"].detail.startswith("custom_nexudus_id shows")
     assert lines["utm_medium"].detail == "1 documents of UTM Medium"
     assert "daily reconcile" in lines["deletions"].detail
 
@@ -38,7 +38,7 @@ async def test_nothing_is_written(either: Site) -> None:
 async def test_version_15_is_told_what_it_lacks(old_site: Site) -> None:
     detail = (await found(old_site))["fields"].detail
     assert "source is utm_source" in detail
-    assert "there is no utm_content, utm_medium" in detail
+    assert "it has no utm_content, utm_medium" in detail
 
 
 async def test_a_wrong_login_ends_it(site: Site) -> None:
@@ -56,7 +56,7 @@ async def test_a_zone_that_is_not_the_others_is_named(either: Site) -> None:
         change("User", user, ADMIN, time_zone="Europe/Madrid")
     line = (await found(either))["time zone"]
     assert line.level == "warn"
-    assert f"{SYNC} has Asia/Kolkata, most others have Europe/Madrid" in line.detail
+    assert f"{SYNC} has Asia/Kolkata, most other users have Europe/Madrid" in line.detail
     assert "time zone" not in await found(either, "admin")
     change("User", SYNC, ADMIN, time_zone="Europe/Madrid")
     assert "time zone" not in await found(either)
@@ -77,7 +77,7 @@ async def test_a_company_of_the_list_that_no_opportunity_carries_fails_while_oth
     either.add()
     line = (await found(either, scope=other))["company"]
     assert (line.level, line.exit_code) == ("fail", 2)
-    assert line.detail.startswith(f'no opportunity carries "other ltd" (theirs: "{COMPANY}"); correct it')
+    assert line.detail.startswith(f'no opportunity carries "other ltd" (companies there: "{COMPANY}"); correct it')
     assert (await found(either, scope=replace(other, new_company=True)))["company"].level == "warn"
 
 
@@ -92,7 +92,7 @@ async def test_who_may_not_list_companies_is_told_those_that_opportunities_carry
     either.add()
     line = (await found(either, scope=Scope(company="Nowhere Ltd")))["company"]
     assert (line.level, line.exit_code) == ("fail", 2)
-    assert line.detail.startswith(f'no opportunity carries "Nowhere Ltd" (theirs: "{COMPANY}"); correct it')
+    assert line.detail.startswith(f'no opportunity carries "Nowhere Ltd" (companies there: "{COMPANY}"); correct it')
 
 
 async def test_missing_roles_are_named_beforehand(site: Site) -> None:
@@ -102,7 +102,7 @@ async def test_missing_roles_are_named_beforehand(site: Site) -> None:
     site.double.users[SYNC].roles = frozenset({SALES_USER, SALES_MANAGER})
     lines = await found(site, create_missing=True)
     assert "may not create UTM Source: give it the role Marketing Manager" in lines["utm_source"].detail
-    assert lines["lost_reasons"].detail.endswith("; a missing one is created")
+    assert lines["lost_reasons"].detail.endswith("; a missing value is created")
 
 
 async def test_rights_that_roles_lack_fail(site: Site) -> None:
@@ -121,8 +121,8 @@ async def test_rights_that_roles_lack_fail(site: Site) -> None:
         "the user may not create Opportunity: give it the role Sales User in ERPNext",
         "the user may not delete Opportunity: give it the role Sales User in ERPNext",
         "the user may not create Lead: give it the role Sales User in ERPNext",
-        "the user may not read Customer: give it the role Sales User in ERPNext; nobody is found there by their e-mail",
-        "the user may not read Contact: give it the role Sales User in ERPNext; nobody is found there by their e-mail",
+        "the user may not read Customer: give it the role Sales User in ERPNext; nobody can be found there by e-mail",
+        "the user may not read Contact: give it the role Sales User in ERPNext; nobody can be found there by e-mail",
     ]
 
 

@@ -170,7 +170,7 @@ async def test_documents_that_the_site_numbers_are_created_once_and_not_again(ol
     old_site.double.users[SYNC].roles = BOTH | {"Sales Master Manager"}
     old_site.double.answer = numbered  # type: ignore[method-assign]
     async with old_site.connect(create_missing=True) as erp:
-        with pytest.raises(Stale, match='names a Campaign itself: "spring" became "SAL-CAMP-2026-00001"'):
+        with pytest.raises(Stale, match='chooses the name of a Campaign: "spring" became "SAL-CAMP-2026-00001"'):
             await erp.perform(erp.create_step(draft(old_site, utm_campaign="spring")))
         for _ in range(2):
             context = await erp.context({}, SCOPE)

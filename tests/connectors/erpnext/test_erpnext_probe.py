@@ -41,7 +41,7 @@ async def test_the_external_keys_field_is_used_where_the_site_has_it(either: Sit
 
 async def test_a_wrong_key_ends_the_start(site: Site) -> None:
     async with site.stranger("nobody") as erp:
-        with pytest.raises(AuthenticationFailed, match="API key and secret are not accepted"):
+        with pytest.raises(AuthenticationFailed, match="API key and secret were not accepted"):
             await erp.start()
 
 
@@ -71,7 +71,7 @@ def answering(site: Site, path: str, answer: Response) -> None:
 async def test_a_time_zone_nobody_knows_is_said(site: Site) -> None:
     answering(site, "get_time_zone", json_response(200, {"message": {"time_zone": "Mars/Olympus"}}))
     async with site.stranger() as erp:
-        with pytest.raises(Unavailable, match="'Mars/Olympus' is not known here; set an IANA name"):
+        with pytest.raises(Unavailable, match="'Mars/Olympus' is unknown; set an IANA name"):
             await erp.start()
 
 
@@ -95,7 +95,7 @@ async def test_a_list_that_is_refused_without_a_field_is_unavailable(site: Site)
 async def test_a_list_that_is_none_is_unavailable(site: Site, body: object) -> None:
     answering(site, "resource/Opportunity", json_response(200, body))
     async with site.stranger() as erp:
-        with pytest.raises(Unavailable, match="no list"):
+        with pytest.raises(Unavailable, match="not a list"):
             await erp.start()
 
 
@@ -104,14 +104,14 @@ async def test_a_document_or_a_number_that_is_none_is_unavailable(site: Site) ->
         answering(site, "", json_response(200, {"data": {}, "message": "seven"}))
         with pytest.raises(Unavailable, match="without the document"):
             await erp.fetch("CRM-OPP-2026-00001")
-        with pytest.raises(Unavailable, match="no number"):
+        with pytest.raises(Unavailable, match="not a number"):
             await erp.api.count("Opportunity")
 
 
 async def test_asking_before_the_start_is_a_fault_of_the_program(site: Site) -> None:
     async with site.stranger() as erp:
         assert erp.clock_offset() is None
-        with pytest.raises(AssertionError, match="start comes first"):
+        with pytest.raises(AssertionError, match="start must be called first"):
             erp.stamp({})
 
 

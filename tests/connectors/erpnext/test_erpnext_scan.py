@@ -172,7 +172,7 @@ async def test_what_a_cursor_does_not_say_lists_everything(site: Site, erp: ERPN
 async def test_a_site_whose_stamps_are_no_moments_is_not_believed(site: Site, erp: ERPNextConnector) -> None:
     names = [site.add() for _ in range(3)]
     site.double.site.put("Opportunity", {**site.double.site.find("Opportunity", names[0]), "modified": "9 o'clock"})  # type: ignore[dict-item]
-    with pytest.raises(Unavailable, match='stamp "9 o\'clock", which is no moment'):
+    with pytest.raises(Unavailable, match='stamp "9 o\'clock", which is not a moment'):
         await pages(erp)
 
 

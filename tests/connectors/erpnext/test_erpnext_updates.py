@@ -82,7 +82,7 @@ async def test_a_text_that_is_too_long_is_refused_before_it_is_sent(site: Site) 
     async with site.connect() as erp:
         (hold,) = erp.refusals({}, {"title": "x" * 141}, SCOPE, live=True)
         assert hold.key == "title"
-        assert "holds 140 characters in title, this has 141" in hold.reason
+        assert "takes 140 characters in title, this has 141" in hold.reason
         assert erp.refusals({}, {"title": "x" * 140}, SCOPE, live=True) == []
 
 

@@ -26,7 +26,7 @@ async def test_a_listing_is_asked_with_its_paging_and_checked_filters(api, serve
 
 
 async def test_a_misspelt_filter_never_reaches_the_server(api, server: Server):
-    with pytest.raises(ValueError, match="is no filter"):
+    with pytest.raises(ValueError, match="is not a filter"):
         await api.opportunities({"CrmOpportunity_Nmae": "x"})
     assert server.requests == []
 

@@ -49,13 +49,13 @@ async def test_a_login_that_is_refused_in_no_words_of_a_login_may_be_at_the_wron
     server.on("POST", "/token", answer(body, 401))
     (line,) = await looked(connector)
     assert (line.level, line.exit_code) == ("fail", 2)
-    assert "(401, no reason given): is base_url right? If it is, check its password" in line.detail
+    assert "(401, no reason given): check base_url; if it is right, check the password" in line.detail
 
 
 async def test_a_page_that_is_no_login_asks_for_the_address(connector, server: Server):
     server.on("POST", "/token", answer("<html>not here</html>", 404))
     (line,) = await looked(connector)
-    assert line.detail == "the login answered 404 without a token; is base_url right?"
+    assert line.detail == "the login answered 404 without a token; check base_url"
 
 
 async def test_a_server_that_cannot_be_reached_is_the_only_finding(connector, server: Server):
@@ -118,7 +118,7 @@ async def test_several_live_boards_need_create_board(connector, server: Server):
 
 async def test_only_archived_boards_are_no_home(connector, server: Server):
     server.lists["crmboards"][0]["Archived"] = True
-    assert "none is unarchived" in detail(await looked(connector), "create_board")
+    assert "all are archived" in detail(await looked(connector), "create_board")
 
 
 async def test_a_board_without_stages_is_no_home(connector, server: Server):
@@ -172,13 +172,13 @@ async def test_a_configured_zone_stands_where_nexudus_does_not_answer(connector,
 async def test_a_location_nearly_full_is_warned_of(connector, server: Server, total, level):
     server.on("GET", MANY, lambda request: server.listed(request, [], TotalItems=total))
     found = await looked(connector)
-    assert levels(found, "room") == [(level, 1)]
+    assert levels(found, "capacity") == [(level, 1)]
 
 
 async def test_a_shared_login_shows_in_cards_the_store_does_not_know(make, server: Server):
     server.cards[7] = card(7, UpdatedBy=LOGIN)
     found = await looked(make())
-    assert levels(found, "login's own use") == [("warn", 1)]
+    assert levels(found, "shared login") == [("warn", 1)]
 
 
 async def test_own_writes_to_linked_cards_are_no_sign_of_sharing(make, server: Server):
@@ -188,7 +188,7 @@ async def test_own_writes_to_linked_cards_are_no_sign_of_sharing(make, server: S
         session.add(Link(crm="overplane", connection="london", nexudus_id="7", crm_id="OPP-1", created_at=NOW))
     connector = make(store)
     found = await looked(connector)
-    assert levels(found, "login's own use") == [("ok", 1)]
+    assert levels(found, "shared login") == [("ok", 1)]
     await connector.aclose()
     store.close()
 

@@ -13,7 +13,7 @@ def test_a_filter_the_page_does_not_have_is_an_error_that_names_the_nearest():
 
 
 def test_a_filter_far_from_any_name_is_an_error_without_a_guess():
-    with pytest.raises(ValueError, match=r"zzz is no filter of User$"):
+    with pytest.raises(ValueError, match=r"zzz is not a filter of User$"):
         filters.query("User", {"zzz": 1})
 
 

@@ -47,8 +47,8 @@ async def test_a_company_that_no_opportunity_carries_fails_with_those_there_are_
     company = await company_of(crm)
     assert (company.level, company.exit_code) == ("fail", 2)
     assert company.detail == (
-        'no opportunity carries "Example Corp" (theirs: "Another", "Other"); correct it, or say new_company = true in '
-        "the connection if it is to be new"
+        'no opportunity carries "Example Corp" (companies there: "Another", "Other"); correct it, or set new_company '
+        "= true in the connection if it is new"
     )
     assert (await company_of(crm, replace(SCOPE, new_company=True))).level == "warn"
 

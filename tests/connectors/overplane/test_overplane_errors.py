@@ -54,7 +54,7 @@ async def test_a_token_that_another_server_refuses_may_be_a_wrong_address(crm, s
     server.before = lambda request: httpx.Response(401, **body)
     with pytest.raises(AuthenticationFailed) as caught:
         await crm.fetch("o1")
-    assert ("is base_url right?" in str(caught.value)) is told
+    assert ("check base_url" in str(caught.value)) is told
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 301, 418])

@@ -1,4 +1,4 @@
-"""The calls of the Frappe REST API that the sync needs, thinly. Facts from frappe (api/v1.py, api/v2.py, client.py).
+"""The calls of the Frappe REST API that the sync needs. Facts from frappe (api/v1.py, api/v2.py, client.py).
 
     GET /api/resource/{DocType}?fields&filters&or_filters&order_by&limit_page_length    {"data": [...]}; 0 rows: all
     GET, PUT, DELETE /api/resource/{DocType}/{name}                                      {"data": {...}}
@@ -21,7 +21,7 @@ from nexudus_sync.connectors.rows import is_id, readable
 from nexudus_sync.errors import OutcomeUnknown, Refused, RoleMissing, Unavailable
 
 Filter = tuple[str, str, Any]
-"""Field, operator, value. A moment is text in the site's zone; what is no moment matches everything."""
+"""Field, operator, value. A moment is text in the site's zone; text that is not a moment matches everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class Api:
         self._system = system
 
     async def rows(self, doctype: str, query: Query, priority: Priority = Priority.LIVE) -> list[Record]:
-        """The documents of a list, as far as the user gets to see them. Raises RoleMissing."""
+        """The documents of a list that the user may see. Raises RoleMissing."""
         return (await self.page(doctype, query, priority))[0]
 
     async def page(self, doctype: str, query: Query, priority: Priority = Priority.LIVE) -> tuple[list[Record], int]:
-        """The documents of a list, and how many rows beside them are without a name. Raises RoleMissing."""
+        """The documents of a list, and the number of further rows without a name. Raises RoleMissing."""
         params = {
             "fields": codec.dumps(query.fields),
             "limit_page_length": str(query.limit),
@@ -70,7 +70,7 @@ class Api:
         body = await self._http.get(_path(doctype), params, priority=priority)
         what = f"the list of {doctype}"
         if not isinstance(body, dict) or "data" not in body:
-            raise Unavailable(self._system, f"{what} was answered with something that is no list")
+            raise Unavailable(self._system, f"{what} was answered with something that is not a list")
         if "name" in query.fields:
             return readable(body["data"], "name", what, self._system, is_id)
         return readable(body["data"], query.fields[0], what, self._system, _any)
@@ -78,25 +78,25 @@ class Api:
     async def count(
         self, doctype: str, filters: tuple[Filter, ...] = (), priority: Priority = Priority.LIVE
     ) -> int | None:
-        """How many documents there are that the user gets to see; None where the site does not say."""
+        """The number of documents that the user may see; None when the site does not say."""
         params = {"doctype": doctype}
         if filters:
             params["filters"] = codec.dumps(filters)
         counted = await self.call("frappe.client.get_count", params, priority)
         if counted is not None and type(counted) is not int:
-            raise Unavailable(self._system, f"the number of {doctype} was answered with something that is no number")
+            raise Unavailable(self._system, f"the number of {doctype} was answered with something that is not a number")
         return counted
 
     async def one(self, doctype: str, name: str, priority: Priority = Priority.LIVE) -> Record:
         """One document with its child tables.
 
-        Raises NotFound, AnotherRecord, and Refused for one the user does not get to see.
+        Raises NotFound, AnotherRecord, and Refused for one that the user may not see.
         """
         try:
             body = await self._http.get(_path(doctype, name), priority=priority)
         except RoleMissing as error:
             # A lack of the role itself shows on the list; this one is a User Permission that hides the document.
-            problem = f"the user may not see it, a User Permission hides it perhaps ({error.message})"
+            problem = f"the user may not see it; a User Permission may hide it ({error.message})"
             raise Refused(self._system, problem, name) from error
         document = body.get("data") if isinstance(body, dict) else None
         if not isinstance(document, dict) or "name" not in document:
@@ -109,7 +109,7 @@ class Api:
     async def call(
         self, function: str, params: dict[str, str] | None = None, priority: Priority = Priority.LIVE
     ) -> Any:
-        """What a function that only reads answers."""
+        """The answer of a function that only reads."""
         body = await self._http.get(f"/api/method/{function}", params, priority=priority)
         return body.get("message") if isinstance(body, dict) else None
 

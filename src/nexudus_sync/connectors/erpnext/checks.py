@@ -1,4 +1,4 @@
-"""What `check` says of an ERPNext login and site, without writing anything."""
+"""What `check` says about an ERPNext login and site, without writing anything."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from nexudus_sync.errors import ConnectorError, Refused, RoleMissing
 
 _FAR = "9999-12-31 00:00:00.000000"
 _LOOKED_AT = 1000
-"""So many opportunities are listed for the companies they carry."""
+"""The number of opportunities that are listed for the companies they carry."""
 _TOLERANCE = 60.0
 """Seconds a server's clock may differ before a person should know."""
 
@@ -42,7 +42,7 @@ async def lines(
 def clock(offset: float | None) -> Check:
     """How far the server's clock is from ours, in seconds."""
     if offset is None:
-        return Check("clock", "warn", "the server does not tell its time")
+        return Check("clock", "warn", "the server does not send its time")
     return Check("clock", "ok" if abs(offset) <= _TOLERANCE else "warn", against_ours(offset))
 
 
@@ -50,7 +50,7 @@ def _fields(site: Site) -> Check:
     if site.own:
         places = ", ".join(f"{own} is {key}" for key, own in site.own.items())
         without = ", ".join(sorted(site.lacks))
-        return Check("fields", "warn", f"version 15: {places}; there is no {without}, which waits as a failure")
+        return Check("fields", "warn", f"version 15: {places}; it has no {without}: such a value waits as a failure")
     if site.lacks:
         return Check("fields", "warn", f"opportunities have no {', '.join(sorted(site.lacks))}")
     return Check("fields", "ok", "version 16: opportunities have all utm fields")
@@ -58,34 +58,34 @@ def _fields(site: Site) -> Check:
 
 def _key(site: Site, settings: ERPNextSettings) -> Check:
     if site.key_field:
-        return Check("external key", "ok", f"{site.key_field} tells what a lost answer had created")
+        return Check("external key", "ok", f"{site.key_field} shows what was created when an answer is lost")
     missing = settings.external_key_field or "a custom field"
-    advice = f"add {missing} (Data, unique, no copy) to Opportunity, so that a lost answer never leaves a doubt"
+    advice = f"add {missing} (Data, unique, no copy) to Opportunity, so that a lost answer leaves no doubt"
     if settings.own_names:
         return Check("external key", "ok", f"new opportunities are named NX-…; or {advice}")
-    return Check("external key", "warn", f"new opportunities are known again by what they say; {advice}")
+    return Check("external key", "warn", f"new opportunities are recognised by their contents; {advice}")
 
 
 async def _zone(api: Api, site: Site) -> AsyncIterator[Check]:
-    """A site tells a user their own time zone for its own; only a System Manager may read the real one."""
+    """A site gives a user their own time zone as its own; only a System Manager may read the real one."""
     with suppress(RoleMissing, Refused):
         users = await api.rows("User", Query(("name", "time_zone"), (("enabled", "=", 1),)))
         others = Counter(text(user, "time_zone") for user in users if text(user, "name") != site.user)
         others.pop("", None)
         most = max(others, key=lambda zone: others[zone], default=site.zone.key)
         if most != site.zone.key:
-            told = f"{site.user} has {site.zone.key}, most others have {most}"
-            advice = "give it the one of ERPNext's System Settings, or changes are found hours late"
+            told = f"{site.user} has {site.zone.key}, most other users have {most}"
+            advice = "set it to the zone in ERPNext's System Settings, or changes are found hours late"
             yield Check("time zone", "warn", f"{told}; {advice}")
 
 
 async def _filters(api: Api) -> AsyncIterator[Check]:
-    """A filter value that is no moment for the server matches everything."""
+    """A filter value that the server does not read as a moment matches everything."""
     late: tuple[Filter, ...] = (("modified", ">=", _FAR),)
     if await api.count(OPPORTUNITY, late):
-        yield Check("filters", "fail", "the filter for changes is not obeyed; changes cannot be found")
+        yield Check("filters", "fail", "the server does not obey the filter for changes; changes cannot be found")
     else:
-        yield Check("filters", "ok", "the filter for changes is obeyed")
+        yield Check("filters", "ok", "the server obeys the filter for changes")
 
 
 async def _company(api: Api, settings: ERPNextSettings, scope: Scope) -> AsyncIterator[Check]:
@@ -99,7 +99,7 @@ async def _company(api: Api, settings: ERPNextSettings, scope: Scope) -> AsyncIt
 
 
 async def known_companies(api: Api, settings: ERPNextSettings, scope: Scope) -> Companies:
-    """How the company that creates carry stands to the site's own list, and to what its opportunities carry."""
+    """How the company carried by creates compares with the site's list and with that of its opportunities."""
     wanted = scope.company or settings.company
     if wanted is None:
         return Companies(None)
@@ -116,13 +116,13 @@ async def known_companies(api: Api, settings: ERPNextSettings, scope: Scope) -> 
 
 
 async def _carried(api: Api) -> tuple[str, ...]:
-    """The companies that opportunities carry: not all of the site's list, which not everybody may read."""
+    """The companies that opportunities carry; the site's own list, which not everybody may read, can have more."""
     rows = await api.rows(OPPORTUNITY, Query(("company",), limit=_LOOKED_AT))
     return tuple(sorted({text(row, "company") for row in rows} - {""}))
 
 
 async def _rights(api: Api, scope: Scope) -> AsyncIterator[Check]:
-    """What the user's roles lack, with the role that has it."""
+    """The rights that the user lacks, each with the role that grants it."""
     wanted = [(OPPORTUNITY, right) for right in ("read", "write", "create", "delete")]
     wanted += [(scope.party, "read"), (scope.party, "create")]
     refused = [(doctype, right) for doctype, right in wanted if not await api.may(right, doctype)]
@@ -132,21 +132,21 @@ async def _rights(api: Api, scope: Scope) -> AsyncIterator[Check]:
         yield Check("roles", "ok", f"opportunities and {scope.party.lower()}s can be read and written")
     for kind in [kind for kind in ("Customer", "Contact", "Lead") if not await api.may("read", kind)]:
         lacking = roles.lacking("the user", kind, "read")
-        yield Check("roles", "warn", f"{lacking}; nobody is found there by their e-mail")
+        yield Check("roles", "warn", f"{lacking}; nobody can be found there by e-mail")
     if not await api.may("read", "Deleted Document"):
-        yield Check("deletions", "ok", "are found by the daily reconcile (only a System Manager may read their list)")
+        yield Check("deletions", "ok", "the daily reconcile finds them (only a System Manager may read their list)")
 
 
 async def _names(directories: Directories, site: Site, create_missing: bool) -> AsyncIterator[Check]:
-    """The lists that a value has to be in."""
+    """The lists that values must be in."""
     for key, doctype in site.links.items():
         names = await directories.read(doctype)
         if names.takes_any:
             lacking = roles.lacking("the user", doctype, "read")
-            yield Check(key, "warn", f"{lacking}; a value that is not there is refused with its whole record")
+            yield Check(key, "warn", f"{lacking}; a value that the list lacks makes the whole record refused")
         elif create_missing and not names.can_grow:
             lacking = roles.lacking("the user", doctype, "create")
-            yield Check(key, "warn", f"{lacking}; until then a missing one waits as a failure")
+            yield Check(key, "warn", f"{lacking}; until then a missing value waits as a failure")
         else:
-            grows = "; a missing one is created" if names.can_grow else ""
+            grows = "; a missing value is created" if names.can_grow else ""
             yield Check(key, "ok", f"{len(names.names())} documents of {doctype}{grows}")

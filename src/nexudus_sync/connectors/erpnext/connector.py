@@ -131,11 +131,11 @@ class ERPNextConnector:
         """The document, child tables included: one call, with or without them. What is listed has its party known."""
         record = records.seen(await self.api.one(OPPORTUNITY, record_id, priority), self.site)
         if row is None:
-            await self._parties.learn([record], priority, anew=True)
+            await self._parties.learn([record], priority, again=True)
         return record
 
     async def absent(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> bool:
-        """Gone, if there is none of that name and it stands under no other.
+        """Gone, if no document has that name and it has no other name.
 
         That its name is borne by another document proves nothing by itself: then it has to be among the deleted ones,
         or two lists of its moment have to lack it.
@@ -210,7 +210,7 @@ class ERPNextConnector:
         return records.content(record)
 
     def refusals(self, before: Record | None, after: Record, scope: Scope, *, live: bool) -> list[Hold]:
-        """Values that have no place on this site, or are too long for it."""
+        """Values that this site has no place for, or that are too long for it."""
         return records.refusals(before, after, self.site)
 
     async def find_party(self, email: str, scope: Scope) -> Party | None:
@@ -223,7 +223,7 @@ class ERPNextConnector:
         return steps.party(self.name, party, scope.party, scope.company or self._settings.company)
 
     def create_step(self, draft: Draft) -> Step:
-        """The opportunity with all that is to be said of it."""
+        """The opportunity with all its values."""
         created = draft.created_at or self._clock.now()
         day = created.astimezone(draft.scope.time_zone or self.site.zone).date()
         company = draft.scope.company or self._settings.company
@@ -253,8 +253,8 @@ class ERPNextConnector:
 
     @property
     def site(self) -> Site:
-        """What `start` found out."""
-        assert self._site is not None, "start comes first"
+        """The site, as `start` found it."""
+        assert self._site is not None, "start must be called first"
         return self._site
 
     def _offset(self) -> timedelta:

@@ -32,7 +32,7 @@ _DUPLICATE, _NOT_UNIQUE = "DuplicateEntryError", "UniqueValidationError"
 _CLOSED = frozenset({"SessionStopped", "InReadOnlyMode"})
 _STALE = "TimestampMismatchError"
 _BAD_VALUE = re.compile(r"\((1048|1054|1264|1265|1292|1366|1406),")
-"""The database's own numbers for a value that a column cannot take."""
+"""The database's error numbers for a value that a column cannot take."""
 _RIGHTS = {"GET": "read", "POST": "create", "PUT": "write", "DELETE": "delete"}
 _PATH = re.compile(r"/api/(?:resource|v2/document)/(?P<doctype>[^/]+)(?:/(?P<name>.+))?")
 
@@ -87,11 +87,11 @@ class ERPNextDialect:
         doctype, record = target(answer.path)
         if answer.status == 401:
             return AuthenticationFailed(
-                self.system, _with("the API key and secret are not accepted; create new ones", told.message)
+                self.system, _with("the API key and secret were not accepted; create new ones", told.message)
             )
         if answer.status == 403 and told.html:
             return Unavailable(
-                self.system, f"{answer.says()} with a page: a server in front of ERPNext forbids it", record
+                self.system, f"{answer.says()} with a web page: a server in front of ERPNext forbids it", record
             )
         if answer.status == 403:
             return self._no_right(answer, doctype, record, told.message)
@@ -100,7 +100,7 @@ class ERPNextDialect:
     def _no_right(self, answer: Answer, doctype: str, record: str | None, message: str) -> ConnectorError:
         if answer.path == WHO_AM_I:
             # Without its header a call is a guest's, and that is a 403, never a 401.
-            problem = "the site saw no login at all; does a proxy drop the Authorization header?"
+            problem = "the site saw no login at all; check whether a proxy drops the Authorization header"
             return AuthenticationFailed(self.system, problem)
         if not doctype:
             return RoleMissing(self.system, _with(f"the user may not call {answer.path}", message))
@@ -126,7 +126,7 @@ class ERPNextDialect:
         if status == 404 and told.kind == "DoesNotExistError":
             return NotFound(self.system, _with("no such record", told.message), record)
         if status == 404:
-            return Unavailable(self.system, f"{answer.says()} without a word from ERPNext; is base_url right?", record)
+            return Unavailable(self.system, f"{answer.says()}, but not by ERPNext; check base_url", record)
         if told.kind in (_DUPLICATE, _NOT_UNIQUE):
             duplicate = Duplicate(self.system, message, record)
             duplicate.named = told.kind == _DUPLICATE

@@ -67,7 +67,7 @@ class Names:
         self._others = {word: min(names) for word, names in others.items() if len(names) == 1}
 
     def add(self, entry: Entry) -> None:
-        """One more."""
+        """Add one document."""
         self._by_raw.setdefault(_fold(entry.raw), entry.name)
         if entry.writable and self._by_name.setdefault(_fold(entry.name), entry.raw) == entry.raw:
             self._names.append(entry.name)
@@ -146,10 +146,10 @@ class Directories:
         if not names.knows(name):
             self._numbered.add(doctype)
             names.can_grow = False
-            raise Stale(self._system, f'ERPNext names a {doctype} itself: "{name}" became "{made}"')
+            raise Stale(self._system, f'ERPNext chooses the name of a {doctype}: "{name}" became "{made}"')
 
     def _refuse_again(self, doctype: str, name: str) -> None:
-        """What was refused just now for one record need not be asked for the next. Raises Refused."""
+        """Raise Refused for a name that was refused just now: it need not be asked for again with the next record."""
         refused, at = self._refused.get((doctype, _fold(name)), (None, 0.0))
         if refused is not None and self._clock.monotonic() - at < PATIENCE:
             raise refused
@@ -159,7 +159,7 @@ class Directories:
         self._links.clear()
 
     def ask_afresh(self) -> None:
-        """What was refused, or looked for in vain, is asked for again."""
+        """Ask again for names that were refused or not found."""
         self._refused.clear()
         for kept in (self._users, *self._links.values()):
             kept.ask_afresh()
@@ -181,12 +181,12 @@ class Directories:
         return roles.lacking("the user", doctype, "create") if wanted else ""
 
     def _remedy(self, doctype: str) -> str:
-        """How names come into a list: by hand, or by the sync where it may and has the role."""
-        added = f"add what is needed to the list {doctype} of ERPNext"
+        """How a name gets into a list: by hand, or by the sync if it is allowed and has the role."""
+        added = f"add what is missing to the list {doctype} in ERPNext"
         if lacking := self._lacking(doctype):
             return f"{lacking}, or {added}"
         role = roles.role(doctype, "create")
-        return f"{added}, or say create_missing = true in [crm.{self._system}] (its user then needs the role {role})"
+        return f"{added}, or set create_missing = true in [crm.{self._system}] (its user then needs the role {role})"
 
     def _link(self, doctype: str) -> Cached[Names]:
         return self._links.setdefault(doctype, Cached(partial(self.read, doctype), self._clock))

@@ -53,7 +53,7 @@ class Lister:
         """Every opportunity of the scope, again while their number changes under the listing.
 
         Each page begins behind the one before, so that nothing moves between them: a number that does not fit (version
-        15 counts also what the user does not get to see) is no doubt, nor is one that is not told.
+        15 also counts what the user may not see) raises no doubt, and neither does a missing one.
         """
         company: tuple[Filter, ...] = () if scope.company is None else (("company", "=", scope.company.strip()),)
         newest: str | None = None
@@ -93,10 +93,10 @@ class Lister:
             behind = (("modified", ">", modified), ("name", ">", name))
 
     def _place(self, documents: list[Record]) -> tuple[str, str]:
-        """Where a page ended. A filter value that is no moment would match everything."""
+        """Where a page ended. A filter value that is not a moment would match everything."""
         last = documents[-1] if documents else {}
         if not _is_stamped(last):
-            told = f"lists {last.get('name')} with the stamp {last.get('modified')!r}, which is no moment"
+            told = f"lists {last.get('name')} with the stamp {last.get('modified')!r}, which is not a moment"
             raise Unavailable(self.system, told)
         return str(last["modified"]), str(last["name"])
 

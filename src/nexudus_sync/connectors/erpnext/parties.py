@@ -18,7 +18,7 @@ from nexudus_sync.connectors.erpnext.records import said, text
 from nexudus_sync.errors import RoleMissing
 
 _BATCH = 20
-"""So many of a contact's parties are looked at."""
+"""The number of a contact's parties that are read."""
 _LONGEST = 3000
 """Characters of names in one call, as they are sent: an address may have 4,094."""
 _KEEP = 3600.0
@@ -72,20 +72,20 @@ class Parties:
             found |= {party.id: party for party in await self._named(kind, names)} if names else {}
         return [Party(addresses.key(wanted), one.name, one.company_name, kind, one.id) for one in found.values()]
 
-    async def learn(self, records: list[Record], priority: Priority = Priority.LIVE, *, anew: bool = False) -> None:
+    async def learn(self, records: list[Record], priority: Priority = Priority.LIVE, *, again: bool = False) -> None:
         """Make sure that `known` can answer for the opportunities that do not say an e-mail themselves.
 
-        `anew`: as their parties are now. An e-mail is corrected, and the name of a deleted lead is given to the next.
+        `again`: read their parties again. An e-mail is corrected, and the name of a deleted lead is given to the next.
         """
         for kind in ("Lead", "Customer"):
             silent = [r for r in records if text(r, "opportunity_from") == kind and not _has_email(r)]
             names = dict.fromkeys(text(record, "party_name") for record in silent)
-            for batch in _batches([name for name in names if name and (anew or not self._recent(kind, name))]):
+            for batch in _batches([name for name in names if name and (again or not self._recent(kind, name))]):
                 for party in await self._named(kind, batch, priority):
                     self.add(party)
 
     async def learn_listed(self, records: list[Record], priority: Priority = Priority.LIVE) -> None:
-        """The same for rows of a list; one that says what it said when it was listed before asks nothing."""
+        """The same for rows of a list; an unchanged row costs no call."""
         said = {text(r, "name"): tuple(text(r, key) for key in ("modified", "creation", "party_name")) for r in records}
         news = [record for record in records if self._asked.get(text(record, "name")) != said[text(record, "name")]]
         await self.learn(news, priority)
@@ -136,7 +136,7 @@ def from_row(kind: str, row: Record) -> Party:
 
 
 def _batches(names: list[str]) -> Iterator[list[str]]:
-    """As many names as fit into one call each."""
+    """The names in batches that fit into one call."""
     batch, length = list[str](), 0
     for name in names:
         more = len(quote(f'"{name}",'))

@@ -38,7 +38,7 @@ shows it.
 """
 _STAMPS = frozenset({"modified", "modified_by"})
 SHORT = frozenset({"title", "contact_email", "utm_source", "utm_medium", "utm_campaign", "utm_content"})
-"""The keys that are kept in a Data field."""
+"""The keys that ERPNext keeps in a Data field."""
 SHORT_TEXT = 140
 """Characters that a Data field holds."""
 
@@ -74,7 +74,7 @@ def content(record: Record) -> Record:
 def facts(record: Record, site: Site, party: Party | None, now: datetime) -> Facts:
     """What matching needs; `party` is the lead or customer it names, if that is known.
 
-    Names are given again after a deletion, so `creation` tells two records of one name apart.
+    Names are reused after a deletion, so `creation` tells two records of one name apart.
     """
     customer = customer_of(said(record, "contact_email"), said(record, "customer_name"), party)
     return Facts(
@@ -100,7 +100,7 @@ def refusals(before: Record | None, after: Record, site: Site) -> list[Hold]:
 
 def _without_place(keys: Iterable[str]) -> Iterable[Hold]:
     for key in sorted(keys):
-        reason = f'this ERPNext has no {key} (version 16 has): say sync = "off" for it in the mapping file'
+        reason = f'this ERPNext has no {key} (version 16 has it): set sync = "off" for it in the mapping file'
         yield Hold("no-such-field", reason, key=key)
 
 
@@ -108,7 +108,7 @@ def _too_long(keys: Iterable[str], after: Record) -> Iterable[Hold]:
     for key in sorted(keys):
         length = len(text(after, key))
         if length > SHORT_TEXT:
-            reason = f"ERPNext holds {SHORT_TEXT} characters in {key}, this has {length}: shorten it in Nexudus"
+            reason = f"ERPNext takes {SHORT_TEXT} characters in {key}, this has {length}: shorten it in Nexudus"
             yield Hold("too-long", reason, key=key)
 
 

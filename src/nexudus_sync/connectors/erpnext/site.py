@@ -1,6 +1,6 @@
 """What kind of site it is: who the sync is there, its time zone, and which fields its opportunities have.
 
-All of it is asked of the site, nothing configured. Version 16 has `utm_source`, `utm_medium`, `utm_campaign` and
+All of it is read from the site, nothing is configured. Version 16 has `utm_source`, `utm_medium`, `utm_campaign` and
 `utm_content`; version 15 has `source` and `campaign` in their place, and drops what it does not know without a word.
 """
 
@@ -89,7 +89,7 @@ def _zone(name: object, system: str) -> ZoneInfo:
     try:
         return ZoneInfo(str(name))
     except (KeyError, ValueError, OSError):
-        problem = f"its time zone {name!r} is not known here; set an IANA name in ERPNext's System Settings"
+        problem = f"its time zone {name!r} is unknown; set an IANA name in ERPNext's System Settings"
         raise Unavailable(system, problem) from None
 
 

@@ -14,7 +14,7 @@ _HOURS = 3
 
 
 def moment(raw: object, zone: ZoneInfo, now: datetime) -> datetime | None:
-    """The aware UTC moment of a stamp; None for what is none. Of two it can mean, the later that is not to come."""
+    """The aware UTC moment of a stamp; None for other text. Of two possible moments the later one in the past."""
     local = _local(raw)
     if local is None:
         return None
@@ -23,7 +23,7 @@ def moment(raw: object, zone: ZoneInfo, now: datetime) -> datetime | None:
 
 
 def earliest(raw: object, zone: ZoneInfo) -> datetime | None:
-    """The aware UTC moment of a stamp, the first of two that it can mean; None for what is none."""
+    """The aware UTC moment of a stamp, the first of two possible ones; None for other text."""
     local = _local(raw)
     return None if local is None else local.replace(tzinfo=zone, fold=0).astimezone(UTC)
 

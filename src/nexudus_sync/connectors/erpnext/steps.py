@@ -20,7 +20,7 @@ _UNSAVED = "__unsaved"
 
 
 def create(draft: Draft, site: Site, company: str | None, day: date, *, own_names: bool) -> Step:
-    """The step that creates an opportunity, lost reasons included: nothing of it has to wait.
+    """The step that creates an opportunity, lost reasons included: nothing has to wait.
 
     `name` in the payload asks for that name ("" leaves it to the site); `since` is when what it copies came to be.
     """

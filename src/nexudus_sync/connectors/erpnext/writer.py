@@ -25,9 +25,9 @@ from nexudus_sync.mapping.renderings import alike
 
 T = TypeVar("T")
 TRIES = 8
-"""How often a write is sent that another save got in the way of."""
+"""How often a write is sent when another save gets in the way."""
 _APART = timedelta(hours=2)
-"""More than two servers' clocks can differ; and the hour that comes twice."""
+"""More than two servers' clocks can differ, plus the hour that comes twice."""
 _SHORTEST, _LONGEST = 0.05, 0.4
 """Seconds between two such tries, times their number."""
 _LABELS = {

@@ -1,4 +1,4 @@
-"""Proving that an opportunity is gone: lists keep no trace of a deletion, and a missing id answers 404 or 500."""
+"""Proving that an opportunity is gone: lists show no trace of a deletion, and a missing id answers 404 or 500."""
 
 from collections import deque
 
@@ -21,7 +21,7 @@ class Absence:
         """The highest id of a record that was there before; new ones are higher."""
 
     def saw(self, record_id: int) -> None:
-        """A record with that id was just read or listed."""
+        """Record that a record with that id was just read or listed."""
         self.highest = max(self.highest, record_id)
         if record_id not in self._seen:
             self._seen.append(record_id)

@@ -1,4 +1,4 @@
-"""Every operation of the Nexudus pages that this package uses, thin: one method, one call, no decisions.
+"""Every operation of the Nexudus pages that this package uses: one method, one call, no decisions.
 
 Opportunities: the pages "Search CrmOpportunities", "Get one", "Create", "Update" and the older reference (by ids,
 delete, commands, enums). The other entities: their "Search …" and "Get one …" pages. Records are as `codec` reads them.
@@ -191,7 +191,7 @@ class NexudusApi:
         return [row async for row in self._pages(path, entity, where or {}, priority)]
 
     async def _pages(self, path: str, entity: str, where: Filters, priority: Priority) -> AsyncIterator[Record]:
-        """Every row once, page after page; a page that brings nothing new ends it."""
+        """Every row once, page after page; a page without a new row ends the list."""
         seen: set[int] = set()
         page = 1
         while True:
@@ -219,7 +219,7 @@ class NexudusApi:
 def _done(answer: Answer) -> Envelope:
     """The envelope of a write that succeeded."""
     said = envelope.parse(answer.text)
-    assert said is not None, "the dialect makes an error of every other answer"
+    assert said is not None, "the dialect turns every other answer into an error"
     return said
 
 

@@ -1,4 +1,4 @@
-"""What `check` looks at on Nexudus: login, roles, filters, clocks, what the scope names. Nothing is written."""
+"""What `check` tries in Nexudus: login, roles, filters, clocks, and the names in the scope. Nothing is written."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _NEARLY = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The parts of a connector that are looked at. `start` logs in; `server_now`, `offset` tell the server's time."""
+    """The parts of a connector that are checked. `start` logs in; `server_now`, `offset` tell the server's time."""
 
     settings: NexudusSettings
     api: NexudusApi
@@ -37,7 +37,7 @@ class Subject:
 
 
 async def lines(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
-    """Every finding in turn; a wrong login ends it, since nothing else can be looked at then."""
+    """Every finding in turn; a wrong login ends the list, since nothing else can be checked."""
     try:
         await subject.start()
     except AuthenticationFailed as error:
@@ -52,8 +52,8 @@ async def lines(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
         ("roles", _roles),
         ("boards and stages", _stages),
         ("time zone", _time_zone),
-        ("room", _room),
-        ("login's own use", _shared_login),
+        ("capacity", _capacity),
+        ("shared login", _shared_login),
     )
     for name, look in looks:
         try:
@@ -66,14 +66,14 @@ async def lines(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
 
 
 async def _filters(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
-    """The server ignores filters it does not know: one that must select nothing shows whether it listens."""
+    """The server ignores filters it does not know: a filter that must select nothing shows whether it is obeyed."""
     where = {"from_CrmOpportunity_UpdatedOn": subject.server_now() + _FAR}
     page = await subject.api.opportunities(where, size=1)
     if page.total or page.rows:
-        detail = f"a filter for changes in ten years lists {page.total} opportunities; changes cannot be found this way"
+        detail = f"a filter for changes in ten years lists {page.total} opportunities; changes cannot be found that way"
         yield Check("filters", "fail", detail)
     else:
-        yield Check("filters", "ok", "the filter for changes is obeyed")
+        yield Check("filters", "ok", "the server obeys the filter for changes")
 
 
 async def _roles(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
@@ -82,27 +82,25 @@ async def _roles(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
         try:
             record = await subject.api.opportunity(page.rows[0]["Id"])
         except NotFound:
-            yield Check("roles", "warn", "the one record looked at vanished in between; check again")
+            yield Check("roles", "warn", "the record that was to be read was deleted meanwhile; run check again")
             return
         yield Check("roles", "ok", "opportunities can be listed and read")
         yield _identity(page.rows[0], record)
     else:
-        yield Check("roles", "ok", "opportunities can be listed; there is none to read in this scope")
+        yield Check("roles", "ok", "opportunities can be listed; the scope has none to read")
     needed = "CrmOpportunity-Create, -Edit and -Delete and Coworker-Create"
     yield Check(
-        "roles", "ok", f"{needed} cannot be tried without writing: see that {subject.settings.username} has them"
+        "roles", "ok", f"{needed} cannot be tried without writing: make sure that {subject.settings.username} has them"
     )
 
 
 def _identity(row: Record, record: Record) -> Check:
-    """Whether cards can be told apart that bore one id in turn."""
+    """Whether two cards that had the same id in turn can be told apart."""
     lacks = [where for where, card in (("lists", row), ("single reads", record)) if not records.facts(card).identity]
     if lacks:
-        detail = (
-            f"{' and '.join(lacks)} carry no UniqueId: an id that is given again after a restore goes unnoticed there"
-        )
+        detail = f"{' and '.join(lacks)} carry no UniqueId: an id reused after a restore goes unnoticed there"
         return Check("identity", "warn", detail)
-    return Check("identity", "ok", "cards carry a UniqueId: one that is given another's id is told from it")
+    return Check("identity", "ok", "cards carry a UniqueId: a new card that reuses an old id is recognised")
 
 
 async def _stages(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
@@ -125,10 +123,10 @@ def _acting(boards: list[Board], scope: Scope) -> list[Check]:
             continue
         if stage.deletes or stage.deactivates:
             does = "deletes the customer" if stage.deletes else "deactivates the customer's account"
-            found.append(Check("stages", "warn", f'"{stage.name}" {does}: cards are not moved there'))
+            found.append(Check("stages", "warn", f'"{stage.name}" {does}: the sync moves no card there'))
         elif stage.acts:
             does = " and ".join(stage.acts)
-            found.append(Check("stages", "warn", f'"{stage.name}" {does}: entered by live moves, not by a backfill'))
+            found.append(Check("stages", "warn", f'"{stage.name}" {does}: live moves enter it, a backfill does not'))
     return found
 
 
@@ -145,7 +143,7 @@ async def _time_zone(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
     zone = scope.time_zone or told
     if scope.time_zone is not None and told is not None and _disagree(scope.time_zone, told, subject.server_now()):
         detail = f"time_zone says {scope.time_zone.key}, Nexudus says {told.key} for location {business_id}"
-        yield Check("time zone", "warn", f"{detail}; one of the two is wrong, and due dates are days by the former")
+        yield Check("time zone", "warn", f"{detail}; one of the two is wrong; due dates follow the former")
     elif zone is None:
         yield scopes.no_zone(business_id)
     else:
@@ -153,12 +151,12 @@ async def _time_zone(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
 
 
 def _disagree(one: ZoneInfo, other: ZoneInfo, now: datetime) -> bool:
-    """Do the clocks of two zones differ on some day of the year? Zones of several names tell the same time."""
+    """Do the clocks of the two zones differ on some day of the year? Some zones have several names."""
     days = [now + timedelta(days=days) for days in range(366)]
     return any(day.astimezone(one).utcoffset() != day.astimezone(other).utcoffset() for day in days)
 
 
-async def _room(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
+async def _capacity(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
     business_id = subject.directory.business_of(scope)
     if business_id is None:
         return
@@ -168,11 +166,11 @@ async def _room(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
     detail = (
         f"{total} of {LOCATION_LIMIT} opportunities{'; creates fail at the limit: remove old ones' if full else ''}"
     )
-    yield Check("room", "warn" if full else "ok", detail)
+    yield Check("capacity", "warn" if full else "ok", detail)
 
 
 async def _shared_login(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
-    """`UpdatedBy` is the mark of the sync's own writes: a person who works under the same login would go unseen."""
+    """`UpdatedBy` marks the sync's own writes: a person who works under the same login would go unnoticed."""
     where = {**records.scope_filter(scope), "from_CrmOpportunity_UpdatedOn": subject.server_now() - _RECENT}
     page = await subject.api.opportunities(where, size=100, order_by="UpdatedOn", direction=-1)
     login = subject.settings.username
@@ -182,11 +180,11 @@ async def _shared_login(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
     ]
     if strange:
         detail = (
-            f"{login} changed {len(strange)} cards the sync does not know (e.g. {strange[0]}); use a login of its own"
+            f"{login} changed {len(strange)} cards unknown to the sync (e.g. {strange[0]}); give the sync its own login"
         )
-        yield Check("login's own use", "warn", detail)
+        yield Check("shared login", "warn", detail)
     else:
-        yield Check("login's own use", "ok", "no sign of anyone else working under it")
+        yield Check("shared login", "ok", "there is no sign of anyone else using it")
 
 
 def _linked(store: Store | None) -> set[str]:
@@ -199,7 +197,7 @@ def _linked(store: Store | None) -> set[str]:
 def _clock(subject: Subject) -> Check:
     offset = subject.offset()
     if offset is None:
-        return Check("clock", "warn", "the server does not tell its time")
+        return Check("clock", "warn", "the server does not send its time")
     far = abs(offset) > _OFFSET
     return Check("clock", "warn" if far else "ok", against_ours(offset))
 
@@ -207,9 +205,9 @@ def _clock(subject: Subject) -> Check:
 def _external_key(subject: Subject) -> Check:
     sticks = subject.key.sticks()
     if sticks is None:
-        return Check("external key", "ok", "whether SystemId keeps it is seen at the first create")
+        return Check("external key", "ok", "the first create shows whether SystemId keeps it")
     if sticks:
         return Check("external key", "ok", "SystemId keeps it")
     return Check(
-        "external key", "warn", "SystemId does not keep it: a create of unknown outcome is found by its content"
+        "external key", "warn", "SystemId does not keep it: a create whose answer is lost is found by its content"
     )

@@ -115,7 +115,7 @@ class NexudusConnector:
         return [*[line async for line in check.lines(subject, scope)], *self._totals.checks()]
 
     async def wrong_scope(self, scope: Scope, *, first: bool) -> list[Check]:
-        """What the scope names and Nexudus does not have. See `ChecksScopes`."""
+        """The names in the scope that Nexudus does not have. See `ChecksScopes`."""
         return await scopes.problems(self._directory, scope, first=first)
 
     async def scan(self, scope: Scope, cursor: str | None, priority: Priority = Priority.LIVE) -> AsyncIterator[Page]:
@@ -149,14 +149,14 @@ class NexudusConnector:
     async def fetch(
         self, record_id: str, row: Row | None = None, priority: Priority = Priority.LIVE, *, children: bool = True
     ) -> Record:
-        """The whole record; a row is partial and so of no use. Raises NotFound."""
+        """The whole record; a row is partial and cannot replace it. Raises NotFound."""
         record = await self._api.opportunity(record_id, priority)
         self._absence.saw(int(record_id))
         self._key.saw(record)
         return record
 
     async def absent(self, record_id: str, identity: str, priority: Priority = Priority.LIVE) -> bool:
-        """Is it proven that the record is gone? Another card under its id is no proof, so `identity` says nothing."""
+        """Is it proven that the record is gone? Another card under its id is not a proof, so `identity` is not used."""
         return await self._absence.proven(record_id, priority)
 
     async def context(self, record: Record, scope: Scope) -> Context:
@@ -206,7 +206,7 @@ class NexudusConnector:
         return safety.refusals(self._directory, before, after, scope, live=live)
 
     async def review(self, before: Record | None, after: Record, scope: Scope) -> bool:
-        """Look again at the stages that the card would enter: what they do may be something else by now."""
+        """Read the stages that the card would enter again: what they do may have changed."""
         stages = safety.entered(self._directory, before, after, scope)
         return any([await self._directory.look_again(stage) for stage in stages])
 

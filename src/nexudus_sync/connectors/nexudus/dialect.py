@@ -1,6 +1,7 @@
 """How Nexudus authenticates, throttles and complains (pages "Authentication", "Rate limits" and each operation's 400).
 
-401 is a bad token or a missing role, its body says neither; 409 and 429 are both throttling; a 500 may have been done.
+401 is a bad token or a missing role, its body does not say which; 409 and 429 are both throttling; a call answered with
+500 may have been done.
 """
 
 import base64
@@ -47,7 +48,7 @@ class Forbidden(RoleMissing):
 
 
 class NexudusDialect:
-    """What `Http` must know of Nexudus, for one login. The token lives in memory and is asked for anew when it ends."""
+    """What `Http` must know of Nexudus, for one login. The token is kept in memory and renewed when it expires."""
 
     def __init__(self, system: str, settings: NexudusSettings, clock: Clock) -> None:
         self.system = system
@@ -83,7 +84,7 @@ class NexudusDialect:
         if answer.status == 404:
             return self._missing(answer, record)
         if _says_nothing(answer.status, keys):
-            return self._unclear(answer, f"answered {answer.status} ({message or 'nothing'})", record)
+            return self._unclear(answer, f"answered {answer.status} ({message or 'no message'})", record)
         return Refused(self.system, f"refused: {message or answer.status}", record, keys)
 
     async def headers(self, http: Http) -> Mapping[str, str]:
@@ -96,7 +97,7 @@ class NexudusDialect:
         return {"Authorization": f"Bearer {self._token}"}
 
     async def renew(self, http: Http) -> bool:
-        """Log in anew after a 401; False for Basic. A token just got is kept: it cannot have ended yet."""
+        """Log in again after a 401; False for Basic. A token just received is kept: it cannot have expired yet."""
         if self._settings.auth == "basic":
             return False
         if self._token is None or self._clock.monotonic() - self._token_at > _FRESH:
@@ -120,16 +121,16 @@ class NexudusDialect:
             raise self._login_refused(answer.status, body.get("error_description") or body.get("error"))
         token = body.get("access_token")
         if answer.status != 200 or not isinstance(token, str) or not _can_be_sent(token):
-            raise Unavailable(self.system, f"the login answered {answer.status} without a token; is base_url right?")
+            raise Unavailable(self.system, f"the login answered {answer.status} without a token; check base_url")
         return token
 
     def _login_refused(self, status: int, told: object) -> AuthenticationFailed:
         """A wrong address is refused as well, but not in the words of a login."""
         refused = f"the login of {self._settings.username} was refused"
-        if isinstance(told, str) and told:  # anything else is no answer of Nexudus's
-            return AuthenticationFailed(self.system, f"{refused} ({envelope.one_line(told)}); check its password")
+        if isinstance(told, str) and told:  # anything else is not an answer from Nexudus
+            return AuthenticationFailed(self.system, f"{refused} ({envelope.one_line(told)}); check the password")
         return AuthenticationFailed(
-            self.system, f"{refused} ({status}, no reason given): is base_url right? If it is, check its password"
+            self.system, f"{refused} ({status}, no reason given): check base_url; if it is right, check the password"
         )
 
     def _failed_softly(self, answer: Answer) -> ConnectorError | None:
@@ -159,7 +160,7 @@ class NexudusDialect:
     def _missing(self, answer: Answer, record: str | None) -> ConnectorError:
         """A 404 in HTML is a proxy's or a wrong address's, and proves nothing about the record."""
         if answer.text.lstrip().startswith("<"):
-            return self._unclear(answer, "answered 404 with a web page; is base_url right?", record)
+            return self._unclear(answer, "answered 404 with a web page; check base_url", record)
         return NotFound(self.system, "not found", record)
 
     def _unclear(self, answer: Answer, message: str, record: str | None) -> ConnectorError:
@@ -169,7 +170,7 @@ class NexudusDialect:
     def _creation_limit(self, message: str) -> LimitReached:
         return LimitReached(
             self.system,
-            f"no customer can be created now ({message}): the day's limit, or the role Coworker-Create lacks",
+            f"no customer can be created now ({message}): the daily limit is used up, or Coworker-Create is missing",
         )
 
 
@@ -185,7 +186,7 @@ def role(method: str, path: str) -> str:
 
 
 def _says_nothing(status: int, keys: frozenset[str]) -> bool:
-    """Does the answer leave open what became of the call? A server error that names fields is a refusal of these."""
+    """Does the answer leave the outcome open? A server error that names fields is a refusal of these."""
     return status < 400 or (status >= 500 and not keys)
 
 
@@ -199,7 +200,7 @@ def _record_id(path: str) -> str | None:
 
 
 def _words(text: str) -> str:
-    """What an answer without an envelope says to people: its message, where it has one."""
+    """The message for people in an answer without an envelope, if it has one."""
     body = _object(text)
     told = (body.get(key) for key in ("Message", "message", "error_description", "error"))
     return envelope.one_line(next((one for one in told if isinstance(one, str) and one.strip()), text))

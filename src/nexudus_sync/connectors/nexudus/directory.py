@@ -1,4 +1,4 @@
-"""What Nexudus keeps beside opportunities: boards, stages, users, locations. Read once, and again on a miss.
+"""What Nexudus keeps besides opportunities: boards, stages, users, locations. Read once, and again on a miss.
 
 What a stage does decides what is safe, and people change it: boards are read again by every sweep besides, and a stage
 before a card enters it.
@@ -20,7 +20,7 @@ from nexudus_sync.errors import NotFound, RoleMissing
 AGAIN = 60.0
 """Seconds before the same miss is looked up again."""
 FRESH = 60.0
-"""Seconds for which what was read of a stage is taken to be so."""
+"""Seconds for which what was read of a stage is taken as current."""
 
 _FLAGS = ("DeleteAccount", "DeactivateAccount", "ActivateAccount", "CannedResponseId", "TaskListId")
 _ZONE_KEYS = ("SimpleTimeZoneNameIana", "SimpleTimeZoneName", "SimpleTimeZone", "TimeZoneName", "TimeZone")
@@ -63,11 +63,11 @@ class Names:
     missed: Callable[[str], None]
 
     def name(self, raw: object) -> str | None:
-        """The name of an id, None when there is none."""
+        """The name of an id; None when it is unknown."""
         return self.known.get(raw) if isinstance(raw, int) else None
 
     def raw(self, name: str) -> object | None:
-        """The id of a name, without regard to case; of two ids with one name the first."""
+        """The id of a name, ignoring case; of two ids with one name the first."""
         wanted = name.strip().casefold()
         found = next((value for value, known in self.writable if known.strip().casefold() == wanted), None)
         if found is None:
@@ -88,7 +88,7 @@ class Misses:
         self._waiting: set[object] = set()
 
     def report(self, key: object) -> None:
-        """Something was looked for and is not there; None: whatever it was, it may be there now."""
+        """Something was looked for and not found; None means that it may exist now, whatever it was."""
         tried = None if key is None else self._tried.get(key)
         if tried is None or self._clock.monotonic() - tried >= AGAIN:
             self._waiting.add(key)
@@ -184,7 +184,7 @@ class Directory:
         return self.board(stage.board_id if stage else record.get("CrmBoardColumnCrmBoardId"))
 
     def home(self, scope: Scope) -> Board | None:
-        """The board that a new opportunity of the scope goes to; None when that is not settled."""
+        """The board that a new opportunity of the scope goes to; None when it is undecided."""
         if scope.board_id is not None:
             return self.board(scope.board_id)
         live = [board for board in self.boards() if board.business_id == scope.business_id and not board.archived]
@@ -220,7 +220,7 @@ class Directory:
     async def time_zone(self, business_id: int) -> ZoneInfo | None:
         """The zone that a location's record says, None when it says none that is known.
 
-        Raises RoleMissing, NotFound, Unavailable: a zone that cannot be read is not none, its days would be others.
+        Raises RoleMissing, NotFound, Unavailable: an unreadable zone must not count as None: the days would differ.
         """
         async with self._reading["zone"]:
             if business_id not in self._zones:
@@ -280,7 +280,7 @@ def _board(row: Record, stages: list[Record]) -> Board:
 
 
 def _whole(value: object) -> int:
-    """A number; 0 for what is none, which no board or location has as its id."""
+    """The number; 0 for anything else, which no board or location has as its id."""
     return value if type(value) is int else 0
 
 

@@ -11,7 +11,7 @@ from nexudus_sync import codec
 from nexudus_sync.connectors.nexudus import moments
 
 LONGEST = 200
-"""Characters of a server's text that an error repeats."""
+"""How many characters of a server's text an error repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Envelope:
 
 
 def parse(text: str) -> Envelope | None:
-    """The envelope in an answer's body; None when there is none (empty, HTML, or another JSON)."""
+    """The envelope in an answer's body; None when it has none (empty, HTML, or other JSON)."""
     try:
         body = codec.loads(text)
     except ValueError:
@@ -37,7 +37,7 @@ def parse(text: str) -> Envelope | None:
 
 
 def read(body: object) -> Envelope | None:
-    """The envelope that a parsed body is, else None."""
+    """The envelope in a parsed body, else None."""
     if not isinstance(body, dict) or not isinstance(body.get("WasSuccessful"), bool):
         return None
     complaints = _complaints(body.get("Errors"))

@@ -61,7 +61,7 @@ def query(entity: str, filters: Mapping[str, Value]) -> dict[str, str]:
     for name in filters:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            raise ValueError(f"{name} is no filter of {entity}" + (f"; did you mean {near[0]}?" if near else ""))
+            raise ValueError(f"{name} is not a filter of {entity}" + (f"; did you mean {near[0]}?" if near else ""))
     return {name: _text(name, value) for name, value in filters.items()}
 
 

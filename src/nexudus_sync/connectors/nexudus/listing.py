@@ -21,7 +21,7 @@ from nexudus_sync.connectors.rows import refuse_endless
 from nexudus_sync.errors import Unavailable
 
 TRIES = 4
-"""How often a listing is read before it counts as unreadable."""
+"""How often a list is read before it counts as unreadable."""
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ class _Proof:
     pages: int = 0
     trouble: str = ""
     short: bool = False
-    """Nothing speaks against the reading but a total that is higher, or that is not told."""
+    """The only doubt about the reading is a total that is higher, or that is not given."""
 
     def accept(self, listing: Listing) -> bool:
         """Take one more page; False when it shows that the reading cannot be trusted."""
@@ -60,7 +60,7 @@ class _Proof:
     def _incomplete(self) -> str:
         listed = len(self.seen) + self.unread
         if self.first_total is None:
-            return "it does not say how many there are" if self.pages > 1 else ""
+            return "the server does not say how many there are" if self.pages > 1 else ""
         return f"{listed} of {self.first_total} were listed" if listed < self.first_total else ""
 
     def _shrunk(self, total: int | None) -> str:
@@ -112,9 +112,9 @@ class Batch:
 async def read(
     api: NexudusApi, system: str, where: Filters, priority: Priority = Priority.LIVE
 ) -> AsyncGenerator[Batch]:
-    """All partial rows that `where` selects; some come twice when the reading had to begin anew.
+    """All partial rows that `where` selects; some come twice when the list had to be read again.
 
-    A total that does not fit, or is not told, is made up for by a second reading that shows the same rows.
+    A total that does not fit, or is not given, is made up for by a second reading that shows the same rows.
     Raises Unavailable when `TRIES` readings did not hold.
     """
     proof, before = _Proof(), None
@@ -131,7 +131,7 @@ async def read(
             else:
                 return
         log.info("nexudus.listing_repeated", attempt=attempt, reason=proof.trouble)
-    raise Unavailable(system, f"its list of opportunities does not hold still ({proof.trouble}); try again later")
+    raise Unavailable(system, f"the list kept changing while it was read ({proof.trouble}); try again later")
 
 
 async def _pages(
@@ -140,7 +140,7 @@ async def _pages(
     window, page, read = where, 1, 0
     while True:
         read += 1
-        refuse_endless(read, "its list of opportunities", system)
+        refuse_endless(read, "the list of opportunities", system)
         try:
             listing = await api.opportunities(window, page=page, size=LARGEST_PAGE, priority=priority)
         except Forbidden:

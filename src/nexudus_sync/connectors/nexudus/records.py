@@ -15,7 +15,7 @@ NOT_LISTED = frozenset(
     {"TeamId", "Notes", "Value", "Reminded", "LeadSource", "LossReason", "Position"}
     | {"UtmSource", "UtmMedium", "UtmCampaign", "UtmContent", "UtmTerm"}
 )
-"""What list rows leave out (page "Search CrmOpportunities")."""
+"""The keys that list rows leave out (page "Search CrmOpportunities")."""
 
 _NO_CONTENT = NOT_LISTED | {"UpdatedOn", "UpdatedBy", "CrmUpdatedOn", "IsNew"}
 _SYSTEM = "[System]"
@@ -50,7 +50,7 @@ def row(record: Record, login: str, read_at: datetime) -> Row:
 
 
 def facts(record: Record) -> Facts:
-    """What matching needs to know. A restored backup gives ids again: `UniqueId` tells the cards of one id apart."""
+    """What matching needs to know. After a restore Nexudus reuses ids: `UniqueId` tells the cards of one id apart."""
     spelled = text(record, "CoworkerEmail") or ""
     return Facts(
         id=str(record.get("Id") or ""),
@@ -92,7 +92,7 @@ def next_cursor(cursor: str | None, started: datetime, lag: float) -> str:
 
 
 def text(record: Record, key: str) -> str | None:
-    """A value as trimmed text; None for a blank, and for what is none."""
+    """A value as trimmed text; None for a blank, and for anything but text."""
     value = record.get(key)
     return value.strip() or None if isinstance(value, str) else None
 

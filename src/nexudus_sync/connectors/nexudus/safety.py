@@ -1,4 +1,4 @@
-"""Stages act on the customer when a card enters them; whether an API move sets them off is unknown, so it is assumed.
+"""Stages act on the customer when a card enters them; that a move by the API triggers this is assumed.
 
 Page "Create CrmBoardColumn": `DeleteAccount`, `DeactivateAccount`, `ActivateAccount`, `CannedResponseId`, `TaskListId`.
 """
@@ -45,7 +45,7 @@ def _of_create(directory: Directory, after: Record, scope: Scope, *, live: bool)
 def _entering(directory: Directory, stage_id: object, scope: Scope, *, live: bool, create: bool) -> list[Hold]:
     stage = directory.stage(stage_id)
     if stage is None:
-        return [Hold("stage-unknown", f"no stage {stage_id} is known, so what it does is not either", key=STAGE)]
+        return [Hold("stage-unknown", f"stage {stage_id} is unknown, and so is what it does", key=STAGE)]
     if _allowed(stage, scope):
         return []
     hint = f'; to allow it, add "{stage.name}" to allow_stages'
@@ -56,7 +56,7 @@ def _entering(directory: Directory, stage_id: object, scope: Scope, *, live: boo
         reason = f'the stage "{stage.name}" deactivates the customer\'s account{hint}'
         return [Hold("stage-deactivates-customer", reason, key="" if create else STAGE)]
     if stage.acts and not live:
-        reason = f'the stage "{stage.name}" {" and ".join(stage.acts)}, which a backfill must not set off{hint}'
+        reason = f'the stage "{stage.name}" {" and ".join(stage.acts)}, which a backfill must not trigger{hint}'
         return [Hold("stage-acts", reason, key=STAGE, counts_as_seen=True)]
     return []
 

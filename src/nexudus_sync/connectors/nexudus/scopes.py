@@ -1,6 +1,6 @@
-"""What a connection names of Nexudus and Nexudus does not have: a location, a board, a stage, a time zone.
+"""Names in a connection that Nexudus does not have: a location, a board, a stage, a time zone.
 
-The same lines stand in `check` and stop the verbs that write, so that the two agree.
+The same lines appear in `check` and stop the verbs that write, so that the two agree.
 """
 
 from collections.abc import Iterable
@@ -42,16 +42,14 @@ def boards_of(directory: Directory, scope: Scope) -> list[Board]:
 def nowhere(scope: Scope) -> Check:
     """The line for a scope without a single board."""
     what = f"board {scope.board_id}" if scope.board_id is not None else f"location {scope.business_id} with a board"
-    return Check("scope", "fail", f"there is no {what} that this login sees; correct scope", exit_code=2)
+    return Check("scope", "fail", f"this login sees no {what}; correct scope", exit_code=2)
 
 
 def home(directory: Directory, scope: Scope, boards: Iterable[Board]) -> Check:
     """The line about the board that new cards go to."""
     found = directory.home(scope)
     if found is None:
-        choice = (
-            ", ".join(f"{board.id} ({board.name})" for board in boards if not board.archived) or "none is unarchived"
-        )
+        choice = ", ".join(f"{board.id} ({board.name})" for board in boards if not board.archived) or "all are archived"
         return Check("create_board", "fail", f"set create_board to the board new cards go to: {choice}", exit_code=2)
     if not found.stages:
         return Check("create_board", "fail", f"board {found.name} has no stages to create cards in")
@@ -69,6 +67,6 @@ def unknown_stages(boards: Iterable[Board], scope: Scope) -> list[Check]:
 
 
 def no_zone(business_id: int) -> Check:
-    """The line for a location whose days nobody can tell."""
+    """The line about a location without a known time zone."""
     detail = f'location {business_id} does not say its time zone; set time_zone, e.g. "Europe/London"'
     return Check("time zone", "fail", detail, exit_code=2)

@@ -36,7 +36,7 @@ class NexudusSettings(Network):
     @model_validator(mode="after")
     def _can_be_sent(self) -> "NexudusSettings":
         if self.auth == "basic" and ":" in self.username:
-            raise ValueError('auth = "basic" ends a user name at its first colon; leave auth out, or use another login')
+            raise ValueError('auth = "basic" cannot send a user name with a colon; leave auth out or use another login')
         return self
 
     @field_validator("totp_secret")

@@ -25,9 +25,9 @@ def create(system: str, draft: Draft, board: Board | None, *, with_key: bool) ->
     Raises Refused when there is no such stage or no customer.
     """
     if board is None or not board.stages:
-        raise Refused(system, "no board to create the opportunity in; set create_board to a board that has stages")
+        raise Refused(system, "no board to create the opportunity in; set create_board to a board with stages")
     if not draft.party.id.isdigit():
-        raise Refused(system, "the opportunity has no customer to be created for", keys=frozenset({"CoworkerId"}))
+        raise Refused(system, "the opportunity has no customer; Nexudus requires one", keys=frozenset({"CoworkerId"}))
     status = draft.record.get("Status") or IN_PROGRESS
     held_back = _LATER if status == IN_PROGRESS else _LATER | _OF_THE_CLOSED
     body: Record = {key: value for key, value in draft.record.items() if key not in held_back}
@@ -69,7 +69,7 @@ def party(system: str, person: Party, business_id: int | None, scope: Scope) -> 
     if not person.email:
         raise Refused(system, "a customer cannot be created without an e-mail", keys=frozenset({"Email"}))
     if business_id is None:
-        raise Refused(system, f"the location of board {scope.board_id} is not known; is board_id right?")
+        raise Refused(system, f"the location of board {scope.board_id} is not known; check board_id")
     body = {
         "Email": person.email,
         "FullName": person.name or person.company_name or person.email,

@@ -38,7 +38,7 @@ _NEW_CUSTOMER: Record = {
     "CreateUser": False,
     **{f"{day}Attendance": 5 for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")},
 }
-"""What creating a customer requires beside name, e-mail and place; `CreateUser` would send an e-mail."""
+"""What a new customer requires besides name, e-mail and place; `CreateUser` would send an e-mail."""
 
 log = structlog.get_logger()
 
@@ -137,9 +137,9 @@ class Writer:
         try:
             record = await self._api.opportunity(record_id)
         except ConnectorError as error:
-            raise OutcomeUnknown(self._system, f"what a create made cannot be read: {error.message}") from error
+            raise OutcomeUnknown(self._system, f"the created record cannot be read: {error.message}") from error
         if not _could_be(record, body):
-            problem = f"the reply to a create is about {record_id}, which was there before; what was made is not known"
+            problem = f"the reply to a create is about {record_id}, which existed before; the outcome is unknown"
             raise AnsweredForAnother(self._system, problem)
 
     async def _leave_room(self, business_id: int) -> None:

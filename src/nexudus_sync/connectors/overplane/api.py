@@ -1,4 +1,4 @@
-"""Overplane's endpoints, thinly: every object has the same five calls (page "The Opportunity object").
+"""Overplane's endpoints: every object has the same five calls (page "The Opportunity object").
 
     GET /api/crm/opportunity?limit&offset    {"data": [...], "has_more", "total"}, newest created first
     GET /api/crm/opportunity/{id}            the object
@@ -51,14 +51,14 @@ class Resource:
         priority: Priority = Priority.LIVE,
         about: str | None = None,
     ) -> Listing:
-        """One page; `about` is the record whose rows it lists. Raises Unavailable for what is no list of objects."""
+        """One page; `about` is the record whose rows it lists. Raises Unavailable unless it is a list of objects."""
         body = await self._http.get(self.path, params, priority=priority, about=about)
         bare = isinstance(body, list)
         if bare:
             body = {"data": body, "total": len(body)}
         total = body.get("total") if isinstance(body, dict) else None
         if not isinstance(body, dict) or "data" not in body or (body["data"] is None and total):
-            raise Unavailable(self._system, f"{self.path} was answered with something that is no list")
+            raise Unavailable(self._system, f"{self.path} was answered with something that is not a list")
         rows, unread = readable(body["data"], "id", self.path, self._system, is_id)
         return Listing(rows, body.get("has_more") is True, total if type(total) is int else None, unread, bare)
 
@@ -117,11 +117,11 @@ class Children(Resource):
         """
         rows, complete = await self._list(parent_id, priority)
         if not complete and (await self._list(parent_id, priority))[0] != rows:
-            raise Unavailable(self._system, f"{self.path} lists other rows each time", parent_id)
+            raise Unavailable(self._system, f"{self.path} lists different rows each time", parent_id)
         return rows
 
     async def _list(self, parent_id: str, priority: Priority) -> tuple[list[Record], bool]:
-        """The rows of one opportunity, and whether they are as many as the list says."""
+        """The rows of one opportunity, and whether their number is what the list says."""
         rows: dict[str, Record] = {}
         offset, page, listing = 0, 0, Listing([], True, None)
         while listing.has_more:
@@ -131,7 +131,7 @@ class Children(Resource):
             listing = await self.page({"parent_id": parent_id, **following}, priority=priority, about=parent_id)
             expect_children(self._system, parent_id, listing.rows, _PARENT)
             if listing.unread:
-                raise Unavailable(self._system, f"{self.path} lists a row that names no id", parent_id)
+                raise Unavailable(self._system, f"{self.path} lists a row without an id", parent_id)
             fresh = self._by_id(listing.rows, parent_id)
             if fresh.keys() <= rows.keys():
                 break
@@ -152,7 +152,7 @@ class Children(Resource):
         for row in rows:
             if row.get("id") and found.setdefault(str(row["id"]), row) != row:
                 raise Unavailable(
-                    self._system, f"{self.path} lists row {row['id']} twice, with other content", parent_id
+                    self._system, f"{self.path} lists row {row['id']} twice, with different contents", parent_id
                 )
         return found
 

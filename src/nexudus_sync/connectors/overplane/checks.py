@@ -1,4 +1,4 @@
-"""What `check` says of an Overplane login, without writing anything."""
+"""What `check` says about an Overplane login, without writing anything."""
 
 from collections.abc import Awaitable, Callable
 
@@ -11,7 +11,7 @@ from nexudus_sync.connectors.totals import TOLD
 from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound
 
 SAMPLE = {"limit": "20", "offset": "0"}
-"""How many of the newest are looked at: the documented defaults of `limit` and `offset`."""
+"""The newest records that are read: the documented defaults of `limit` and `offset`."""
 _TOLERANCE = 60.0
 """Seconds a server's clock may differ before a person should know."""
 
@@ -25,7 +25,7 @@ async def run(api: Api, scope: Scope, look: Callable[[], Awaitable[Companies]]) 
         newest = await api.opportunities.page(SAMPLE)
     except ConnectorError as error:
         wrong = isinstance(error, AuthenticationFailed | NotFound)
-        remedy = "; is base_url right?" if isinstance(error, NotFound) else ""
+        remedy = "; check base_url" if isinstance(error, NotFound) else ""
         return [Check("opportunities", "fail", f"{error}{remedy}", exit_code=2 if wrong else 1)]
     found = len(newest.rows) if newest.total is None else newest.total
     checks = [
@@ -34,9 +34,9 @@ async def run(api: Api, scope: Scope, look: Callable[[], Awaitable[Companies]]) 
         await _company(scope, look),
     ]
     for subject, resource, without in (
-        ("sales stages", api.sales_stages, "any text is written as a stage"),
-        ("users", api.users, "any e-mail is written as an owner"),
-        ("lost reasons", api.lost_reasons, "any text is written as a lost reason"),
+        ("sales stages", api.sales_stages, "any text can be written as a stage"),
+        ("users", api.users, "any e-mail can be written as an owner"),
+        ("lost reasons", api.lost_reasons, "any text can be written as a lost reason"),
     ):
         checks.append(await _names(subject, resource, without))
     for subject, resource in (("customers", api.customers), ("leads", api.leads)):
@@ -55,7 +55,9 @@ def _total(newest: Listing) -> list[Check]:
 def clock(offset: float | None) -> Check:
     """How far the server's clock is from ours, in seconds."""
     if offset is None:
-        return Check("clock", "warn", "the server does not tell its time: a conflict is never decided by who was newer")
+        return Check(
+            "clock", "warn", "the server does not send its time, so no conflict is decided by the newer change"
+        )
     return Check("clock", "ok" if abs(offset) <= _TOLERANCE else "warn", against_ours(offset))
 
 
@@ -66,7 +68,7 @@ async def _company(scope: Scope, look: Callable[[], Awaitable[Companies]]) -> Ch
         return Check("company", "fail", error.message, exit_code=error.exit_code)
     if found.wanted is None:
         return Check("company", "warn", "all opportunities take part, but none can be created: set company")
-    well = f'"{found.wanted}" {"occurs" if found.carried else "is the first: no opportunity carries any"}'
+    well = f'"{found.wanted}" {"occurs" if found.carried else "is the first: no opportunity has a company"}'
     if scope.company is None:
         well = f'all opportunities take part; created ones carry "{found.wanted}"'
     return companies.line(found, "Overplane", new=scope.new_company, well=well)

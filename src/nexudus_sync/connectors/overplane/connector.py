@@ -107,7 +107,7 @@ class OverplaneConnector:
         return [*found, *learnt, checks.clock(self._http.offset)]
 
     async def companies(self, scope: Scope) -> Companies:
-        """There is no list of them: what opportunities carry tells."""
+        """Overplane has no list of companies: those that opportunities carry are used."""
         if scope.company is None:
             return Companies(self._settings.company)
         return await companies.carried(self, scope)
@@ -250,7 +250,7 @@ class OverplaneConnector:
         return stages(await self._rows(self.api.sales_stages))
 
     async def _rows(self, resource: Resource) -> list[Record]:
-        """A list that may be missing, or not for this token: then there are no names."""
+        """A list that may be missing or closed to this token; the names are then empty."""
         with suppress(NotFound, RoleMissing):
             return await self._sweeper.rows(resource)
         return []

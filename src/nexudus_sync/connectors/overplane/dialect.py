@@ -56,8 +56,8 @@ class OverplaneDialect:
         match answer.status:
             case 401:
                 # another server's refusal is not in the words of this one
-                address = "" if message else "; is base_url right? If it is,"
-                problem = f"the token is not accepted{address or ';'} put a valid one in the environment"
+                address = "" if message else ", check base_url; if it is right,"
+                problem = f"the token was not accepted{address or ';'} put a valid one in the environment"
                 return AuthenticationFailed(self.system, problem)
             case 403:
                 about = answer.path.removeprefix("/api/")

@@ -18,5 +18,5 @@ def squeeze(raw: object) -> str:
 
 
 def moment(raw: object) -> datetime | None:
-    """The aware UTC moment a timestamp says; without a zone it is UTC. None for a blank or what is no moment."""
+    """The aware UTC moment a timestamp says; without a zone it is UTC. None for a blank or any other text."""
     return clock.moment(squeeze(raw))

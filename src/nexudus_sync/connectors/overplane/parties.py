@@ -35,7 +35,7 @@ class _Book:
 
 
 class Parties:
-    """Finds parties. Whoever creates one tells so with `add`, since the lists are not read again at once."""
+    """Finds parties. Whoever creates one must `add` it, since the lists are not read again at once."""
 
     def __init__(self, api: Api, sweeper: Sweeper, clock: Clock) -> None:
         self._sweeper = sweeper
@@ -59,7 +59,7 @@ class Parties:
         return book.by_email.get(addresses.key(email), [])
 
     async def learn(self, kind: str, party_id: str) -> None:
-        """Make sure that `known` can answer for this party, if there is one."""
+        """Make sure that `known` can answer for this party, if the record has one."""
         if kind in self._books and party_id not in (await self._books[kind].value()).by_id:
             await self._books[kind].recent()
 

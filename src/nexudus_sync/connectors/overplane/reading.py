@@ -1,4 +1,4 @@
-"""What an Overplane opportunity says of itself; pure. Facts from the page "The Opportunity object"."""
+"""What an Overplane opportunity says about itself; pure. Facts from the page "The Opportunity object"."""
 
 from datetime import datetime, timedelta
 
