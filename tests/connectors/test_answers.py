@@ -51,9 +51,7 @@ def test_another_record_is_named_with_the_one_that_was_asked_for() -> None:
 
 
 def test_a_reply_about_another_record_is_an_unknown_outcome_and_one_without_an_id_is_fine() -> None:
-    with pytest.raises(
-        OutcomeUnknown, match=r"^overplane a: the reply to a write is about another record, b; the"
-    ):
+    with pytest.raises(OutcomeUnknown, match=r"^overplane a: the reply to a write is about another record, b; the"):
         expect_reply("overplane", "a", "b")
     expect_reply("overplane", "a", None)
     expect_reply("overplane", "a", "a")
