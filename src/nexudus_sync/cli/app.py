@@ -194,7 +194,9 @@ def backfill(
     since: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Copy nothing older, now or later; still match it."
+            formats=["%Y-%m-%d"],
+            metavar="YYYY-MM-DD",
+            help="Never copy records created before this day; still match them.",
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="Create at most N records.")] = None,

@@ -69,7 +69,7 @@ async def _acts(connection: Connection, settings: Settings, world: World) -> int
     _step("2. People work on both sides")
     edits = _edit(world)
     print_table(("who", "where", "opportunity", "what"), [(e.who, e.where, e.title, e.what) for e in edits])
-    _step("3. A sync: each edit travels, field by field")
+    _step("3. A sync: each edit is carried over, field by field")
     await _sync(connection)
     _step("4. Both sides changed the same amount: nothing is overwritten, a person decides")
     conflict = _conflict(connection, edits[-1].title_of)

@@ -70,7 +70,7 @@ def explain(ctx: typer.Context, record: RecordId, connection: ConnectionName = N
 def history(
     ctx: typer.Context,
     record: Annotated[
-        str | None, typer.Argument(metavar="[RECORD]", callback=readable, help="Only this Nexudus or CRM id.")
+        str | None, typer.Argument(metavar="[RECORD]", callback=readable, help="Show only this Nexudus or CRM id.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=LARGEST, metavar="N", help="Show only the newest N.")] = 1000,
     as_json: JsonFlag = False,
@@ -163,7 +163,7 @@ def conflicts_show(ctx: typer.Context, conflict: ConflictId, full: FullFlag = Fa
 def conflicts_resolve(
     ctx: typer.Context,
     conflict: ConflictId,
-    take: Annotated[Take, typer.Option("--take", help="Whose value both sides get.", show_default=False)],
+    take: Annotated[Take, typer.Option("--take", help="The side to take.", show_default=False)],
 ) -> None:
     """Resolve a conflict; the next cycle carries it out if both sides still have the values shown now."""
     from nexudus_sync.cli import conflicts as work

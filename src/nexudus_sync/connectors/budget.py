@@ -23,7 +23,7 @@ from nexudus_sync.store.ledger import Ledger
 
 _LOW = frozenset({Priority.RECONCILE, Priority.BACKFILL})
 _SHARE = 70  # percent of the long windows that low priorities may use
-_FLOOR = 50  # of so many calls made while a low priority waits, one is its own
+_FLOOR = 50  # while a low priority waits, one call in N is its own
 _TICK = 0.001
 _LONG_WAIT = 90.0  # seconds; waiting for the next minute is the usual pace and not worth a line
 

@@ -53,7 +53,7 @@ class Lister:
         """Every opportunity of the scope, again while their number changes under the listing.
 
         Each page begins behind the one before, so that nothing moves between them: a number that does not fit (version
-        15 also counts what the user may not see) raises no doubt, and neither does a missing one.
+        15 also counts what the user may not see) is not a doubt, and a missing one is not either.
         """
         company: tuple[Filter, ...] = () if scope.company is None else (("company", "=", scope.company.strip()),)
         newest: str | None = None

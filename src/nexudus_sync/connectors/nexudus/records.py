@@ -98,9 +98,9 @@ def text(record: Record, key: str) -> str | None:
 
 
 def odd_value(record: Record) -> str:
-    """What of a card is no value of its key, be it mapped or not; "" where there is nothing.
+    """The first value on a card that its key cannot have, mapped or not; "" when all are possible.
 
-    A PUT sends the whole card: what a broken answer showed in place of a number would be written back for good.
+    A PUT sends the whole card: a broken value from the server would be written back for good.
     """
     for key, value in record.items():
         if key in _REFERENCES:
