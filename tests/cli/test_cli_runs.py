@@ -88,7 +88,7 @@ def test_a_backfill_sums_up_so_that_it_adds_up(sandboxed: House, world: Sandbox)
     table = {line.rsplit(maxsplit=2)[0]: line.split()[-2:] for line in ended.out.splitlines() if line[:6] in TOTALS}
     assert table["in this connection"] == ["16", "12"]
     assert table["linked: found on both sides"] == ["8", "8"]
-    assert table["alone: not created: --limit was reached"] == ["8", "4"]
+    assert table["alone: left out by --limit"] == ["8", "4"]
 
 
 TOTALS = {"linked", "alone:", "in thi"}

@@ -12,7 +12,7 @@ WORDS = {
     "waiting": "waiting for the next cycle",
     "unmatched": "several candidates, a person decides",
     "ignored": "ignored by hand",
-    "limit": "not created: --limit was reached",
+    "limit": "left out by --limit",
     "old": "older than --since",
 }
 """Why a record has no counterpart, by its state."""
