@@ -42,14 +42,14 @@ def apply_rules(connection: Connection, creation: Creation, *, live: bool) -> No
     """Apply the rules for creates; raises NotCreated if one refuses the record as a whole."""
     connector = connection.connector(creation.to)
     currency = connector.facts(creation.after).currency or creation.there.currency
-    if creation.facts.currency and currency and creation.facts.currency != currency:
+    if creation.facts.currency and currency and creation.facts.currency != currency:  # would only be relabelled
         refuse_create(
             connection, creation, "currency", f"it is in {creation.facts.currency} but the other side uses {currency}"
         )
-    if not creation.facts.email:
+    if not creation.facts.email:  # has nothing to find its customer by
         refuse_create(connection, creation, "no-email", no_email(creation.facts.spelled))
     for hold in connector.refusals(None, creation.after, connection.scope(creation.to), live=live):
-        if hold.whole:
+        if hold.whole:  # would, for example, start in a stage that deletes customers
             refuse_create(connection, creation, hold.kind, hold.reason)
         _withhold(connection, creation, hold)
 

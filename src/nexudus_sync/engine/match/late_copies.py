@@ -66,7 +66,7 @@ class LostCreates:
         if named is not None:
             return LateCopy(SourceState.LINKED, named)
         waiting, linked, gone = dict[str, Unlinked](), list[Journal](), list[Journal]()
-        for attempt in self._that_may_have_made(row):
+        for attempt in self._attempts_that_may_have_made(row):
             if attempt.state == "sent":  # was sent and is not looked for yet
                 return LateCopy(SourceState.IN_DOUBT, _source(attempt))
             link, sources = self._link(attempt), self._sources(attempt)
@@ -89,9 +89,9 @@ class LostCreates:
         """
         found = dict[str, Unlinked]()
         for attempt in self._attempts:
-            if attempt.side != row.side and self._copied(attempt, row):
+            if attempt.side != row.side and self._is_source(attempt, row):
                 near = self._looking_like(attempt)
-                found |= {one.record_id: one for one in near if attempt in self._that_may_have_made(one)}
+                found |= {one.record_id: one for one in near if attempt in self._attempts_that_may_have_made(one)}
         return list(found.values())
 
     def _source_by_key(self, row: Unlinked) -> str | None:
@@ -104,12 +104,13 @@ class LostCreates:
         other = link is not None and row.record_id not in (link.nexudus_id, link.crm_id)
         return record_id if other else None
 
-    def _that_may_have_made(self, row: Unlinked) -> list[Journal]:
+    def _attempts_that_may_have_made(self, row: Unlinked) -> list[Journal]:
         """The attempts that may have made this record; if one is known to have, only that one."""
         mine = [one for one in self._attempts if one.side == row.side]
-        return [one for one in mine if _made(one, row)] or [one for one in mine if self._fits(one, row)]
+        known = [one for one in mine if _is_known_maker(one, row)]
+        return known or [one for one in mine if self._may_have_made(one, row)]
 
-    def _fits(self, attempt: Journal, row: Unlinked) -> bool:
+    def _may_have_made(self, attempt: Journal, row: Unlinked) -> bool:
         """May an attempt whose result is unknown have made this record?"""
         if _knows_what_it_made(attempt):
             return False
@@ -123,7 +124,7 @@ class LostCreates:
     def _is_certain(self, attempt: Journal, row: Unlinked) -> bool:
         """Is it certain that the attempt made this record, rather than a person after its source was gone?"""
         away = self._time_since(attempt, row)
-        return _made(attempt, row) or _has_sent_key(attempt, row) or (away is not None and abs(away) < SOON)
+        return _is_known_maker(attempt, row) or _has_sent_key(attempt, row) or (away is not None and abs(away) < SOON)
 
     def _time_since(self, attempt: Journal, row: Unlinked) -> timedelta | None:
         """How long after the attempt the record was created."""
@@ -146,9 +147,9 @@ class LostCreates:
         """The rows of the record that an attempt copied, in each connection where it is unlinked."""
         side, identity = Side(attempt.side).other, attempt.step.get("identity") or None
         called = unlinked.called(self._session, self._connection.crm, side, _source(attempt), identity)
-        return [one for one in called if self._copied(attempt, one)]
+        return [one for one in called if self._is_source(attempt, one)]
 
-    def _copied(self, attempt: Journal, row: Unlinked) -> bool:
+    def _is_source(self, attempt: Journal, row: Unlinked) -> bool:
         """Is this the record that the attempt copied? Its id alone does not tell: ids are reused."""
         identity = attempt.step.get("identity", "")
         if identity and row.identity:
@@ -173,7 +174,7 @@ def _knows_what_it_made(attempt: Journal) -> bool:
     return bool(attempt.nexudus_id and attempt.crm_id)
 
 
-def _made(attempt: Journal, row: Unlinked) -> bool:
+def _is_known_maker(attempt: Journal, row: Unlinked) -> bool:
     """Is the attempt known to have made this record, whatever its id now? Rows of earlier versions have no identity."""
     own, made = attempt.nexudus_id if attempt.side == Side.NEXUDUS else attempt.crm_id, attempt.step.get(MADE)
     return _knows_what_it_made(attempt) and bool(made == row.identity if made else own == row.record_id)

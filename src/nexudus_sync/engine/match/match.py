@@ -52,7 +52,7 @@ class Matching:
             done, lost_creates = self._not_now(session), LostCreates(session, self.connection)
             self._refused = records_named(failures.sleeping_pairs(session, self.connection.name))
             for key, row in waiting.rows.items():
-                if key in done or row.state not in MATCHED_STATES:
+                if key in done or row.state not in MATCHED_STATES:  # was just paired, waits, or is not to be matched
                     continue
                 plan = self._unless_late_copy(lost_creates, waiting, row, waiting.plan(self.connection, row, since))
                 if plan.action is not UnlinkedAction.PAIR or plan.partner is None:
@@ -148,19 +148,19 @@ class Matching:
 
 def _with_late_copy(plan: UnlinkedPlan, late_copy: LateCopy | None, copies: list[Unlinked]) -> UnlinkedPlan:
     """The plan, but ASK about late copies, and about records that may have been copied: these are not copied again."""
-    if late_copy is not None and late_copy.source_state is SourceState.WAITING:
+    if late_copy is not None and late_copy.source_state is SourceState.WAITING:  # was made from a record still unlinked
         candidates = dict.fromkeys([*plan.candidates, *map(as_candidate, late_copy.waiting)])
         return UnlinkedPlan(UnlinkedAction.ASK, None, tuple(candidates), f"it may be a late copy of {late_copy.source}")
     if plan.action is UnlinkedAction.ASK:
         return plan
-    if late_copy is not None and late_copy.source_state is SourceState.LINKED:
+    if late_copy is not None and late_copy.source_state is SourceState.LINKED:  # was made from a record with a pair
         return UnlinkedPlan(
             UnlinkedAction.ASK, reason=f"it is a late copy of {late_copy.source}, which already has a counterpart"
         )
-    if late_copy is not None:
+    if late_copy is not None:  # was made from a record that is gone: nothing is copied back
         reason = f"it may be a late copy of {late_copy.source}, which has since been deleted or moved away"
         return UnlinkedPlan(UnlinkedAction.ASK, reason=reason)
-    if copies:
+    if copies:  # was perhaps copied before, by a create whose answer was lost
         reason = f"an attempt to copy it may have created {', '.join(one.record_id for one in copies)}"
         return UnlinkedPlan(UnlinkedAction.ASK, None, tuple(map(as_candidate, copies)), reason)
     return plan

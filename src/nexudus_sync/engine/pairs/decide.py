@@ -18,7 +18,7 @@ from nexudus_sync.plan import ASKED, Hold, Holds, agreed_snapshot, differing_cur
 async def decide(cycle: Cycle, pair: Pair) -> None:
     """Merge what was seen. A name that is unknown is looked up again before its field is parked."""
     _decide_now(cycle, pair)
-    if any(outcome.kind == "unmapped" for outcome in pair.plan.outcomes):
+    if any(outcome.kind == "unmapped" for outcome in pair.plan.outcomes):  # may have been added in the meantime
         for side, sight in pair.sights.items():
             pair.sights[side] = replace(sight, context=await cycle.connection.context(side, sight.record))
         _decide_now(cycle, pair)
@@ -45,7 +45,7 @@ def _holds(cycle: Cycle, pair: Pair) -> Holds:
 
 def _open_questions(pair: Pair) -> list[Hold]:
     """The fields with an open question, while one of the two sides has not been read."""
-    if pair.unread is None or pair.sights[pair.unread].real:
+    if pair.unread is None or pair.sights[pair.unread].real:  # were both read: the merge tells
         return []
     return [Hold(ASKED, "", name, side=pair.unread) for name in pair.policy.asked]
 

@@ -39,7 +39,7 @@ async def _settle_chunk(cycle: Cycle, link_ids: list[int], restore: RestoredValu
     connection, report = cycle.connection, cycle.report
     pairs = await look(cycle, link_ids, priority)
     gone = [pair.id for pair in pairs if pair.lacks_a_record]
-    if gone and not may_go(connection, report, gone):
+    if gone and not may_go(connection, report, gone):  # too many are gone: a person has to look first
         return
     for pair in pairs:
         if not pair.complete:

@@ -21,7 +21,7 @@ def mark_due(cycle: Cycle) -> None:
         both = links.with_resolved_conflicts(session, connection.name) | cycle.note_due(session)
         children = _children(session, connection, every=reconcile)
         if reconcile:
-            both |= _turn(session, connection.name, connection.rules.reconcile_days)
+            both |= _next_in_rotation(session, connection.name, connection.rules.reconcile_days)
             both |= links.parked(session, connection.name)
             both |= links_asked_about(session, connection.name)  # a record that was gone may be back, stamp unchanged
             unlinked.take_up_again(session, connection.name, "refused")
@@ -46,7 +46,7 @@ def _children(session: Session, connection: Connection, *, every: bool) -> set[i
     return links.lost_longest_unread(session, connection.name, connection.rules.children_per_cycle)
 
 
-def _turn(session: Session, connection: str, days: int) -> set[int]:
+def _next_in_rotation(session: Session, connection: str, days: int) -> set[int]:
     """The links to read in full today, the longest unread first, so that each comes up once in N days.
 
     Links that failed as a whole or are asked about may never be read in full: they come on top and delay no other.
