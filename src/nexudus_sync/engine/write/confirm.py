@@ -44,15 +44,16 @@ def confirm_update(
 
     Both snapshots move for the `delivered` fields, and the history keeps what was written over. Recovery calls it too:
     it confirms late. To be called in the transaction that settles the row. `source` reads the side that the values came
-    from.
+    from, which says what travelled: what was sent may be the default for it.
     """
     to, told, values = Side(row.side), dict[str, str](), dict[str, tuple[Field, Value]]()
     here, there = dict(link.half(to.other).snapshot), dict(link.half(to).snapshot)
     for field in delivered:
         carried = row.fields[field.name]
-        value = value_or_none(field, to, carried["sent"], done.context)
+        origin = value_or_none(field, to.other, carried["raw"], source)
+        value = origin if say(origin) == carried["new"] else value_or_none(field, to, carried["sent"], done.context)
         there[field.lens(to).path.text], told[field.name] = _arrived(field, to, carried["sent"], value, done)
-        if not field.same(value_or_none(field, to.other, carried["raw"], source), value):
+        if not field.same(origin, value):
             there[field.lens(to).path.text] = dict(UNSENT)  # was an undo: the other side is still to be given it
         here[field.lens(to.other).path.text] = carried["raw"]
         said = {name: carried[name] for name in ("old", "new", "lost")}
