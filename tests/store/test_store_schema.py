@@ -145,7 +145,9 @@ INSERT INTO journal (connection, side, kind, nexudus_id, crm_id, step, fields, s
    "overplane:b"}}}', '{}', 'dropped', '2026-03-02', 0, 'not needed any more');
 INSERT INTO brake (connection, name, evidence, links, judged, state, set_at) VALUES
   ('london', 'mass-delete', 'the records of 57 of 60 links are missing', '[]', '{}', 'released', '2026-03-02'),
-  ('london', 'empty-side', 'overplane lists nothing, but 60 links have one', '[]', '{}', 'set', '2026-03-02');
+  ('london', 'empty-side', 'overplane lists nothing, but 60 links have one', '[]', '{}', 'set', '2026-03-02'),
+  ('london', 'empty-side', 'office 365 lists nothing, but 61 links have one', '[]', '{}', 'set', '2026-03-02'),
+  ('london', 'no-pairs', 'not one of the records is on both sides', '[]', '{}', 'set', '2026-03-02');
 """
 
 
@@ -164,5 +166,5 @@ def test_what_was_told_in_sentences_stands_in_columns_after_the_upgrade(tmp_path
     kinds = [("field", "", {}), ("overwritten", "", {}), ("match", "", {})]
     assert asked == [*kinds, ("deleted", "crm", {}), ("another-record", "nexudus", {})]
     assert given_up == [(True, "nexudus:5"), (False, "overplane:b")]
-    assert sizes == [57, 0]
+    assert sizes == [57, 60, 61, 0]  # a release is for as many
     assert amount == Decimal("1.50")

@@ -64,8 +64,8 @@ def _count_links() -> None:
     brake = sa.table("brake", *(sa.column(name) for name in ("id", "evidence", "size")))
     store = op.get_bind()
     for number, evidence in store.execute(sa.select(brake.c.id, brake.c.evidence)).all():
-        found = re.search(r"\d+", evidence)
-        size = 0 if found is None or "lists nothing" in evidence else int(found[0])
+        found = re.search(r"\d+", evidence.partition("lists nothing")[2] or evidence)  # a system's name may have digits
+        size = 0 if found is None else int(found[0])
         store.execute(sa.update(brake).where(brake.c.id == number).values(size=size))
 
 
