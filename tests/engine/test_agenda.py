@@ -1,6 +1,7 @@
 """What a cycle works on: polls in the middle of long work, and links that fail without delaying others."""
 
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from sim_stories import cycle, links, new_card, new_deal
 from sim_world import SimWorld
 from sqlmodel import select
 
+from nexudus_sync.engine.agenda import Cycle, Options
 from nexudus_sync.engine.pull import pull
 from nexudus_sync.errors import OutcomeUnknown, Unavailable
 from nexudus_sync.mapping import Side
+from nexudus_sync.store.failures import open_failure
+from nexudus_sync.store.links import mark
 from nexudus_sync.store.tables import History
 
 
@@ -54,6 +58,20 @@ def test_a_poll_in_between_makes_a_copys_source_be_read_again(tmp_path: Path, mo
         entries = session.exec(select(History).where(History.field == "title", History.crm_id == deals[0]))
         assert [entry.new for entry in entries] == ["Renamed"]
     world.close()
+
+
+def test_a_value_is_brought_back_though_its_link_rests_and_only_the_system_moved_the_card(tmp_path: Path) -> None:
+    world = at_rest(tmp_path)
+    link, later = links(world)[0], world.clock.now() + timedelta(hours=1)
+    about = {"connection": "london", "nexudus_id": link.nexudus_id, "crm_id": link.crm_id, "now": world.clock.now()}
+    with world.store.session() as session:
+        open_failure(session, kind="unavailable", reason="down", **about).next_attempt = later
+        mark(session, Side.NEXUDUS, [link.id or 0])
+    work = Cycle(world.connection, Options(one_shot=False))
+    work.seen[Side.NEXUDUS].minor.add(link.id or 0)
+    assert work.links() == ([], [])
+    assert work.links([link.id or 0]) == ([link.id], [])
+    assert work.links([link.id or 0]) == ([], [])  # once
 
 
 def test_many_broken_records_do_not_keep_a_command_from_the_others(tmp_path: Path) -> None:

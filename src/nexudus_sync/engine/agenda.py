@@ -159,7 +159,7 @@ class Cycle:
             undecided = brakes.undecided(session, self.connection)
             minor = self._minor() | brakes.passed(session, self.connection)
             marked = self._marked(session, undecided)
-        more = set(restored) - self._offered - undecided - set(marked) - minor
+        more = set(restored) - self._offered - undecided - set(marked)
         self._offered |= set(restored)
         live = [one for one in marked if one not in minor and one not in self.paired_early]
         return [*live, *sorted(more)], [one for one in marked if one in minor]
