@@ -135,7 +135,7 @@ SENTENCES = """
 INSERT INTO conflict (connection, link_id, nexudus_id, crm_id, field, nexudus, crm, state, reason, opened_at) VALUES
   ('london', 1, '1', 'a', 'title', '"A"', '"B"', 'open', NULL, '2026-03-02'),
   ('london', 1, '1', 'a', 'title', '"A"', '"B"', 'open', 'overwritten between our read and our write', '2026-03-02'),
-  ('london', NULL, '2', '', 'record', '["A (2)"]', '["B (b)"]', 'open', 'several records share ann@…', '2026-03-02'),
+  ('london', NULL, '2', '', 'record', '["another record (2)"]', '[]', 'open', 'several share ann@…', '2026-03-02'),
   ('london', 1, '1', 'a', 'record', '"deleted"', '"edited"', 'open', 'deleted in Nexudus: title is x', '2026-03-02'),
   ('london', 1, '1', 'a', 'record', '"another record"', '"kept"', 'open', 'the answer is about …', '2026-03-02');
 INSERT INTO journal (connection, side, kind, nexudus_id, crm_id, step, fields, state, planned_at, looks, outcome) VALUES

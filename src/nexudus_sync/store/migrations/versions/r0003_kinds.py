@@ -43,7 +43,7 @@ def _name_kinds() -> None:
         ("overwritten", sa.and_(~record, c.reason.startswith("overwritten"))),
         ("match", sa.and_(record, c.link_id.is_(None))),
         ("deleted", sa.and_(record, c.link_id.is_not(None))),
-        ("another-record", sa.and_(record, sa.or_(c.nexudus.contains(_OTHER), c.crm.contains(_OTHER)))),
+        ("another-record", sa.and_(c.kind == "deleted", sa.or_(c.nexudus.contains(_OTHER), c.crm.contains(_OTHER)))),
     ):
         store.execute(sa.update(conflict).where(those).values(kind=kind))
     for side, column in (("nexudus", c.nexudus), ("crm", c.crm)):
