@@ -251,7 +251,9 @@ async def test_what_is_no_value_of_its_key_is_not_put_back(connector, server: Se
     assert not server.calls("PUT", "/crm/crmopportunities")
 
 
-@pytest.mark.parametrize(("key", "value"), [("CoworkerId", "500004"), ("TeamId", None), ("Status", 0), ("Extra", [])])
+@pytest.mark.parametrize(
+    ("key", "value"), [("CoworkerId", "500004"), ("AgentId", 7.0), ("TeamId", ""), ("Status", 0), ("Extra", [])]
+)
 async def test_odd_but_possible_values_are_put_back(ready, server: Server, key: str, value: Any) -> None:
     server.on("PUT", MANY, done(7))
     before = card(7)

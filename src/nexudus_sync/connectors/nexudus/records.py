@@ -1,5 +1,6 @@
 """What the engine asks of an opportunity's record, whole or as a list row carries it. Pure."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -25,6 +26,7 @@ _REFERENCES = frozenset(
     {"CoworkerId", "TeamId", "OpportunityTypeId", "ResponsibleId", "ReferrerId", "AgentId", "CrmBoardColumnId"}
 )
 """Keys of a card that name another record by its number."""
+_WHOLE = re.compile(r"(-?\d+(\.0+)?)?")
 _SCALARS = frozenset(
     {"Name", "Status", "LossReason", "Completed", "Value", "DueDate", "Notes", "Position", "LeadSource"}
 )
@@ -104,7 +106,7 @@ def odd_value(record: Record) -> str:
     """
     for key, value in record.items():
         if key in _REFERENCES:
-            fits = value is None or type(value) is int or (isinstance(value, str) and value.strip("-").isdigit())
+            fits = value is None or (not isinstance(value, bool) and _WHOLE.fullmatch(str(value)) is not None)
         else:
             fits = not (isinstance(value, list | dict) and (key in _SCALARS or key.endswith("Id")))
         if not fits:
