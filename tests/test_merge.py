@@ -589,6 +589,17 @@ def test_what_a_system_made_of_our_write_is_agreed_on_and_told() -> None:
     assert outcome.reason.startswith('Nexudus stores "Tour 🎉" as "Tour ?"')
 
 
+def test_both_sides_can_store_a_text_differently_at_once() -> None:
+    sides = (
+        View({"N": "Tour ?"}, {"N": "Tour 🎉"}, Context(), written=WROTE),
+        View({"c": "tour 🎉"}, {"c": "Tour 🎉"}, Context(), written=WROTE),
+    )
+    outcome = merge_field(field_of(), *sides, Policy())
+    assert (outcome.verdict, outcome.kind) == (Verdict.AGREED, "stored-differently")
+    assert outcome.reason.startswith("Nexudus stores")
+    assert "; the CRM stores" in outcome.reason
+
+
 def test_a_long_text_is_shown_by_its_beginning() -> None:
     outcome = kept(("x" * 200, "x" * 200), ("x" * 200, "x" * 100))
     assert outcome.reason.count("x" * 80 + "…") == 2
