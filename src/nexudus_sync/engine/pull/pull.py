@@ -50,7 +50,7 @@ async def _judged(cycle: Cycle) -> str | None:
     with connection.store.session() as session:
         total = links.count_active(session, connection.name)
         evidence = judge.evidence_of(total, cycle.seen, names, links_asked_about(session, connection.name))
-        brake = brakes.pull_brake(session, connection, evidence, total)
+        brake = brakes.pull_brake(session, connection, evidence, total) if evidence else None
     return brake or await judge.judge(
         connection, cycle.report, cycle.seen, total, whole=options.one_shot, stopping=options.stopping
     )
