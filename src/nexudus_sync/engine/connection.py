@@ -66,8 +66,8 @@ class Connection:
     where: str = "the connection"
     sweeping_since: datetime | None = None
     """When the reconcile that is under way began; None in any other cycle."""
-    mapping_adopted: bool = False
-    """Does the store know the mapping file that is in force, and has what waited for it been marked?"""
+    mapping_known: tuple[str, list[str]] | None = None
+    """The mapping in force as the store remembers it: computed once, for a running program does not read it again."""
 
     def connector(self, side: Side) -> Connector:
         """The connector of a side."""

@@ -74,10 +74,9 @@ def _begin(cycle: Cycle, *, whole: bool = True) -> str | None:
             no_pairs.lift_if_corrected(session, connection)
             found = in_state(session, connection.name)
         standing = [one for one in found if not no_pairs.passes(one, cycle.options.limit)]
-        if not connection.mapping_adopted:  # a running program does not read the file again
+        if connection.mapping_known != (state.mapping_digest, state.mapped_paths):
             adopt_mapping(session, connection, state)
         released = brakes.released_since(session, connection.name, state.last_reconcile)
-    connection.mapping_adopted = True
     if standing:
         return standing[0].name
     if released and whole:

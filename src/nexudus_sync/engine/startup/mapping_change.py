@@ -22,6 +22,7 @@ def adopt_mapping(session: Session, connection: Connection, state: ConnectionSta
     if any(one.startswith(ZONE) and one != said for one in state.mapped_paths):
         links.mark(session, Side.NEXUDUS, links.active(session, connection.name))  # days may differ in the new zone
     state.mapping_digest, state.mapped_paths = digest, [*sorted(synced_places(mapping)), said]
+    connection.mapping_known = (state.mapping_digest, state.mapped_paths)
     session.add(state)
 
 
