@@ -25,7 +25,7 @@ from nexudus_sync.store.tables import Conflict, Failure, Link
 STEPS, RECORDS = 12, 4
 STEP = 300.0
 """Virtual seconds between two things that happen: no cycle takes so long."""
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d.*")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d: ?\d\d: ?\d\d.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,10 @@ def _states(world: SimWorld) -> Iterator[Any]:
 
 
 def _timeless(value: Any) -> Any:
+    """The value without moments, and without the names of ERPNext's child rows, which are made of the moment."""
     if isinstance(value, dict):
-        return {key: _timeless(one) for key, one in value.items()}
+        named = "parentfield" not in value
+        return {key: _timeless(one) for key, one in value.items() if named or key != "name"}
     if isinstance(value, list):
         return [_timeless(one) for one in value]
     return "a moment" if isinstance(value, str) and _MOMENT.fullmatch(value) else value

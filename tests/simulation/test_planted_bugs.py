@@ -32,6 +32,7 @@ from nexudus_sync.engine.write import confirm
 from nexudus_sync.errors import Refused, RoleMissing
 from nexudus_sync.mapping import Context, OnConflict, Side
 from nexudus_sync.plan import Hold, Presence, fields
+from nexudus_sync.store.open_items import OpenItems
 from nexudus_sync.store.tables import History, Journal, Link
 
 Patch = pytest.MonkeyPatch
@@ -101,8 +102,8 @@ def marks_cleared_early(patch: Patch) -> None:
     """A record counts as settled when its writes are planned, not when they are done."""
     original = settle._remember_one
 
-    def keep(cycle: Cycle, session: Session, pair: Pair) -> None:
-        original(cycle, session, pair)
+    def keep(cycle: Cycle, session: Session, pair: Pair, items: OpenItems) -> None:
+        original(cycle, session, pair, items)
         memory.finish(session, cycle.connection, pair.link, pair.sights, pair.reread, cycle.seen)
 
     patch.setattr(settle, "_remember_one", keep)

@@ -1,6 +1,7 @@
 """One cycle as its stages see it: what is left to do, and when to stop or to poll."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, MutableMapping
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,8 +18,8 @@ from nexudus_sync.store.tables import Failure, Unlinked
 
 ROUNDS = 3
 """How often a cycle repeats for what became due while it worked (lost answers, failures that woke)."""
-SMALL_CHUNK = 20
-"""Links in a chunk when polls may be due in between."""
+AT_LEAST = 20
+"""Links that are settled between two polls, however often these are due."""
 _FAR = timedelta(days=3650)
 RestoredValues = MutableMapping[int, dict[str, Value]]
 """Values that both sides of a link are to have again, by link id; taken out when the link is settled."""
@@ -85,22 +86,35 @@ class Cycle:
         """Was it asked to stop, or has a poll in between set a brake?"""
         return self.report.brake is not None or self.options.stopping()
 
-    async def chunks(self, link_ids: Iterable[int], *, polls: bool = False) -> AsyncIterator[list[int]]:
-        """The links in chunks, until it has to stop: the one checkpoint of long work. `polls`: poll when due."""
-        ids, size = list(link_ids), SMALL_CHUNK if polls else self.connection.rules.chunk
-        for start in range(0, len(ids), size):
+    async def stretches(self, link_ids: Iterable[int], *, polls: bool = False) -> AsyncIterator[Iterator[int]]:
+        """The links in stretches, until it has to stop: the one checkpoint of long work.
+
+        `polls`: a stretch ends when a poll is due, which then follows. Only what was begun is finished before it, so
+        that no link is settled by both.
+        """
+        left = deque(link_ids)
+        while left:
             if self.stopping():
                 self.report.finished = False
                 return
-            yield ids[start : start + size]
+            yield self._until_due(left, polls=polls)
             if polls:
                 await self.poll_if_due()
 
+    def _until_due(self, left: deque[int], *, polls: bool) -> Iterator[int]:
+        begun = 0
+        while left and not self.stopping() and not (polls and begun >= AT_LEAST and self._is_poll_due()):
+            begun += 1
+            yield left.popleft()
+
     async def poll_if_due(self) -> None:
         """In long work: carry live changes of linked records, as often as any cycle would."""
-        clock, every = self.connection.clock, self.connection.rules.poll.total_seconds()
-        if self._poll is not None and not self.connection.dry and clock.monotonic() - self.polled_at >= every:
+        if self._poll is not None and self._is_poll_due():
             await self._poll(self)
+
+    def _is_poll_due(self) -> bool:
+        clock, every = self.connection.clock, self.connection.rules.poll.total_seconds()
+        return self._poll is not None and not self.connection.dry and clock.monotonic() - self.polled_at >= every
 
     def take_listing(self, seen: Listing) -> None:
         """Go on with a new listing, which replaces the earlier one."""

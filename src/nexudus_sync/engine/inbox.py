@@ -26,6 +26,7 @@ from nexudus_sync.mapping import Field, Side
 from nexudus_sync.merge import STORED_DIFFERENTLY, UNREADABLE, Outcome, Policy, Resolution, Verdict
 from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.store import Session, conflicts, failures, records
+from nexudus_sync.store.open_items import OpenItems
 from nexudus_sync.store.tables import Conflict, ConflictKind, Failure, Link
 
 log = structlog.get_logger()
@@ -63,6 +64,7 @@ def record_outcomes(
     connection: Connection,
     link: Link,
     outcomes: Iterable[Outcome],
+    items: OpenItems,
     *,
     both_read: bool,
     written: bool,
@@ -70,13 +72,14 @@ def record_outcomes(
 ) -> None:
     """Show the conflicts and parked fields of this merge, and close those of earlier merges that it does not show.
 
+    `items`: what waits about the link, as read in this transaction.
+
     Unless `both_read`, a field that seems unchanged closes nothing: the side that was not read may have changed.
     `written`: what travels has arrived. `settled`: nothing is left to do, so failures of the whole link are over.
     """
-    found, about = tuple(outcomes), failures.unsolved(session, connection.name, link.nexudus_id, link.crm_id)
+    found, about, asked = tuple(outcomes), items.failures, items.conflicts
     _show(session, connection, link, found, about)
-    asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
-    if not about and not asked:
+    if not items:
         return  # nothing waited, as is usual
     standing = _unfinished_verdicts(both_read=both_read, written=written)
     over = [one for one in found if one.verdict not in standing]
@@ -85,7 +88,7 @@ def record_outcomes(
     says = {
         o.field.name: (o.field, o.nexudus) for o in found if o.verdict is Verdict.AGREED or _is_parked_but_readable(o)
     }
-    close_rewritten(session, connection, link, says)
+    close_rewritten(asked, says, connection.clock.now())
     _reopen_unwritable(asked, _unwritable(found, about))
     _solve_over(about, link, found, over, settled=settled)
 
@@ -163,19 +166,16 @@ def _is_settled(asked: Conflict, restored: Collection[int | None], fields: Colle
     return back or (asked.field in fields and asked.kind == ConflictKind.FIELD)
 
 
-def close_rewritten(
-    session: Session, connection: Connection, link: Link, says: MappingABC[str, tuple[Field, Value]]
-) -> None:
+def close_rewritten(asked: Iterable[Conflict], says: MappingABC[str, tuple[Field, Value]], now: datetime) -> None:
     """Close the open questions about overwritten values where a person has written to Nexudus since our write.
 
     It may be the lost value or a newer one, perhaps not carried over yet. `says`: the value in Nexudus, by field.
     """
-    asked = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id) if says else []
     for one in asked:
         if one.field in says and one.state == "open" and one.kind == ConflictKind.OVERWRITTEN:
             field, value = says[one.field]
             if not field.same(value, _shown_value(one.field, one.crm)):
-                conflicts.close([one], connection.clock.now())
+                conflicts.close([one], now)
 
 
 def close_overtaken(session: Session, connection: Connection) -> None:
@@ -247,22 +247,21 @@ def close_link(session: Session, link: Link, reason: str, now: datetime) -> None
     failures.solve_failures(session, link.connection, link.nexudus_id, link.crm_id)
 
 
-def policy_for(session: Session, connection: Connection, link: Link) -> Policy:
+def policy_for(connection: Connection, link: Link, items: OpenItems) -> Policy:
     """What people decided about a link's conflicts, and the connection's rule for first matches."""
-    resolved = {c.field: _resolution(c) for c in _field_questions(session, connection, link) if c.state == "resolved"}
-    return Policy(connection.rules.first_match, resolved, shown_for(session, connection, link))
+    resolved = {c.field: _resolution(c) for c in _field_questions(link, items) if c.state == "resolved"}
+    return Policy(connection.rules.first_match, resolved, shown_for(link, items))
 
 
-def shown_for(session: Session, connection: Connection, link: Link) -> dict[str, tuple[Any, Any]]:
+def shown_for(link: Link, items: OpenItems) -> dict[str, tuple[Any, Any]]:
     """What a link's open field conflicts show, Nexudus's value first; in those of other kinds the sides agree."""
-    about = _field_questions(session, connection, link)
+    about = _field_questions(link, items)
     return {c.field: (c.nexudus, c.crm) for c in about if c.state == "open" and c.kind == ConflictKind.FIELD}
 
 
-def _field_questions(session: Session, connection: Connection, link: Link) -> list[Conflict]:
+def _field_questions(link: Link, items: OpenItems) -> list[Conflict]:
     """The conflicts about this link's fields, open or resolved."""
-    about = conflicts.unclosed(session, connection.name, link.nexudus_id, link.crm_id)
-    return [conflict for conflict in about if conflict.link_id == link.id and conflict.field != RECORD]
+    return [conflict for conflict in items.conflicts if conflict.link_id == link.id and conflict.field != RECORD]
 
 
 def _resolution(conflict: Conflict) -> Resolution:

@@ -118,6 +118,11 @@ class Link(SQLModel, table=True):
     nexudus_snapshot: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     crm_snapshot: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The ids of both records, Nexudus's first."""
+        return self.nexudus_id, self.crm_id
+
     def half(self, side: Side) -> Half:
         """What the link knows of its record on that side."""
         return Half(self, side)

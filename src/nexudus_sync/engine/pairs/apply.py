@@ -22,7 +22,7 @@ from nexudus_sync.errors import Refused, Stale, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome
 from nexudus_sync.plan import Presence
-from nexudus_sync.store import Session
+from nexudus_sync.store import Session, open_items
 from nexudus_sync.store.tables import Journal
 
 MERGES = 5
@@ -44,7 +44,8 @@ async def apply(cycle: Cycle, pair: Pair) -> None:
     pair.reread |= set(Side) if turned else set()
     with connection.store.session() as session:
         found, both = pair.plan.outcomes, pair.both_read
-        record_outcomes(session, connection, pair.link, found, both_read=both, written=not turned, settled=True)
+        items = open_items.of_pair(session, connection.name, pair.link.pair)
+        record_outcomes(session, connection, pair.link, found, items, both_read=both, written=not turned, settled=True)
         finish(session, connection, pair.link, pair.sights, pair.reread, cycle.seen)
     pair.settled = True
     cycle.report.settled += 1

@@ -1,58 +1,97 @@
 """Look at both records of each link, several links at once; take over links whose card came from elsewhere."""
 
 import asyncio
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from itertools import islice
 
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine.agenda import Cycle
-from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.guard import guard
-from nexudus_sync.engine.inbox import policy_for, shown_for
+from nexudus_sync.engine.inbox import shown_for
 from nexudus_sync.engine.pairs.moved import take_over
 from nexudus_sync.engine.pairs.pair import Pair
 from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.sight import Sight
-from nexudus_sync.engine.write.refused import refused_for
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import Presence
-from nexudus_sync.store import links
+from nexudus_sync.store import links, open_items
+from nexudus_sync.store.open_items import OpenItems
 from nexudus_sync.store.tables import Link
 
-READERS = 8
-"""How many records are read at the same time."""
+GROUP = 20
+"""Links taken from the store at a time."""
 
 
-async def look(cycle: Cycle, link_ids: list[int], priority: Priority) -> list[Pair]:
-    """The pairs of these links; a link whose records cannot be read becomes a failure and is left out."""
-    with cycle.connection.store.read() as session:
-        found = links.free_to_settle(session, link_ids)
-    gate = asyncio.Semaphore(READERS)
+async def look(cycle: Cycle, link_ids: Iterator[int], priority: Priority) -> AsyncGenerator[list[Pair]]:
+    """The pairs of these links, read ahead, in batches of those that are ready; in the links' order.
 
-    async def one(link: Link) -> Pair | None:
+    A link whose records cannot be read becomes a failure and is left out. The next batch is read after this one was
+    settled. While pairs turn out to need writes, one at a time is read, so that it need not be read again before its
+    write; else ever more.
+    """
+    links, reads, width = _links(cycle, link_ids), deque[asyncio.Task[Pair | None]](), 1
+    rules, gate = cycle.connection.rules, asyncio.Semaphore(cycle.connection.rules.readers)
+
+    async def one(link: Link, items: OpenItems) -> Pair | None:
         async with gate:
-            return await _look_at(cycle, link, priority)
+            return await _look_at(cycle, link, items, priority)
 
-    return [pair for pair in await asyncio.gather(*map(one, found)) if pair is not None]
+    try:
+        while not cycle.stopping():
+            reads.extend(asyncio.create_task(one(*link)) for link in islice(links, max(0, width - len(reads))))
+            if not reads:
+                return
+            pairs = [pair for pair in await _ready(reads, rules.chunk) if pair is not None]
+            yield pairs
+            width = 1 if _needs_writes(cycle, pairs) else min(2 * width, rules.chunk)
+        cycle.report.finished = False
+    finally:
+        for read in reads:
+            read.cancel()
+        await asyncio.gather(*reads, return_exceptions=True)
 
 
-async def _look_at(cycle: Cycle, link: Link, priority: Priority) -> Pair | None:
+async def _ready(reads: deque[asyncio.Task[Pair | None]], most: int) -> list[Pair | None]:
+    """Take the first read, and those after it that are done as well."""
+    batch = [await reads.popleft()]
+    while reads and reads[0].done() and len(batch) < most:
+        batch.append(await reads.popleft())
+    return batch
+
+
+def _needs_writes(cycle: Cycle, pairs: Iterable[Pair]) -> bool:
+    return not cycle.connection.dry and any(pair.plan.after for pair in pairs)
+
+
+def _links(cycle: Cycle, link_ids: Iterator[int]) -> Iterator[tuple[Link, OpenItems]]:
+    """The links that are free to be settled, each with what waits for people about it."""
+    name = cycle.connection.name
+    while group := list(islice(link_ids, GROUP)):
+        with cycle.connection.store.read() as session:
+            found = links.free_to_settle(session, group)
+            items = open_items.about(session, name, (link.pair for link in found))
+        for link in found:
+            yield link, items[link.pair]
+
+
+async def _look_at(cycle: Cycle, link: Link, items: OpenItems, priority: Priority) -> Pair | None:
     connection = cycle.connection
     if link.state == "sleeping" or link.connection != connection.name:
         link.mark_both(True)  # this connection has not looked at its edits in the meantime
     with guard(connection, cycle.report, link) as guarded:
         found = await _look_at_both(cycle, link, priority)
         unread = _unread(found)
-        if unread is not None and _contradicts_question(connection, link, unread.other, found):
-            found[unread] = await sights.read(connection, unread, link, priority=priority)
+        shown = shown_for(link, items)
+        if unread is not None and sights.says_otherwise(connection, unread.other, found[unread.other], shown):
+            found[unread] = await sights.read(connection, unread, link, priority=priority)  # contradicts a question
     if not guarded.ok:
         return None
     if found[Side.NEXUDUS].presence is Presence.HERE and link.state in {"active", "sleeping"}:
         link.state = "active"
         if link.connection != connection.name:
             take_over(connection, link)
-    with connection.store.read() as session:
-        policy, refused = policy_for(session, connection, link), refused_for(session, connection, link)
-    return Pair(link, found, policy, priority, unread, refused)
+    return Pair(link, found, priority, unread)
 
 
 async def _look_at_both(cycle: Cycle, link: Link, priority: Priority) -> dict[Side, Sight]:
@@ -75,10 +114,3 @@ def _unread(found: Mapping[Side, Sight]) -> Side | None:
     """The one side that was not read, if the other one was."""
     unread = [side for side in Side if not found[side].real]
     return unread[0] if len(unread) == 1 else None
-
-
-def _contradicts_question(connection: Connection, link: Link, read: Side, found: Mapping[Side, Sight]) -> bool:
-    """Does the side that was read differ from what an open question shows? Then the other side is read too."""
-    with connection.store.read() as session:
-        shown = shown_for(session, connection, link)
-    return sights.says_otherwise(connection, read, found[read], shown)

@@ -11,6 +11,7 @@ from nexudus_sync.engine.write.refused import RefusedValue
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome, Policy
 from nexudus_sync.plan import FieldPlan, Presence
+from nexudus_sync.store import open_items
 from nexudus_sync.store.tables import Link
 
 Share = tuple[Outcome, ...]
@@ -23,10 +24,10 @@ class Pair:
 
     link: Link
     sights: dict[Side, Sight]
-    policy: Policy
     priority: Priority = Priority.LIVE
     unread: Side | None = None
     """The one side that was not read when the pair was looked at."""
+    policy: Policy = field(default_factory=Policy)
     refused: list[RefusedValue] = field(default_factory=list)
     """Values known to be refused: their fields wait."""
     plan: FieldPlan = field(default_factory=lambda: FieldPlan((), {}))
@@ -61,10 +62,12 @@ class Pair:
 def foresee(connection: Connection, pairs: Iterable[Pair]) -> None:
     """In a rehearsal: show what would wait for people if each of the writes had succeeded."""
     with connection.store.session() as session:
+        items = open_items.about(session, connection.name, (pair.link.pair for pair in pairs))
         for pair in pairs:
             if pair.plan.after:
-                found, both = pair.plan.outcomes, pair.both_read
-                record_outcomes(session, connection, pair.link, found, both_read=both, written=True, settled=True)
+                link, found, both = pair.link, pair.plan.outcomes, pair.both_read
+                about = items[link.pair]
+                record_outcomes(session, connection, link, found, about, both_read=both, written=True, settled=True)
 
 
 def shared_out(steps: list[Step], outcomes: Share, side: Side) -> Iterator[tuple[Step, Share, Share]]:

@@ -1,13 +1,15 @@
-"""Settle pairs a chunk at a time: look, decide, write, remember."""
+"""Settle pairs in batches, as they are read: look, decide, write, remember."""
 
 from collections.abc import Iterable
+from contextlib import aclosing
 from dataclasses import replace
 
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine.agenda import Cycle, RestoredValues
 from nexudus_sync.engine.brakes import may_go
+from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.guard import guard, ids_of, note_error
-from nexudus_sync.engine.inbox import of_record, record_outcomes
+from nexudus_sync.engine.inbox import of_record, policy_for, record_outcomes
 from nexudus_sync.engine.pairs.apply import apply, intent_of
 from nexudus_sync.engine.pairs.decide import agree, decide
 from nexudus_sync.engine.pairs.gone import part
@@ -15,7 +17,9 @@ from nexudus_sync.engine.pairs.look import look
 from nexudus_sync.engine.pairs.memory import finish
 from nexudus_sync.engine.pairs.pair import Pair, foresee
 from nexudus_sync.engine.write.perform import drop_rows, plan_row
-from nexudus_sync.store import Session
+from nexudus_sync.engine.write.refused import refused_for
+from nexudus_sync.store import Session, open_items
+from nexudus_sync.store.open_items import OpenItems
 
 
 async def settle(
@@ -31,34 +35,42 @@ async def settle(
     `polls`: carry live changes of other records in between when a poll is due.
     """
     wanted: RestoredValues = {} if restore is None else restore
-    async for chunk in cycle.chunks(link_ids, polls=polls):
-        await _settle_chunk(cycle, chunk, wanted, priority or cycle.priority)
+    async for stretch in cycle.stretches(link_ids, polls=polls):
+        incomplete = list[Pair]()
+        async with aclosing(look(cycle, stretch, priority or cycle.priority)) as batches:
+            async for pairs in batches:
+                incomplete += [pair for pair in pairs if not pair.complete]
+                if _may_part(cycle, pairs):
+                    await _settle_batch(cycle, [pair for pair in pairs if pair.complete], wanted)
+        await _part(cycle, incomplete)
 
 
-async def _settle_chunk(cycle: Cycle, link_ids: list[int], restore: RestoredValues, priority: Priority) -> None:
-    connection, report = cycle.connection, cycle.report
-    pairs = await look(cycle, link_ids, priority)
+def _may_part(cycle: Cycle, pairs: Iterable[Pair]) -> bool:
+    """May the links with a missing record end? Too many set the brake, and a person has to look first."""
     gone = [pair.id for pair in pairs if pair.lacks_a_record]
-    if gone and not may_go(connection, report, gone):  # too many are gone: a person has to look first
-        return
-    for pair in pairs:
-        if not pair.complete:
-            with guard(connection, report, pair.link):
-                await part(connection, report, pair.link, pair.sights)
-    await _decide_all(cycle, [pair for pair in pairs if pair.complete], restore)
-    for pair in pairs:
-        if pair.settled:
-            restore.pop(pair.id, None)
-        for side, record_id in pair.ids.items():
-            cycle.drop_row(side, record_id)
+    return not gone or may_go(cycle.connection, cycle.report, gone)
 
 
-async def _decide_all(cycle: Cycle, pairs: list[Pair], restore: RestoredValues) -> None:
-    """Decide for the whole chunk, store the decisions in one transaction, then write pair by pair."""
+async def _part(cycle: Cycle, pairs: Iterable[Pair]) -> None:
+    """Part the pairs with a missing record, at the end of a stretch: by then it is known whether too many are gone."""
+    for pair in pairs:
+        if cycle.report.brake is None:
+            with guard(cycle.connection, cycle.report, pair.link):
+                await part(cycle.connection, cycle.report, pair.link, pair.sights)
+        _forget_rows(cycle, pair)
+
+
+def _forget_rows(cycle: Cycle, pair: Pair) -> None:
+    for side, record_id in pair.ids.items():
+        cycle.drop_row(side, record_id)
+
+
+async def _settle_batch(cycle: Cycle, pairs: list[Pair], restore: RestoredValues) -> None:
+    """Decide for all of them, store the decisions in one transaction, then write pair by pair."""
     connection, report = cycle.connection, cycle.report
+    _note_answers(connection, pairs, restore)
     decided = []
     for pair in pairs:
-        pair.policy = replace(pair.policy, restore=restore.get(pair.id, {}))
         with guard(connection, report, pair.link, pair.sights) as guarded:
             await decide(cycle, pair)
         if guarded.ok:
@@ -66,7 +78,27 @@ async def _decide_all(cycle: Cycle, pairs: list[Pair], restore: RestoredValues) 
     decided = await _remember(cycle, decided, restore)
     if connection.dry:
         foresee(connection, decided)
-        return
+    else:
+        await _write(cycle, decided)
+    for pair in pairs:
+        if pair.settled:
+            restore.pop(pair.id, None)
+        _forget_rows(cycle, pair)
+
+
+def _note_answers(connection: Connection, pairs: Iterable[Pair], restore: RestoredValues) -> None:
+    """Let the pairs know what people decided about them, and what was refused."""
+    with connection.store.read() as session:
+        items = open_items.about(session, connection.name, (pair.link.pair for pair in pairs))
+        for pair in pairs:
+            about = items[pair.link.pair]
+            pair.policy = replace(policy_for(connection, pair.link, about), restore=restore.get(pair.id, {}))
+            pair.refused = refused_for(session, connection, pair.link, about)
+
+
+async def _write(cycle: Cycle, decided: list[Pair]) -> None:
+    """Write what was decided, pair by pair, until it has to stop."""
+    connection, report = cycle.connection, cycle.report
     for number, pair in enumerate(decided):
         if not pair.plan.after:
             continue
@@ -87,8 +119,9 @@ async def _remember(cycle: Cycle, pairs: list[Pair], restore: RestoredValues) ->
     named = [(pair.id, pair.priority, ids_of(pair.link)) for pair in pairs]
     try:
         with connection.store.session() as session:
+            items = open_items.about(session, connection.name, (pair.link.pair for pair in pairs))
             for pair in pairs:
-                _remember_one(cycle, session, pair)
+                _remember_one(cycle, session, pair, items[pair.link.pair])
     except Exception as error:
         problem = of_record(error)
     else:
@@ -100,18 +133,17 @@ async def _remember(cycle: Cycle, pairs: list[Pair], restore: RestoredValues) ->
         note_error(connection, cycle.report, problem, named[0][2])
     else:
         for link_id, priority, _ in named:
-            await _settle_chunk(cycle, [link_id], restore, priority)
+            await settle(cycle, [link_id], restore, priority=priority)
     return []
 
 
-def _remember_one(cycle: Cycle, session: Session, pair: Pair) -> None:
+def _remember_one(cycle: Cycle, session: Session, pair: Pair, items: OpenItems) -> None:
     """In the planning transaction: store what agrees, what waits for people, and the planned writes."""
-    connection, link = cycle.connection, pair.link
+    connection, link, found = cycle.connection, pair.link, pair.plan.outcomes
     agree(connection, pair)
     settled = not pair.plan.after
-    record_outcomes(
-        session, connection, link, pair.plan.outcomes, both_read=pair.both_read, written=False, settled=settled
-    )
+    both = pair.both_read
+    record_outcomes(session, connection, link, found, items, both_read=both, written=False, settled=settled)
     if settled:
         finish(session, connection, link, pair.sights, pair.reread, cycle.seen)
         pair.settled = True

@@ -14,7 +14,7 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Context, Field, Raw, Side
 from nexudus_sync.merge import UNSENT, Outcome, View
 from nexudus_sync.opportunity import Value, say
-from nexudus_sync.store import Session, failures
+from nexudus_sync.store import Session, failures, open_items
 from nexudus_sync.store.tables import History, Journal, Link
 
 
@@ -66,8 +66,9 @@ def confirm_update(
     if done.stamp is not None:
         link.half(to).note(done.stamp.token, done.stamp.at, connection.clock.now())
     link.half(to).must_read = True  # until it was looked at: the server may have changed more than was sent
-    close_rewritten(session, connection, link, values)
-    failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id, fields=values.keys())
+    items = open_items.of_pair(session, connection.name, link.pair)
+    close_rewritten(items.conflicts, values, connection.clock.now())
+    failures.solve(items.failures, fields=values.keys())
     show_renderings(session, connection, link, told.items())
     session.add(link)
 

@@ -11,6 +11,7 @@ from nexudus_sync.errors import Refused
 from nexudus_sync.mapping import Field, Mapping, Side
 from nexudus_sync.plan import Hold
 from nexudus_sync.store import Session, failures, journal
+from nexudus_sync.store.open_items import OpenItems
 from nexudus_sync.store.tables import Journal, Link
 
 
@@ -55,15 +56,17 @@ def show_refused(
         note_failure(session, connection, error, nexudus_id=link.nexudus_id, crm_id=link.crm_id, field=one.field.name)
 
 
-def refused_for(session: Session, connection: Connection, link: Link) -> list[RefusedValue]:
+def refused_for(session: Session, connection: Connection, link: Link, items: OpenItems) -> list[RefusedValue]:
     """The refused values of a link that are not due for a retry; a dismissed one never is."""
-    now, about = connection.clock.now(), failures.unsolved(session, connection.name, link.nexudus_id, link.crm_id)
+    now = connection.clock.now()
     waiting = {
         one.field: one.reason
-        for one in about
+        for one in items.failures
         if one.kind == REFUSED and one.field and (one.next_attempt is None or one.next_attempt > now)
     }
-    writes = journal.refused_writes(session, connection.name, link) if waiting else []
+    if not waiting:
+        return []
+    writes = journal.refused_writes(session, connection.name, link)
     found = (_last_refusal(connection, name, reason, writes) for name, reason in waiting.items())
     return [one for one in found if one is not None]
 
