@@ -98,14 +98,14 @@ class Connection:
             return None
         return moment - timedelta(seconds=self.connector(side).clock_offset() or 0.0)
 
-    def candidate(self, side: Side, record: Record, context: Context | None = None) -> Candidate:
-        """What matching knows of a listed or whole record."""
-        facts = self.connector(side).facts(record)
+    def candidate(self, side: Side, record: Record, *, facts: Facts | None = None) -> Candidate:
+        """What matching knows of a listed or whole record; `facts` are the record's, where they were asked for."""
+        facts = facts or self.facts(side, record)
         return Candidate(
             side=side,
             id=facts.id,
             email=facts.email or _whole(addresses.oddity(facts.spelled)) or None,
-            title=_whole(self._text(side, "title", record, context)),
+            title=_whole(self._title(side, record)),
             is_open=self.is_open(side, record),
             external_key=facts.external_key,
             created_at=facts.created_at,
@@ -149,12 +149,12 @@ class Connection:
             return default
         return found.same(value, status.value)
 
-    def _text(self, side: Side, name: str, record: Record, context: Context | None) -> str | None:
-        found = self.mapping.find(name)
+    def _title(self, side: Side, record: Record) -> str | None:
+        found = self.mapping.find("title")
         if found is None:
             return None
         try:
-            value = found.get(side, record, context or self._plain(side))
+            value = found.get(side, record, self._plain(side))
         except Unreadable:
             return None
         return None if value is None else str(value)

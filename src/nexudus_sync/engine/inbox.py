@@ -268,16 +268,11 @@ def _resolution(conflict: Conflict) -> Resolution:
     return Resolution(Side(conflict.take or ""), conflict.nexudus, conflict.crm)
 
 
-def close_question(session: Session, connection: Connection, side: Side, record_id: str) -> None:
-    """Close the question about an unlinked record."""
-    ids = records.alone(side, record_id)
-    conflicts.close_conflicts(session, connection.name, *ids, now=connection.clock.now(), fields={RECORD})
-
-
 def drop_unlinked_record(session: Session, connection: Connection, side: Side, record_id: str) -> None:
     """Close the questions and failures about an unlinked record that is gone: its id may be another record's by now."""
-    close_question(session, connection, side, record_id)
-    failures.solve_failures(session, connection.name, *records.alone(side, record_id))
+    ids = records.alone(side, record_id)
+    conflicts.close_conflicts(session, connection.name, *ids, now=connection.clock.now(), fields={RECORD})
+    failures.solve_failures(session, connection.name, *ids)
 
 
 def show_failure(

@@ -1,40 +1,82 @@
-"""What failures and conflicts share: finding the rows about a given pair of records."""
+"""What failures and conflicts share: finding the rows about given pairs of records."""
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import TypeVar
 
-from sqlalchemy import Boolean, String, and_, bindparam, or_
-from sqlmodel import col, select
+from sqlalchemy import String, bindparam, or_
+from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from nexudus_sync.store.tables import Conflict, Failure
 
-
-def unsettled(table: type[Conflict] | type[Failure], settled: str) -> SelectOfScalar[Any]:
-    """The rows about a pair that are not in the state `settled`; `pair_of` gives the parameters.
-
-    Made once for each table: building it takes many times as long as running it, and it runs for every link.
-    """
-    nexudus, crm = bindparam("nexudus_id", type_=String), bindparam("crm_id", type_=String)
-    alone = and_(col(table.nexudus_id) == "", col(table.crm_id) == "", bindparam("alone", type_=Boolean))
-    ours = and_(col(table.nexudus_id) == nexudus, or_(col(table.crm_id) == "", col(table.crm_id) == crm))
-    theirs = and_(col(table.crm_id) == crm, col(table.nexudus_id) == "")
-    about = or_(ours, theirs, alone)
-    return select(table).where(col(table.state) != settled, col(table.connection) == bindparam("connection"), about)
+AT_ONCE = 500
+"""Pairs in one statement."""
+Pair = tuple[str, str]
+"""The ids of two records, Nexudus's first; "" for the one that a record without a counterpart lacks."""
+RowT = TypeVar("RowT", Conflict, Failure)
 
 
-def pair_of(connection: str, nexudus_id: str, crm_id: str) -> dict[str, Any]:
-    """Parameters of `unsettled`: rows that name both records, or one of them and no other; an id that is "" names none.
+def _unsettled(table: type[RowT], settled: str) -> SelectOfScalar[RowT]:
+    named = or_(
+        col(table.nexudus_id).in_(bindparam("nexudus_ids", type_=String, expanding=True)),
+        col(table.crm_id).in_(bindparam("crm_ids", type_=String, expanding=True)),
+    )
+    return select(table).where(col(table.state) != settled, col(table.connection) == bindparam("connection"), named)
+
+
+# Made once for each table: building one takes many times as long as running it.
+_CONFLICTS, _FAILURES = _unsettled(Conflict, "closed"), _unsettled(Failure, "solved")
+
+
+def conflicts_about(session: Session, connection: str, pairs: Iterable[Pair]) -> dict[Pair, list[Conflict]]:
+    """The conflicts about each of these pairs that are not closed; see `_about`."""
+    return _about(session, _CONFLICTS, connection, pairs)
+
+
+def failures_about(session: Session, connection: str, pairs: Iterable[Pair]) -> dict[Pair, list[Failure]]:
+    """The failures about each of these pairs that are not solved; see `_about`."""
+    return _about(session, _FAILURES, connection, pairs)
+
+
+def _about(
+    session: Session, unsettled: SelectOfScalar[RowT], connection: str, pairs: Iterable[Pair]
+) -> dict[Pair, list[RowT]]:
+    """The rows about each of these pairs: those that name both records, or one of them and no other.
 
     One id is enough because a row written while a record was unlinked names one side only. A row that also names
-    another record is about another pair: some CRMs give a deleted record's name to a new one. Both "": rows of the
-    connection itself.
+    another record is about another pair: some CRMs give a deleted record's name to a new one. For a pair of two "":
+    the rows of the connection itself.
     """
-    alone = not nexudus_id and not crm_id
-    return {"connection": connection, "nexudus_id": nexudus_id or None, "crm_id": crm_id or None, "alone": alone}
+    found: dict[Pair, list[RowT]] = {pair: [] for pair in pairs}
+    wanted = list(found)
+    for start in range(0, len(wanted), AT_ONCE):
+        some = wanted[start : start + AT_ONCE]
+        # a "" is looked for only where it is all there is: it would find every row of records without a counterpart
+        nexudus_ids = [nexudus_id for nexudus_id, crm_id in some if nexudus_id or not crm_id]
+        crm_ids = [crm_id for _, crm_id in some if crm_id]
+        named = {"connection": connection, "nexudus_ids": nexudus_ids, "crm_ids": crm_ids}
+        rows = session.exec(unsettled, params=named).all()
+        if rows:
+            _share_out(rows, some, found)
+    return found
 
 
-def naming(table: type[Conflict] | type[Failure], record_ids: Collection[str]) -> SelectOfScalar[Any]:
+def _share_out(rows: Iterable[RowT], pairs: Iterable[Pair], found: dict[Pair, list[RowT]]) -> None:
+    """Give each row to the pairs that it is about."""
+    by_card, by_record = dict[str, list[Pair]](), dict[str, list[Pair]]()
+    for pair in pairs:
+        by_card.setdefault(pair[0], []).append(pair)
+        by_record.setdefault(pair[1], []).append(pair)
+    for row in rows:
+        if row.nexudus_id:
+            about = [pair for pair in by_card.get(row.nexudus_id, []) if row.crm_id in ("", pair[1])]
+        else:
+            about = by_record.get(row.crm_id, [])
+        for pair in about:
+            found[pair].append(row)
+
+
+def naming(table: type[RowT], record_ids: Collection[str]) -> SelectOfScalar[RowT]:
     """The rows that name one of these records, whatever their state, oldest first."""
     named = or_(col(table.nexudus_id).in_(record_ids), col(table.crm_id).in_(record_ids))
     return select(table).where(named).order_by(col(table.id))

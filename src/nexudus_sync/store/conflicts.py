@@ -10,12 +10,11 @@ from sqlmodel import Session, col, select
 from nexudus_sync import codec
 from nexudus_sync.errors import storable
 from nexudus_sync.mapping.sides import Side
-from nexudus_sync.store.concerning import naming, pair_of, unsettled
+from nexudus_sync.store.concerning import conflicts_about, naming
 from nexudus_sync.store.tables import Conflict, ConflictKind, Link
 
 RECORD = "record"
 """The field name of a question about a record as a whole."""
-_UNCLOSED = unsettled(Conflict, "closed")
 
 
 def open_conflict(
@@ -56,7 +55,7 @@ def open_conflict(
 
 def unclosed(session: Session, connection: str, nexudus_id: str, crm_id: str) -> list[Conflict]:
     """The conflicts about a pair, open or resolved: those that name no other record."""
-    return list(session.exec(_UNCLOSED, params=pair_of(connection, nexudus_id, crm_id)))
+    return conflicts_about(session, connection, [(nexudus_id, crm_id)])[nexudus_id, crm_id]
 
 
 def close_conflicts(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import object_session
 from sqlmodel import Session, col, select
 
 from nexudus_sync.errors import storable
-from nexudus_sync.store.concerning import naming, pair_of, unsettled
+from nexudus_sync.store.concerning import failures_about, naming
 from nexudus_sync.store.tables import Failure, Link
 
 REFUSED = "refused"
@@ -20,7 +20,6 @@ That is the record, the mapping, or the answer to a neighbour that was refused i
 or a person asks for it.
 """
 _OPEN = col(Failure.state) == "open"
-_UNSOLVED = unsettled(Failure, "solved")
 
 
 def open_failure(
@@ -68,7 +67,7 @@ def open_failure(
 
 def unsolved(session: Session, connection: str, nexudus_id: str, crm_id: str) -> list[Failure]:
     """The open and dismissed failures about a pair: those that name no other record."""
-    return list(session.exec(_UNSOLVED, params=pair_of(connection, nexudus_id, crm_id)))
+    return failures_about(session, connection, [(nexudus_id, crm_id)])[nexudus_id, crm_id]
 
 
 def solve_failures(

@@ -1,9 +1,9 @@
 """Questions about links: which have to be read, and which wait."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, or_, update
+from sqlalchemy import ColumnElement, bindparam, insert, or_, update
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.mapping.sides import Side
@@ -163,10 +163,19 @@ def made_after(session: Session, number: int, connection: str | None = None) -> 
     return list(session.exec(query.order_by(col(Link.id))))
 
 
-def note_digest(session: Session, side: Side, link_id: int, digest: str) -> None:
-    """Keep the digest of the row that a listing showed of a link's record."""
-    column = "nexudus_digest" if side is Side.NEXUDUS else "crm_digest"
-    session.execute(update(Link).where(col(Link.id) == link_id).values({column: digest}))
+def make(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Store new links, given by column; returns their numbers, in that order."""
+    if not rows:
+        return []
+    made = session.execute(insert(Link).returning(col(Link.id), sort_by_parameter_order=True), rows)
+    return [number for (number,) in made]
+
+
+def note_digests(session: Session, side: Side, digests: Mapping[int, str]) -> None:
+    """Keep the digests of the rows that a listing showed of links' records, by link."""
+    if digests:
+        column = "nexudus_digest" if side is Side.NEXUDUS else "crm_digest"
+        session.execute(update(Link), [{"id": link_id, column: digest} for link_id, digest in digests.items()])
 
 
 def to_read(session: Session, connection: str) -> set[int]:

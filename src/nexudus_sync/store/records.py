@@ -11,7 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from nexudus_sync.errors import StoreError
 from nexudus_sync.mapping.sides import Side
-from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Journal, Link, Unlinked
+from nexudus_sync.store.tables import ConnectionState, Journal, Link, Unlinked
 
 
 class Remembered(NamedTuple):
@@ -120,18 +120,6 @@ def family(crm: str) -> SelectOfScalar[str]:
 def connections_to(session: Session, crm: str) -> set[str]:
     """The names of the connections that there ever were to a CRM."""
     return set(session.exec(family(crm)))
-
-
-def set_aside(session: Session, crm: str, side: Side, record_id: str, identity: str) -> Unlinked | None:
-    """The row by which any connection to this CRM ignores the record; not that of an earlier record with its id."""
-    query = select(Unlinked).where(
-        col(Unlinked.connection).in_(family(crm)),
-        col(Unlinked.side) == side.value,
-        col(Unlinked.record_id) == record_id,
-        or_(col(Unlinked.identity) == identity, col(Unlinked.identity) == "", sqlalchemy.literal(identity) == ""),
-        col(Unlinked.state).in_(SET_ASIDE),
-    )
-    return session.exec(query).first()
 
 
 def is_another(session: Session, crm: str, crm_id: str, identity: str) -> bool:

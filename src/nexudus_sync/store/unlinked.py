@@ -1,15 +1,36 @@
 """Questions about records without a counterpart."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, or_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.mapping.sides import Side
+from nexudus_sync.store.concerning import AT_ONCE
 from nexudus_sync.store.records import family, may_be
-from nexudus_sync.store.tables import SET_ASIDE, Link, Unlinked
+from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Link, Unlinked
+
+_MINE = (
+    col(Unlinked.side) == bindparam("side"),
+    col(Unlinked.record_id).in_(bindparam("record_ids", expanding=True)),
+)
+# Made once: building one takes many times as long as running it.
+_KNOWN = select(Unlinked.record_id, Unlinked.identity, Unlinked.digest).where(
+    col(Unlinked.connection) == bindparam("connection"), *_MINE
+)
+_SET_ASIDE = select(Unlinked.record_id, Unlinked.identity, Unlinked.reason).where(
+    col(Unlinked.connection).in_(select(ConnectionState.name).where(col(ConnectionState.crm) == bindparam("crm"))),
+    col(Unlinked.state).in_(SET_ASIDE),
+    *_MINE,
+)
+_DROP = (
+    delete(Unlinked)
+    .where(col(Unlinked.connection) == bindparam("connection"), *_MINE)
+    .execution_options(synchronize_session="fetch")
+)
 
 
 def are_any(session: Session, connection: str) -> bool:
@@ -63,6 +84,51 @@ def count_by_side(session: Session, connection: str) -> dict[str, int]:
     """How many records of each side a connection has, by the side's name; a side without any is left out."""
     query = select(Unlinked.side, func.count()).where(col(Unlinked.connection) == connection)
     return {side: number for side, number in session.exec(query.group_by(col(Unlinked.side)))}  # noqa: C416
+
+
+def known(session: Session, connection: str, side: Side, record_ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Identity and digest of those of these records that the connection knows as unlinked, by their id."""
+    found = dict[str, tuple[str, str]]()
+    for some in _in_parts(record_ids):
+        named = {"record_ids": some, "connection": connection, "side": side.value}
+        found |= {one: (identity, digest) for one, identity, digest in session.execute(_KNOWN, named)}
+    return found
+
+
+def set_aside(
+    session: Session, crm: str, side: Side, record_ids: Collection[str]
+) -> dict[str, list[tuple[str, str | None]]]:
+    """Identity and reason by which any connection to this CRM ignores these records, by their id.
+
+    Of several records that bore the id in turn, each has an entry.
+    """
+    found = dict[str, list[tuple[str, str | None]]]()
+    for some in _in_parts(record_ids):
+        named = {"record_ids": some, "crm": crm, "side": side.value}
+        for record_id, identity, reason in session.execute(_SET_ASIDE, named):
+            found.setdefault(record_id, []).append((identity, reason))
+    return found
+
+
+def keep(session: Session, rows: Sequence[Mapping[str, Any]], known: Collection[str]) -> None:
+    """Store these rows, each with all of its columns; `known` are the ids of those that the store has already."""
+    new = [row for row in rows if row["record_id"] not in known]
+    changed = [row for row in rows if row["record_id"] in known]
+    if new:
+        session.execute(insert(Unlinked), new)
+    if changed:
+        session.execute(update(Unlinked), changed)
+
+
+def drop(session: Session, connection: str, side: Side, record_ids: Collection[str]) -> None:
+    """Delete the rows of records that are no longer without a counterpart."""
+    for some in _in_parts(record_ids):
+        session.execute(_DROP, {"record_ids": some, "connection": connection, "side": side.value})
+
+
+def _in_parts(record_ids: Collection[str]) -> Iterator[list[str]]:
+    ids = list(record_ids)
+    return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
 
 
 def staying_alone(session: Session, connection: str) -> list[tuple[str, str | None]]:

@@ -6,7 +6,7 @@ from nexudus_sync.connectors.answers import same_identity
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read.fetch import fetch
-from nexudus_sync.engine.write.created import link_records
+from nexudus_sync.engine.write.created import Match, link_records
 from nexudus_sync.errors import NotFound, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, journal, records
@@ -36,7 +36,7 @@ async def link_by_hand(connection: Connection, nexudus_id: str, crm_id: str) -> 
                 stay_alone(session, connection, known, set(pair_ids))
                 session.delete(known)
                 session.flush()
-        link_records(session, connection, pair_ids, (identities[Side.NEXUDUS], identities[Side.CRM]))
+        link_records(session, connection, [Match(pair_ids, (identities[Side.NEXUDUS], identities[Side.CRM]))])
     return "linked"
 
 

@@ -28,7 +28,6 @@ from nexudus_sync.engine.write.created import (
     Made,
     NotCreated,
     confirm_create,
-    delete_unlinked,
     foresee,
     refuse_create,
     show_held,
@@ -115,7 +114,7 @@ def _note_error(cycle: Cycle, row: Unlinked, error: SyncError) -> None:
         _note_refused(connection, row, error)
     elif isinstance(error, NotFound):  # was deleted, or left the scope, since it was listed
         with connection.store.session() as session:
-            delete_unlinked(session, connection, Side(row.side), row.record_id)
+            unlinked.drop(session, connection.name, Side(row.side), [row.record_id])
             drop_unlinked_record(session, connection, Side(row.side), row.record_id)
     elif isinstance(error, OutcomeUnknown):
         report.unknown.append(str(error))

@@ -57,6 +57,10 @@ class LostCreates:
     def _attempts(self) -> Sequence[Journal]:
         return journal.lost_creates(self._session, self._connection.crm)
 
+    def asks_for_links(self, *rows: Unlinked) -> bool:
+        """Do the links decide whether one of these records may be a late copy? Then new ones have to be stored."""
+        return bool(self._attempts) or any(row.external_key for row in rows)
+
     def late_copy(self, row: Unlinked) -> LateCopy | None:
         """What this record may be a late copy of; None if it is not one.
 

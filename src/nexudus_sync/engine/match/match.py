@@ -2,14 +2,15 @@
 
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import RECORD, close_question
+from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.engine.match.late_copies import LateCopy, LostCreates, SourceState
 from nexudus_sync.engine.match.waiting import MATCHED_STATES, Waiting, as_candidate, forget_linked, records_named
 from nexudus_sync.engine.read.renames import follow_set_aside
-from nexudus_sync.engine.write.created import link_records
+from nexudus_sync.engine.write.created import Match, link_records
 from nexudus_sync.mapping import Side
 from nexudus_sync.plan import BY_EMAIL, UnlinkedAction, UnlinkedPlan
 from nexudus_sync.store import Session, conflicts, failures, journal, records, unlinked
+from nexudus_sync.store.concerning import conflicts_about
 from nexudus_sync.store.tables import ConflictKind, ConnectionState, Unlinked
 
 
@@ -40,12 +41,17 @@ class Matching:
         self.waiting = Waiting.load(connection)
         self.candidates = frozenset(map(as_candidate, self.waiting.rows.values()))
         self.to_create: list[Unlinked] = []
+        self.linked: dict[int, Match] = {}
+        """The new links."""
+        self._matches: list[Match] = []
+        """Those that are still to be linked, all at once."""
+        self._answered: list[tuple[str, str]] = []
         self._refused: set[tuple[Side, str]] = set()
         """Records whose copy was refused, with nothing changed since."""
 
     def match(self) -> list[int]:
         """Pair what matches, each record with at most one other, then sort the rest. Returns the new links."""
-        waiting, paired, left = self.waiting, list[int](), dict[tuple[Side, str], UnlinkedPlan]()
+        waiting, left = self.waiting, dict[tuple[Side, str], UnlinkedPlan]()
         with self.connection.store.session() as session:
             state = session.get(ConnectionState, self.connection.name)
             since = state.create_since if state else None
@@ -54,26 +60,37 @@ class Matching:
             for key, row in waiting.rows.items():
                 if key in done or row.state not in MATCHED_STATES:  # was just paired, waits, or is not to be matched
                     continue
-                plan = self._unless_late_copy(lost_creates, waiting, row, waiting.plan(self.connection, row, since))
+                plan = waiting.plan(self.connection, row, since)
+                plan = self._unless_late_copy(session, lost_creates, row, plan)
                 if plan.action is not UnlinkedAction.PAIR or plan.partner is None:
                     left[key] = plan
                     continue
                 other = (plan.partner.side, plan.partner.id)
                 if other not in done:
-                    paired.append(self._pair(session, row, waiting.rows[other]))
+                    self._matches.append(_match(row, waiting.rows[other]))
                     done |= {key, other}
-            for key, plan in left.items():
-                if key not in done:
-                    self._sort_unpaired(session, waiting.rows[key], plan, lost_creates)
-        return paired
+            self._link(session)
+            alone = {key: plan for key, plan in left.items() if key not in done}
+            for key, plan in alone.items():
+                self._sort_unpaired(session, waiting.rows[key], plan, lost_creates)
+            self._close_questions(session)
+        return list(self.linked)
+
+    def _link(self, session: Session) -> None:
+        """Link what was found to match so far."""
+        made = link_records(session, self.connection, self._matches)
+        self.linked |= dict(zip(made, self._matches, strict=True))
+        self._matches = []
 
     def _unless_late_copy(
-        self, lost_creates: LostCreates, waiting: Waiting, row: Unlinked, plan: UnlinkedPlan
+        self, session: Session, lost_creates: LostCreates, row: Unlinked, plan: UnlinkedPlan
     ) -> UnlinkedPlan:
         """The plan, unless it pairs two by their e-mail alone and one of them may be the copy of a third: then ASK."""
         if plan.partner is None or plan.reason != BY_EMAIL:
             return plan
-        partner = waiting.rows[plan.partner.side, plan.partner.id]
+        partner = self.waiting.rows[plan.partner.side, plan.partner.id]
+        if lost_creates.asks_for_links(row, partner):
+            self._link(session)
         for one, other in ((row, partner), (partner, row)):
             late_copy = lost_creates.late_copy(one)
             if late_copy is not None and other.record_id not in {source.record_id for source in late_copy.waiting}:
@@ -90,13 +107,6 @@ class Matching:
         later = [] if self.one_shot else failures.resting_pairs(session, name, now)
         return renamed | records_named([*sent, *later])
 
-    def _pair(self, session: Session, row: Unlinked, partner: Unlinked) -> int:
-        nexudus, crm = (row, partner) if row.side == Side.NEXUDUS else (partner, row)
-        ids, identities = (nexudus.record_id, crm.record_id), (nexudus.identity, crm.identity)
-        link = link_records(session, self.connection, ids, identities)
-        assert link.id is not None
-        return link.id
-
     def _sort_unpaired(self, session: Session, row: Unlinked, plan: UnlinkedPlan, lost_creates: LostCreates) -> None:
         late_copy = lost_creates.late_copy(row)
         if late_copy is not None and late_copy.source_state is SourceState.IN_DOUBT:  # was perhaps made by our create
@@ -112,7 +122,12 @@ class Matching:
             session.add(row)
         elif (Side(row.side), row.record_id) not in self._refused:  # would only be refused again
             self.to_create.append(row)
-        close_question(session, self.connection, Side(row.side), row.record_id)
+        self._answered.append(records.alone(Side(row.side), row.record_id))
+
+    def _close_questions(self, session: Session) -> None:
+        """Close the questions about records that are no longer unclear."""
+        for about in conflicts_about(session, self.connection.name, self._answered).values():
+            conflicts.close((one for one in about if one.field == RECORD), self.connection.clock.now())
 
     def _ask_or_create(self, session: Session, row: Unlinked, plan: UnlinkedPlan) -> None:
         # A person looked at the candidates and wants a new record.
@@ -144,6 +159,11 @@ class Matching:
             kind=ConflictKind.MATCH,
             reason=f"{plan.reason}; pair it with `link`, set it aside with `ignore`, or take its side to copy it",
         )
+
+
+def _match(row: Unlinked, partner: Unlinked) -> Match:
+    nexudus, crm = (row, partner) if row.side == Side.NEXUDUS else (partner, row)
+    return Match((nexudus.record_id, crm.record_id), (nexudus.identity, crm.identity))
 
 
 def _with_late_copy(plan: UnlinkedPlan, late_copy: LateCopy | None, copies: list[Unlinked]) -> UnlinkedPlan:

@@ -8,7 +8,7 @@ from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import of_record
 from nexudus_sync.engine.read.changes import as_unlinked
 from nexudus_sync.engine.read.fetch import is_older, unusable
-from nexudus_sync.engine.read.sight import Listed, Listing
+from nexudus_sync.engine.read.sight import Fresh, Listed, Listing
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.records import Remembered
 
@@ -64,11 +64,11 @@ def _sort(connection: Connection, seen: Listing, listed: Listed, before: Baselin
         seen.doubtful[row.id] = listed
     elif known is not None and not same_identity(known.identity, identity):
         if alone is not None and alone.identity == identity:  # was read before, and is known to be another record
-            sort_unlinked(connection, seen, row, alone)
+            sort_unlinked(connection, seen, listed, alone)
         else:  # says that it is another record, which only a full read proves
             seen.doubtful[row.id] = listed
     elif known is None or known.link_id is None:
-        sort_unlinked(connection, seen, row, known)
+        sort_unlinked(connection, seen, listed, known)
         mark_namesake(connection, seen, row, before.namesakes)
     elif known.state != "closed":
         sort_linked(connection, seen, listed, known, known.link_id, before.wanted)
@@ -130,14 +130,13 @@ def _moved(connection: Connection, side: Side, row: Row, known: Remembered) -> b
     return bool(known.digest) and connection.digest(side, row.record) != known.digest
 
 
-def sort_unlinked(connection: Connection, seen: Listing, row: Row, known: Remembered | None) -> None:
-    """Is a row of a record without a link new or changed?"""
+def sort_unlinked(connection: Connection, seen: Listing, listed: Listed, known: Remembered | None) -> None:
+    """Is a row of a record without a link new or changed? Raises whatever error a row causes that makes no sense."""
+    row = listed.row
     if not connection.connector(seen.side).in_scope(row.record, connection.scope(seen.side)):
         if known is not None:
             seen.gone_unlinked.add(row.id)
         return
     if known is None or known.recheck or row.hot or _moved(connection, seen.side, row, known):
-        as_unlinked(
-            connection, seen.side, row
-        )  # raises for an odd row here, not in the transaction that stores all rows
-        seen.fresh[row.id] = row
+        # an odd row is told here, not in the transaction that stores all rows
+        seen.fresh[row.id] = Fresh(listed, as_unlinked(connection, seen.side, row))

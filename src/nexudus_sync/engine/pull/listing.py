@@ -136,7 +136,7 @@ async def _look_closer(connection: Connection, seen: Listing, before: Baseline, 
         if row is None and seen.side is Side.CRM and record_id not in seen.twice:
             row = listed.row  # CRMs reuse names every day, so the row is believed until it can be read
         try:
-            _settle_doubt(connection, seen, before, record_id, row)
+            _settle_doubt(connection, seen, before, record_id, None if row is None else replace(listed, row=row))
         except Exception as error:
             note_odd(connection, seen, listed.row if row is None else row, before.known.get(record_id), error)
 
@@ -152,16 +152,18 @@ async def _read_closer(connection: Connection, seen: Listing, row: Row, priority
     return Row(row.id, connector.stamp(record), record, hot=row.hot)
 
 
-def _settle_doubt(connection: Connection, seen: Listing, before: Baseline, record_id: str, row: Row | None) -> None:
+def _settle_doubt(
+    connection: Connection, seen: Listing, before: Baseline, record_id: str, listed: Listed | None
+) -> None:
     """Decide by the full record whose row this is; if that is unknown, the link is looked at again."""
-    known = before.known.get(record_id)
+    known, row = before.known.get(record_id), None if listed is None else listed.row
     link_id = None if known is None else known.link_id
     same = _is_same(connection, seen.side, row, known)
     if known is not None and link_id is not None and known.state == "active":
         (seen.moved if same and seen.closer <= CLOSER else seen.absent).add(link_id)
-    if row is not None and not (link_id is not None and same):
-        sort_unlinked(connection, seen, row, before.alone.get(record_id))
-        mark_namesake(connection, seen, row, before.namesakes)
+    if listed is not None and not (link_id is not None and same):
+        sort_unlinked(connection, seen, listed, before.alone.get(record_id))
+        mark_namesake(connection, seen, listed.row, before.namesakes)
 
 
 def _is_same(connection: Connection, side: Side, row: Row | None, known: Remembered | None) -> bool:

@@ -1,16 +1,15 @@
 """Store what a listing showed, in one transaction with its cursor."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from nexudus_sync.connectors.answers import same_identity
-from nexudus_sync.connectors.base import Row
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import UNEXPECTED, drop_unlinked_record, note_failure
-from nexudus_sync.engine.read.changes import as_unlinked
-from nexudus_sync.engine.read.sight import Listing
+from nexudus_sync.engine.read.sight import Fresh, Listing
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import Session, failures, records
-from nexudus_sync.store.links import mark, note_digest
+from nexudus_sync.store import Session, failures, records, unlinked
+from nexudus_sync.store.concerning import failures_about
+from nexudus_sync.store.links import mark, note_digests
 from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Unlinked
 
 _IDS = ("nexudus_id", "crm_id")
@@ -22,12 +21,10 @@ def remember(connection: Connection, seen: Listing, state: ConnectionState, sess
     Marks on the links that moved, the unlinked records, and the cursor, in one transaction.
     """
     mark(session, seen.side, seen.moved | seen.absent)
-    for link_id, digest in seen.learnt.items():
-        note_digest(session, seen.side, link_id, digest)
+    note_digests(session, seen.side, seen.learnt)
     if seen.fresh:
         solve_odd(session, connection, seen.side, seen.fresh)
-    for row in seen.fresh.values():
-        take_up(session, connection, seen.side, row)
+        take_up(session, connection, seen.side, seen.fresh)
     for record_id, problem in seen.odd.items():
         note_failure(session, connection, problem, **dict(zip(_IDS, records.alone(seen.side, record_id), strict=True)))
     for record_id in seen.gone_unlinked:
@@ -45,27 +42,28 @@ def remember(connection: Connection, seen: Listing, state: ConnectionState, sess
         session.add(state)
 
 
-def take_up(session: Session, connection: Connection, side: Side, row: Row) -> None:
-    """Remember an unlinked record as it is now, and forget what is known of another record that had its id."""
-    before = session.get(Unlinked, (connection.name, side.value, row.id))
-    if before is not None and not same_identity(before.identity, connection.facts(side, row.record).identity):
-        drop_unlinked_record(session, connection, side, row.id)
-        session.delete(before)
-        session.flush()
-        before = None
-    after = as_unlinked(connection, side, row)
-    ignored = records.set_aside(session, connection.crm, side, row.id, after.identity)
-    if ignored is not None:
-        after.state, after.reason = "ignored", ignored.reason
-    if before is not None and before.digest != after.digest:
-        _try_again(session, connection, side, row.id)
-    session.merge(after)
+def take_up(session: Session, connection: Connection, side: Side, fresh: Mapping[str, Fresh]) -> None:
+    """Remember unlinked records as they are now, and forget what is known of other records that had their ids."""
+    known = unlinked.known(session, connection.name, side, fresh)
+    ignored, changed = unlinked.set_aside(session, connection.crm, side, fresh), list[str]()
+    for record_id, row in fresh.items():
+        identity, digest = known.get(record_id, ("", row.kept["digest"]))
+        if not same_identity(identity, row.kept["identity"]):
+            drop_unlinked_record(session, connection, side, record_id)
+        elif digest != row.kept["digest"]:
+            changed.append(record_id)
+        reasons = [why for which, why in ignored.get(record_id, ()) if same_identity(which, row.kept["identity"])]
+        if reasons:
+            row.kept.update(state="ignored", reason=reasons[0])
+    _try_again(session, connection, side, changed)
+    unlinked.keep(session, [row.kept for row in fresh.values()], known)
 
 
-def _try_again(session: Session, connection: Connection, side: Side, record_id: str) -> None:
-    """Retry the failures of an unlinked record at once: somebody has changed it."""
-    for failure in failures.unsolved(session, connection.name, *records.alone(side, record_id)):
-        if failure.state == "open":
+def _try_again(session: Session, connection: Connection, side: Side, record_ids: Iterable[str]) -> None:
+    """Retry the failures of unlinked records at once: somebody has changed these records."""
+    pairs = [records.alone(side, record_id) for record_id in record_ids]
+    for about in failures_about(session, connection.name, pairs).values():
+        for failure in (one for one in about if one.state == "open"):
             failure.next_attempt = connection.clock.now()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from collections.abc import Mapping as MappingABC
 from datetime import datetime
+from typing import Any
 
 from nexudus_sync.connectors.base import Row
 from nexudus_sync.engine.connection import Connection
@@ -11,7 +12,7 @@ from nexudus_sync.mapping import Context, Field, Mapping, Raw, Side, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.opportunity import Value
 from nexudus_sync.store import Session
-from nexudus_sync.store.tables import Link, Unlinked
+from nexudus_sync.store.tables import Link
 
 STILL_NOW = 2.0
 """Seconds for which a stamp may still hide a second change (stamps are whole seconds)."""
@@ -66,26 +67,28 @@ def still_now(connection: Connection, side: Side, sight: Sight) -> bool:
     return stamped is not None and -FAR < (clock.now() - stamped).total_seconds() - waited < STILL_NOW
 
 
-def as_unlinked(connection: Connection, side: Side, row: Row) -> Unlinked:
-    """The store's row for an unlinked record. Raises whatever error a row causes that makes no sense."""
-    candidate, facts = connection.candidate(side, row.record), connection.facts(side, row.record)
+def as_unlinked(connection: Connection, side: Side, row: Row) -> dict[str, Any]:
+    """The store's row for an unlinked record, by column. Raises whatever error a row causes that makes no sense."""
+    facts = connection.facts(side, row.record)
+    candidate = connection.candidate(side, row.record, facts=facts)
     for text in (row.id, row.stamp.token, facts.identity, candidate.email or "", candidate.external_key or ""):
         text.encode()  # no database accepts half a character
-    return Unlinked(
-        connection=connection.name,
-        side=side.value,
-        record_id=row.id,
-        identity=facts.identity,
-        stamp=row.stamp.token,
-        digest=connection.digest(side, row.record),
-        recheck=False,
-        email=candidate.email,
-        title=candidate.title,
-        is_open=candidate.is_open,
-        external_key=candidate.external_key,
-        created_at=candidate.created_at,
-        state="waiting",
-    )
+    return {
+        "connection": connection.name,
+        "side": side.value,
+        "record_id": row.id,
+        "identity": facts.identity,
+        "stamp": row.stamp.token,
+        "digest": connection.digest(side, row.record),
+        "recheck": False,
+        "email": candidate.email,
+        "title": candidate.title,
+        "is_open": candidate.is_open,
+        "external_key": candidate.external_key,
+        "created_at": candidate.created_at,
+        "state": "waiting",
+        "reason": None,
+    }
 
 
 def synced_places(mapping: Mapping) -> set[str]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from nexudus_sync.connectors.base import Record, Row, Stamp
 from nexudus_sync.errors import SyncError
@@ -16,6 +17,14 @@ class Listed:
 
     row: Row
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A new or changed row of a record without a counterpart, and what the store is to keep of it, by column."""
+
+    listed: Listed
+    kept: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ class Listing:
     news: dict[int, datetime | None] = field(default_factory=dict)
     minor: set[int] = field(default_factory=set)
     learnt: dict[int, str] = field(default_factory=dict)
-    fresh: dict[str, Row] = field(default_factory=dict)
+    fresh: dict[str, Fresh] = field(default_factory=dict)
     odd: dict[str, SyncError] = field(default_factory=dict)
     gone_unlinked: set[str] = field(default_factory=set)
     absent: set[int] = field(default_factory=set)

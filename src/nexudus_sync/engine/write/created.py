@@ -1,7 +1,8 @@
 """What follows from a confirmed create: the link, its snapshots, and what could not be delivered at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from nexudus_sync.connectors.answers import same_identity
@@ -16,7 +17,7 @@ from nexudus_sync.errors import AnsweredForAnother, Refused
 from nexudus_sync.mapping import Context, Field, Side, Unmapped, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.plan import Hold
-from nexudus_sync.store import Session, conflicts, failures, records
+from nexudus_sync.store import Session, conflicts, failures, links, open_items, records, unlinked
 from nexudus_sync.store.tables import Journal, Link, Unlinked
 
 
@@ -117,8 +118,8 @@ def confirm_create(session: Session, connection: Connection, row: Journal, origi
         created_at=now,
     )
     session.add(link)
-    delete_unlinked(session, connection, to.other, origin.id)
-    delete_unlinked(session, connection, to, made.id)  # a record that had this id before
+    unlinked.drop(session, connection.name, to.other, [origin.id])
+    unlinked.drop(session, connection.name, to, [made.id])  # a record that had this id before
     failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id)
     conflicts.close_conflicts(session, connection.name, link.nexudus_id, link.crm_id, now=now, fields={RECORD})
     session.flush()
@@ -233,31 +234,35 @@ def _accepted(connection: Connection, row: Journal) -> list[Hold]:
     ]
 
 
-def delete_unlinked(session: Session, connection: Connection, side: Side, record_id: str) -> None:
-    """Delete the row of a record that is no longer without a counterpart."""
-    row = session.get(Unlinked, (connection.name, side.value, record_id))
-    if row is not None:
-        session.delete(row)
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Two existing records to be linked: their ids and identities, Nexudus's first."""
+
+    ids: tuple[str, str]
+    identities: tuple[str, str]
 
 
-def link_records(session: Session, connection: Connection, ids: tuple[str, str], identities: tuple[str, str]) -> Link:
-    """Link two existing records, Nexudus's first; they are merged as a first match when the link is settled."""
-    nexudus_id, crm_id = ids
-    link = Link(
-        crm=connection.crm,
-        connection=connection.name,
-        nexudus_id=nexudus_id,
-        nexudus_identity=identities[0],
-        crm_id=crm_id,
-        crm_identity=identities[1],
-        nexudus_recheck=True,
-        crm_recheck=True,
-        created_at=connection.clock.now(),
-    )
-    session.add(link)
-    delete_unlinked(session, connection, Side.NEXUDUS, nexudus_id)
-    delete_unlinked(session, connection, Side.CRM, crm_id)
-    conflicts.close_conflicts(session, connection.name, nexudus_id, crm_id, now=connection.clock.now(), fields={RECORD})
-    failures.solve_failures(session, connection.name, nexudus_id, crm_id)
-    session.flush()
-    return link
+def link_records(session: Session, connection: Connection, matches: Sequence[Match]) -> list[int]:
+    """Link these records; they are merged as a first match when the links are settled. Returns the links, in order."""
+    now, name = connection.clock.now(), connection.name
+    made = links.make(session, [_new_link(connection, one, now) for one in matches])
+    for index, side in enumerate(Side):
+        unlinked.drop(session, name, side, [one.ids[index] for one in matches])
+    for about in open_items.about(session, name, (one.ids for one in matches)).values():
+        conflicts.close((one for one in about.conflicts if one.field == RECORD), now)
+        failures.solve(about.failures)
+    return made
+
+
+def _new_link(connection: Connection, match: Match, now: datetime) -> dict[str, Any]:
+    return {
+        "crm": connection.crm,
+        "connection": connection.name,
+        "nexudus_id": match.ids[0],
+        "nexudus_identity": match.identities[0],
+        "crm_id": match.ids[1],
+        "crm_identity": match.identities[1],
+        "nexudus_recheck": True,
+        "crm_recheck": True,
+        "created_at": now,
+    }
