@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine import brakes
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.read.sight import Listing, Sight
+from nexudus_sync.engine.read.sight import Listed, Listing, Sight
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.opportunity import Value
@@ -40,7 +40,8 @@ class Cycle:
 
     `seen` holds the last listing of each side, and `missed` the links whose record was missing from any complete
     listing of this cycle. `backfill`: the first match was never finished. `just_read` holds records that were read a
-    moment ago (the source of a copy), by link. `paired_early` are links that were made before settling was due,
+    moment ago (the source of a copy), by link; `just_listed` holds the rows of CRM records that were matched, which
+    serve in place of a read where rows are whole. `paired_early` are links that were made before settling was due,
     `to_create` the records without a match, `candidates` the records that were compared to find that out. `poll` lists
     both sides and settles what is new.
     """
@@ -59,6 +60,7 @@ class Cycle:
         self.backfill = False
         self.backfilled_at: datetime | None = None
         self.just_read: dict[int, dict[Side, Sight]] = {}
+        self.just_listed: dict[str, Listed] = {}
         self.paired_early: list[int] = []
         self.to_create: list[Unlinked] = []
         self.candidates: frozenset[Candidate] = frozenset()
@@ -119,11 +121,27 @@ class Cycle:
     def take_listing(self, seen: Listing) -> None:
         """Go on with a new listing, which replaces the earlier one."""
         self.seen[seen.side] = seen
+        if seen.side is Side.CRM:
+            for record_id in seen.ids & self.just_listed.keys():  # was listed again: what it said before is old
+                del self.just_listed[record_id]
         self.missed[seen.side] |= seen.absent
+
+    def row_of(self, side: Side, record_id: str) -> Listed | None:
+        """The row of a record, as far as a listing of this cycle shows it."""
+        earlier = self.just_listed.get(record_id) if side is Side.CRM else None
+        return self.seen[side].rows.get(record_id, earlier)
 
     def drop_row(self, side: Side, record_id: str) -> None:
         """Drop the row of a settled record: it is out of date."""
         self.seen[side].rows.pop(record_id, None)
+        if side is Side.CRM:
+            self.just_listed.pop(record_id, None)
+
+    def keep_rows(self, crm_ids: Iterable[str]) -> None:
+        """Keep the rows of these CRM records, which were just matched, until they are settled."""
+        fresh = self.seen[Side.CRM].fresh
+        if self.connection.connector(Side.CRM).traits.rows_are_whole:
+            self.just_listed |= {one: fresh[one].listed for one in crm_ids if one in fresh}
 
     # -- what is to be done -----------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ async def match(cycle: Cycle) -> list[int]:
     await follow_set_aside(cycle.connection)
     found = Matching(cycle.connection, one_shot=cycle.options.one_shot)
     pairs = found.match()
+    cycle.keep_rows(one.ids[1] for one in found.linked.values())
     cycle.to_create, cycle.candidates = found.to_create, found.candidates
     cycle.report.pairs += len(pairs)
     return [*early, *pairs]

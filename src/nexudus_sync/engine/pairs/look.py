@@ -102,7 +102,7 @@ async def _look_at_both(cycle: Cycle, link: Link, priority: Priority) -> dict[Si
             cycle.connection,
             side,
             link,
-            cycle.seen[side].rows.get(link.half(side).id),
+            cycle.row_of(side, link.half(side).id),
             must_read=marked,
             missed=link.id in cycle.missed[side],
             priority=priority,

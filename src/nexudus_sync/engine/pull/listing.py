@@ -36,20 +36,19 @@ async def list_side(
     before, cursor, replaced = _remembered(connection, side, keep)
     if full:
         cursor = None
-    seen, ids = Listing(side, absent=set(replaced) if full or side is Side.CRM else set()), set[str]()
+    seen = Listing(side, absent=set(replaced) if full or side is Side.CRM else set())
     at = connection.clock.monotonic()
     async for page in _pages(connection, side, connection.scope(side), cursor, priority, before):
         seen.twice |= _twice(page)
         for row in page.rows:
-            ids.add(row.id)
+            seen.ids.add(row.id)
             sort_row(connection, seen, Listed(row, at), before)
         at = connection.clock.monotonic()
         _finish(seen, page, can_be_complete=traits.lists_everything or cursor is None)
     if seen.doubtful:
         await _look_closer(connection, seen, before, priority)
-    seen.listed = len(ids)
     if seen.complete:
-        _note_absences(connection, seen, before, ids)
+        _note_absences(connection, seen, before)
         if seen.absent - replaced:
             await _find_elsewhere(connection, seen, before, priority)
     return seen
@@ -173,10 +172,10 @@ def _is_same(connection: Connection, side: Side, row: Row | None, known: Remembe
     return same_identity(known.identity, connection.facts(side, row.record).identity)
 
 
-def _note_absences(connection: Connection, seen: Listing, before: Baseline, ids: set[str]) -> None:
-    seen.gone_unlinked.update(before.alone.keys() - ids)
+def _note_absences(connection: Connection, seen: Listing, before: Baseline) -> None:
+    seen.gone_unlinked.update(before.alone.keys() - seen.ids)
     for record_id, remembered in before.known.items():
-        if record_id in ids or remembered.connection != connection.name:
+        if record_id in seen.ids or remembered.connection != connection.name:
             continue
         if remembered.link_id is not None and remembered.state == "active":
             seen.absent.add(remembered.link_id)

@@ -66,8 +66,8 @@ class Listing:
     `absent` the active ones whose record is missing from a complete listing or has lost its id to another record;
     `learnt` are row digests that were missing. Of unlinked records: `fresh` are the new or changed rows, `odd` those
     that make no sense (and why). `doubtful` rows prove nothing by themselves: an id that is `twice` in a page, or with
-    another identity than is known; `closer` counts those looked at. `listed` counts records, `inside` this connection's
-    own.
+    another identity than is known; `closer` counts those looked at. `ids` are those of all rows, `inside` counts this
+    connection's own.
     """
 
     side: Side
@@ -83,7 +83,12 @@ class Listing:
     doubtful: dict[str, Listed] = field(default_factory=dict)
     twice: set[str] = field(default_factory=set)
     closer: int = 0
-    listed: int = 0
+    ids: set[str] = field(default_factory=set)
     inside: int = 0
     cursor: str | None = None
     complete: bool = False
+
+    @property
+    def listed(self) -> int:
+        """How many records were listed."""
+        return len(self.ids)

@@ -47,6 +47,11 @@ def of_reading(side: Side, traits: Traits) -> Calls:
     return Calls(2 if traits.child_keys or _looks_up_parties(side, traits) else 1)
 
 
+def of_settling(side: Side, traits: Traits) -> Calls:
+    """Looking at one linked record: where rows are whole, the listed one leaves only its child rows to read."""
+    return Calls(bool(traits.child_keys)) if traits.rows_are_whole else of_reading(side, traits)
+
+
 def of_write(action: str, side: Side, traits: Traits) -> Calls:
     """One action of a plan on the system that is written to: "create", "create-party", "update" or "delete"."""
     if action == "create-party":
@@ -70,9 +75,8 @@ def of_run(
     """The calls of a run, by side: `listed` rows, `read` links' records, and these actions."""
     found = {}
     for side in Side:
-        # the origin of a create is read in full as well
-        reads = read[side] + actions.get(("create", side.other), 0)
-        found[side] = of_listing(listed[side]) + of_reading(side, traits[side]).times(reads)
+        found[side] = of_listing(listed[side]) + of_settling(side, traits[side]).times(read[side])
+        found[side] += of_reading(side, traits[side]).times(actions.get(("create", side.other), 0))  # their origins
         for (action, to), count in actions.items():
             if to is side:
                 found[side] += of_write(action, side, traits[side]).times(count)
