@@ -148,12 +148,14 @@ class RunSettings(Section):
     """How cycles are run.
 
     `health_file` (absolute) is touched after every successful cycle; `jitter` spreads the polls of several connections;
-    `absence_wait` is the least time between a create without an answer and the second read that proves its absence.
+    `absence_wait` is the least time between a create without an answer and the second read that proves its absence;
+    `readers` is how many records of a connection are read at the same time.
     """
 
     health_file: Path | None = None
     jitter: Duration = timedelta(seconds=5)
     absence_wait: Duration = timedelta(seconds=10)
+    readers: Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=100)] = 10
 
 
 class StoreSettings(Section):

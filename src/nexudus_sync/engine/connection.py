@@ -32,7 +32,7 @@ class Rules:
     first_match: str = "manual"
     absence_wait: float = 10.0
     chunk: int = 100
-    readers: int = 8
+    readers: int = 10
     reconcile_days: int = 30
     children_per_cycle: int = 10
     poll: timedelta = timedelta(minutes=1)

@@ -61,7 +61,7 @@ async def _ready(reads: deque[asyncio.Task[Pair | None]], most: int) -> list[Pai
 
 
 def _needs_writes(cycle: Cycle, pairs: Iterable[Pair]) -> bool:
-    return not cycle.connection.dry and any(pair.plan.after for pair in pairs)
+    return not cycle.connection.dry and any(pair.planned for pair in pairs)
 
 
 def _links(cycle: Cycle, link_ids: Iterator[int]) -> Iterator[tuple[Link, OpenItems]]:

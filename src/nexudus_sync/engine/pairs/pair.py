@@ -35,6 +35,8 @@ class Pair:
     reread: set[Side] = field(default_factory=set)
     """Sides that did not end up as sent: the next cycle reads them again."""
     settled: bool = False
+    planned: bool = False
+    """Was it found to need a write?"""
     id: int = field(init=False)
     ids: dict[Side, str] = field(init=False)
     """The ids of the link and its records at the start: after a store error the link itself cannot be read."""

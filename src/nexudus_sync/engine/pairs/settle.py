@@ -150,5 +150,6 @@ def _remember_one(cycle: Cycle, session: Session, pair: Pair, items: OpenItems) 
         cycle.report.settled += 1
         return
     session.add(link)
+    pair.planned = True
     for side in pair.plan.after:
         pair.rows[side] = plan_row(session, connection, intent_of(connection, pair, side), "opportunity.update")

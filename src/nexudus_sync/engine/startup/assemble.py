@@ -141,6 +141,7 @@ def _connection(engine: Engine, connection: ConnectionSettings, mapping: FieldMa
         first_match=connection.first_match,
         absence_wait=engine.settings.run.absence_wait.total_seconds(),
         poll=connection.poll,
+        readers=engine.settings.run.readers,
     )
     where = place(engine.settings.path, ("connection", engine.settings.connections.index(connection)))
     return Connection(connection.name, connection.crm, mapping, ends, engine.store, engine.clock, rules, where=where)
