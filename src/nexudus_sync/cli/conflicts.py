@@ -4,29 +4,37 @@ from typing import Any
 
 from nexudus_sync.cli.desk import open_desk
 from nexudus_sync.cli.frame import Root, no_such
-from nexudus_sync.cli.output import pair_of, print_json, print_table, say
+from nexudus_sync.cli.output import LIMIT, pair_of, print_json_rows, print_table, say, say_rest
 from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Store, conflicts
 from nexudus_sync.store.tables import Conflict, ConflictKind
 
+UNCLOSED = ("open", "resolved")
+"""The states of what is in the table."""
 
-def show_all(root: Root, connection: str | None, *, as_json: bool) -> None:
-    """Print the open conflicts; the table also has the resolved ones that wait for the next cycle."""
+
+def show_all(root: Root, connection: str | None, *, as_json: bool, limit: int | None = None) -> None:
+    """Print the open conflicts: the newest `limit`, or as JSON all unless there is a `limit`.
+
+    The table also has the resolved ones that wait for the next cycle.
+    """
     with open_desk(root) as desk, desk.store.read() as session:
         names = desk.names(connection)
-        waiting = [one for one in conflicts.conflicts(session) if one.connection in names]
-        decided = [one for one in conflicts.conflicts(session, "resolved") if one.connection in names]
-    if as_json:
-        print_json([as_row(one) for one in waiting])
-        return
-    print_conflicts([*waiting, *decided])
-    if waiting:
+        if as_json:
+            print_json_rows(as_row(one) for one in conflicts.waiting(session, names, newest=limit))
+            return
+        shown = LIMIT if limit is None else limit
+        found = list(conflicts.waiting(session, names, UNCLOSED, shown))
+        number, undecided = (conflicts.count_waiting(session, names, states) for states in (UNCLOSED, ("open",)))
+    print_conflicts(found, empty="" if number else "No conflicts.")
+    say_rest(number - len(found), "conflict", number)
+    if undecided:
         say("Resolve one with `nexudus-sync conflicts resolve ID --take nexudus|crm`.")
 
 
-def print_conflicts(found: list[Conflict]) -> None:
+def print_conflicts(found: list[Conflict], *, empty: str = "No conflicts.") -> None:
     """Print a table of conflicts, with both values."""
     rows = [
         (
@@ -42,7 +50,7 @@ def print_conflicts(found: list[Conflict]) -> None:
         for one in found
     ]
     columns = ("id", "connection", "field", "before", "Nexudus says", "the CRM says", "record", "state")
-    print_table(columns, rows, right=("id",), empty="No conflicts.")
+    print_table(columns, rows, right=("id",), empty=empty)
 
 
 def as_row(one: Conflict) -> dict[str, Any]:

@@ -27,6 +27,10 @@ ConflictId = Annotated[
 FailureId = Annotated[
     int, typer.Argument(metavar="ID", min=1, max=LARGEST, help="The id shown by `failures list`.", show_default=False)
 ]
+Limit = Annotated[
+    int | None,
+    typer.Option(min=1, max=LARGEST, metavar="N", help="Show only the newest N. Default: 50 in a table, all in JSON."),
+]
 Take = Literal["nexudus", "crm"]
 
 
@@ -130,23 +134,31 @@ def ignore(ctx: typer.Context, record: RecordId, connection: ConnectionName = No
 @links.command("list")
 @guarded
 def links_list(
-    ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False, full: FullFlag = False
+    ctx: typer.Context,
+    connection: ConnectionName = None,
+    as_json: JsonFlag = False,
+    full: FullFlag = False,
+    limit: Limit = None,
 ) -> None:
     """Show all pairs, closed ones included, with the reason."""
     from nexudus_sync.cli import links as work
 
-    work.show_all(root_of(ctx), connection, as_json=as_json)
+    work.show_all(root_of(ctx), connection, as_json=as_json, limit=limit)
 
 
 @conflicts.command("list")
 @guarded
 def conflicts_list(
-    ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False, full: FullFlag = False
+    ctx: typer.Context,
+    connection: ConnectionName = None,
+    as_json: JsonFlag = False,
+    full: FullFlag = False,
+    limit: Limit = None,
 ) -> None:
     """Show the conflicts that wait for a decision."""
     from nexudus_sync.cli import conflicts as work
 
-    work.show_all(root_of(ctx), connection, as_json=as_json)
+    work.show_all(root_of(ctx), connection, as_json=as_json, limit=limit)
 
 
 @conflicts.command("show")
@@ -174,12 +186,16 @@ def conflicts_resolve(
 @failures.command("list")
 @guarded
 def failures_list(
-    ctx: typer.Context, connection: ConnectionName = None, as_json: JsonFlag = False, full: FullFlag = False
+    ctx: typer.Context,
+    connection: ConnectionName = None,
+    as_json: JsonFlag = False,
+    full: FullFlag = False,
+    limit: Limit = None,
 ) -> None:
     """Show the open failures."""
     from nexudus_sync.cli import failures as work
 
-    work.show_all(root_of(ctx), connection, as_json=as_json)
+    work.show_all(root_of(ctx), connection, as_json=as_json, limit=limit)
 
 
 @failures.command("retry")

@@ -4,7 +4,7 @@ from typing import Any
 
 from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
 from nexudus_sync.cli.frame import Root, no_such
-from nexudus_sync.cli.output import pair_of, print_json, print_table, say, utc
+from nexudus_sync.cli.output import LIMIT, pair_of, print_json_rows, print_table, say, say_rest, utc
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
@@ -12,16 +12,19 @@ from nexudus_sync.store import Session, links, records
 from nexudus_sync.store.tables import Decision, Link
 
 
-def show_all(root: Root, connection: str | None, *, as_json: bool) -> None:
-    """Print all links."""
+def show_all(root: Root, connection: str | None, *, as_json: bool, limit: int | None = None) -> None:
+    """Print the links: the newest `limit`, or as JSON all unless there is a `limit`."""
     with open_desk(root) as desk, desk.store.read() as session:
-        found = links.of_connections(session, desk.names(connection))
-    if as_json:
-        print_json([as_row(one) for one in found])
-        return
-    rows = [(one.id, one.connection, one.nexudus_id, one.crm_id, _state(one), one.created_at) for one in found]
+        names = desk.names(connection)
+        if as_json:
+            print_json_rows(as_row(one) for one in links.of_connections(session, names, limit))
+            return
+        found = links.of_connections(session, names, LIMIT if limit is None else limit)
+        rows = [(one.id, one.connection, one.nexudus_id, one.crm_id, _state(one), one.created_at) for one in found]
+        number = links.count_of(session, names)
     columns = ("id", "connection", "Nexudus", "CRM", "state", "since (UTC)")
-    print_table(columns, rows, right=("id",), empty="Nothing is linked yet.")
+    print_table(columns, rows, right=("id",), empty="" if number else "Nothing is linked yet.")
+    say_rest(number - len(rows), "link", number)
 
 
 def as_row(one: Link) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from nexudus_sync import codec
 from nexudus_sync.texts import CELL, LINE, cut, in_json, visible
 
 BLANK = "–"
+LIMIT = 50
+"""Rows of a list that a table shows unless it is told otherwise."""
 _UNBOUNDED = 10_000
 _FOLDABLE = 4
 """A table with at most this many columns still reads well when its cells are folded."""
@@ -26,6 +28,14 @@ _FOLDABLE = 4
 def print_json(value: Any) -> None:
     """Print the value as JSON on standard output, uncut; moments must be text already."""
     typer.echo(in_json(codec.dumps(value)))
+
+
+def print_json_rows(rows: Iterable[Any]) -> None:
+    """Print a JSON list on standard output row by row, so that none of any length has to be held as a whole."""
+    typer.echo("[", nl=False)
+    for number, row in enumerate(rows):
+        typer.echo(("," if number else "") + in_json(codec.dumps(row)), nl=False)
+    typer.echo("]")
 
 
 def utc(moment: datetime | None) -> str | None:
@@ -145,6 +155,12 @@ def _print_plain(out: Console, table: Table) -> None:
         out.print(table)
     for line in captured.get().splitlines():
         typer.echo(line.rstrip())
+
+
+def say_rest(rest: int, one: str, number: int) -> None:
+    """Say how many rows a table left out, if it did, and how to see them."""
+    if rest:
+        say(f"… and {rest:,} older; all {plural(number, one)}: --limit {number} or --json.")
 
 
 def plural(count: int, one: str, many: str = "") -> str:
