@@ -57,6 +57,14 @@ class Store:
         engine = _sqlite_engine(parsed.set(database=str(path)))
         return cls(engine, label, path.with_name(f"{path.name}.lock"))._prepared(path)
 
+    @staticmethod
+    def exists(url: str, *, base_dir: Path | None = None) -> bool:
+        """Is there a database at `url` already? True for one on a server. Raises ConfigError for an invalid URL."""
+        parsed = _parse(url)
+        if parsed.get_backend_name() != "sqlite":
+            return True
+        return parsed.database not in (None, "", ":memory:") and ((base_dir or Path()) / str(parsed.database)).exists()
+
     @classmethod
     def _open_server(cls, url: URL, folder: Path) -> Self:
         try:

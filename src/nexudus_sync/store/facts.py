@@ -1,5 +1,8 @@
 """Questions about facts: what was learnt about systems."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlmodel import Session, col, select
 
 from nexudus_sync.store.tables import Fact
@@ -8,3 +11,14 @@ from nexudus_sync.store.tables import Fact
 def of_key(session: Session, key: str) -> list[Fact]:
     """What is known under a key, of every system."""
     return list(session.exec(select(Fact).where(col(Fact.key) == key)))
+
+
+def values(session: Session, system: str) -> dict[str, Any]:
+    """What is known of a system, by key."""
+    return {fact.key: fact.value for fact in session.exec(select(Fact).where(col(Fact.system) == system))}
+
+
+def keep(session: Session, system: str, values: Mapping[str, Any]) -> None:
+    """Keep these values of a system, by key, in place of what was known under these keys."""
+    for key, value in values.items():
+        session.merge(Fact(system=system, key=key, value=value))
