@@ -27,8 +27,8 @@ async def look(cycle: Cycle, link_ids: Iterator[int], priority: Priority) -> Asy
     """The pairs of these links, read ahead, in batches of those that are ready; in the links' order.
 
     A link whose records cannot be read becomes a failure and is left out. The next batch is read after this one was
-    settled. While pairs turn out to need writes, one at a time is read, so that it need not be read again before its
-    write; else ever more.
+    settled. The more pairs turn out to need writes, the fewer are read ahead, down to one at a time, so that it need not
+    be read again before its write.
     """
     links, reads, width = _links(cycle, link_ids), deque[asyncio.Task[Pair | None]](), 1
     rules, gate = cycle.connection.rules, asyncio.Semaphore(cycle.connection.rules.readers)
@@ -44,7 +44,7 @@ async def look(cycle: Cycle, link_ids: Iterator[int], priority: Priority) -> Asy
                 return
             pairs = [pair for pair in await _ready(reads, rules.chunk) if pair is not None]
             yield pairs
-            width = 1 if _needs_writes(cycle, pairs) else min(2 * width, rules.chunk)
+            width = max(1, width // 2) if _needs_writes(cycle, pairs) else min(2 * width, rules.chunk)
         cycle.report.finished = False
     finally:
         for read in reads:
