@@ -42,7 +42,7 @@ async def look(cycle: Cycle, link_ids: Iterator[int], priority: Priority) -> Asy
             reads.extend(asyncio.create_task(one(*link)) for link in islice(links, max(0, width - len(reads))))
             if not reads:
                 return
-            pairs = [pair for pair in await _ready(reads, rules.chunk) if pair is not None]
+            pairs = [pair for pair in await _ready(reads, min(width, rules.readers), rules.chunk) if pair is not None]
             yield pairs
             width = max(1, width // 2) if _needs_writes(cycle, pairs) else min(2 * width, rules.chunk)
         cycle.report.finished = False
@@ -52,9 +52,12 @@ async def look(cycle: Cycle, link_ids: Iterator[int], priority: Priority) -> Asy
         await asyncio.gather(*reads, return_exceptions=True)
 
 
-async def _ready(reads: deque[asyncio.Task[Pair | None]], most: int) -> list[Pair | None]:
-    """Take the first read, and those after it that are done as well."""
-    batch = [await reads.popleft()]
+async def _ready(reads: deque[asyncio.Task[Pair | None]], least: int, most: int) -> list[Pair | None]:
+    """Take the first `least` reads, and those after them that are done as well.
+
+    They are read at the same time, so waiting for all of them costs little, and a transaction for each would cost much.
+    """
+    batch = [await reads.popleft() for _ in range(min(least, len(reads)))]
     while reads and reads[0].done() and len(batch) < most:
         batch.append(await reads.popleft())
     return batch
