@@ -84,3 +84,69 @@ def test_what_is_nested_too_deeply_leaves_the_rest_readable(deep: str) -> None:
 def test_what_is_no_json_is_a_value_error_however_deep(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - any is good
         codec.loads(text)
+
+
+FLAT = st.dictionaries(
+    st.text(),
+    st.none() | st.booleans() | st.integers(-(2**80), 2**80) | st.text() | st.decimals(allow_infinity=False),
+)
+
+
+@given(FLAT, st.booleans())
+def test_the_fast_way_writes_what_the_slow_way_does(record: dict[str, Any], sort_keys: bool) -> None:
+    """Digests in the store were made of the slow way's text: another text would look like a change of every record."""
+    try:
+        slow = codec._dumps(record, sort_keys=sort_keys, ensure_ascii=False)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"compliant|finite"):
+            codec.dumps(record, sort_keys=sort_keys)
+    else:
+        assert codec.dumps(record, sort_keys=sort_keys) == slow
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u2028",
+        "\u2029",
+        "\x00\x1f\x7f",
+        '/\\"',
+        "\b\f\n\r\t",
+        "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
+    ],
+)
+def test_odd_characters_are_written_alike_both_ways(text: str) -> None:
+    assert codec.dumps({"a": text}) == codec._dumps({"a": text}, sort_keys=False, ensure_ascii=False)
+
+
+@given(JSON)
+def test_the_fast_way_reads_what_the_slow_way_does(value: Any) -> None:
+    text = codec.dumps(value)
+    assert repr(codec.loads(text)) == repr(codec._loads(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1" * 30,
+        "-" + "9" * 25,
+        "1" * 5000,
+        "[1e400]",
+        "[-0]",
+        "-0.0",
+        "1E5",
+        '{"a":1,"a":2}',
+        "\ufeff{}",
+        '"\\ud800"',
+        "[NaN]",
+    ],
+)
+def test_odd_json_is_read_alike_both_ways(text: str) -> None:
+    def told(read: Any) -> str:
+        try:
+            return repr(read(text))
+        except ValueError:
+            return "refused"
+
+    slow = told(lambda said: codec._loads(said, parse_int=codec._number))
+    assert told(codec.loads) == slow

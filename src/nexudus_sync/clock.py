@@ -37,7 +37,9 @@ def written(text: object) -> datetime | None:
 def moment(text: object) -> datetime | None:
     """The aware UTC moment that ISO 8601 text says, UTC where it names no offset; None for anything else."""
     found = written(text)
-    return None if found is None else found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    if found is None or found.tzinfo is UTC:
+        return found
+    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
 
 
 class SystemClock:

@@ -5,6 +5,7 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import msgspec
 import simplejson
 
 _HALF = re.compile("[\ud800-\udfff]")
@@ -24,6 +25,10 @@ def loads(text: str | bytes) -> Any:
     `dumps` refuses: so one row of a list does not make the others unreadable. Raises ValueError for text that is not
     JSON (truncated, HTML, empty).
     """
+    try:
+        return _FAST.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):  # is not JSON, or only in part: the slow way tells
+        pass
     try:
         return _loads(text)
     except simplejson.JSONDecodeError:
@@ -49,6 +54,10 @@ def _fraction(digits: str) -> Decimal | float:
     except InvalidOperation:  # an exponent that no Decimal has
         return math.nan
     return found if abs(found.adjusted()) <= LARGEST else math.nan
+
+
+_FAST = msgspec.json.Decoder(float_hook=_fraction)
+"""Several times as fast, and of one mind with the slow way about all that it takes."""
 
 
 def _number(digits: str) -> int | float:
@@ -77,10 +86,26 @@ def _shallow(text: str) -> str:
 def dumps(value: Any, *, sort_keys: bool = False) -> str:
     """Write JSON; a Decimal becomes a number with the digits it has.
 
-    Halves of characters, which some programs leave when they cut a text, are written as they came: escaped.
+    Halves of characters, which some programs leave when they cut a text, are written as they came: escaped. Raises
+    ValueError for what JSON has no word for (NaN), and TypeError for what is not data.
     """
+    if type(value) is dict and _PLAIN.issuperset(map(type, value.values())):
+        try:
+            plain = (_SORTED if sort_keys else _AS_IT_IS).encode(value)
+        except (UnicodeError, TypeError):  # half a character
+            plain = _LINE_ENDS
+        if _LINE_ENDS not in plain and _PARAGRAPH_ENDS not in plain:
+            return plain.decode()
     text = _dumps(value, sort_keys=sort_keys, ensure_ascii=False)
     return _dumps(value, sort_keys=sort_keys, ensure_ascii=True) if _HALF.search(text) else text
+
+
+_PLAIN = frozenset({str, int, bool, type(None), Decimal})
+"""The types of a flat record's values: of these the fast way writes the same text as the slow one."""
+_AS_IT_IS = msgspec.json.Encoder(decimal_format="number")
+_SORTED = msgspec.json.Encoder(decimal_format="number", order="sorted")
+_LINE_ENDS, _PARAGRAPH_ENDS = "\u2028".encode(), "\u2029".encode()
+"""What the slow way escapes and the fast one does not: digests of texts with these must stay as they are."""
 
 
 def _dumps(value: Any, *, sort_keys: bool, ensure_ascii: bool) -> str:

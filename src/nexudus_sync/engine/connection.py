@@ -129,7 +129,9 @@ class Connection:
         "" for a row that JSON cannot represent (NaN): it equals no other, so its record is read.
         """
         connector = self.connector(side)
-        shown = {k: v for k, v in connector.digest_view(record).items() if k not in connector.traits.child_keys}
+        shown, children = connector.digest_view(record), connector.traits.child_keys
+        if not children.isdisjoint(shown):
+            shown = {key: value for key, value in shown.items() if key not in children}
         try:
             return fingerprint(codec.dumps(shown, sort_keys=True))
         except (ValueError, RecursionError):

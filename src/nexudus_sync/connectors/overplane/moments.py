@@ -14,6 +14,8 @@ _DAY_SPACE_TIME = re.compile(r"^(\d{4}-\d{2}-\d{2})\s+(?=\d)")
 def squeeze(raw: object) -> str:
     """The text of a timestamp without its spaces; "" for a blank."""
     text = "" if raw is None else str(raw).strip()
+    if len(text.split()) < 2:  # as it should be
+        return text
     return "".join(_DAY_SPACE_TIME.sub(r"\1T", text).split())
 
 

@@ -27,8 +27,8 @@ async def look(cycle: Cycle, link_ids: Iterator[int], priority: Priority) -> Asy
     """The pairs of these links, read ahead, in batches of those that are ready; in the links' order.
 
     A link whose records cannot be read becomes a failure and is left out. The next batch is read after this one was
-    settled. The more pairs turn out to need writes, the fewer are read ahead, down to one at a time, so that it need not
-    be read again before its write.
+    settled. The more pairs need writes, the fewer are read ahead, down to one at a time: it need not be read again
+    before its write.
     """
     links, reads, width = _links(cycle, link_ids), deque[asyncio.Task[Pair | None]](), 1
     rules, gate = cycle.connection.rules, asyncio.Semaphore(cycle.connection.rules.readers)

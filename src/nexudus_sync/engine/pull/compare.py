@@ -58,13 +58,13 @@ def note_odd(connection: Connection, seen: Listing, row: Row, known: Remembered 
 def _sort(connection: Connection, seen: Listing, listed: Listed, before: Baseline) -> None:
     """Is this row news, and whose?"""
     row = listed.row
-    known, identity = before.known.get(row.id), connection.facts(seen.side, row.record).identity
-    alone = before.alone.get(row.id)
+    known = before.known.get(row.id)
     if row.id in seen.twice:  # was listed twice: one of the rows is another record's
         seen.doubtful[row.id] = listed
-    elif known is not None and not same_identity(known.identity, identity):
-        if alone is not None and alone.identity == identity:  # was read before, and is known to be another record
-            sort_unlinked(connection, seen, listed, alone)
+    elif known is not None and _is_another(connection, seen.side, row, known):
+        alone = before.alone.get(row.id)
+        if alone is not None and alone.identity == connection.facts(seen.side, row.record).identity:
+            sort_unlinked(connection, seen, listed, alone)  # was read before, and is known to be another record
         else:  # says that it is another record, which only a full read proves
             seen.doubtful[row.id] = listed
     elif known is None or known.link_id is None:
@@ -72,6 +72,11 @@ def _sort(connection: Connection, seen: Listing, listed: Listed, before: Baselin
         mark_namesake(connection, seen, row, before.namesakes)
     elif known.state != "closed":
         sort_linked(connection, seen, listed, known, known.link_id, before.wanted)
+
+
+def _is_another(connection: Connection, side: Side, row: Row, known: Remembered) -> bool:
+    """Does the row say that it is about another record than the one known by its id?"""
+    return bool(known.identity) and not same_identity(known.identity, connection.facts(side, row.record).identity)
 
 
 def mark_namesake(connection: Connection, seen: Listing, row: Row, namesakes: dict[str, list[int]]) -> None:
