@@ -8,15 +8,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, select
 from structlog.testing import capture_logs
 
 from nexudus_sync import daemon
+from nexudus_sync.config.settings import StoreSettings
 from nexudus_sync.daemon import LONGEST_REST, Daemon, Rests
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import AuthenticationFailed, MappingError, StoreError, Unavailable
-from nexudus_sync.store import Store
-from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Decision, Failure, Link
+from nexudus_sync.store import Store, retention
+from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Decision, Failure, History, Link
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -104,6 +105,7 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
         settings = SimpleNamespace(
             run=SimpleNamespace(jitter=timedelta(seconds=5), health_file=health),
             connections=[SimpleNamespace(name=name, **spans) for name in names],
+            store=StoreSettings(),
         )
         connections = [Connection(name) for name in names]
         engine: Any = SimpleNamespace(settings=settings, clock=clock, connections=connections, store=store)
@@ -510,3 +512,45 @@ async def test_a_clock_that_is_set_back_does_not_stop_the_polls(
     }
     assert [(line["event"], line["seconds"]) for line in logs] == [("clock.set", -86400)]
     scheduler.shutdown(wait=False)
+
+
+async def test_old_rows_of_the_store_are_deleted_in_steps(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "STEP", 2)
+    runner, _ = make()
+    old, entry = NOW - timedelta(days=401), {"connection": "london", "field": "title", "from_side": "crm"}
+    with runner._engine.store.session() as session:
+        session.add_all([*(History(at=old, **entry) for _ in range(5)), History(at=NOW, **entry)])
+    with capture_logs() as events:
+        await runner._prune()
+    assert [(one["event"], one["rows"]) for one in events] == [("store.pruned", 5)]
+    with runner._engine.store.read() as session:
+        assert [one.at for one in session.exec(select(History))] == [NOW]
+    with capture_logs() as events:
+        await runner._prune()
+    assert events == []
+
+
+async def test_a_store_that_cannot_be_pruned_is_a_warning(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner, _ = make()
+
+    def full(*_: object) -> int:
+        raise StoreError("state.db: disk full")
+
+    monkeypatch.setattr(daemon, "prune", full)
+    with capture_logs() as events:
+        await runner._prune()
+    assert [(one["event"], one["log_level"]) for one in events] == [("store.not_pruned", "warning")]
+
+
+async def test_pruning_stops_when_the_daemon_is_told_to(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner, _ = make()
+    steps = list[int]()
+
+    def step(*_: object) -> int:
+        steps.append(1)
+        runner.stop()
+        return 1
+
+    monkeypatch.setattr(daemon, "prune", step)
+    await runner._prune()
+    assert steps == [1]

@@ -23,6 +23,7 @@ from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorErro
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.decisions import carried_out
+from nexudus_sync.store.retention import Cutoffs, prune
 from nexudus_sync.store.status import connection_status
 from nexudus_sync.store.tables import ConnectionState
 
@@ -32,6 +33,11 @@ CLOCK_LOOK, CLOCK_STEP = 30.0, 60.0
 """Seconds between comparisons of the wall clock with the monotonic clock, and seconds they may drift apart."""
 FIRST_REST, LONGEST_REST = timedelta(seconds=5), timedelta(minutes=15)
 """How long a system is left alone after a failure; doubled with each further failure in a row."""
+
+PRUNE_AFTER, PRUNE_EVERY = timedelta(minutes=5), timedelta(days=1)
+"""How long after the start, and how often, old rows of the store are deleted."""
+PRUNE_REST = 0.5
+"""Seconds between two steps of that, in which others may use the store."""
 
 _OTHER = "this machine"
 """Stands for the system when an error does not come from one (the store, the program itself)."""
@@ -143,7 +149,27 @@ class Daemon:
             scheduler.add_job(self._job, poll, (each, False), next_run_time=now, misfire_grace_time=late)
             due = self._reconcile_due(one, now)
             scheduler.add_job(self._job, sweep, (each, True), next_run_time=due, misfire_grace_time=late)
+        first = self._clock.now() + PRUNE_AFTER
+        every = IntervalTrigger(seconds=_seconds(PRUNE_EVERY), jitter=jitter)
+        scheduler.add_job(self._prune, every, next_run_time=first, misfire_grace_time=None)
         return scheduler
+
+    async def _prune(self) -> None:
+        """Delete what the store need not keep any longer, a small step at a time."""
+        keep, now, gone = self._engine.settings.store, self._clock.now(), 0
+        cutoffs = Cutoffs(now - timedelta(days=keep.keep_history), now - timedelta(days=keep.keep_journal))
+        try:
+            while not self._stop.is_set():
+                with self._engine.store.session() as session:
+                    step = prune(session, cutoffs)
+                if step == 0:
+                    break
+                gone += step
+                await self._clock.sleep(PRUNE_REST)
+        except StoreError as error:  # tomorrow again: nothing waits for it
+            self._log.warning("store.not_pruned", error=str(error))
+        if gone:
+            self._log.info("store.pruned", rows=gone)
 
     def _reconcile_due(self, connection: ConnectionSettings, now: datetime) -> datetime:
         """When the full sweep is due: counted from the last one, so that restarts do not put it off for ever.

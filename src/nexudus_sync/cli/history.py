@@ -20,9 +20,6 @@ from nexudus_sync.store import Session, decisions, records
 from nexudus_sync.store.history import last_after, newest
 from nexudus_sync.store.tables import Decision, Fact, History, Link
 
-_ASKED = "undo asked by"
-"""The system of the facts that say who asked for an undo; the key is the decision's number."""
-
 
 def history(root: Root, record: str | None, limit: int, *, as_json: bool) -> None:
     """Print the history of one record, or of all."""
@@ -58,7 +55,7 @@ def undos(session: Session, found: list[History]) -> dict[int | None, Undo]:
 
 
 def _asker(session: Session, decision: Decision) -> str:
-    known = session.get(Fact, (_ASKED, str(decision.id)))
+    known = session.get(Fact, (decisions.ASKED_BY, str(decision.id)))
     return str(known.value) if known else ""
 
 
@@ -112,7 +109,8 @@ def undo(root: Root, number: int, *, force: bool) -> None:
         with desk.store.read() as session:
             entry = session.get(History, number)
             if entry is None:
-                raise no_such("history entry", number, "see `nexudus-sync history`")
+                kept = f"entries are kept {desk.settings.store.keep_history:,} days ([store] keep_history)"
+                raise no_such("history entry", number, f"see `nexudus-sync history`; {kept}")
             link = _link(session, desk, entry)
             now = None if force else _moved_on(session, desk, entry, link)
         where = f"{entry.field} of {pair_of(entry.nexudus_id, entry.crm_id)}"
@@ -127,7 +125,7 @@ def undo(root: Root, number: int, *, force: bool) -> None:
             decision = Decision(connection=link.connection, kind="undo", args=args, asked_at=asked)
             session.add(decision)
             session.flush()
-            session.merge(Fact(system=_ASKED, key=str(decision.id), value=_who()))
+            session.merge(Fact(system=decisions.ASKED_BY, key=str(decision.id), value=_who()))
     say(f"{where} will be set back to {entry.old!r} on both sides at the next cycle.")
 
 

@@ -83,6 +83,7 @@ def load(path: Path, environ: Mapping[str, str], *, find: Find = registry.find, 
     return Settings(
         path=path,
         store_url=file.store.url,
+        store=file.store,
         nexudus=nexudus,
         crms=crms,
         connections=tuple(

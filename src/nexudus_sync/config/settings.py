@@ -159,9 +159,14 @@ class RunSettings(Section):
 
 
 class StoreSettings(Section):
-    """Where the state is kept: a database URL; a relative SQLite path starts at the configuration file's folder."""
+    """Where the state is kept: a database URL; a relative SQLite path starts at the configuration file's folder.
+
+    `keep_history` and `keep_journal`: days after which old values and writes that are done are deleted.
+    """
 
     url: Annotated[str, AfterValidator(_database)] = "sqlite:///state.db"
+    keep_history: Annotated[int, BeforeValidator(_no_boolean), Field(ge=30, le=36500)] = 400
+    keep_journal: Annotated[int, BeforeValidator(_no_boolean), Field(ge=30, le=36500)] = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +189,7 @@ class Settings:
     connections: tuple[ConnectionSettings, ...]
     log: LogSettings
     run: RunSettings
+    store: StoreSettings = field(default_factory=StoreSettings, repr=False)
 
     @property
     def base_dir(self) -> Path:

@@ -8,6 +8,8 @@ from sqlmodel import Session, col, func, select
 
 from nexudus_sync.store.tables import Decision
 
+ASKED_BY = "undo asked by"
+"""The system of the facts that say who asked for an undo; the key is the decision's number."""
 BROUGHT_BACK = "brought back"
 """The outcome of an undo that was carried out."""
 

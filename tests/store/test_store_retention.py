@@ -1,0 +1,125 @@
+"""What the store lets go once it is old, and what it keeps all the same."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import SQLModel, col, select
+
+from nexudus_sync.store import Store, retention
+from nexudus_sync.store.decisions import ASKED_BY
+from nexudus_sync.store.retention import Cutoffs, prune
+from nexudus_sync.store.tables import Conflict, Decision, Fact, Failure, History, Journal
+
+DAY = timedelta(days=1)
+Row = Callable[[datetime], SQLModel]
+
+
+def history(at: datetime, **values: Any) -> History:
+    return History(**({"at": at, "connection": "london", "field": "title", "from_side": "crm"} | values))
+
+
+def journal(at: datetime, **values: Any) -> Journal:
+    given = {"connection": "london", "side": "crm", "kind": "opportunity.update", "state": "confirmed"}
+    return Journal(**(given | {"planned_at": at, "sent_at": at, "done_at": at} | values))
+
+
+def conflict(at: datetime, **values: Any) -> Conflict:
+    given = {"connection": "london", "field": "title", "state": "closed", "opened_at": at - DAY, "closed_at": at}
+    return Conflict(**(given | values))
+
+
+def failure(at: datetime, **values: Any) -> Failure:
+    given = {"connection": "london", "kind": "unmapped", "reason": "no such stage", "state": "solved"}
+    return Failure(**(given | {"first_at": at - DAY, "last_at": at} | values))
+
+
+def decision(at: datetime, **values: Any) -> Decision:
+    given = {"connection": "london", "kind": "unlink", "asked_at": at - DAY, "done_at": at, "outcome": "unlinked"}
+    return Decision(**(given | values))
+
+
+def cutoffs(now: datetime) -> Cutoffs:
+    return Cutoffs(now - 400 * DAY, now - 60 * DAY)
+
+
+def left(store: Store, table: type[Any]) -> list[Any]:
+    with store.read() as session:
+        return list(session.exec(select(table).order_by(col(table.id))))
+
+
+def keep(store: Store, *rows: SQLModel) -> None:
+    with store.session() as session:
+        session.add_all(rows)
+
+
+def pruned(store: Store, now: datetime) -> int:
+    with store.session() as session:
+        return prune(session, cutoffs(now))
+
+
+@pytest.mark.parametrize(
+    ("row", "days"), [(history, 400), (conflict, 400), (failure, 400), (decision, 400), (journal, 60)]
+)
+def test_a_row_goes_once_it_is_older_than_its_days(memory: Store, now: datetime, row: Row, days: int) -> None:
+    second = timedelta(seconds=1)
+    keep(memory, row(now - days * DAY - second), row(now - days * DAY), row(now))
+    assert pruned(memory, now) == 1
+    assert [one.id for one in left(memory, type(row(now)))] == [2, 3]
+    assert pruned(memory, now) == 0
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda at: journal(at, kind="opportunity.create"),
+        lambda at: journal(at, kind="opportunity.create", state="dropped"),
+        lambda at: journal(at, state="sent", done_at=None),
+        lambda at: journal(at, state="planned", done_at=None, sent_at=None),
+        lambda at: journal(at, state="failed", refused=["title"]),
+        lambda at: journal(at, state="dropped", not_found=True),
+        lambda at: conflict(at, state="open", closed_at=None),
+        lambda at: conflict(at, state="resolved", take="crm", closed_at=None),
+        lambda at: failure(at, state="open"),
+        lambda at: failure(at, state="dismissed"),
+        lambda at: decision(at, done_at=None),
+    ],
+)
+def test_what_later_cycles_or_people_need_stays_however_old(memory: Store, now: datetime, row: Row) -> None:
+    old = row(now - 5000 * DAY)
+    keep(memory, old)
+    assert pruned(memory, now) == 0
+    assert len(left(memory, type(old))) == 1
+
+
+def test_a_dropped_update_goes_with_the_confirmed_ones(memory: Store, now: datetime) -> None:
+    keep(memory, journal(now - 61 * DAY, state="dropped"))
+    assert pruned(memory, now) == 1
+
+
+def test_an_entry_that_is_being_undone_stays_until_the_undo_is_done(memory: Store, now: datetime) -> None:
+    keep(memory, history(now - 500 * DAY), history(now - 500 * DAY))
+    undo = decision(now, kind="undo", args={"history_id": 2}, done_at=None)
+    keep(memory, undo)
+    assert pruned(memory, now) == 1
+    assert [one.id for one in left(memory, History)] == [2]
+    with memory.session() as session:
+        session.get_one(Decision, undo.id).done_at = now
+    assert pruned(memory, now) == 1
+
+
+def test_who_asked_for_an_undo_goes_with_it(memory: Store, now: datetime) -> None:
+    keep(memory, decision(now - 401 * DAY, kind="undo", args={"history_id": 7}), decision(now))
+    keep(memory, Fact(system=ASKED_BY, key="1", value="ana"), Fact(system=ASKED_BY, key="2", value="ben"))
+    assert pruned(memory, now) == 1
+    with memory.read() as session:
+        assert [one.key for one in session.exec(select(Fact))] == ["2"]
+
+
+def test_one_step_deletes_a_part_and_the_next_goes_on(
+    memory: Store, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "STEP", 4)
+    keep(memory, *(history(now - 500 * DAY) for _ in range(3)), *(journal(now - 500 * DAY) for _ in range(3)))
+    assert [pruned(memory, now) for _ in range(3)] == [4, 2, 0]
