@@ -5,10 +5,13 @@ so that `--help` and shell completion stay quick.
 import os
 import sys
 
+from nexudus_sync.cli import collector
+
 
 def main() -> None:
     """The `nexudus-sync` command; ends the process with the contract's exit code."""
     _see_to_streams()
+    collector.take_over()
     from nexudus_sync.cli.app import app
 
     app()

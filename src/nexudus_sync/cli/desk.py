@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nexudus_sync import config, logs
+from nexudus_sync.cli import collector
 from nexudus_sync.cli.frame import Root, tell, worst
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.config import ConnectionSettings, Settings
@@ -81,6 +82,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
     engine = assemble(settings, clock=SystemClock(), rng=random.Random())  # noqa: S311 - spreads retries, no secret
     try:
         _check_laws_once(engine.store, mappings, checked=first)
+        collector.settle()
         yield engine
     finally:
         await engine.aclose()
