@@ -15,8 +15,8 @@ interleaved, each figure is the median. Peers and floor have virtual environment
 first run from the pins in `peers.txt`: what they depend on must not come into ours, nor ours change the floor.
 
 The server (`beside/server.py`) is out of the way: the doubles' answers, kept, in a process of its own. `--latency`
-holds each back by some milliseconds. Peers and floor have `--connections` at once; this project reads eight pairs at a
-time, whatever that says. No limit is the brake: those of the configuration are lifted, and a poll comes once an hour.
+holds each back by some milliseconds. All of them have `--connections` at once, this project as its `readers`. No limit
+is the brake: those of the configuration are lifted, and a poll comes once an hour.
 
 `--requests` counts what this project asks of each system for a matched pair and for a record that it creates.
 """
@@ -156,7 +156,8 @@ class Bench:
             "folder": str(folder),
         }
         (folder / "spec.json").write_text(json.dumps(spec))
-        (folder / "config.toml").write_text(world["config"])
+        readers = f"[run]\nreaders = {self._given.connections}\n"
+        (folder / "config.toml").write_text(readers + world["config"])
         return folder
 
     @staticmethod

@@ -21,6 +21,7 @@ async def cycles(folder: Path, number: int) -> dict[str, int]:
     import structlog
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    from nexudus_sync.cli import collector
     from nexudus_sync.clock import SystemClock
     from nexudus_sync.config import load
     from nexudus_sync.engine.cycle import run_cycle
@@ -28,6 +29,8 @@ async def cycles(folder: Path, number: int) -> dict[str, int]:
     from nexudus_sync.store import links
 
     engine = assemble(load(folder / "config.toml", dict(os.environ)), clock=SystemClock(), rng=random.Random(1))
+    collector.take_over()  # as every command does
+    collector.settle()
     await engine.start()
     written = 0
     for _ in range(number):
