@@ -99,18 +99,27 @@ async def _look_at(cycle: Cycle, link: Link, items: OpenItems, priority: Priorit
 
 async def _look_at_both(cycle: Cycle, link: Link, priority: Priority) -> dict[Side, Sight]:
     """Both records: read a moment ago, listed, read now, or rebuilt from the snapshot."""
-    found, known = dict[Side, Sight](), cycle.just_read.pop(link.id or 0, {})
-    for side, marked in ((Side.NEXUDUS, link.nexudus_recheck), (Side.CRM, link.crm_recheck)):
-        found[side] = known.get(side) or await sights.look(
+    known = cycle.just_read.pop(link.id or 0, {})
+
+    async def seen(side: Side) -> Sight:
+        return known.get(side) or await sights.look(
             cycle.connection,
             side,
             link,
             cycle.row_of(side, link.half(side).id),
-            must_read=marked,
+            must_read=link.half(side).must_read,
             missed=link.id in cycle.missed[side],
             priority=priority,
         )
-    return found
+
+    if not (link.nexudus_recheck and link.crm_recheck):
+        return {side: await seen(side) for side in Side}
+    crm = asyncio.create_task(seen(Side.CRM))  # neither read depends on the other
+    try:
+        return {Side.NEXUDUS: await seen(Side.NEXUDUS), Side.CRM: await crm}
+    finally:
+        crm.cancel()
+        await asyncio.gather(crm, return_exceptions=True)
 
 
 def _unread(found: Mapping[Side, Sight]) -> Side | None:
