@@ -89,7 +89,7 @@ def ways(url: str) -> dict[str, tuple[Get, Callable[[], Awaitable[None]]]]:
         return (await bare.get(path)).json()
 
     found: dict[str, tuple[Get, Callable[[], Awaitable[None]]]] = {"bare httpx": (get, bare.aclose)}
-    for name, network in {"Http": Network()}.items():
+    for name, network in {"Http, httpx": Network(http="httpx"), "Http, fast": Network(http="fast")}.items():
         http = Http(url, Dialect(), clock=SystemClock(), rng=random.Random(1), budget=Unlimited(), network=network)
         found[name] = (http.get, http.aclose)
     return found

@@ -184,7 +184,8 @@ def test_nothing_of_a_connection_is_written_where_the_environment_says(
     trust = certificates(Path(certifi.where()))
     assert (trust.verify_mode, trust.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert trust.get_ca_certs()
-    Network().client("https://plain.example")
+    for kind in ("fast", "httpx"):
+        Network.model_validate({"http": kind}).way("https://plain.example")
     assert not (tmp_path / "keys").exists()
 
 

@@ -403,22 +403,6 @@ def test_what_json_cannot_say_is_refused_before_anything_is_sent() -> None:
 # --- the way there
 
 
-def test_no_variable_of_the_environment_leads_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://elsewhere.example:3128")
-    monkeypatch.setenv("ALL_PROXY", "http://elsewhere.example:3128")
-    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
-    assert proxies(Network().client("https://plain.example")) == []
-
-
-def test_the_configured_proxy_leads_the_way() -> None:
-    assert proxies(Network(proxy="http://proxy.example:3128").client("https://plain.example")) == [b"proxy.example"]
-
-
-def proxies(client: httpx.AsyncClient) -> list[bytes]:
-    pools = [transport._pool for transport in client._mounts.values() if transport is not None]
-    return [pool._proxy_url.host for pool in pools]
-
-
 def test_a_server_that_is_not_trusted_is_told_what_to_do() -> None:
     error = httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
     assert "ca_file" in Network().remedy(error)

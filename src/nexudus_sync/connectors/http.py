@@ -122,7 +122,7 @@ class Http:
         self._dialect, self._clock, self._rng, self._budget = dialect, clock, rng, budget
         self._log = log or structlog.get_logger(system=dialect.system)
         self._network = network
-        self._client = network.client(base_url, transport)
+        self._way = network.way(base_url, transport)
         self._echoes, self._denials = Echoes(network.proxy_headers()), Denials()
         self._offset = ClockOffset()
         self._login = asyncio.Lock()
@@ -224,7 +224,7 @@ class Http:
 
     async def aclose(self) -> None:
         """Close the connections and give back what is left of the budget's leases."""
-        await self._client.aclose()
+        await self._way.aclose()
         self._budget.close()
 
     async def _retrying(self, call: _Call, attempt: Callable[[], Awaitable[T]]) -> T:
@@ -341,13 +341,13 @@ class Http:
             if self._clock.monotonic() - start > DEADLINE:
                 raise TimeoutError
 
-        async with (
-            asyncio.timeout(DEADLINE),
-            self._client.stream(
-                call.method, call.path, params=call.params, headers={**call.headers, **headers}, **call.body
-            ) as response,
-        ):
-            return response, await body.read(response, tick)
+        request = self._way.request(call.method, call.path, call.params, {**call.headers, **headers}, **call.body)
+        async with asyncio.timeout(DEADLINE):
+            response = await self._way.send(request)
+            try:
+                return response, await body.read(response, tick)
+            finally:
+                await response.aclose()
 
     def _written(self, content: Any) -> bytes:
         """The body of a write. Raises Refused for a value that JSON cannot express, so that it cannot be sent back."""

@@ -5,16 +5,16 @@ A proxy from the environment would see what is sent to a server that is reached 
 
 import base64
 import ssl
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
 import certifi
 import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from nexudus_sync.connectors import body
+from nexudus_sync.connectors.fast import FastTransport
+from nexudus_sync.connectors.way import Way
 from nexudus_sync.errors import ConfigError
 
 
@@ -35,20 +35,19 @@ HeaderText = Annotated[str, AfterValidator(_for_a_header)]
 HeaderSecret = Annotated[SecretStr, AfterValidator(_secret_for_a_header)]
 """A secret that is sent in a header as it is."""
 
-_TIMEOUT = httpx.Timeout(connect=10, read=60, write=30, pool=60)
-
 
 class Network(BaseModel):
     """The keys that any system's table may have.
 
     `proxy` is the address of an HTTP proxy; `ca_file` holds the certificates (PEM) to trust in place of the usual
-    ones.
+    ones. `http` is what carries the requests: the sync's own transport, or httpx's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     proxy: str | None = Field(default=None, repr=False)
     ca_file: Path | None = None
+    http: Literal["fast", "httpx"] = "fast"
 
     @field_validator("proxy")
     @classmethod
@@ -63,28 +62,22 @@ class Network(BaseModel):
                 raise ValueError('is not the address of an HTTP proxy; write one like "http://proxy.example.com:3128"')
         return proxy
 
-    def client(self, base_url: str, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-        """A client that follows no redirect and keeps no cookie; `transport` takes the network's place.
+    def way(self, base_url: str, transport: httpx.AsyncBaseTransport | None = None) -> "Way":
+        """The way to the system's server; `transport` takes the network's place.
 
         Raises ConfigError, naming the file, for certificates that cannot be read.
         """
-        return httpx.AsyncClient(
-            base_url=base_url,
-            timeout=_TIMEOUT,
-            transport=transport,
-            trust_env=False,
-            proxy=None if transport else self.proxy,
-            verify=True if transport else certificates(self.ca_file or Path(certifi.where())),
-            follow_redirects=False,
-            event_hooks={"response": [_forget_where]},
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": body.ACCEPTED,
-                "User-Agent": "nexudus-sync",
-            },
-            # A session cookie would outlive the token it came with, and Frappe then asks for a CSRF token as well.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        )
+        return Way(base_url, transport or self._transport())
+
+    def _transport(self) -> httpx.AsyncBaseTransport:
+        usual = Path(certifi.where())
+        trust = certificates(self.ca_file or usual)
+        trust.set_alpn_protocols(["http/1.1"])
+        proxy = None if self.proxy is None else httpx.Proxy(self.proxy)
+        if self.http == "httpx":
+            return httpx.AsyncHTTPTransport(verify=trust, trust_env=False, proxy=proxy)
+        encrypted = proxy is not None and proxy.url.scheme == "https"
+        return FastTransport(trust, proxy, certificates(usual) if encrypted else None)
 
     def proxy_headers(self) -> dict[str, str]:
         """The header in which the proxy is told who is calling, where its address says that."""
@@ -121,8 +114,3 @@ def certificates(path: Path, where: str = "ca_file") -> ssl.SSLContext:
     except OSError as error:
         raise ConfigError(where, f"{path} cannot be read: {error.strerror}", remedy) from None
     return context
-
-
-async def _forget_where(response: httpx.Response) -> None:
-    """A redirect is not followed, so its goal need not be an address that httpx can read."""
-    response.headers.pop("Location", None)
