@@ -77,7 +77,12 @@ def span(seconds: float) -> str:
     return f"{round(seconds / 3600)} hours" if days < 2 else f"{round(days)} days"
 
 
+_NAMING = re.compile(r"[\d@]")
+_VERSION = re.compile(r"v\d+")
+
+
 def template(path: str) -> str:
     """The path with each part that looks like a record's name replaced by {id}; "v2" names a version of the API."""
-    parts = (unquote(part) for part in path.split("?")[0].split("/"))
-    return "/".join("{id}" if re.search(r"[\d@]", part) and not re.fullmatch(r"v\d+", part) else part for part in parts)
+    parts = path.partition("?")[0].split("/")
+    parts = [unquote(part) for part in parts] if "%" in path else parts
+    return "/".join(["{id}" if _NAMING.search(part) and not _VERSION.fullmatch(part) else part for part in parts])

@@ -29,9 +29,13 @@ class Echoes:
         self._always = [secret for value in (always or {}).values() for secret in _parts(value)]
         self._sent: deque[str] = deque(maxlen=_KEPT)
         self._pattern: re.Pattern[str] | None = None
+        self._latest: Mapping[str, str] = {}
 
     def sent(self, values: Mapping[str, str]) -> None:
         """Headers, or a form, that just went out: the values of those with a secret's name are to be masked."""
+        if not values or values == self._latest:
+            return
+        self._latest = dict(values)
         for name, value in values.items():
             for secret in _parts(value) if is_secret(name) else ():
                 if secret not in self._sent:

@@ -120,7 +120,7 @@ class Http:
         log: Any = None,
     ) -> None:
         self._dialect, self._clock, self._rng, self._budget = dialect, clock, rng, budget
-        self._log = log or structlog.get_logger(system=dialect.system)
+        self._log = log or structlog.get_logger(system=dialect.system).bind()
         self._network = network
         self._way = network.way(base_url, transport)
         self._echoes, self._denials = Echoes(network.proxy_headers()), Denials()

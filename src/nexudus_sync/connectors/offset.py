@@ -3,6 +3,7 @@
 from collections import deque
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from nexudus_sync.clock import moment
 
@@ -49,6 +50,7 @@ def against_ours(seconds: float) -> str:
     return f"the server's clock is {ahead:+d} s from ours; stamps are corrected by that"
 
 
+@lru_cache(maxsize=_KEPT)  # many answers of one second name the same
 def http_date(text: str | None) -> datetime | None:
     """The moment an HTTP date names, aware UTC; None when it is missing or unreadable."""
     try:
