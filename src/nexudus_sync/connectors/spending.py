@@ -21,7 +21,7 @@ from nexudus_sync.connectors.window import MOST_STRETCH, Window
 from nexudus_sync.errors import LimitReached
 from nexudus_sync.store.ledger import LEASE_SECONDS, Counts, Ledger, Page, fine_since
 
-_BLOCK = 10  # calls leased at a time
+_BLOCK = 50  # calls leased at a time, where a second has room for as many: each lease is a commit
 _LATENCIES = 50
 _LEAST_STRETCH = 0.05
 PLACE_SECONDS = LEASE_SECONDS - 1
@@ -66,6 +66,7 @@ class Spending:
     def __init__(self, windows: list[Window], clock: Clock, ledger: Ledger | None, lane: str, system: str) -> None:
         self._windows, self._clock, self._ledger, self._lane, self._system = windows, clock, ledger, lane, system
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
+        self._stretch = _LEAST_STRETCH
         self._lease = _Lease()
         self._leased: dict[int, Counts] = {}
         """What this process leased, less what it gave back, by the second: the rest of the ledger is others'."""
@@ -76,6 +77,9 @@ class Spending:
     def observe(self, latency: float) -> None:
         """Record how many seconds a call took: windows are stretched by twice the spread of the last fifty."""
         self._latencies.append(latency)
+        spread = max(self._latencies) - min(self._latencies)
+        # Twice the spread seen, for the first few calls seldom show all of it.
+        self._stretch = min(max(2 * spread, _LEAST_STRETCH), MOST_STRETCH)
 
     def spend(self, kinds: Collection[str]) -> Blocked | None:
         """Spend one call now, or say when it may be made.
@@ -176,7 +180,7 @@ class Spending:
             # Beside a place too: what is left of a lease may be spent at any moment, and so could meet it in a second.
             one_by_one = alone or bool(self._places)
             bulk = [kind for kind in kinds if kind.endswith("calls") and not one_by_one]
-            size = min([size, *(window.room(now, self._stretch) for window in self._windows_of(bulk))])
+            size = min([size, *(window.room(now, self._stretch, size) for window in self._windows_of(bulk))])
             counts = Counter(kinds) + Counter(dict.fromkeys(bulk, size - 1))
             second = page.lease(counts)
             ends = now + second + LEASE_SECONDS - page.now
@@ -226,12 +230,6 @@ class Spending:
                 )
             worst = max(worst, Blocked(until, window.name))
         return worst if worst.until > now else None
-
-    @property
-    def _stretch(self) -> float:
-        spread = max(self._latencies) - min(self._latencies) if self._latencies else 0.0
-        # Twice the spread seen, for the first few calls seldom show all of it.
-        return min(max(2 * spread, _LEAST_STRETCH), MOST_STRETCH)
 
     def _windows_of(self, kinds: Collection[str]) -> list[Window]:
         return [window for window in self._windows if window.kind in kinds]
