@@ -1,6 +1,6 @@
 """What does a request cost? Processor time of a GET through the sync's own client, and through bare httpx.
 
-    python benchmarks/requests.py [--requests 500] [--rounds 7]
+    python benchmarks/one_request.py [--requests 500] [--rounds 7]
 
 A server in another process answers each request with the same 2 kB of JSON, over loopback and kept-alive connections.
 The ways take turns, so that a noisy machine disturbs all of them alike; the best round of each is printed, in
