@@ -108,7 +108,10 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
             store=StoreSettings(),
         )
         connections = [Connection(name) for name in names]
-        engine: Any = SimpleNamespace(settings=settings, clock=clock, connections=connections, store=store)
+        system = SimpleNamespace(clock_offset=lambda: 0.0)
+        engine: Any = SimpleNamespace(
+            settings=settings, clock=clock, connections=connections, store=store, connectors={"nexudus": system}
+        )
         return Daemon(engine), cycles
 
     return made
@@ -554,3 +557,20 @@ async def test_pruning_stops_when_the_daemon_is_told_to(make: Make, monkeypatch:
     monkeypatch.setattr(daemon, "prune", step)
     await runner._prune()
     assert steps == [1]
+
+
+@pytest.mark.parametrize(("offset", "left"), [(0.0, 1), (-400 * 86400.0, 2), (400 * 86400.0, 1), (None, 2)])
+async def test_a_clock_that_is_ahead_deletes_nothing_that_is_not_old(
+    make: Make, offset: float | None, left: int
+) -> None:
+    """The server says what time it is. One that is ahead itself makes nothing older; before any answer nothing goes."""
+    runner, _ = make()
+    runner._engine.connectors["nexudus"].clock_offset = lambda: offset  # type: ignore[method-assign]
+    entry = {"connection": "london", "field": "title", "from_side": "crm"}
+    with runner._engine.store.session() as session:
+        session.add_all(
+            [History(at=NOW - timedelta(days=401), **entry), History(at=NOW - timedelta(days=399), **entry)]
+        )
+    await runner._prune()
+    with runner._engine.store.read() as session:
+        assert len(session.exec(select(History)).all()) == left

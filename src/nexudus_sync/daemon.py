@@ -156,7 +156,9 @@ class Daemon:
 
     async def _prune(self) -> None:
         """Delete what the store need not keep any longer, a small step at a time."""
-        keep, now, gone = self._engine.settings.store, self._clock.now(), 0
+        keep, now, gone = self._engine.settings.store, self._sure_time(), 0
+        if now is None:
+            return
         cutoffs = Cutoffs(now - timedelta(days=keep.keep_history), now - timedelta(days=keep.keep_journal))
         try:
             while not self._stop.is_set():
@@ -170,6 +172,15 @@ class Daemon:
             self._log.warning("store.not_pruned", error=str(error))
         if gone:
             self._log.info("store.pruned", rows=gone)
+
+    def _sure_time(self) -> datetime | None:
+        """The earliest of the times that this machine and the systems say; None before any system said one.
+
+        By a clock that is years ahead, everything would be old, and what is deleted is gone.
+        """
+        offsets = [one.clock_offset() for one in self._engine.connectors.values()]
+        known = [offset for offset in offsets if offset is not None]
+        return self._clock.now() + timedelta(seconds=min([0.0, *known])) if known else None
 
     def _reconcile_due(self, connection: ConnectionSettings, now: datetime) -> datetime:
         """When the full sweep is due: counted from the last one, so that restarts do not put it off for ever.

@@ -78,7 +78,6 @@ def test_a_row_goes_once_it_is_older_than_its_days(memory: Store, now: datetime,
         lambda at: journal(at, state="sent", done_at=None),
         lambda at: journal(at, state="planned", done_at=None, sent_at=None),
         lambda at: journal(at, state="failed", refused=["title"]),
-        lambda at: journal(at, state="dropped", not_found=True),
         lambda at: conflict(at, state="open", closed_at=None),
         lambda at: conflict(at, state="resolved", take="crm", closed_at=None),
         lambda at: failure(at, state="open"),
@@ -94,8 +93,10 @@ def test_what_later_cycles_or_people_need_stays_however_old(memory: Store, now: 
 
 
 def test_a_dropped_update_goes_with_the_confirmed_ones(memory: Store, now: datetime) -> None:
-    keep(memory, journal(now - 61 * DAY, state="dropped"))
-    assert pruned(memory, now) == 1
+    """One that was not found and is followed by one that was done must not become the last attempt."""
+    lost = journal(now - 62 * DAY, state="dropped", not_found=True)
+    keep(memory, lost, journal(now - 61 * DAY), journal(now - 61 * DAY, state="dropped"))
+    assert pruned(memory, now) == 3
 
 
 def test_an_entry_that_is_being_undone_stays_until_the_undo_is_done(memory: Store, now: datetime) -> None:

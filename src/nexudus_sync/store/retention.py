@@ -55,7 +55,7 @@ def _old(cutoffs: Cutoffs, undoing: Collection[int]) -> Iterator[tuple[Any, Any]
     """Each table, and which of its rows may go."""
     yield History, and_(col(History.at) < cutoffs.history, col(History.id).not_in(undoing))
     done = and_(col(Journal.state).in_(("confirmed", "dropped")), col(Journal.kind) != CREATE)
-    yield Journal, and_(done, col(Journal.not_found).is_(False), col(Journal.done_at) < cutoffs.journal)
+    yield Journal, and_(done, col(Journal.done_at) < cutoffs.journal)  # all alike, so that none seems the last attempt
     yield Conflict, and_(col(Conflict.state) == "closed", col(Conflict.closed_at) < cutoffs.history)
     yield Failure, and_(col(Failure.state) == "solved", col(Failure.last_at) < cutoffs.history)
     yield Decision, and_(col(Decision.done_at).is_not(None), col(Decision.done_at) < cutoffs.history)
