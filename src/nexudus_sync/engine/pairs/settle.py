@@ -16,8 +16,10 @@ from nexudus_sync.engine.pairs.gone import part
 from nexudus_sync.engine.pairs.look import look
 from nexudus_sync.engine.pairs.memory import finish
 from nexudus_sync.engine.pairs.pair import Pair, foresee
+from nexudus_sync.engine.read.record import is_recent, read
 from nexudus_sync.engine.write.perform import drop_rows, plan_row
 from nexudus_sync.engine.write.refused import refused_for
+from nexudus_sync.plan import Presence
 from nexudus_sync.store import Session, open_items
 from nexudus_sync.store.open_items import OpenItems
 
@@ -54,10 +56,23 @@ def _may_part(cycle: Cycle, pairs: Iterable[Pair]) -> bool:
 async def _part(cycle: Cycle, pairs: Iterable[Pair]) -> None:
     """Part the pairs with a missing record, at the end of a stretch: by then it is known whether too many are gone."""
     for pair in pairs:
-        if cycle.report.brake is None:
+        if cycle.stopping():
+            cycle.report.finished = False
+        else:
             with guard(cycle.connection, cycle.report, pair.link):
-                await part(cycle.connection, cycle.report, pair.link, pair.sights)
+                await _look_again(cycle, pair)
+                if not pair.complete:
+                    await part(cycle.connection, cycle.report, pair.link, pair.sights)
         _forget_rows(cycle, pair)
+
+
+async def _look_again(cycle: Cycle, pair: Pair) -> None:
+    """Read what was missing once more, if that was a while ago: somebody may have restored it since."""
+    connection = cycle.connection
+    for side, sight in pair.sights.items():
+        if sight.presence is not Presence.HERE and not is_recent(connection, sight):
+            missed = pair.id in cycle.missed[side]
+            pair.sights[side] = await read(connection, side, pair.link, priority=pair.priority, missed=missed)
 
 
 def _forget_rows(cycle: Cycle, pair: Pair) -> None:

@@ -147,6 +147,11 @@ def says_otherwise(
     return False
 
 
+def is_recent(connection: Connection, sight: Sight) -> bool:
+    """Was it read so short a while ago that nobody can have changed it since?"""
+    return sight.read_at is not None and connection.clock.monotonic() - sight.read_at <= FRESH
+
+
 def is_fresh(connection: Connection, side: Side, sight: Sight, touched: frozenset[str]) -> bool:
     """May the record be written without reading it again? `touched`: the record's keys that would change."""
     traits = connection.connector(side).traits
