@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from nexudus_sync.connectors.base import Priority, Written
-from nexudus_sync.engine.connection import FRESH, Connection
+from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.engine.pairs.moved import move
 from nexudus_sync.engine.read.changes import differing
-from nexudus_sync.engine.read.record import read
+from nexudus_sync.engine.read.record import is_recent, read
 from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.write.confirm import close_and_count
@@ -71,7 +71,7 @@ async def _survivor(connection: Connection, side: Side, link: Link, known: Sight
     if connection.rules.deletes == "ignore":  # is not deleted in any case, so an earlier read will do
         return known if known.real else await read(connection, side, link)
     await connection.connector(side).reserve(Priority.LIVE)  # so that the delete does not have to wait after the read
-    if known.read_at is not None and known.whole and connection.clock.monotonic() - known.read_at <= FRESH:
+    if known.whole and is_recent(connection, known):
         return known
     return await read(connection, side, link)
 

@@ -159,7 +159,7 @@ def is_fresh(connection: Connection, side: Side, sight: Sight, touched: frozense
         return False
     if touched & traits.child_keys and not sight.whole:
         return False
-    return traits.locks or connection.clock.monotonic() - sight.read_at <= FRESH
+    return traits.locks or is_recent(connection, sight)
 
 
 def view(connection: Connection, side: Side, link: Link, sight: Sight) -> View:
