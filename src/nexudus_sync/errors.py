@@ -21,6 +21,9 @@
 The text of each is one line for a person: what is wrong, where, what to do.
 """
 
+STORED_DIFFERENTLY = "stored-differently"
+"""The kind of a failure that only informs: a system stores a text otherwise than it was sent. Nothing waits for it."""
+
 
 def storable(text: str) -> str:
     """The text as any database takes it: without NUL, and without the half characters that a cut emoji leaves."""

@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from nexudus_sync.errors import STORED_DIFFERENTLY as STORED_DIFFERENTLY
 from nexudus_sync.mapping import Context, Field, Mapping, OnConflict, Raw, Side, Unreadable
 from nexudus_sync.mapping.renderings import renders
 from nexudus_sync.opportunity import Value, say
@@ -29,8 +30,6 @@ from nexudus_sync.opportunity import Value, say
 UNSENT: MappingABC[str, bool] = {"$unsent": True}
 """Stands in a snapshot for a value that the other side has never been given yet: the field counts as changed here."""
 
-STORED_DIFFERENTLY = "stored-differently"
-"""The kind of a text that a system keeps in a rendering: each side has its own spelling until somebody edits one."""
 UNREADABLE = "unreadable"
 """The kind of a value that the mapping cannot read."""
 _SHOWN = 80

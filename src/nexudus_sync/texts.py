@@ -1,7 +1,9 @@
 """Texts of others, made fit to be shown: nothing in them may steer a terminal, or fill it."""
 
 import re
+from collections.abc import Iterable
 from contextvars import ContextVar
+from difflib import get_close_matches
 
 CELL, LINE = 500, 2000
 """Characters that a cell of a table and a line are cut to."""
@@ -30,6 +32,13 @@ def in_json(text: str) -> str:
 def cut(text: str, most: int) -> str:
     """The text, or its beginning; whole where that was asked for."""
     return text if len(text) <= most or WHOLE.get() else f"{text[: most - 1]}…"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """What to do about a word nobody knows: the nearest known one, else all of them."""
+    names = list(known)
+    near = get_close_matches(word, names)
+    return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(names)}"
 
 
 def _written(char: str) -> str:

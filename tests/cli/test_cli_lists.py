@@ -1,69 +1,94 @@
-"""Lists of any length: a table shows the newest and counts the rest; JSON has all unless it is limited."""
+"""The lists: a table shows the newest and counts the rest, JSON has all unless a limit is given."""
 
-from collections.abc import Callable
+import subprocess
+import sys
+from datetime import timedelta
 
 import pytest
-from cli_house import House, conflict, failure, link
-from sqlmodel import SQLModel
+from cli_house import AT, House, conflict, failure, link
 
-from nexudus_sync.cli.output import LIMIT
+from nexudus_sync.cli import output
+from nexudus_sync.store.tables import History
 
-LISTS = pytest.mark.parametrize(
-    ("verb", "row", "word"),
-    [
-        ("conflicts", lambda number: conflict(field=f"field{number}"), "conflicts"),
-        ("failures", lambda number: failure(field=f"field{number}"), "failures"),
-        ("links", link, "links"),
-    ],
-)
-Row = Callable[[int], SQLModel]
+LISTS = (("conflicts", "list"), ("failures", "list"), ("links", "list"), ("history",))
+MANY = 260
+"""More than two pages of a table."""
 
 
-def ids(out: str) -> list[int]:
-    """The first column of the lines of a table."""
-    return [int(line.split()[0]) for line in out.splitlines() if line.split()[:1] and line.split()[0].isdecimal()]
-
-
-@LISTS
-def test_a_table_shows_the_newest_and_counts_the_rest(house: House, verb: str, row: Row, word: str) -> None:
-    house.keep(*map(row, range(1, LIMIT + 13)))
-    ended = house.run(verb, "list")
-    assert ids(ended.out) == list(range(LIMIT + 12, 12, -1))
-    assert f"… and 12 older; all {LIMIT + 12} {word}: --limit {LIMIT + 12} or --json." in ended.out
-
-
-@LISTS
-def test_a_limit_says_how_many_the_table_shows(house: House, verb: str, row: Row, word: str) -> None:
-    house.keep(*map(row, range(1, 8)))
-    assert ids(house.run(verb, "list", "--limit", "3").out) == [7, 6, 5]
-    assert "older" not in house.run(verb, "list", "--limit", "7").out
-
-
-@LISTS
-def test_json_has_all_oldest_first_and_with_a_limit_the_newest(house: House, verb: str, row: Row, word: str) -> None:
-    house.keep(*map(row, range(1, LIMIT + 13)))
-    assert [int(one["id"]) for one in house.run(verb, "list", "--json").json] == list(range(1, LIMIT + 13))
-    assert [one["id"] for one in house.run(verb, "list", "--json", "--limit", "2").json] == ["62", "61"]
-
-
-@LISTS
-def test_an_empty_list_is_one_line_and_empty_json(house: House, verb: str, row: Row, word: str) -> None:
-    house.keep()
-    assert len(house.run(verb, "list").out.splitlines()) == 1
-    assert house.run(verb, "list", "--json").json == []
-
-
-def test_an_answered_conflict_counts_in_the_table_but_not_in_json(house: House) -> None:
+@pytest.fixture
+def full(house: House) -> House:
     house.keep(
-        conflict(field="a", state="resolved", take="crm"), conflict(field="b"), conflict(field="c", state="closed")
+        *(link(n) for n in range(1, MANY + 1)),
+        *(conflict(nexudus_id=str(n), base=f"b{n}") for n in range(1, MANY + 1)),
+        *(failure(nexudus_id=str(n)) for n in range(1, MANY + 1)),
+        *(
+            History(at=AT + timedelta(minutes=n), connection="london", field="title", old="a", new="b", from_side="crm")
+            for n in range(1, MANY + 1)
+        ),
     )
-    assert ids(house.run("conflicts", "list").out) == [2, 1]
-    assert "and 1 older; all 2 conflicts" in house.run("conflicts", "list", "--limit", "1").out
-    assert [one["field"] for one in house.run("conflicts", "list", "--json").json] == ["b"]
+    return house
 
 
-@LISTS
-def test_a_limit_of_nothing_is_refused_in_one_line(house: House, verb: str, row: Row, word: str) -> None:
-    ended = house.run(verb, "list", "--limit", "0")
-    assert ended.code == 2
-    assert "--limit" in ended.err
+@pytest.mark.parametrize("verb", LISTS)
+def test_a_table_shows_the_newest_first_and_counts_the_rest(full: House, verb: tuple[str, ...]) -> None:
+    out = full.run(*verb).out
+    shown = [line.split()[0] for line in out.splitlines()[1:51]]
+    assert shown == [str(n) for n in range(MANY, MANY - 50, -1)]
+    assert f"{MANY - 50} more " in out
+    assert "not shown; --limit N shows the newest N." in out
+
+
+@pytest.mark.parametrize("verb", LISTS)
+def test_a_limit_is_for_the_table_and_for_json(full: House, verb: tuple[str, ...]) -> None:
+    out = full.run(*verb, "--limit", str(MANY)).out
+    assert "not shown" not in out
+    assert len(out.splitlines()) >= MANY + 1
+    assert [one["id"] for one in full.run(*verb, "--json").json] == [str(n) for n in range(1, MANY + 1)]
+    newest = full.run(*verb, "--json", "--limit", "2").json
+    assert [one["id"] for one in newest] == [str(MANY - 1), str(MANY)]
+
+
+def test_one_more_row_is_one(house: House) -> None:
+    house.keep(link(1), link(2))
+    assert "1 more link not shown" in house.run("links", "list", "--limit", "1").out
+    assert "not shown" not in house.run("links", "list", "--limit", "2").out
+
+
+def test_open_conflicts_come_before_resolved_ones(house: House) -> None:
+    house.keep(conflict(), conflict(nexudus_id="2", state="resolved", take="crm"), conflict(nexudus_id="3"))
+    lines = house.run("conflicts", "list").out.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["3", "1", "2"]
+    assert lines[3].endswith("resolved: the next cycle takes crm")
+    out = house.run("conflicts", "list", "--limit", "2").out
+    assert "1 more conflict not shown" in out
+
+
+def test_the_columns_of_a_later_page_stand_under_those_of_the_first(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(n, "ab", "c") for n in range(output._PAGE)] + [(7, "longer", "d"), (8, "ab", "e")]
+    output.print_table(("id", "word", "x"), iter(rows), right=("id",))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == " id  word  x"
+    assert lines[200:] == ["199  ab    c", "  7  longer  d", "  8  ab    e"]
+
+
+def test_a_narrow_terminal_gets_every_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    rows = [(n, "ab") for n in range(output._PAGE + 5)]
+    output.print_table(("id", "word"), iter(rows))
+    assert sum(line.endswith("ab") for line in capsys.readouterr().out.splitlines()) == output._PAGE + 5
+
+
+@pytest.mark.processes
+def test_looking_loads_nothing_that_talks_to_a_system_or_a_database(full: House) -> None:
+    """In a process of its own, since the tests have loaded all of it."""
+    heavy = ("sqlalchemy", "sqlmodel", "httpx", "structlog", "asyncio", "nexudus_sync.engine", "nexudus_sync.mapping")
+    words = [["status"], ["status", "--json"], *map(list, LISTS), *([*verb, "--json"] for verb in LISTS)]
+    code = f"""
+import sys
+from nexudus_sync.cli.app import app
+for words in {words!r}:
+    app(["--config", {str(full.config)!r}, *words], standalone_mode=False)
+print("loaded:", [name for name in {heavy!r} if name in sys.modules])
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "loaded: []"

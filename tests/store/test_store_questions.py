@@ -3,7 +3,9 @@ from typing import Any
 
 from nexudus_sync.mapping.sides import Side
 from nexudus_sync.store import Store, brakes, decisions, history, journal, records, unlinked
+from nexudus_sync.store.ask import over
 from nexudus_sync.store.in_memory import copy_of
+from nexudus_sync.store.status import progress_of
 from nexudus_sync.store.tables import Brake, Decision, History, Journal, Unlinked
 
 
@@ -76,10 +78,9 @@ def test_a_decision_waits_until_it_is_done(memory: Store, now: datetime) -> None
     done.done_at, done.outcome = now + timedelta(hours=1), decisions.BROUGHT_BACK
     add(memory, open_, done)
     with memory.read() as session:
-        assert (decisions.waiting(session, "london"), decisions.count_waiting(session, "london")) == ([open_], 1)
+        assert (decisions.waiting(session, "london"), progress_of(over(session), "london").decisions) == ([open_], 1)
         assert decisions.carried_out(session, "london", now) == [done]
         assert decisions.carried_out(session, "london", now + timedelta(hours=2)) == []
-        assert decisions.undos_done(session) == [done]
 
 
 def test_what_is_done_to_a_copy_leaves_the_store_alone(memory: Store) -> None:
@@ -90,6 +91,6 @@ def test_what_is_done_to_a_copy_leaves_the_store_alone(memory: Store) -> None:
     found = []
     for store in (memory, copy):
         with store.read() as session:
-            found.append(unlinked.count_by_state(session, "london"))
+            found.append(progress_of(over(session), "london").alone)
     copy.close()
     assert found == [{"old": 1}, {"waiting": 1}]

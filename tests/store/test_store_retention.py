@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import SQLModel, col, select
 
 from nexudus_sync.store import Store, retention
-from nexudus_sync.store.decisions import ASKED_BY
+from nexudus_sync.store.lists import ASKED_BY
 from nexudus_sync.store.retention import Cutoffs, prune
 from nexudus_sync.store.tables import Conflict, Decision, Fact, Failure, History, Journal
 

@@ -4,67 +4,16 @@ from typing import Any
 
 from nexudus_sync.cli.desk import open_desk
 from nexudus_sync.cli.frame import Root, no_such
-from nexudus_sync.cli.output import LIMIT, pair_of, print_json_rows, print_table, say, say_rest
+from nexudus_sync.cli.lists import conflict_state
+from nexudus_sync.cli.output import pair_of, print_table, say
 from nexudus_sync.engine.inbox import RECORD
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import Store, conflicts
+from nexudus_sync.store import Store
 from nexudus_sync.store.tables import Conflict, ConflictKind
 
 UNCLOSED = ("open", "resolved")
 """The states of what is in the table."""
-
-
-def show_all(root: Root, connection: str | None, *, as_json: bool, limit: int | None = None) -> None:
-    """Print the open conflicts: the newest `limit`, or as JSON all unless there is a `limit`.
-
-    The table also has the resolved ones that wait for the next cycle.
-    """
-    with open_desk(root) as desk, desk.store.read() as session:
-        names = desk.names(connection)
-        if as_json:
-            print_json_rows(as_row(one) for one in conflicts.waiting(session, names, newest=limit))
-            return
-        shown = LIMIT if limit is None else limit
-        found = list(conflicts.waiting(session, names, UNCLOSED, shown))
-        number, undecided = (conflicts.count_waiting(session, names, states) for states in (UNCLOSED, ("open",)))
-    print_conflicts(found, empty="" if number else "No conflicts.")
-    say_rest(number - len(found), "conflict", number)
-    if undecided:
-        say("Resolve one with `nexudus-sync conflicts resolve ID --take nexudus|crm`.")
-
-
-def print_conflicts(found: list[Conflict], *, empty: str = "No conflicts.") -> None:
-    """Print a table of conflicts, with both values."""
-    rows = [
-        (
-            one.id,
-            one.connection,
-            one.field,
-            one.base,
-            one.nexudus,
-            one.crm,
-            pair_of(one.nexudus_id, one.crm_id),
-            _state(one),
-        )
-        for one in found
-    ]
-    columns = ("id", "connection", "field", "before", "Nexudus says", "the CRM says", "record", "state")
-    print_table(columns, rows, right=("id",), empty=empty)
-
-
-def as_row(one: Conflict) -> dict[str, Any]:
-    """A conflict in the JSON of the contract."""
-    return {
-        "id": str(one.id),
-        "connection": one.connection,
-        "field": one.field,
-        "base": one.base,
-        "nexudus": one.nexudus,
-        "crm": one.crm,
-        "nexudus_id": one.nexudus_id,
-        "crm_id": one.crm_id,
-    }
 
 
 def show(root: Root, number: int) -> None:
@@ -81,7 +30,7 @@ def show(root: Root, number: int) -> None:
         ("Nexudus says", one.nexudus),
         ("the CRM says", one.crm),
         ("open since (UTC)", one.opened_at),
-        ("state", _state(one)),
+        ("state", conflict_state(one)),
     ]
     rows += [("why", one.reason)] if one.reason else []
     print_table(("conflict", str(one.id)), rows)
@@ -155,9 +104,3 @@ def _what_happens(one: Conflict, take: str) -> str:
     if side is Side.NEXUDUS:
         return f"{one.field} of {pair}: {value!r} is restored on both sides"
     return f"{one.field} of {pair} stays {value!r}, and the question is closed"
-
-
-def _state(one: Conflict) -> str:
-    if one.state == "resolved":
-        return f"resolved: the next cycle takes {one.take}"
-    return one.state

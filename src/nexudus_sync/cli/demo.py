@@ -10,10 +10,10 @@ from pathlib import Path
 from nexudus_sandbox.world import World
 from nexudus_sync import config
 from nexudus_sync.cli.backfill import Wanted, backfill_one
-from nexudus_sync.cli.conflicts import decide, print_conflicts
+from nexudus_sync.cli.conflicts import decide
 from nexudus_sync.cli.desk import open_engine, run, start_log
 from nexudus_sync.cli.frame import Root
-from nexudus_sync.cli.history import print_history
+from nexudus_sync.cli.lists import print_conflicts, print_history
 from nexudus_sync.cli.output import print_table, say
 from nexudus_sync.cli.sandbox import exports
 from nexudus_sync.cli.sync import print_report
@@ -138,7 +138,7 @@ async def _sync(connection: Connection) -> None:
     print_report(connection, await _cycle(connection))
     with connection.store.read() as session:
         found = history.newest(session, [connection.name], None, 100)
-    print_history([one for one in found if (one.id or 0) > before])
+    print_history([one for one in found if (one.id or 0) > before], {})
 
 
 async def _cycle(connection: Connection) -> Report:

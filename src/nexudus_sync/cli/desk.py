@@ -1,7 +1,6 @@
 """What the verbs work on: the settings, the store, the engine, and the record named by an argument."""
 
 import asyncio
-import os
 import random
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -10,15 +9,17 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from nexudus_sync import config, logs
+from nexudus_sync import logs
 from nexudus_sync.cli import collector
 from nexudus_sync.cli.frame import Root, tell, worst
+from nexudus_sync.cli.reading import configured as configured
+from nexudus_sync.cli.reading import read_settings
 from nexudus_sync.clock import SystemClock
-from nexudus_sync.config import ConnectionSettings, Settings
+from nexudus_sync.config import Settings
 from nexudus_sync.engine.connection import Connection, fingerprint
 from nexudus_sync.engine.startup.assemble import Engine, assemble, load_mapping, open_store
 from nexudus_sync.engine.startup.missing_names import refuse_missing
-from nexudus_sync.errors import ConfigError, MappingError, StoreError
+from nexudus_sync.errors import MappingError, StoreError
 from nexudus_sync.mapping import Mapping, Side, laws
 from nexudus_sync.store import Session, Store, facts, links, unlinked
 from nexudus_sync.store.status import connection_status
@@ -48,8 +49,7 @@ def load_settings(root: Root, *, secrets: bool = True, quiet: bool = True) -> Se
     `secrets` False: no secret has to be in the environment. `quiet`: only warnings are logged unless more is asked
     for, so that an error stays one line. Raises ConfigError.
     """
-    settings = config.load(root.config, os.environ, secrets=secrets)
-    root.secrets = settings.secrets()
+    settings = read_settings(root, secrets=secrets)
     start_log(root, settings, quiet=quiet)
     return settings
 
@@ -179,15 +179,6 @@ def asking() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def configured(settings: Settings, name: str | None) -> list[ConnectionSettings]:
-    """The connection of that name, or all of them. Raises ConfigError for a name that is not configured."""
-    found = [one for one in settings.connections if name in (None, one.name)]
-    if not found:
-        known = ", ".join(one.name for one in settings.connections)
-        raise ConfigError("--connection", f"no connection is named {name!r}", f"configured connections: {known}")
-    return found
 
 
 def waiting(store: Store, names: list[str]) -> int:

@@ -4,14 +4,16 @@ from typing import Any
 
 from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
 from nexudus_sync.cli.frame import Root, no_such
-from nexudus_sync.cli.history import print_history, undos
+from nexudus_sync.cli.lists import print_history
 from nexudus_sync.cli.output import cell, print_table, say
 from nexudus_sync.engine.startup.assemble import load_mapping, plain_contexts
 from nexudus_sync.mapping import Context, Field, Mapping, Side, Unreadable
 from nexudus_sync.merge import STORED_DIFFERENTLY, UNSENT
 from nexudus_sync.opportunity import say as said
 from nexudus_sync.store import Session, conflicts, decisions, failures, history, journal
+from nexudus_sync.store.ask import over
 from nexudus_sync.store.brakes import in_state
+from nexudus_sync.store.lists import undone
 from nexudus_sync.store.tables import Conflict, ConnectionState, Decision, Failure, History, Link, Unlinked
 
 LATEST = 10
@@ -34,7 +36,7 @@ def explain(root: Root, record: str, connection: str | None) -> None:
         _print_waiting(session, found, desk.names(connection))
         say()
         lines = history.newest(session, desk.names(), record, LATEST)
-        print_history(lines, undos(session, lines))
+        print_history(lines, undone(over(session)))
 
 
 def _print_link(session: Session, desk: Desk, link: Link) -> None:

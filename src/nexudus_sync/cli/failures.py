@@ -1,61 +1,15 @@
 """`failures`: what could not be carried over; a person can retry or dismiss it."""
 
-from typing import Any
-
 from nexudus_sync.cli.desk import Desk, open_desk
 from nexudus_sync.cli.frame import Root, no_such
-from nexudus_sync.cli.output import LIMIT, pair_of, plural, print_json_rows, print_table, say, say_rest, utc
+from nexudus_sync.cli.output import plural, say
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.engine.write.another import let_create
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
-from nexudus_sync.merge import STORED_DIFFERENTLY
 from nexudus_sync.store import Session, records
-from nexudus_sync.store.failures import REFUSED, count_open, open_failures
+from nexudus_sync.store.failures import REFUSED, open_failures
 from nexudus_sync.store.tables import Failure, Unlinked
-
-
-def show_all(root: Root, connection: str | None, *, as_json: bool, limit: int | None = None) -> None:
-    """Print the open failures: the newest `limit`, or as JSON all unless there is a `limit`."""
-    with open_desk(root) as desk, desk.store.read() as session:
-        names = desk.names(connection)
-        if as_json:
-            print_json_rows(as_row(one) for one in open_failures(session, names, limit))
-            return
-        shown = LIMIT if limit is None else limit
-        rows, number = [_cells(one) for one in open_failures(session, names, shown)], count_open(session, names)
-    columns = ("id", "connection", "kind", "field", "record", "reason", "tries", "next (UTC)")
-    print_table(columns, rows, right=("id", "tries"), empty="" if number else "No failures.")
-    say_rest(number - len(rows), "failure", number)
-
-
-def _cells(one: Failure) -> tuple[Any, ...]:
-    """A failure's row in the table."""
-    return (
-        one.id,
-        one.connection,
-        one.kind,
-        one.field or "the record",
-        pair_of(one.nexudus_id, one.crm_id),
-        one.reason,
-        one.attempts,
-        one.next_attempt or ("nothing is waiting" if one.kind == STORED_DIFFERENTLY else "when something changes"),
-    )
-
-
-def as_row(one: Failure) -> dict[str, Any]:
-    """A failure in the JSON of the contract."""
-    return {
-        "id": str(one.id),
-        "connection": one.connection,
-        "kind": one.kind,
-        "field": one.field,
-        "reason": one.reason,
-        "nexudus_id": one.nexudus_id,
-        "crm_id": one.crm_id,
-        "attempts": one.attempts,
-        "next_attempt": utc(one.next_attempt),
-    }
 
 
 def retry(root: Root, number: int | None, *, every: bool) -> None:
@@ -76,7 +30,7 @@ def _retry_all(desk: Desk) -> tuple[int, int]:
     """
     first, later = set[tuple[str, str, str]](), 0
     with desk.store.session() as session:
-        found = list(open_failures(session, desk.names()))
+        found = open_failures(session, desk.names())
         for one in found:
             words = (one.connection, one.field, one.reason)
             if one.kind == REFUSED and words in first:

@@ -76,14 +76,14 @@ def history(
     record: Annotated[
         str | None, typer.Argument(metavar="[RECORD]", callback=readable, help="Show only this Nexudus or CRM id.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=LARGEST, metavar="N", help="Show only the newest N.")] = 1000,
+    limit: Limit = None,
     as_json: JsonFlag = False,
     full: FullFlag = False,
 ) -> None:
-    """Show the values that the sync overwrote, newest last; `undo` restores one."""
-    from nexudus_sync.cli import history as work
+    """Show the values that the sync overwrote, newest first; `undo` restores one."""
+    from nexudus_sync.cli import lists as work
 
-    work.history(root_of(ctx), record, limit, as_json=as_json)
+    work.show_history(root_of(ctx), record, limit, as_json=as_json)
 
 
 @guarded
@@ -136,14 +136,14 @@ def ignore(ctx: typer.Context, record: RecordId, connection: ConnectionName = No
 def links_list(
     ctx: typer.Context,
     connection: ConnectionName = None,
+    limit: Limit = None,
     as_json: JsonFlag = False,
     full: FullFlag = False,
-    limit: Limit = None,
 ) -> None:
-    """Show all pairs, closed ones included, with the reason."""
-    from nexudus_sync.cli import links as work
+    """Show the pairs, newest first, closed ones included with the reason."""
+    from nexudus_sync.cli import lists as work
 
-    work.show_all(root_of(ctx), connection, as_json=as_json, limit=limit)
+    work.show_links(root_of(ctx), connection, limit, as_json=as_json)
 
 
 @conflicts.command("list")
@@ -151,14 +151,14 @@ def links_list(
 def conflicts_list(
     ctx: typer.Context,
     connection: ConnectionName = None,
+    limit: Limit = None,
     as_json: JsonFlag = False,
     full: FullFlag = False,
-    limit: Limit = None,
 ) -> None:
-    """Show the conflicts that wait for a decision."""
-    from nexudus_sync.cli import conflicts as work
+    """Show the conflicts that wait for a decision, newest first."""
+    from nexudus_sync.cli import lists as work
 
-    work.show_all(root_of(ctx), connection, as_json=as_json, limit=limit)
+    work.show_conflicts(root_of(ctx), connection, limit, as_json=as_json)
 
 
 @conflicts.command("show")
@@ -188,14 +188,14 @@ def conflicts_resolve(
 def failures_list(
     ctx: typer.Context,
     connection: ConnectionName = None,
+    limit: Limit = None,
     as_json: JsonFlag = False,
     full: FullFlag = False,
-    limit: Limit = None,
 ) -> None:
-    """Show the open failures."""
-    from nexudus_sync.cli import failures as work
+    """Show the open failures, newest first."""
+    from nexudus_sync.cli import lists as work
 
-    work.show_all(root_of(ctx), connection, as_json=as_json, limit=limit)
+    work.show_failures(root_of(ctx), connection, limit, as_json=as_json)
 
 
 @failures.command("retry")

@@ -1,14 +1,12 @@
-"""`history` and `undo`: the values that the sync overwrote, and how to restore one."""
+"""`undo`: how to restore a value that the sync overwrote."""
 
 import getpass
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from nexudus_sync.cli.desk import Desk, open_desk
 from nexudus_sync.cli.frame import Root, no_such
-from nexudus_sync.cli.output import pair_of, print_json, print_table, say, utc
+from nexudus_sync.cli.output import pair_of, say
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.engine.startup.assemble import load_mapping, plain_contexts
 from nexudus_sync.errors import ConfigError, SyncError, storable
@@ -16,91 +14,10 @@ from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.merge import UNSENT, kept_differently
 from nexudus_sync.opportunity import hear
 from nexudus_sync.opportunity import say as said
-from nexudus_sync.store import Session, decisions, records
-from nexudus_sync.store.history import last_after, newest
+from nexudus_sync.store import Session, records
+from nexudus_sync.store.history import last_after
+from nexudus_sync.store.lists import ASKED_BY
 from nexudus_sync.store.tables import Decision, Fact, History, Link
-
-
-def history(root: Root, record: str | None, limit: int, *, as_json: bool) -> None:
-    """Print the history of one record, or of all."""
-    with open_desk(root) as desk, desk.store.read() as session:
-        found = newest(session, desk.names(), record, limit)
-        undone = undos(session, found)
-    if as_json:
-        print_json([as_row(one, undone) for one in found])
-    else:
-        print_history(found, undone)
-
-
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """The `undo` that caused an entry: the entry it undid, and who asked for it ("" where that is not known)."""
-
-    number: int
-    by: str = ""
-
-    def __str__(self) -> str:
-        """The text in the table."""
-        return f"undo {self.number}" + (f", asked by {self.by}" if self.by else "")
-
-
-def undos(session: Session, found: list[History]) -> dict[int | None, Undo]:
-    """The undo behind each entry that a person's `undo` caused, by the entry's number."""
-    causes: dict[int | None, Undo] = {}
-    for decision in decisions.undos_done(session):
-        undone = session.get(History, decision.args["history_id"])
-        caused = [one.id for one in found if undone is not None and _undoes(one, undone, decision)]
-        causes |= dict.fromkeys(caused, Undo(decision.args["history_id"], _asker(session, decision)))
-    return causes
-
-
-def _asker(session: Session, decision: Decision) -> str:
-    known = session.get(Fact, (decisions.ASKED_BY, str(decision.id)))
-    return str(known.value) if known else ""
-
-
-def _undoes(one: History, undone: History, decision: Decision) -> bool:
-    pairs = [(entry.field, entry.nexudus_id, entry.crm_id) for entry in (one, undone)]
-    while_done = decision.asked_at <= one.at <= (decision.done_at or decision.asked_at)
-    return pairs[0] == pairs[1] and while_done and one.new == undone.old and one.id != undone.id
-
-
-def print_history(found: list[History], undone: Mapping[int | None, Undo] | None = None) -> None:
-    """Print a table of the history; `undone` has the entries that a person's `undo` caused."""
-    undone = undone or {}
-    rows = [
-        (
-            one.id,
-            one.at,
-            one.field,
-            one.old,
-            one.new,
-            one.lost,
-            str(undone.get(one.id, one.from_side)),
-            pair_of(one.nexudus_id, one.crm_id),
-        )
-        for one in found
-    ]
-    columns = ("id", "at (UTC)", "field", "old", "new", "lost", "from", "record")
-    print_table(columns, rows, right=("id",), empty="Nothing has been overwritten yet.")
-
-
-def as_row(one: History, undone: Mapping[int | None, Undo]) -> dict[str, Any]:
-    """An entry in the JSON of the contract; one that a person's `undo` caused is from "undo", "by" them if known."""
-    cause = undone.get(one.id)
-    return {
-        "id": str(one.id),
-        "at": utc(one.at),
-        "connection": one.connection,
-        "field": one.field,
-        "old": one.old,
-        "new": one.new,
-        "lost": one.lost,
-        "from": "undo" if cause else one.from_side,
-        "nexudus_id": one.nexudus_id,
-        "crm_id": one.crm_id,
-        **({"by": cause.by} if cause and cause.by else {}),
-    }
 
 
 def undo(root: Root, number: int, *, force: bool) -> None:
@@ -125,7 +42,7 @@ def undo(root: Root, number: int, *, force: bool) -> None:
             decision = Decision(connection=link.connection, kind="undo", args=args, asked_at=asked)
             session.add(decision)
             session.flush()
-            session.merge(Fact(system=decisions.ASKED_BY, key=str(decision.id), value=_who()))
+            session.merge(Fact(system=ASKED_BY, key=str(decision.id), value=_who()))
     say(f"{where} will be set back to {entry.old!r} on both sides at the next cycle.")
 
 

@@ -4,40 +4,12 @@ from typing import Any
 
 from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
 from nexudus_sync.cli.frame import Root, no_such
-from nexudus_sync.cli.output import LIMIT, pair_of, print_json_rows, print_table, say, say_rest, utc
+from nexudus_sync.cli.output import pair_of, say
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import Session, links, records
-from nexudus_sync.store.tables import Decision, Link
-
-
-def show_all(root: Root, connection: str | None, *, as_json: bool, limit: int | None = None) -> None:
-    """Print the links: the newest `limit`, or as JSON all unless there is a `limit`."""
-    with open_desk(root) as desk, desk.store.read() as session:
-        names = desk.names(connection)
-        if as_json:
-            print_json_rows(as_row(one) for one in links.of_connections(session, names, limit))
-            return
-        found = links.of_connections(session, names, LIMIT if limit is None else limit)
-        rows = [(one.id, one.connection, one.nexudus_id, one.crm_id, _state(one), one.created_at) for one in found]
-        number = links.count_of(session, names)
-    columns = ("id", "connection", "Nexudus", "CRM", "state", "since (UTC)")
-    print_table(columns, rows, right=("id",), empty="" if number else "Nothing is linked yet.")
-    say_rest(number - len(rows), "link", number)
-
-
-def as_row(one: Link) -> dict[str, Any]:
-    """A link as JSON."""
-    return {
-        "id": str(one.id),
-        "connection": one.connection,
-        "nexudus_id": one.nexudus_id,
-        "crm_id": one.crm_id,
-        "state": one.state,
-        "reason": one.closed_reason,
-        "created_at": utc(one.created_at),
-    }
+from nexudus_sync.store import Session, records
+from nexudus_sync.store.tables import Decision
 
 
 def link(root: Root, nexudus: str, crm: str, connection: str | None) -> None:
@@ -121,11 +93,3 @@ def _ask(desk: Desk, connection: str, kind: str, **args: Any) -> None:
     """Store a decision for the next cycle."""
     with desk.store.session() as session:
         session.add(Decision(connection=connection, kind=kind, args=args, asked_at=SystemClock().now()))
-
-
-def _state(one: Link) -> str:
-    words = {
-        "sleeping": "sleeping: no connection's scope has the card",
-        "closed": f"closed: {one.closed_reason}",
-    }
-    return words.get(one.state, one.state)

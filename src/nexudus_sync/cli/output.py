@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Any
 
 import typer
@@ -18,9 +19,9 @@ from nexudus_sync import codec
 from nexudus_sync.texts import CELL, LINE, cut, in_json, visible
 
 BLANK = "–"
-LIMIT = 50
-"""Rows of a list that a table shows unless it is told otherwise."""
 _UNBOUNDED = 10_000
+_PAGE = 200
+"""Rows of a table that are laid out at a time."""
 _FOLDABLE = 4
 """A table with at most this many columns still reads well when its cells are folded."""
 
@@ -30,11 +31,12 @@ def print_json(value: Any) -> None:
     typer.echo(in_json(codec.dumps(value)))
 
 
-def print_json_rows(rows: Iterable[Any]) -> None:
-    """Print a JSON list on standard output row by row, so that none of any length has to be held as a whole."""
-    typer.echo("[", nl=False)
-    for number, row in enumerate(rows):
-        typer.echo(("," if number else "") + in_json(codec.dumps(row)), nl=False)
+def print_json_list(rows: Iterable[Any]) -> None:
+    """Print the rows as a JSON list on standard output, each as it comes: however many, they take no memory."""
+    texts = (in_json(codec.dumps(row)) for row in rows)
+    typer.echo("[" + next(texts, ""), nl=False)  # if the first cannot be read, nothing is printed
+    for text in texts:
+        typer.echo(f",{text}", nl=False)
     typer.echo("]")
 
 
@@ -93,23 +95,32 @@ def print_table(
 ) -> None:
     """Print a table; `right` names the columns of numbers. Without rows, print the line `empty` if there is one.
 
-    A table of many columns that does not fit the terminal is printed row by row instead.
+    A table of many columns that does not fit the terminal is printed row by row instead. Rows are taken a page at a
+    time: the first page decides the look of all, and a terminal gets a heading for each.
     """
-    shown = [[cell(value) for value in row] for row in rows]
     right, columns = [visible(name) for name in right], [cut(visible(name), CELL) for name in columns]
-    out = console()
-    if not shown:
+    out, pages = console(), _pages(rows)
+    first = next(pages, None)
+    if first is None:
         if empty:
             say(empty)
         return
     if title:
         say(title, style="bold")
-    if len(columns) > _FOLDABLE and _least_width(columns, shown) > out.width:
-        for row in shown:
-            out.print(_stacked(columns, row))
-            out.print()
-        return
-    _print_grid(out, columns, shown, right)
+    if len(columns) > _FOLDABLE and _least_width(columns, first) > out.width:
+        _print_stacked(out, columns, chain(first, chain.from_iterable(pages)))
+    elif out.width == _UNBOUNDED:
+        _print_plain(columns, first, pages, right)
+    else:
+        for page in chain([first], pages):
+            _print_grid(out, columns, page, right)
+
+
+def _pages(rows: Iterable[Sequence[Any]]) -> Iterator[list[list[str]]]:
+    """The rows as cells, some at a time."""
+    left = iter(rows)
+    while page := [[cell(value) for value in row] for row in islice(left, _PAGE)]:
+        yield page
 
 
 def _print_grid(out: Console, columns: Sequence[str], shown: Sequence[Sequence[str]], right: Sequence[str]) -> None:
@@ -124,8 +135,26 @@ def _print_grid(out: Console, columns: Sequence[str], shown: Sequence[Sequence[s
     if terminal:
         out.print(table)
         out.print()
-    else:
-        _print_plain(out, table)
+        return
+    with out.capture() as captured:
+        out.print(table)
+    for line in captured.get().splitlines():  # without the padding of the last column
+        typer.echo(line.rstrip())
+
+
+def _print_plain(
+    columns: Sequence[str], first: list[list[str]], more: Iterable[list[list[str]]], right: Sequence[str]
+) -> None:
+    """One line per row, however long: for programs and files. A later page keeps the first one's widths if it can."""
+    widths = [max(map(cell_len, cells)) for cells in zip(columns, *first, strict=True)]
+    for row in chain([columns], first, chain.from_iterable(more)):
+        cells = zip(columns, row, widths, strict=True)
+        typer.echo("  ".join(_padded(value, width, name in right) for name, value, width in cells).rstrip())
+
+
+def _padded(value: str, width: int, right: bool) -> str:
+    gap = " " * (width - cell_len(value))
+    return gap + value if right else value + gap
 
 
 def _least_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
@@ -135,6 +164,12 @@ def _least_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
         max(cell_len(word) for line in lines for word in line[index].split() or [""]) for index in range(len(columns))
     )
     return sum(2 + length for length in longest)
+
+
+def _print_stacked(out: Console, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    for row in rows:
+        out.print(_stacked(columns, row))
+        out.print()
 
 
 def _stacked(columns: Sequence[str], row: Sequence[str]) -> Table:
@@ -147,20 +182,6 @@ def _stacked(columns: Sequence[str], row: Sequence[str]) -> Table:
         if value != BLANK:
             table.add_row(name, Text(value))
     return table
-
-
-def _print_plain(out: Console, table: Table) -> None:
-    """Print the table without the padding of the last column."""
-    with out.capture() as captured:
-        out.print(table)
-    for line in captured.get().splitlines():
-        typer.echo(line.rstrip())
-
-
-def say_rest(rest: int, one: str, number: int) -> None:
-    """Say how many rows a table left out, if it did, and how to see them."""
-    if rest:
-        say(f"… and {rest:,} older; all {plural(number, one)}: --limit {number} or --json.")
 
 
 def plural(count: int, one: str, many: str = "") -> str:

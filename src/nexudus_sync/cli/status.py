@@ -3,24 +3,23 @@
 from dataclasses import asdict
 from typing import Any
 
-from nexudus_sync.cli.desk import open_desk
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import plural, print_json, print_table, say, utc
+from nexudus_sync.cli.reading import open_reading
 from nexudus_sync.connectors.totals import TOLD, systems_without_totals
-from nexudus_sync.store import Session, decisions, unlinked
-from nexudus_sync.store.status import ConnectionStatus, connection_status
-from nexudus_sync.store.tables import ConnectionState
+from nexudus_sync.store.ask import Ask
+from nexudus_sync.store.status import ConnectionStatus, Progress, progress_of, status_of
 
 
 def status(root: Root, *, as_json: bool, strict: bool) -> int:
     """Print the status of every connection. Returns the exit code."""
-    with open_desk(root) as desk, desk.store.read() as session:
-        found = [connection_status(session, name) for name in desk.names()]
+    with open_reading(root) as desk:
+        found = [status_of(desk.ask, name) for name in desk.names()]
         if as_json:
             rows = [_row(one) for one in found]
             print_json({"connections": rows})
         else:
-            _print(session, found)
+            _print(desk.ask, found)
     return int(strict and any(one.waiting for one in found))
 
 
@@ -31,11 +30,11 @@ def _row(one: ConnectionStatus) -> dict[str, Any]:
     return row
 
 
-def _print(session: Session, found: list[ConnectionStatus]) -> None:
+def _print(ask: Ask, found: list[ConnectionStatus]) -> None:
     columns = ("connection", "links", "conflicts", "failures", "pending", "last success (UTC)", "brake")
     rows = [(c.name, c.links, c.conflicts, c.failures, c.pending, c.last_success or "never", c.brake) for c in found]
     print_table(columns, rows, right=columns[1:5])
-    more = [_behind(session, one.name) for one in found]
+    progress = {one.name: progress_of(ask, one.name) for one in found}
     behind = (
         "connection",
         "backfilled (UTC)",
@@ -43,10 +42,10 @@ def _print(session: Session, found: list[ConnectionStatus]) -> None:
         "without a counterpart",
         "decisions to carry out",
     )
-    print_table(behind, more)
+    print_table(behind, [_behind(name, one) for name, one in progress.items()])
     for one in found:
-        _remark(session, one)
-    for system in sorted(systems_without_totals(session)):
+        _remark(one, progress[one.name])
+    for system in sorted(systems_without_totals(ask)):
         say(f"{system} {TOLD}.")
     if any(one.conflicts for one in found):
         say("Conflicts are waiting for you: `nexudus-sync conflicts list`.")
@@ -54,33 +53,31 @@ def _print(session: Session, found: list[ConnectionStatus]) -> None:
         say("To see what failed, and why: `nexudus-sync failures list`.")
 
 
-def _remark(session: Session, one: ConnectionStatus) -> None:
+def _remark(one: ConnectionStatus, progress: Progress) -> None:
     """Print what a person should know about a connection besides its counts."""
     if one.brake:
         say(f"{one.name} writes nothing while its brake is set; see `nexudus-sync brake show`.", style="bold red")
     elif one.last_success is None:
-        say(_unfinished(session, one.name))
-    left = unlinked.count_in(session, one.name, "limit")
+        say(_unfinished(one.name, progress))
+    left = progress.alone.get("limit")
     if left:
         records = plural(left, "record")
         say(f"{one.name}: --limit left out {records}; `nexudus-sync sync` copies all, `backfill --limit N` some.")
 
 
-def _unfinished(session: Session, name: str) -> str:
+def _unfinished(name: str, progress: Progress) -> str:
     """The line about a connection that never finished a cycle: was its backfill begun?"""
-    if session.get(ConnectionState, name) is None:
+    if not progress.known:
         return f"{name} has never run; `nexudus-sync plan` shows what it would do."
     return f"{name}: the first backfill is not finished; `nexudus-sync backfill` continues where it stopped."
 
 
-def _behind(session: Session, name: str) -> tuple[object, ...]:
+def _behind(name: str, one: Progress) -> tuple[object, ...]:
     """The second table's row: when it was matched and swept, which records are unlinked, and waiting decisions."""
-    state = session.get(ConnectionState, name)
-    alone = unlinked.count_by_state(session, name)
     return (
         name,
-        (state and state.backfilled_at) or ("not finished" if state else "never"),
-        (state and state.last_reconcile) or "never",
-        ", ".join(f"{count:,} {word}" for word, count in sorted(alone.items())) or "none",
-        decisions.count_waiting(session, name) or "none",
+        one.backfilled_at or ("not finished" if one.known else "never"),
+        one.last_reconcile or "never",
+        ", ".join(f"{count:,} {word}" for word, count in sorted(one.alone.items())) or "none",
+        one.decisions or "none",
     )

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from nexudus_sync.config.toml import Location, is_reference, place, references
 from nexudus_sync.errors import ConfigError
-from nexudus_sync.mapping.schema import nearest
+from nexudus_sync.texts import nearest
 
 _WORDS = {
     "missing": "is missing; add it",

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from nexudus_sync.connectors.base import Scope
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
+
+if TYPE_CHECKING:
+    from nexudus_sync.connectors.base import Scope
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=366)
@@ -123,8 +125,10 @@ class ConnectionSettings(Section):
             raise ValueError("create_board has no effect with scope.board_id, where new cards go anyway; leave it out")
         return self
 
-    def scope(self) -> Scope:
+    def scope(self) -> "Scope":
         """The scope in the connectors' terms."""
+        from nexudus_sync.connectors.base import Scope
+
         return Scope(
             business_id=self.cards.business_id,
             board_id=self.cards.board_id,

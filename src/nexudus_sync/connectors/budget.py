@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Protocol
+from typing import Protocol
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field
 
 from nexudus_sync.clock import Clock, SystemClock
 from nexudus_sync.connectors.base import Priority
+from nexudus_sync.connectors.limits import Limits as Limits
 from nexudus_sync.connectors.spending import Blocked, Spending
 from nexudus_sync.connectors.window import Window
 from nexudus_sync.store.ledger import Ledger
@@ -26,26 +26,6 @@ _SHARE = 70  # percent of the long windows that low priorities may use
 _FLOOR = 50  # while a low priority waits, one call in N is its own
 _TICK = 0.001
 _LONG_WAIT = 90.0  # seconds; waiting for the next minute is the usual pace and not worth a line
-
-_Limit = Annotated[int, Field(gt=0, strict=True)]
-
-
-class Limits(BaseModel):
-    """The number of calls that a system allows in any second, minute, hour or day; None means no limit.
-
-    `writes_…` are all calls but GET. The numbers of Nexudus are on its page about rate limits; about 50 customer
-    creations a day is what its users report.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    per_second: _Limit | None = None
-    per_minute: _Limit | None = None
-    per_hour: _Limit | None = None
-    per_day: _Limit | None = None
-    writes_per_minute: _Limit | None = None
-    writes_per_day: _Limit | None = None
-    customer_creations_per_day: _Limit | None = None
 
 
 class Budget(Protocol):

@@ -4,18 +4,20 @@ A proxy from the environment would see what is sent to a server that is reached 
 """
 
 import base64
-import ssl
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
-import certifi
-import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from nexudus_sync.connectors.fast import FastTransport
-from nexudus_sync.connectors.way import Way
 from nexudus_sync.errors import ConfigError
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+    from nexudus_sync.connectors.way import Way
 
 
 def _for_a_header(text: str) -> str:
@@ -62,14 +64,21 @@ class Network(BaseModel):
                 raise ValueError('is not the address of an HTTP proxy; write one like "http://proxy.example.com:3128"')
         return proxy
 
-    def way(self, base_url: str, transport: httpx.AsyncBaseTransport | None = None) -> "Way":
+    def way(self, base_url: str, transport: "httpx.AsyncBaseTransport | None" = None) -> "Way":
         """The way to the system's server; `transport` takes the network's place.
 
         Raises ConfigError, naming the file, for certificates that cannot be read.
         """
+        from nexudus_sync.connectors.way import Way
+
         return Way(base_url, transport or self._transport())
 
-    def _transport(self) -> httpx.AsyncBaseTransport:
+    def _transport(self) -> "httpx.AsyncBaseTransport":
+        import certifi
+        import httpx
+
+        from nexudus_sync.connectors.fast import FastTransport
+
         usual = Path(certifi.where())
         trust = certificates(self.ca_file or usual)
         trust.set_alpn_protocols(["http/1.1"])
@@ -89,6 +98,8 @@ class Network(BaseModel):
 
     def remedy(self, error: Exception) -> str:
         """What to check when the server cannot be reached."""
+        import httpx
+
         if isinstance(error, httpx.ProxyError):
             return f"check the network and proxy ({self._proxy_host()})"
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
@@ -100,8 +111,10 @@ class Network(BaseModel):
         return urlsplit(self.proxy or "").hostname or "?"
 
 
-def certificates(path: Path, where: str = "ca_file") -> ssl.SSLContext:
+def certificates(path: Path, where: str = "ca_file") -> "ssl.SSLContext":
     """Trust in the certificates of a file. Raises ConfigError, naming it and the key `where` it stands."""
+    import ssl
+
     remedy = "name a PEM file with the CA's certificate"
     if not path.is_file():
         raise ConfigError(where, f"there is no file at {path}", remedy)

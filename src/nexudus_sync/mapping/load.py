@@ -19,10 +19,11 @@ from nexudus_sync.mapping.lenses import Lens
 from nexudus_sync.mapping.model import Field, Mapping, OnUnmapped, Policy, SideMapping, Sync
 from nexudus_sync.mapping.moments import Day, Moment
 from nexudus_sync.mapping.paths import Path
-from nexudus_sync.mapping.schema import CrmPlace, Default, Place, nearest, validated
+from nexudus_sync.mapping.schema import CrmPlace, Default, Place, validated
 from nexudus_sync.mapping.sides import Side, Unreadable
 from nexudus_sync.mapping.values import Classes, Values, fold
 from nexudus_sync.opportunity import Opportunity, Value
+from nexudus_sync.texts import nearest
 
 _KINDS: dict[str, type[Kind]] = {
     kind.name: kind for kind in (Text, Link, Number, Amount, Truth, Day, Moment, Stage, User, Rows)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 from nexudus_sync.errors import MappingError
 from nexudus_sync.mapping.model import OnConflict, Sync
 from nexudus_sync.mapping.sides import Side
+from nexudus_sync.texts import nearest
 
 Name = Annotated[StrictStr, Field(min_length=1)]
 Names = Annotated[list[Name], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)]
@@ -92,13 +93,6 @@ def _refusal(error: ValidationError, data: dict[str, Any], source: str, side: Si
     if first["type"] in {"literal_error", "enum"}:
         return MappingError(where, *_choice(str(first["ctx"]["expected"]), given, keys[-1]))
     return MappingError(where, _WORDS[first["type"]])
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """What to do about a word nobody knows: the nearest known one, else all of them."""
-    names = list(known)
-    near = get_close_matches(word, names)
-    return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(names)}"
 
 
 def _walk(data: Any, location: Iterable[str | int]) -> tuple[list[str], Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nexudus_sync.errors import MappingError
 from nexudus_sync.files import Unfit, read_text
-from nexudus_sync.mapping.schema import nearest
+from nexudus_sync.texts import nearest
 
 
 def shipped_names() -> tuple[str, ...]:

@@ -1,17 +1,16 @@
 """Conflicts: fields on which the two sides disagree and a person decides."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import update
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from nexudus_sync import codec
 from nexudus_sync.errors import storable
 from nexudus_sync.mapping.sides import Side
 from nexudus_sync.store.concerning import conflicts_about, naming
-from nexudus_sync.store.in_order import in_order
 from nexudus_sync.store.tables import Conflict, ConflictKind, Link
 
 RECORD = "record"
@@ -90,23 +89,6 @@ def conflicts(
     if connection is not None:
         query = query.where(col(Conflict.connection) == connection)
     return list(session.exec(query.order_by(col(Conflict.id))))
-
-
-def waiting(
-    session: Session, connections: Collection[str], states: Collection[str] = ("open",), newest: int | None = None
-) -> Iterator[Conflict]:
-    """The conflicts of these connections in these states, read as they are asked for: all of them, oldest first.
-
-    With `newest` only so many, the newest first.
-    """
-    query = select(Conflict).where(col(Conflict.connection).in_(connections), col(Conflict.state).in_(states))
-    yield from in_order(session, query, col(Conflict.id), newest)
-
-
-def count_waiting(session: Session, connections: Collection[str], states: Collection[str]) -> int:
-    """How many conflicts of these connections are in these states."""
-    mine = (col(Conflict.connection).in_(connections), col(Conflict.state).in_(states))
-    return session.exec(select(func.count()).where(*mine)).one()
 
 
 def about_records(session: Session, record_ids: Collection[str]) -> list[Conflict]:

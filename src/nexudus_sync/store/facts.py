@@ -8,11 +8,6 @@ from sqlmodel import Session, col, select
 from nexudus_sync.store.tables import Fact
 
 
-def of_key(session: Session, key: str) -> list[Fact]:
-    """What is known under a key, of every system."""
-    return list(session.exec(select(Fact).where(col(Fact.key) == key)))
-
-
 def values(session: Session, system: str) -> dict[str, Any]:
     """What is known of a system, by key."""
     return {fact.key: fact.value for fact in session.exec(select(Fact).where(col(Fact.system) == system))}

@@ -1,17 +1,16 @@
 """Failures: what the sync could not carry over, kept with its reason until it succeeds or is dismissed."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, not_, or_, update
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.orm import object_session
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from nexudus_sync.errors import storable
 from nexudus_sync.store.concerning import failures_about, naming
-from nexudus_sync.store.in_order import in_order
 from nexudus_sync.store.tables import Failure, Link
 
 REFUSED = "refused"
@@ -159,18 +158,10 @@ def due_failures(session: Session, connection: str, now: datetime) -> list[Failu
     return list(session.exec(query.order_by(col(Failure.next_attempt), col(Failure.id))))
 
 
-def open_failures(session: Session, connections: Collection[str], newest: int | None = None) -> Iterator[Failure]:
-    """The open failures of these connections, read as they are asked for: all of them, oldest first.
-
-    With `newest` only so many, the newest first.
-    """
+def open_failures(session: Session, connections: Collection[str]) -> list[Failure]:
+    """The open failures of these connections, oldest first."""
     query = select(Failure).where(_OPEN, col(Failure.connection).in_(connections))
-    yield from in_order(session, query, col(Failure.id), newest)
-
-
-def count_open(session: Session, connections: Collection[str]) -> int:
-    """How many failures of these connections are open."""
-    return session.exec(select(func.count()).where(_OPEN, col(Failure.connection).in_(connections))).one()
+    return list(session.exec(query.order_by(col(Failure.id))))
 
 
 def about_records(session: Session, record_ids: Collection[str]) -> list[Failure]:

@@ -1,6 +1,6 @@
 """Questions about links: which have to be read, and which wait."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, insert, or_, update
@@ -8,7 +8,6 @@ from sqlmodel import Session, col, func, select
 
 from nexudus_sync.mapping.sides import Side
 from nexudus_sync.store.conflicts import links_asked_about
-from nexudus_sync.store.in_order import in_order
 from nexudus_sync.store.tables import Conflict, Failure, Journal, Link
 
 _AT_ONCE = 500
@@ -108,19 +107,6 @@ def stuck(session: Session, connection: str) -> set[int]:
     failing = (col(Failure.field) == "", col(Failure.state).in_(("open", "dismissed")))
     failed = select(Link.id).join(Failure, pair).where(col(Link.connection) == connection, *failing)
     return _ids(session, failed) | links_asked_about(session, connection)
-
-
-def of_connections(session: Session, connections: Collection[str], newest: int | None = None) -> Iterator[Link]:
-    """All links of these connections, closed ones too, read as they are asked for, oldest first.
-
-    With `newest` only so many, the newest first.
-    """
-    return in_order(session, select(Link).where(col(Link.connection).in_(connections)), col(Link.id), newest)
-
-
-def count_of(session: Session, connections: Collection[str]) -> int:
-    """How many links these connections have, closed ones too."""
-    return session.exec(select(func.count()).where(col(Link.connection).in_(connections))).one()
 
 
 def of_record(session: Session, connections: Collection[str], side: Side, record_id: str) -> list[Link]:

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import and_, delete
 from sqlmodel import Session, col, select
 
-from nexudus_sync.store.decisions import ASKED_BY
 from nexudus_sync.store.journal import CREATE
+from nexudus_sync.store.lists import ASKED_BY
 from nexudus_sync.store.tables import Conflict, Decision, Fact, Failure, History, Journal
 
 STEP = 500

@@ -1,7 +1,7 @@
 """Brings a database to this version's schema. Alembic is imported only when there is something to migrate.
 
-The schema's history is one file a revision under `migrations/versions`; a new one is also named last in `REVISIONS`,
-and `tests/store/data/make_store.py` writes the sample store that proves later versions can still open it.
+The schema's history is one file a revision under `migrations/versions`; a new one is also named last in `REVISIONS`, in
+`versions`, and `tests/store/data/make_store.py` writes the sample store that proves later versions can still open it.
 """
 
 from pathlib import Path
@@ -9,13 +9,11 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 
 from nexudus_sync.errors import StoreError
+from nexudus_sync.store.versions import HEAD as HEAD
+from nexudus_sync.store.versions import REVISIONS as REVISIONS
 
-REVISIONS: tuple[str, ...] = ("0001", "0002", "0003")
-"""Every revision there is, oldest first."""
 START_AGAIN = "restore it from a backup, or delete it to start again (everything is then matched again)"
 """What to do about an empty store."""
-HEAD = REVISIONS[-1]
-"""The revision this version works with."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 """Alembic's script folder, part of the package."""

@@ -14,9 +14,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from nexudus_sync.errors import StoreError
 from nexudus_sync.store.schema import START_AGAIN
+from nexudus_sync.store.versions import BUSY_MS as BUSY_MS
 
-BUSY_MS = 5000
-"""How long a transaction waits for another process's, in milliseconds."""
 READ_ONLY = "nexudus_sync_read_only"
 """The execution option that marks a read-only transaction."""
 

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, func, select
+from nexudus_sync import codec
+from nexudus_sync.errors import STORED_DIFFERENTLY
+from nexudus_sync.store.ask import Ask, moment, number, over
 
-from nexudus_sync.merge import STORED_DIFFERENTLY
-from nexudus_sync.store.journal import PENDING
-from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Failure, Journal, Link
+if TYPE_CHECKING:
+    from sqlmodel import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +41,57 @@ class ConnectionStatus:
         return self.failures - self.told
 
 
-def connection_status(session: Session, name: str) -> ConnectionStatus:
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a connection has come. The moments are aware UTC, None where that never happened."""
+
+    known: bool
+    """Has it ever run?"""
+    backfilled_at: datetime | None
+    last_reconcile: datetime | None
+    alone: dict[str, int]
+    """How many records in its scope have no counterpart, by why."""
+    decisions: int
+    """How many decisions wait for its next cycle."""
+
+
+_STATUS = """
+SELECT
+    (SELECT count(*) FROM link WHERE connection = :name AND state = 'active'),
+    (SELECT count(*) FROM conflict WHERE connection = :name AND state = 'open'),
+    (SELECT count(*) FROM failure WHERE connection = :name AND state = 'open'),
+    (SELECT count(*) FROM journal WHERE connection = :name AND state IN ('planned', 'sent')),
+    (SELECT last_success FROM connection_state WHERE name = :name),
+    (SELECT name FROM brake WHERE connection = :name AND state = 'set' ORDER BY id LIMIT 1),
+    (SELECT count(*) FROM failure WHERE connection = :name AND state = 'open' AND kind = :told)
+"""
+_STATE = "SELECT backfilled_at, last_reconcile FROM connection_state WHERE name = :name"
+_ALONE = "SELECT state, count(*) FROM unlinked WHERE connection = :name AND state <> 'away' GROUP BY state"
+_DECISIONS = "SELECT count(*) FROM decision WHERE connection = :name AND done_at IS NULL"
+
+
+def connection_status(session: "Session", name: str) -> ConnectionStatus:
     """The status of the connection `name`; all zero and None for one the store does not know yet."""
-    state = session.get(ConnectionState, name)
-    brakes = select(Brake.name).where(col(Brake.connection) == name, col(Brake.state) == "set")
-    failing = (col(Failure.connection) == name, col(Failure.state) == "open")
-    return ConnectionStatus(
-        name=name,
-        links=_count(session, col(Link.connection) == name, col(Link.state) == "active"),
-        conflicts=_count(session, col(Conflict.connection) == name, col(Conflict.state) == "open"),
-        failures=_count(session, *failing),
-        pending=_count(session, col(Journal.connection) == name, col(Journal.state).in_(PENDING)),
-        last_success=state.last_success if state else None,
-        brake=session.exec(brakes.order_by(col(Brake.id))).first(),
-        told=_count(session, *failing, col(Failure.kind) == STORED_DIFFERENTLY),
-    )
+    return status_of(over(session), name)
 
 
-def _count(session: Session, *where: ColumnElement[bool]) -> int:
-    return session.exec(select(func.count()).where(*where)).one()
+def status_of(ask: Ask, name: str) -> ConnectionStatus:
+    """The same, asked in plain SQL."""
+    (row,) = ask(_STATUS, {"name": name, "told": STORED_DIFFERENTLY})
+    links, conflicts, failures, pending, last_success, brake, told = row
+    return ConnectionStatus(name, links, conflicts, failures, pending, moment(last_success), brake, told)
+
+
+def progress_of(ask: Ask, name: str) -> Progress:
+    """How far the connection `name` has come."""
+    named: dict[str, Any] = {"name": name}
+    state = next(iter(ask(_STATE, named)), None)
+    alone = {why: int(count) for why, count in ask(_ALONE, named)}
+    backfilled, reconciled = (None, None) if state is None else map(moment, state)
+    return Progress(state is not None, backfilled, reconciled, alone, number(ask(_DECISIONS, named)))
+
+
+def systems_with(ask: Ask, key: str, *, known: Any) -> list[str]:
+    """The systems of which that fact is known."""
+    such = {"key": key, "value": codec.dumps(known)}
+    return [system for (system,) in ask("SELECT system FROM fact WHERE key = :key AND value = :value", such)]

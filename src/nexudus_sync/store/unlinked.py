@@ -1,6 +1,5 @@
 """Questions about records without a counterpart."""
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -60,18 +59,6 @@ def present(session: Session, connection: str) -> list[tuple[str, str, str]]:
     """Side, id and state of each record in the connection's scope."""
     mine = (col(Unlinked.connection) == connection, col(Unlinked.state) != "away")
     return list(session.exec(select(Unlinked.side, Unlinked.record_id, Unlinked.state).where(*mine)))
-
-
-def count_by_state(session: Session, connection: str) -> Counter[str]:
-    """How many records in the connection's scope are in each state."""
-    mine = (col(Unlinked.connection) == connection, col(Unlinked.state) != "away")
-    return Counter(session.exec(select(Unlinked.state).where(*mine)))
-
-
-def count_in(session: Session, connection: str, state: str) -> int:
-    """How many of the connection's records are in that state."""
-    mine = (col(Unlinked.connection) == connection, col(Unlinked.state) == state)
-    return session.exec(select(func.count()).where(*mine)).one()
 
 
 def take_up_again(session: Session, connection: str, state: str) -> None:

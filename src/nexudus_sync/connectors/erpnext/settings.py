@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from nexudus_sync.connectors.budget import Limits
+from nexudus_sync.connectors.limits import Limits
 from nexudus_sync.connectors.network import HeaderSecret, HeaderText, Network
 
 

@@ -1,0 +1,124 @@
+"""Questions in plain SQL, for the commands that must answer at once: loading SQLAlchemy takes longer than they do.
+
+A store that is as this version leaves it is read by Python's own driver. Any other one (missing, older, on a server) is
+opened as usual, and the same questions are asked through its session.
+"""
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nexudus_sync import codec
+from nexudus_sync.errors import StoreError
+from nexudus_sync.store.versions import BUSY_MS, HEAD
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+Ask = Callable[[str, Mapping[str, Any]], Iterator[Any]]
+"""Runs one SELECT, in which `:name` stands for a value, and gives its rows as tuples while they are read."""
+
+_FILE = "sqlite:///"
+_AT_ONCE = 500
+"""Rows that a server's driver fetches at a time."""
+
+
+@contextmanager
+def reading(url: str, base_dir: Path) -> Iterator[Ask]:
+    """One reading transaction on the store at `url`: one consistent view that never waits for a writer.
+
+    A relative path starts at `base_dir`. Raises as `Store.open` and `Store.read` do.
+    """
+    path = _file_of(url, base_dir)
+    connection = None if path is None else _opened(path)
+    if connection is None:
+        with _through_store(url, base_dir) as ask:
+            yield ask
+        return
+    try:
+        with closing(connection):
+            yield connection.execute
+    except sqlite3.Error as error:
+        from nexudus_sync.store.sqlite import explain
+
+        raise StoreError(explain(error, str(base_dir / url.removeprefix(_FILE)), path)) from error
+
+
+def over(session: "Session") -> Ask:
+    """The same questions in a session's transaction."""
+    from sqlalchemy import text
+
+    def ask(sql: str, values: Mapping[str, Any]) -> Iterator[Any]:
+        session.flush()
+        return iter(session.connection().execute(text(sql), values, execution_options={"yield_per": _AT_ONCE}))
+
+    return ask
+
+
+def one_of(column: str, values: Collection[str]) -> tuple[str, dict[str, str]]:
+    """The condition that a column has one of these values, and its parameters."""
+    named = {f"{column}_{number}": value for number, value in enumerate(values)}
+    return f"{column} IN ({', '.join(f':{name}' for name in named)})", named
+
+
+def number(rows: Iterable[Any]) -> int:
+    """The one number that a question was about."""
+    return next((int(row[0]) for row in rows), 0)
+
+
+def moment(value: str | datetime | None) -> datetime | None:
+    """A moment as a row has it, aware UTC."""
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return None if found is None else found.replace(tzinfo=UTC)
+
+
+def value(text: str | None) -> Any:
+    """A JSON value as a row has it."""
+    return None if text is None else codec.loads(text)
+
+
+def _file_of(url: str, base_dir: Path) -> Path | None:
+    """The store's file, if it is one that needs nothing done to it; whatever is odd about it, `Store.open` tells."""
+    name = url.removeprefix(_FILE)
+    if name == url or name in ("", ":memory:") or "?" in name:
+        return None
+    try:
+        path = (base_dir / name).resolve()
+        found = path.stat()
+    except (OSError, RuntimeError, ValueError):
+        return None
+    return path if path.is_file() and found.st_size and not found.st_mode & 0o077 else None
+
+
+def _opened(path: Path) -> sqlite3.Connection | None:
+    """A connection in a reading transaction; None for a file that is not a store as this version leaves it."""
+    connection = None
+    try:
+        connection = sqlite3.connect(
+            f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY_MS / 1000, isolation_level=None, cached_statements=16
+        )
+        connection.execute("PRAGMA query_only = ON")
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        connection.execute("BEGIN")
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    except sqlite3.Error:
+        mode, found = "", []
+    if connection is not None and (mode, found) != ("wal", [(HEAD,)]):
+        connection.close()
+        return None
+    return connection
+
+
+@contextmanager
+def _through_store(url: str, base_dir: Path) -> Iterator[Ask]:
+    from nexudus_sync.store.database import Store
+
+    store = Store.open(url, base_dir=base_dir)
+    try:
+        with store.read() as session:
+            yield over(session)
+    finally:
+        store.close()

@@ -1,0 +1,191 @@
+"""The lists that people page through: conflicts, failures, links, history. Rows come as they are read."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from nexudus_sync.store.ask import Ask, moment, number, one_of, value
+
+BROUGHT_BACK = "brought back"
+"""The outcome of an undo that was carried out."""
+ASKED_BY = "undo asked by"
+"""The system of the facts that say who asked for an undo; the key is the decision's number."""
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Row]):
+    """A list: what it is of, and how its rows are made. `first`: a column that goes before newness, if any."""
+
+    ask: Ask
+    table: str
+    columns: str
+    where: str
+    values: dict[str, Any]
+    make: Callable[..., Row]
+    first: str = ""
+
+    def count(self) -> int:
+        """How many there are."""
+        return number(self.ask(f"SELECT count(*) FROM {self.table} WHERE {self.where}", self.values))  # noqa: S608
+
+    def newest_first(self, limit: int) -> Iterator[Row]:
+        """The newest `limit` of them, the newest first."""
+        order = f"{self.first}, id DESC" if self.first else "id DESC"
+        return self._rows(f"{self._select} ORDER BY {order} LIMIT :newest", newest=limit)
+
+    def oldest_first(self, limit: int | None = None) -> Iterator[Row]:
+        """All of them, or the newest `limit`, the oldest first."""
+        if limit is None:
+            return self._rows(f"{self._select} ORDER BY id")
+        newest = f"{self._select} ORDER BY id DESC LIMIT :newest"
+        return self._rows(f"SELECT {self.columns} FROM ({newest}) AS newest ORDER BY id", newest=limit)  # noqa: S608
+
+    @property
+    def _select(self) -> str:
+        return f"SELECT {self.columns} FROM {self.table} WHERE {self.where}"  # noqa: S608
+
+    def _rows(self, sql: str, **more: int) -> Iterator[Row]:
+        return (self.make(*row) for row in self.ask(sql, {**self.values, **more}))
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictRow:
+    """A conflict as its list shows it."""
+
+    id: int
+    connection: str
+    field: str
+    base: Any
+    nexudus: Any
+    crm: Any
+    nexudus_id: str
+    crm_id: str
+    state: str
+    take: str | None
+
+
+def conflicts(ask: Ask, connections: Collection[str], states: Collection[str] = ("open",)) -> Listing[ConflictRow]:
+    """The conflicts of these connections in these states; of several states, the open ones come first."""
+    where, values = _in(connections, states)
+    columns = "id, connection, field, base, nexudus, crm, nexudus_id, crm_id, state, take"
+
+    def make(*row: Any) -> ConflictRow:
+        return ConflictRow(*row[:3], *map(value, row[3:6]), *row[6:])
+
+    return Listing(ask, "conflict", columns, where, values, make, first="state")
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """A failure as its list shows it."""
+
+    id: int
+    connection: str
+    kind: str
+    field: str
+    reason: str
+    nexudus_id: str
+    crm_id: str
+    attempts: int
+    next_attempt: datetime | None
+
+
+def failures(ask: Ask, connections: Collection[str]) -> Listing[FailureRow]:
+    """The open failures of these connections."""
+    where, values = _in(connections, ("open",))
+    columns = "id, connection, kind, field, reason, nexudus_id, crm_id, attempts, next_attempt"
+
+    def make(*row: Any) -> FailureRow:
+        return FailureRow(*(*row[:-1], moment(row[-1])))
+
+    return Listing(ask, "failure", columns, where, values, make)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """A link as its list shows it."""
+
+    id: int
+    connection: str
+    nexudus_id: str
+    crm_id: str
+    state: str
+    closed_reason: str | None
+    created_at: datetime | None
+
+
+def links(ask: Ask, connections: Collection[str]) -> Listing[LinkRow]:
+    """All links of these connections, closed ones too."""
+    where, values = one_of("connection", connections)
+    columns = "id, connection, nexudus_id, crm_id, state, closed_reason, created_at"
+
+    def make(*row: Any) -> LinkRow:
+        return LinkRow(*(*row[:-1], moment(row[-1])))
+
+    return Listing(ask, "link", columns, where, dict(values), make)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """A history entry as its list shows it."""
+
+    id: int
+    at: datetime | None
+    connection: str
+    field: str
+    old: Any
+    new: Any
+    lost: Any
+    from_side: str
+    nexudus_id: str
+    crm_id: str
+
+
+def history(ask: Ask, connections: Collection[str], record: str | None = None) -> Listing[HistoryRow]:
+    """The history of these connections, of one record or of all."""
+    where, values = one_of("connection", connections)
+    if record is not None:
+        where, values = f"{where} AND (nexudus_id = :record OR crm_id = :record)", {**values, "record": record}
+    columns = "id, at, connection, field, old, new, lost, from_side, nexudus_id, crm_id"
+
+    def make(*row: Any) -> HistoryRow:
+        return HistoryRow(row[0], moment(row[1]), *row[2:4], *map(value, row[4:7]), *row[7:])
+
+    return Listing(ask, "history", columns, where, dict(values), make)
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """An `undo` that was carried out: the entry it undid, the value it brought back, and who asked ("": unknown)."""
+
+    entry: int
+    old: Any
+    asked_at: datetime
+    done_at: datetime
+    by: str
+
+
+def undone(ask: Ask) -> dict[tuple[str, str, str], list[Undone]]:
+    """The undos that brought a value back, by field, Nexudus id and CRM id; without those whose entry is gone."""
+    done = "SELECT id, args, asked_at, done_at FROM decision WHERE kind = 'undo' AND outcome = :outcome ORDER BY id"
+    found: dict[tuple[str, str, str], list[Undone]] = {}
+    for decision, args, asked_at, done_at in list(ask(done, {"outcome": BROUGHT_BACK})):
+        entry = value(args)["history_id"]
+        said = "SELECT value FROM fact WHERE system = :system AND key = :key"
+        by = [value(row[0]) for row in ask(said, {"system": ASKED_BY, "key": str(decision)})]
+        asked = moment(asked_at)
+        for field, nexudus_id, crm_id, old in ask(
+            "SELECT field, nexudus_id, crm_id, old FROM history WHERE id = :entry", {"entry": entry}
+        ):
+            assert asked is not None
+            one = Undone(entry, value(old), asked, moment(done_at) or asked, str(by[0]) if by else "")
+            found.setdefault((field, nexudus_id, crm_id), []).append(one)
+    return found
+
+
+def _in(connections: Collection[str], states: Collection[str]) -> tuple[str, dict[str, Any]]:
+    (mine, names), (such, kinds) = one_of("connection", connections), one_of("state", states)
+    return f"{mine} AND {such}", {**names, **kinds}
