@@ -10,7 +10,7 @@ from sqlmodel import SQLModel, col, select
 from nexudus_sync.store import Store, retention
 from nexudus_sync.store.lists import ASKED_BY
 from nexudus_sync.store.retention import Cutoffs, prune
-from nexudus_sync.store.tables import Conflict, Decision, Fact, Failure, History, Journal
+from nexudus_sync.store.tables import Conflict, Decision, Fact, Failure, History, Journal, Link, Unlinked
 
 DAY = timedelta(days=1)
 Row = Callable[[datetime], SQLModel]
@@ -95,16 +95,16 @@ def test_what_later_cycles_or_people_need_stays_however_old(memory: Store, now: 
 def test_a_dropped_update_goes_with_the_confirmed_ones(memory: Store, now: datetime) -> None:
     """One that was not found and is followed by one that was done must not become the last attempt."""
     lost = journal(now - 62 * DAY, state="dropped", not_found=True)
-    keep(memory, lost, journal(now - 61 * DAY), journal(now - 61 * DAY, state="dropped"))
+    keep(memory, lost, journal(now - 61 * DAY), journal(now - 61 * DAY, state="dropped"), journal(now))
     assert pruned(memory, now) == 3
 
 
 def test_an_entry_that_is_being_undone_stays_until_the_undo_is_done(memory: Store, now: datetime) -> None:
-    keep(memory, history(now - 500 * DAY), history(now - 500 * DAY))
+    keep(memory, history(now - 500 * DAY), history(now - 500 * DAY), history(now))
     undo = decision(now, kind="undo", args={"history_id": 2}, done_at=None)
     keep(memory, undo)
     assert pruned(memory, now) == 1
-    assert [one.id for one in left(memory, History)] == [2]
+    assert [one.id for one in left(memory, History)] == [2, 3]
     with memory.session() as session:
         session.get_one(Decision, undo.id).done_at = now
     assert pruned(memory, now) == 1
@@ -123,4 +123,48 @@ def test_one_step_deletes_a_part_and_the_next_goes_on(
 ) -> None:
     monkeypatch.setattr(retention, "STEP", 4)
     keep(memory, *(history(now - 500 * DAY) for _ in range(3)), *(journal(now - 500 * DAY) for _ in range(3)))
+    keep(memory, history(now), journal(now))
     assert [pruned(memory, now) for _ in range(3)] == [4, 2, 0]
+
+
+def test_the_number_of_the_newest_row_is_never_given_again(memory: Store, now: datetime) -> None:
+    keep(memory, *(conflict(now - 500 * DAY, nexudus_id=str(number)) for number in range(3)))
+    assert pruned(memory, now) == 2
+    keep(memory, conflict(now))
+    assert [one.id for one in left(memory, Conflict)] == [3, 4]
+
+
+@pytest.mark.parametrize("state", ["open", "resolved"])
+def test_the_history_of_a_field_stays_while_a_question_about_it_is_open(
+    memory: Store, now: datetime, state: str
+) -> None:
+    pair = {"nexudus_id": "1", "crm_id": "a"}
+    keep(memory, *(history(now - 500 * DAY, field=field, **pair) for field in ("title", "stage")), history(now))
+    keep(memory, conflict(now, state=state, closed_at=None, **pair))
+    assert pruned(memory, now) == 1
+    assert [one.field for one in left(memory, History)] == ["title", "title"]
+
+
+def test_the_writes_beside_one_in_doubt_stay(memory: Store, now: datetime) -> None:
+    pair, old = {"nexudus_id": "1", "crm_id": "a"}, now - 70 * DAY
+    doubt = journal(now, state="sent", done_at=None, **pair)
+    keep(memory, journal(old, **pair), journal(old, nexudus_id="2", crm_id="b"), doubt)
+    assert pruned(memory, now) == 1
+    assert [one.id for one in left(memory, Journal)] == [1, 3]
+
+
+@pytest.mark.parametrize(("side", "record"), [("nexudus", "1"), ("crm", "a")])
+def test_the_writes_of_a_record_without_a_counterpart_stay(
+    memory: Store, now: datetime, side: str, record: str
+) -> None:
+    keep(memory, journal(now - 70 * DAY, nexudus_id="1", crm_id="a"), journal(now))
+    keep(memory, Unlinked(connection="london", side=side, record_id=record, state="waiting"))
+    assert pruned(memory, now) == 0
+
+
+def test_the_writes_of_a_pair_that_went_to_another_connection_stay(memory: Store, now: datetime) -> None:
+    keep(memory, Link(crm="c", connection="leeds", nexudus_id="1", crm_id="a", created_at=now))
+    keep(memory, journal(now - 70 * DAY, link_id=1), journal(now - 70 * DAY, link_id=1, connection="leeds"))
+    keep(memory, journal(now))
+    assert pruned(memory, now) == 1
+    assert [one.connection for one in left(memory, Journal)] == ["london", "london"]
