@@ -265,6 +265,9 @@ class Daemon:
         if report.brake is not None:
             self._tell_brake(connection, report.brake)
             return
+        if report.paused:
+            self._touch_health_file()
+            return
         self._braked.discard(connection.name)
         told = self._log.info if report.written or report.errors or reconcile else self._log.debug
         with self._engine.store.read() as session:

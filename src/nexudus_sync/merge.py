@@ -69,18 +69,41 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A person's choice for one field's conflict, good only for the values that were shown (as `say` shows them)."""
+    """A person's choice for one field's conflict, good only for the values that were shown (as `say` shows them).
 
-    take: Side
+    `take` is None for a third value, which is then to stand on both sides as it is spelled.
+    """
+
+    take: Side | None
     nexudus: Any
     crm: Any
+    value: Value = None
+
+    def stands_for(self, nexudus: Value, crm: Value) -> bool:
+        """Is it about what the sides say now? One of them may say the third value already."""
+        shown = ((nexudus, self.nexudus), (crm, self.crm))
+        return all(say(now) == then or (self.take is None and now == self.value) for now, then in shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A value for each side, to be brought back although they differ: a person is asked again which is right."""
+
+    nexudus: Value
+    crm: Value
+
+    def of(self, side: Side) -> Value:
+        """The value of one side."""
+        return self.nexudus if side is Side.NEXUDUS else self.crm
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The decision on one field.
 
-    `to` and `value` are set when it TRAVELS; `lost` is a value that a policy overruled.
+    `to` and `value` are set when it TRAVELS; `lost` is a value that a policy overruled. `decided` is set where a person
+    typed the value: it is written as it is spelled, and the history shows what both sides said before. `apart`: the
+    other side is to say something else, so that neither has agreed to it.
     """
 
     field: Field
@@ -92,6 +115,8 @@ class Outcome:
     lost: Value = None
     kind: str = ""
     reason: str = ""
+    decided: Resolution | None = None
+    apart: bool = False
 
     @property
     def value(self) -> Value:
@@ -115,7 +140,12 @@ class Policy:
     first_match: str = "manual"
     resolutions: MappingABC[str, Resolution] = field(default_factory=dict)
     asked: MappingABC[str, tuple[Any, Any]] = field(default_factory=dict)
-    restore: MappingABC[str, Value] = field(default_factory=dict)
+    restore: MappingABC[str, Value | Apart] = field(default_factory=dict)
+
+    def typed(self, name: str) -> Resolution | None:
+        """The third value that a person typed for a field, if one did."""
+        choice = self.resolutions.get(name)
+        return choice if choice is not None and choice.take is None else None
 
 
 class _Change(Enum):
@@ -251,7 +281,7 @@ def _travels(seen: Outcome, source: Side, *, overrules: bool = False) -> Outcome
 
 def _resolved(seen: Outcome, policy: Policy) -> Side | None:
     choice = policy.resolutions.get(seen.field.name)
-    if choice is None or (choice.nexudus, choice.crm) != (say(seen.nexudus), say(seen.crm)):
+    if choice is None or not choice.stands_for(seen.nexudus, seen.crm):
         return None  # was edited since a person chose between two other values
     return choice.take
 

@@ -49,3 +49,13 @@ def _written(char: str) -> str:
 def _units(char: str) -> str:
     units = char.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 conflict`, `2 conflicts`; with a comma between thousands."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def pair_of(nexudus_id: str, crm_id: str) -> str:
+    """Both ids of a pair; a question mark where a side has no record yet."""
+    return f"{nexudus_id or '?'} ⇄ {crm_id or '?'}"

@@ -39,6 +39,82 @@ def test_a_conflict_is_resolved_for_the_next_cycle(house: House) -> None:
     assert "the next cycle takes crm" in house.run("conflicts", "list").out
 
 
+@pytest.mark.parametrize(
+    ("field", "typed", "kept"),
+    [
+        ("title", "Everybody's", "Everybody's"),
+        ("opportunity_amount", "", None),
+        ("opportunity_amount", "1234.50", "1234.50"),
+        ("expected_closing", "2026-05-01", "2026-05-01"),
+        ("status", "converted", "Converted"),
+        ("sales_stage", "Tour booked", "Tour booked"),
+    ],
+)
+def test_a_third_value_is_kept_for_both_sides_with_the_name_of_who_typed_it(
+    house: House, field: str, typed: str, kept: object
+) -> None:
+    house.keep(link(), conflict(field=field))
+    ended = house.run("conflicts", "resolve", "1", "--value", typed)
+    shown = "no value" if kept is None else repr(kept)
+    assert (ended.code, ended.out) == (0, f"{field} of 101 ⇄ opp_1: both sides get {shown}, at the next cycle.\n")
+    (one,) = house.rows(Conflict)
+    assert (one.state, one.take, one.value, one.decided_by) == ("resolved", "value", kept, getpass.getuser())
+    assert "resolved: the next cycle writes" in house.run("conflicts", "list").out
+
+
+@pytest.mark.parametrize(
+    ("values", "typed", "problem"),
+    [
+        ({"field": "opportunity_amount"}, "a lot", "value 'a lot': opportunity_amount cannot be that: "),
+        ({"field": "expected_closing"}, "tomorrow", "value 'tomorrow': expected_closing cannot be that: "),
+        ({"field": "status"}, "Gone", "value 'Gone': is not a status; one of Open, "),
+        ({"field": "lead_source"}, "Fair", "conflict 1: lead_source does not travel both ways; "),
+        ({"field": "nothing"}, "x", "conflict 1: nothing does not travel both ways; "),
+        ({"kind": "overwritten"}, "x", "conflict 1: is not about two values of a field; "),
+        ({"connection": "lisbon"}, "x", "conflict 1: its connection lisbon is not configured; "),
+    ],
+)
+def test_a_third_value_that_cannot_stand_on_both_sides_is_refused(
+    house: House, values: dict[str, object], typed: str, problem: str
+) -> None:
+    house.keep(conflict(**values))
+    ended = house.run("conflicts", "resolve", "1", "--value", typed)
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert ended.err.startswith(f"nexudus-sync: {problem}")
+    assert [one.state for one in house.rows(Conflict)] == ["open"]
+
+
+def test_an_answer_is_taken_back_until_a_cycle_has_carried_it_out(house: House) -> None:
+    house.keep(conflict(), conflict(nexudus_id="2", state="closed"))
+    house.run("conflicts", "resolve", "1", "--take", "crm")
+    ended = house.run("conflicts", "take-back", "1")
+    assert ended.out == "Conflict 1 about title of 101 ⇄ opp_1 is open again.\n"
+    one = house.rows(Conflict)[0]
+    assert (one.state, one.take, one.decided_by, one.decided_at) == ("open", None, "", None)
+    for number, why in ((1, "has no answer yet"), (2, "was carried out already")):
+        ended = house.run("conflicts", "take-back", str(number))
+        assert (ended.code, ended.err) == (1, f"nexudus-sync: conflict {number} {why}; there is nothing to take back\n")
+
+
+def test_a_paused_connection_says_so_and_runs_again_when_resumed(house: House) -> None:
+    by = getpass.getuser()
+    assert house.run("pause", "london").out.startswith("london is paused; a cycle that is under way is finished.")
+    assert house.run("pause", "london").out.startswith("london was paused already.")
+    assert f" by {by}; `nexudus-sync resume london` lets it run again." in house.run("status").out
+    (one,) = house.run("status", "--json").json["connections"]
+    assert (one["paused_by"], one["paused_at"][-1]) == (by, "Z")
+    assert house.run("resume", "london").out == "london runs again: `run` takes it up at its next poll.\n"
+    assert house.run("resume", "london").out == "london was not paused.\n"
+    assert "paused_at" not in house.run("status", "--json").json["connections"][0]
+
+
+def test_a_connection_that_is_not_configured_cannot_be_paused(house: House) -> None:
+    house.keep()
+    ended = house.run("pause", "paris")
+    problem = "no connection is named 'paris'; configured connections: london"
+    assert (ended.code, ended.err) == (2, f"nexudus-sync: --connection: {problem}\n")
+
+
 @pytest.mark.parametrize("verb", [("show", "9"), ("resolve", "9", "--take", "crm")])
 def test_a_conflict_that_is_not_there_is_wrong_usage(house: House, verb: tuple[str, ...]) -> None:
     ended = house.run("conflicts", *verb)

@@ -143,7 +143,7 @@ def test_a_database_of_an_unknown_kind_names_the_file(house: House) -> None:
         (("sync", "--record"), "option '--record' requires an argument; see `nexudus-sync --help`"),
         (("conflicts", "resolve", "x", "--take", "crm"), "invalid value for 'ID': "),
         (("conflicts", "resolve", "1", "--take", "both"), "invalid value for '--take': 'both' is not one of "),
-        (("conflicts", "resolve", "1"), "missing option '--take'. Choose from: nexudus, crm; see "),
+        (("conflicts", "resolve", "1"), "conflicts resolve: needs either --take or --value; give one of them"),
         (("history", "--limit", "0"), "invalid value for '--limit': "),
         (("history", "--limit", BEYOND), "invalid value for '--limit': "),
         (("undo", BEYOND), "invalid value for 'ID': "),

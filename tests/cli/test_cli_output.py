@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
+from nexudus_sync import texts
 from nexudus_sync.cli import output
 from nexudus_sync.cli.backfill import about, span_of
 from nexudus_sync.cli.progress import progress
@@ -46,8 +47,8 @@ def test_a_cell_says_its_value(value: object, shown: str) -> None:
 
 
 def test_counts_are_said_as_people_do() -> None:
-    assert output.plural(1, "conflict") == "1 conflict"
-    assert output.plural(1200, "opportunity", "opportunities") == "1,200 opportunities"
+    assert texts.plural(1, "conflict") == "1 conflict"
+    assert texts.plural(1200, "opportunity", "opportunities") == "1,200 opportunities"
 
 
 def test_in_a_pipe_a_table_is_plain_and_never_folded(capsys: pytest.CaptureFixture[str]) -> None:

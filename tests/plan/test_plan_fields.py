@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nexudus_sync.mapping import Context, Mapping, Record, Side, Table, Unreadable, pair, parse
 from nexudus_sync.mapping.shipped import shipped
-from nexudus_sync.merge import Outcome, Policy, Resolution, Verdict, View
+from nexudus_sync.merge import Apart, Outcome, Policy, Resolution, Verdict, View
 from nexudus_sync.opportunity import Value, say
 from nexudus_sync.plan import (
     ASKED,
@@ -465,6 +465,69 @@ def test_a_forced_value_outranks_a_hold_but_not_the_currencies() -> None:
     policy, differing = restore(opportunity_amount=Decimal(5)), differing_currencies("GBP", "EUR")
     found = plan(AMOUNT, "", (10, 10), (10, 10), policy, "opportunity_amount", differing)
     assert [told(o) for o in found.outcomes] == [parked("currency")] * 2
+    assert found.after == {}
+
+
+# --- a third value --------------------------------------------------------------------------------------------------
+
+
+def typed(nexudus: Any, crm: Any, value: Value) -> Policy:
+    return Policy(resolutions={"x": Resolution(None, nexudus, crm, value)})
+
+
+def test_a_third_value_goes_to_both_sides_and_nothing_counts_as_lost() -> None:
+    policy = typed("b", "c", "z")
+    found = plan(TEXT, MANUAL, ("a", "a"), ("b", "c"), policy=policy)
+    assert found.after == {NEXUDUS: {"Id": "nexudus", "N": "z"}, CRM: {"Id": "crm", "c": "z"}}
+    assert [(o.to, o.value, o.lost, o.decided) for o in found.outcomes] == [
+        (NEXUDUS, "z", None, policy.resolutions["x"]),
+        (CRM, "z", None, policy.resolutions["x"]),
+    ]
+
+
+@pytest.mark.parametrize(("now", "writes"), [(("z", "c"), [CRM]), (("b", "z"), [NEXUDUS]), (("z", "z"), [])])
+def test_a_third_value_is_finished_where_one_side_has_it(now: Two, writes: list[Side]) -> None:
+    found = plan(TEXT, MANUAL, ("a", "a"), now, policy=typed("b", "c", "z"))
+    assert list(found.after) == writes
+    assert [o.verdict for o in found.outcomes] == ([Verdict.TRAVELS] if writes else [Verdict.AGREED])
+
+
+@pytest.mark.parametrize("now", [("d", "c"), ("b", "d"), ("z", "d")])
+def test_a_third_value_is_only_for_the_values_that_were_shown(now: Two) -> None:
+    found = plan(TEXT, MANUAL, ("a", "a"), now, policy=typed("b", "c", "z"))
+    assert [told(o) for o in found.outcomes] == [CONFLICT]
+    assert found.after == {}
+
+
+def test_a_third_value_is_written_as_it_is_spelled_where_its_like_stands() -> None:
+    found = plan(STATUS, MANUAL, (2, "Converted"), (1, "Replied"), policy=typed("Open", "Replied", "Quotation"))
+    assert found.after[CRM]["c"] == "Quotation"
+
+
+def test_a_third_value_that_cannot_be_said_is_held() -> None:
+    found = plan(STATUS, MANUAL, (2, "Converted"), (0, "Lost"), policy=typed("Open", "Lost", "Nowhere"))
+    assert {told(o).kind for o in found.outcomes} == {"unmapped"}
+    assert found.after == {}
+
+
+def test_a_third_value_takes_no_default() -> None:
+    """The default is for what travels by itself; a person would see another value than the one that was typed."""
+    rules = 'on_unmapped = { default = "Open" }'
+    found = plan(STATUS, rules, (2, "Converted"), (0, "Lost"), policy=typed("Open", "Lost", "Nowhere"))
+    assert found.after == {}
+
+
+def test_a_third_value_is_not_written_over_what_cannot_be_read() -> None:
+    found = plan(TEXT, "", ("a", "a"), ("b", ["?"]), policy=typed("b", "c", "z"))
+    assert [told(o) for o in found.outcomes] == [parked("unreadable")]
+
+
+def test_two_values_are_brought_back_each_to_its_side_and_asked_about() -> None:
+    policy = Policy(restore={"x": Apart("b", "c")})
+    found = plan(TEXT, MANUAL, ("z", "z"), ("z", "z"), policy=policy)
+    assert found.after == {NEXUDUS: {"Id": "nexudus", "N": "b"}, CRM: {"Id": "crm", "c": "c"}}
+    found = plan(TEXT, MANUAL, ("z", "z"), ("b", "c"), policy=policy)
+    assert [o.verdict for o in found.outcomes] == [Verdict.CONFLICT]
     assert found.after == {}
 
 

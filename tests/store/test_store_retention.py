@@ -8,9 +8,8 @@ import pytest
 from sqlmodel import SQLModel, col, select
 
 from nexudus_sync.store import Store, retention
-from nexudus_sync.store.lists import ASKED_BY
 from nexudus_sync.store.retention import Cutoffs, prune
-from nexudus_sync.store.tables import Conflict, Decision, Fact, Failure, History, Journal, Link, Unlinked
+from nexudus_sync.store.tables import Conflict, Decision, Failure, History, Journal, Link, Unlinked
 
 DAY = timedelta(days=1)
 Row = Callable[[datetime], SQLModel]
@@ -108,14 +107,6 @@ def test_an_entry_that_is_being_undone_stays_until_the_undo_is_done(memory: Stor
     with memory.session() as session:
         session.get_one(Decision, undo.id).done_at = now
     assert pruned(memory, now) == 1
-
-
-def test_who_asked_for_an_undo_goes_with_it(memory: Store, now: datetime) -> None:
-    keep(memory, decision(now - 401 * DAY, kind="undo", args={"history_id": 7}), decision(now))
-    keep(memory, Fact(system=ASKED_BY, key="1", value="ana"), Fact(system=ASKED_BY, key="2", value="ben"))
-    assert pruned(memory, now) == 1
-    with memory.read() as session:
-        assert [one.key for one in session.exec(select(Fact))] == ["2"]
 
 
 def test_one_step_deletes_a_part_and_the_next_goes_on(

@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from nexudus_sync.errors import StoreError
 from nexudus_sync.store import Store, schema
-from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Journal, Link
+from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Decision, Fact, Journal, Link
 
 DATA = Path(__file__).parent / "data"
 
@@ -168,3 +168,14 @@ def test_what_was_told_in_sentences_stands_in_columns_after_the_upgrade(tmp_path
     assert given_up == [(True, "nexudus:5"), (False, "overplane:b")]
     assert sizes == [57, 60, 61, 0]  # a release is for as many
     assert amount == Decimal("1.50")
+
+
+def test_pairs_are_named_and_undos_signed_by_what_was_known_before(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        connection.executescript((DATA / "store_0003.sql").read_text(encoding="utf-8"))
+        connection.execute("INSERT INTO fact (system, key, value) VALUES ('undo asked by', '1', '\"ana\"')")
+        connection.commit()
+    with closing(Store.open("sqlite:///state.db", base_dir=tmp_path)) as store, store.read() as session:
+        assert session.exec(select(Link.title)).one() == "Café – desk"
+        assert session.exec(select(Decision.asked_by)).one() == "ana"
+        assert [fact.system for fact in session.exec(select(Fact))] == ["overplane"]

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import typer
 
-from nexudus_sync.cli.desk import asking, configured, each, load_settings, open_engine, run, waiting
+from nexudus_sync.cli.desk import asking, each, load_settings, open_engine, run, waiting
 from nexudus_sync.cli.frame import Root, worst
-from nexudus_sync.cli.output import at_terminal, plural, print_table, say
+from nexudus_sync.cli.output import at_terminal, print_table, say
 from nexudus_sync.cli.progress import progress
 from nexudus_sync.cli.summary import print_summary
 from nexudus_sync.cli.sync import answered, print_decisions, print_report
@@ -22,6 +22,7 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import records, unlinked
+from nexudus_sync.texts import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Wanted:
 def backfill(root: Root, connection: str | None, wanted: Wanted) -> int:
     """Backfill each connection. Returns the exit code."""
     settings = load_settings(root)
-    configured(settings, connection)
+    settings.named(connection)
     if wanted.since is not None and wanted.since > datetime.now(UTC).date() + timedelta(days=1):
         # the date is kept with the connection: a typo would keep every new record out for good
         raise ConfigError("--since", f"{wanted.since} is in the future", "give a past date")
@@ -72,7 +73,7 @@ async def backfill_one(connection: Connection, settings: Settings, wanted: Wante
     report = await answered(connection, lambda: _work(connection, wanted, coming), ask=not wanted.yes)
     print_report(connection, report)
     print_decisions(connection, began)
-    if report.brake is None:
+    if report.brake is None and not report.paused:
         print_summary(connection.store, connection.name, system_names(connection))
     return report.exit_code
 

@@ -1,14 +1,15 @@
 """`check`: find out whether everything works. Nothing is written to either system."""
 
-from nexudus_sync.cli.desk import configured, load_settings, open_engine, run
+from nexudus_sync.cli.desk import load_settings, open_engine, run
 from nexudus_sync.cli.frame import Root, complain, worst
 from nexudus_sync.cli.mappings import MARKS
-from nexudus_sync.cli.output import plural, print_table, say
+from nexudus_sync.cli.output import print_table, say
 from nexudus_sync.connectors.base import Check
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.startup.missing_names import lacking, missing_names
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side, laws
+from nexudus_sync.texts import plural
 
 _WRONG_FILE = 2
 
@@ -16,7 +17,7 @@ _WRONG_FILE = 2
 def check(root: Root, connection: str | None) -> int:
     """Check each connection and print the findings. Returns the worst exit code."""
     settings = load_settings(root)
-    configured(settings, connection)
+    settings.named(connection)
 
     async def body() -> int:
         async with open_engine(settings) as engine:

@@ -10,7 +10,6 @@ from pathlib import Path
 from nexudus_sandbox.world import World
 from nexudus_sync import config
 from nexudus_sync.cli.backfill import Wanted, backfill_one
-from nexudus_sync.cli.conflicts import decide
 from nexudus_sync.cli.desk import open_engine, run, start_log
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.lists import print_conflicts, print_history
@@ -18,10 +17,12 @@ from nexudus_sync.cli.output import print_table, say
 from nexudus_sync.cli.sandbox import exports
 from nexudus_sync.cli.sync import print_report
 from nexudus_sync.config import Settings
+from nexudus_sync.deciding.conflicts import take
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import ConfigError
+from nexudus_sync.mapping import Side
 from nexudus_sync.store import history
 from nexudus_sync.store.conflicts import open_about_card
 from nexudus_sync.store.tables import Conflict
@@ -78,7 +79,8 @@ async def _acts(connection: Connection, settings: Settings, world: World) -> int
         return 1
     print_conflicts([conflict])
     say(f"$ nexudus-sync conflicts resolve {conflict.id} --take crm")
-    decide(connection.store, conflict.id, "crm")
+    with connection.store.session() as session:
+        take(session, conflict.id, Side.CRM, by="demo", now=connection.clock.now())
     await _sync(connection)
     _step("5. Nothing has changed since: a last sync writes nothing")
     last = await _cycle(connection)

@@ -1,6 +1,8 @@
 """What the verbs work on: the settings, the store, the engine, and the record named by an argument."""
 
 import asyncio
+import getpass
+import os
 import random
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -12,18 +14,16 @@ from pathlib import Path
 from nexudus_sync import logs
 from nexudus_sync.cli import collector
 from nexudus_sync.cli.frame import Root, tell, worst
-from nexudus_sync.cli.reading import configured as configured
 from nexudus_sync.cli.reading import read_settings
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.config import Settings
 from nexudus_sync.engine.connection import Connection, fingerprint
 from nexudus_sync.engine.startup.assemble import Engine, assemble, load_mapping, open_store
 from nexudus_sync.engine.startup.missing_names import refuse_missing
-from nexudus_sync.errors import MappingError, StoreError
+from nexudus_sync.errors import MappingError, StoreError, storable
 from nexudus_sync.mapping import Mapping, Side, laws
-from nexudus_sync.store import Session, Store, facts, links, unlinked
+from nexudus_sync.store import Store, facts
 from nexudus_sync.store.status import connection_status
-from nexudus_sync.store.tables import Link, Unlinked
 
 _LAWS = "mapping laws"
 """Under this the store remembers, by connection, which mapping kept the laws, and by which checker."""
@@ -40,7 +40,7 @@ class Desk:
 
     def names(self, connection: str | None = None) -> list[str]:
         """The names of all configured connections, or the one asked for. Raises ConfigError for an unknown name."""
-        return [one.name for one in configured(self.settings, connection)]
+        return [one.name for one in self.settings.named(connection)]
 
 
 def load_settings(root: Root, *, secrets: bool = True, quiet: bool = True) -> Settings:
@@ -188,41 +188,9 @@ def waiting(store: Store, names: list[str]) -> int:
     return sum(one.waiting for one in found)
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
-    """Where the record named by an argument belongs. `link` is its pair; `unlinked` is its row when it has no pair.
-
-    `connection` is None when the store does not know the record and several connections could be meant.
-    """
-
-    side: Side
-    id: str
-    connection: str | None
-    link: Link | None = None
-    unlinked: Unlinked | None = None
-
-    @property
-    def known(self) -> bool:
-        """Does the store know the record?"""
-        return self.link is not None or self.unlinked is not None
-
-
-def locate(session: Session, settings: Settings, record: str, connection: str | None = None) -> Located:
-    """Find the side and connection of a record by its id; an unknown id is Nexudus's if it is all digits."""
-    names = [one.name for one in configured(settings, connection)]
-    for side in Side:
-        link = _link(session, names, side, record)
-        if link is not None:
-            return Located(side, record, link.connection, link=link)
-    for side in Side:
-        row = unlinked.find(session, names, side, record)
-        if row is not None:
-            return Located(side, record, row.connection, unlinked=row)
-    side = Side.NEXUDUS if record.isdecimal() else Side.CRM
-    return Located(side, record, names[0] if len(names) == 1 else None)
-
-
-def _link(session: Session, names: list[str], side: Side, record: str) -> Link | None:
-    """The record's link; an active one before a sleeping one before a closed one."""
-    found = links.of_record(session, names, side, record)
-    return min(found, key=lambda link: ("active", "sleeping", "closed").index(link.state), default=None)
+def who() -> str:
+    """The name of the machine's user; "" where it is not known."""
+    try:
+        return storable(os.environ.get("SUDO_USER") or getpass.getuser())
+    except (KeyError, OSError, ImportError):  # which one is raised depends on the version of Python
+        return ""

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from nexudus_sync.cli.desk import Desk, Located, locate, open_desk
-from nexudus_sync.cli.frame import Root, no_such
+from nexudus_sync.cli.desk import Desk, open_desk
+from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.lists import print_history
 from nexudus_sync.cli.output import cell, print_table, say
+from nexudus_sync.deciding.records import Located, locate, no_such
 from nexudus_sync.engine.startup.assemble import load_mapping, plain_contexts
 from nexudus_sync.mapping import Context, Field, Mapping, Side, Unreadable
 from nexudus_sync.merge import STORED_DIFFERENTLY, UNSENT

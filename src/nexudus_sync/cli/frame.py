@@ -9,7 +9,7 @@ from typing import Annotated, Literal, ParamSpec, cast
 
 import typer
 
-from nexudus_sync.errors import ConfigError, SyncError
+from nexudus_sync.errors import SyncError
 from nexudus_sync.texts import LINE, WHOLE, cut, visible
 
 P = ParamSpec("P")
@@ -31,10 +31,15 @@ def readable(given: str | None) -> str | None:
     """Refuse an argument that cannot be an id: an empty one, or bytes that are not UTF-8, which a store cannot find."""
     if given is not None and not given.strip():
         raise typer.BadParameter("it is empty")
+    return text_or_nothing(given)
+
+
+def text_or_nothing(given: str | None) -> str | None:
+    """Refuse bytes that are not UTF-8: a store cannot keep or find them."""
     try:
         (given or "").encode()
     except UnicodeEncodeError:
-        raise typer.BadParameter("it holds bytes that are not UTF-8, which an id cannot") from None
+        raise typer.BadParameter("it holds bytes that are not UTF-8") from None
     return given
 
 
@@ -134,8 +139,3 @@ def end(code: int) -> None:
 def worst(codes: list[int]) -> int:
     """The exit code of several connections: a wrong password or file outranks a brake, a brake a failed run."""
     return max(codes, key=(0, 1, 3, 2).index, default=0)
-
-
-def no_such(what: str, given: object, remedy: str) -> ConfigError:
-    """The error for an id or name on the command line that does not exist."""
-    return ConfigError(f"{what} {given}", f"there is no such {what}", remedy)

@@ -15,7 +15,9 @@ from nexudus_sync.cli.frame import (
     guarded,
     readable,
     root_of,
+    text_or_nothing,
 )
+from nexudus_sync.errors import ConfigError
 
 _LOOK = "Look and decide"
 
@@ -30,6 +32,9 @@ FailureId = Annotated[
 Limit = Annotated[
     int | None,
     typer.Option(min=1, max=LARGEST, metavar="N", help="Show only the newest N. Default: 50 in a table, all in JSON."),
+]
+PausedName = Annotated[
+    str, typer.Argument(metavar="CONNECTION", callback=readable, help="Its name in the configuration.")
 ]
 Take = Literal["nexudus", "crm"]
 
@@ -47,7 +52,7 @@ brake = _group("Emergency stops: something looked very wrong, and a person has t
 
 def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command line."""
-    for verb in (status, explain, history, undo, link, unlink, ignore):
+    for verb in (status, explain, history, undo, link, unlink, ignore, pause, resume):
         app.command(rich_help_panel=_LOOK)(verb)
     named = {"conflicts": conflicts, "failures": failures, "links": links, "brake": brake, "mapping": mapping}
     for name, group in named.items():
@@ -131,6 +136,22 @@ def ignore(ctx: typer.Context, record: RecordId, connection: ConnectionName = No
     work.ignore(root_of(ctx), record, connection)
 
 
+@guarded
+def pause(ctx: typer.Context, connection: PausedName) -> None:
+    """Run no more cycles of a connection until it is resumed; what changes meanwhile is carried over then."""
+    from nexudus_sync.cli import pauses as work
+
+    work.pause(root_of(ctx), connection)
+
+
+@guarded
+def resume(ctx: typer.Context, connection: PausedName) -> None:
+    """Let a paused connection run again."""
+    from nexudus_sync.cli import pauses as work
+
+    work.resume(root_of(ctx), connection)
+
+
 @links.command("list")
 @guarded
 def links_list(
@@ -175,12 +196,33 @@ def conflicts_show(ctx: typer.Context, conflict: ConflictId, full: FullFlag = Fa
 def conflicts_resolve(
     ctx: typer.Context,
     conflict: ConflictId,
-    take: Annotated[Take, typer.Option("--take", help="The side to take.", show_default=False)],
+    take: Annotated[Take | None, typer.Option("--take", help="The side to take.", show_default=False)] = None,
+    value: Annotated[
+        str | None,
+        typer.Option(
+            "--value",
+            callback=text_or_nothing,
+            metavar="TEXT",
+            help='A third value, for both sides; "" empties the field.',
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Resolve a conflict; the next cycle carries it out if both sides still have the values shown now."""
     from nexudus_sync.cli import conflicts as work
 
-    work.resolve(root_of(ctx), conflict, take)
+    if (take is None) == (value is None):
+        raise ConfigError("conflicts resolve", "needs either --take or --value", "give one of them")
+    work.resolve(root_of(ctx), conflict, take, value)
+
+
+@conflicts.command("take-back")
+@guarded
+def conflicts_take_back(ctx: typer.Context, conflict: ConflictId) -> None:
+    """Take a decision back, as long as no cycle has carried it out."""
+    from nexudus_sync.cli import conflicts as work
+
+    work.take_back(root_of(ctx), conflict)
 
 
 @failures.command("list")

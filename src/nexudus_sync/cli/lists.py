@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nexudus_sync.cli.frame import Root
-from nexudus_sync.cli.output import pair_of, plural, print_json_list, print_table, say, utc
+from nexudus_sync.cli.output import print_json_list, print_table, say, utc
 from nexudus_sync.cli.reading import Reading, open_reading
 from nexudus_sync.errors import STORED_DIFFERENTLY
 from nexudus_sync.store import lists
 from nexudus_sync.store.lists import ConflictRow, FailureRow, HistoryRow, LinkRow, Listing, Undone
+from nexudus_sync.texts import pair_of, plural
 
 if TYPE_CHECKING:
     from nexudus_sync.store.tables import Conflict, History
@@ -51,7 +52,10 @@ def print_conflicts(found: "Iterable[ConflictRow] | Iterable[Conflict]") -> None
 
 def conflict_state(one: "ConflictRow | Conflict") -> str:
     """The state, and what becomes of a resolved one."""
-    return f"resolved: the next cycle takes {one.take}" if one.state == "resolved" else one.state
+    if one.state != "resolved":
+        return one.state
+    does = f"writes {one.value!r}" if one.take == "value" else f"takes {one.take}"
+    return f"resolved: the next cycle {does}"
 
 
 def conflict_json(one: ConflictRow) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from nexudus_sync.cli.desk import load_settings
 from nexudus_sync.cli.frame import Root
-from nexudus_sync.cli.output import plural, print_table, say
+from nexudus_sync.cli.output import print_table, say
 from nexudus_sync.engine.startup.assemble import HUB, load_mapping
 from nexudus_sync.mapping import Context, Field, Mapping, Side, Sync, laws, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping import show as tables
 from nexudus_sync.mapping.context import Table
 from nexudus_sync.mapping.lenses import Lens
 from nexudus_sync.mapping.values import fold
+from nexudus_sync.texts import plural
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
 """The mark of a finding's level."""

@@ -182,13 +182,3 @@ def _stacked(columns: Sequence[str], row: Sequence[str]) -> Table:
         if value != BLANK:
             table.add_row(name, Text(value))
     return table
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """`1 conflict`, `2 conflicts`; with a comma between thousands."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def pair_of(nexudus_id: str, crm_id: str) -> str:
-    """Both ids of a pair; a question mark where a side has no record yet."""
-    return f"{nexudus_id or '?'} ⇄ {crm_id or '?'}"

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from nexudus_sync.cli.backfill import limits_of, span_of, system_names
-from nexudus_sync.cli.desk import configured, each, load_settings, open_engine, run
+from nexudus_sync.cli.desk import each, load_settings, open_engine, run
 from nexudus_sync.cli.frame import Root, worst
-from nexudus_sync.cli.output import cell, pair_of, plural, print_json, print_table, say
+from nexudus_sync.cli.output import cell, print_json, print_table, say
 from nexudus_sync.cli.sync import target
 from nexudus_sync.config import Settings
 from nexudus_sync.engine.connection import Connection
@@ -17,12 +17,13 @@ from nexudus_sync.engine.cycle import Options
 from nexudus_sync.engine.rehearse.costs import between, of_run, pace
 from nexudus_sync.engine.rehearse.rehearse import Action, Rehearsal, rehearse
 from nexudus_sync.mapping import Side, Unmapped
+from nexudus_sync.texts import pair_of, plural
 
 
 def plan(root: Root, connection: str | None, record: str | None, *, as_json: bool, strict: bool) -> int:
     """Rehearse a cycle of each connection and show it. Returns the exit code."""
     settings = load_settings(root)
-    configured(settings, connection)
+    settings.named(connection)
     found: list[dict[str, Any]] = []
 
     async def body() -> int:

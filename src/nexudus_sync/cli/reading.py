@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nexudus_sync import config
 from nexudus_sync.cli.frame import Root
-from nexudus_sync.config import ConnectionSettings, Settings
+from nexudus_sync.config import Settings
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.store.ask import Ask, reading
 
@@ -21,7 +21,7 @@ class Reading:
 
     def names(self, connection: str | None = None) -> list[str]:
         """The names of all configured connections, or the one asked for. Raises ConfigError for an unknown name."""
-        return [one.name for one in configured(self.settings, connection)]
+        return [one.name for one in self.settings.named(connection)]
 
 
 def read_settings(root: Root, *, secrets: bool) -> Settings:
@@ -41,12 +41,3 @@ def open_reading(root: Root) -> Iterator[Reading]:
         except ConfigError as error:
             raise ConfigError(f"{settings.path}: {error.where}", error.problem, error.remedy) from error
         yield Reading(settings, ask)
-
-
-def configured(settings: Settings, name: str | None) -> list[ConnectionSettings]:
-    """The connection of that name, or all of them. Raises ConfigError for a name that is not configured."""
-    found = [one for one in settings.connections if name in (None, one.name)]
-    if not found:
-        known = ", ".join(one.name for one in settings.connections)
-        raise ConfigError("--connection", f"no connection is named {name!r}", f"configured connections: {known}")
-    return found

@@ -4,11 +4,12 @@ from dataclasses import asdict
 from typing import Any
 
 from nexudus_sync.cli.frame import Root
-from nexudus_sync.cli.output import plural, print_json, print_table, say, utc
+from nexudus_sync.cli.output import print_json, print_table, say, utc
 from nexudus_sync.cli.reading import open_reading
 from nexudus_sync.connectors.totals import TOLD, systems_without_totals
 from nexudus_sync.store.ask import Ask
 from nexudus_sync.store.status import ConnectionStatus, Progress, progress_of, status_of
+from nexudus_sync.texts import plural
 
 
 def status(root: Root, *, as_json: bool, strict: bool) -> int:
@@ -25,9 +26,9 @@ def status(root: Root, *, as_json: bool, strict: bool) -> int:
 
 def _row(one: ConnectionStatus) -> dict[str, Any]:
     """A connection in the JSON of the contract."""
-    row = {**asdict(one), "last_success": utc(one.last_success)}
-    del row["told"]
-    return row
+    row = {**asdict(one), "last_success": utc(one.last_success), "paused_at": utc(one.paused_at)}
+    left_out = {"told"} if one.paused_at else {"told", "paused_at", "paused_by"}
+    return {key: value for key, value in row.items() if key not in left_out}
 
 
 def _print(ask: Ask, found: list[ConnectionStatus]) -> None:
@@ -57,12 +58,20 @@ def _remark(one: ConnectionStatus, progress: Progress) -> None:
     """Print what a person should know about a connection besides its counts."""
     if one.brake:
         say(f"{one.name} writes nothing while its brake is set; see `nexudus-sync brake show`.", style="bold red")
+    elif one.paused_at is not None:
+        say(f"{one.name} is {paused(one)}.", style="bold")
     elif one.last_success is None:
         say(_unfinished(one.name, progress))
     left = progress.alone.get("limit")
     if left:
         records = plural(left, "record")
         say(f"{one.name}: --limit left out {records}; `nexudus-sync sync` copies all, `backfill --limit N` some.")
+
+
+def paused(one: ConnectionStatus) -> str:
+    """Since when a connection is paused, by whom, and how it goes on."""
+    by = f" by {one.paused_by}" if one.paused_by else ""
+    return f"paused since {utc(one.paused_at)}{by}; `nexudus-sync resume {one.name}` lets it run again"
 
 
 def _unfinished(name: str, progress: Progress) -> str:

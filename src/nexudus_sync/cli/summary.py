@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from nexudus_sync.cli.output import plural, print_table, say
+from nexudus_sync.cli.output import print_table, say
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, Store, failures, journal, links, unlinked
 from nexudus_sync.store.status import connection_status
+from nexudus_sync.texts import plural
 
 WORDS = {
     "waiting": "waiting for the next cycle",

@@ -5,9 +5,11 @@ from datetime import datetime
 
 import typer
 
-from nexudus_sync.cli.desk import asking, configured, each, load_settings, locate, open_engine, run, waiting
+from nexudus_sync.cli.desk import asking, each, load_settings, open_engine, run, waiting
 from nexudus_sync.cli.frame import Root, worst
-from nexudus_sync.cli.output import at_terminal, plural, say
+from nexudus_sync.cli.output import at_terminal, say
+from nexudus_sync.cli.status import paused
+from nexudus_sync.deciding.records import locate
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Options, run_cycle, settle_record
 from nexudus_sync.engine.match import no_pairs
@@ -18,12 +20,13 @@ from nexudus_sync.mapping import Side
 from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.decisions import carried_out
 from nexudus_sync.store.status import connection_status
+from nexudus_sync.texts import plural
 
 
 def sync(root: Root, connection: str | None, record: str | None, *, reconcile: bool, strict: bool) -> int:
     """One cycle of each connection. Returns the exit code."""
     settings = load_settings(root)
-    configured(settings, connection)
+    settings.named(connection)
 
     async def body() -> int:
         async with open_engine(settings) as engine:
@@ -109,6 +112,10 @@ def print_report(connection: Connection, report: Report) -> None:
     """Print one line about a cycle, or what its brake saw."""
     if report.brake is not None:
         _print_brake(connection)
+        return
+    if report.paused:
+        with connection.store.read() as session:
+            say(f"{connection.name}: {paused(connection_status(session, connection.name))}.")
         return
     done = [plural(report.written, "write")]
     done += [

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
+from nexudus_sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from nexudus_sync.connectors.base import Scope
@@ -199,6 +200,14 @@ class Settings:
     def base_dir(self) -> Path:
         """The folder that relative paths start from: that of a symbolic link itself, not of its target."""
         return self.path.absolute().parent
+
+    def named(self, name: str | None) -> tuple[ConnectionSettings, ...]:
+        """The connection of that name, or all of them. Raises ConfigError for a name that is not configured."""
+        found = tuple(one for one in self.connections if name in (None, one.name))
+        if not found:
+            known = ", ".join(one.name for one in self.connections)
+            raise ConfigError("--connection", f"no connection is named {name!r}", f"configured connections: {known}")
+        return found
 
     def secrets(self) -> frozenset[str]:
         """All secrets in the configuration, for the log to mask."""

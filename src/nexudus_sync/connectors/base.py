@@ -76,13 +76,14 @@ class Stamp:
 
     `token` holds all the system offers (equal tokens: no change is known); `at` is the time in it, by the server's
     clock; `own` says that it names the sync's own user, `minor` that it names the system itself: when a person last
-    changed the record is not known then.
+    changed the record is not known then. `author` is whom it names, "" where the system names nobody.
     """
 
     token: str
     at: datetime | None
     own: bool = False
     minor: bool = False
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read.sight import Listed, Listing, Sight
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
+from nexudus_sync.merge import Apart
 from nexudus_sync.opportunity import Value
 from nexudus_sync.plan import Candidate
 from nexudus_sync.store import Session, failures, links, records
@@ -21,7 +22,7 @@ ROUNDS = 3
 AT_LEAST = 20
 """Links that are settled between two polls, however often these are due."""
 _FAR = timedelta(days=3650)
-RestoredValues = MutableMapping[int, dict[str, Value]]
+RestoredValues = MutableMapping[int, dict[str, Value | Apart]]
 """Values that both sides of a link are to have again, by link id; taken out when the link is settled."""
 
 

@@ -8,6 +8,7 @@ from nexudus_sync import addresses, codec
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Connector, Facts, Record, Scope
 from nexudus_sync.connectors.optional import RemembersMisses
+from nexudus_sync.errors import storable
 from nexudus_sync.mapping import Context, Mapping, Side, Unreadable
 from nexudus_sync.opportunity import Status
 from nexudus_sync.plan import Candidate
@@ -110,6 +111,12 @@ class Connection:
             external_key=facts.external_key,
             created_at=facts.created_at,
         )
+
+    def known_by(self, side: Side, record: Record) -> tuple[str, str]:
+        """The title and the customer by which people know a record, each "" where the record does not say it."""
+        facts = self.facts(side, record)
+        customer = facts.customer_name or facts.company_name or facts.email or ""
+        return storable(self._title(side, record) or ""), storable(customer)
 
     def facts(self, side: Side, record: Record) -> Facts:
         """What scope, matching and creating need to know of a record."""

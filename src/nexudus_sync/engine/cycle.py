@@ -26,6 +26,7 @@ from nexudus_sync.mapping import Side
 from nexudus_sync.store import records
 from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.links import mark
+from nexudus_sync.store.tables import ConnectionState
 
 __all__ = ["Cycle", "Options", "run_cycle", "settle_record"]
 
@@ -37,6 +38,8 @@ async def run_cycle(connection: Connection, options: Options | None = None, repo
     and nothing to audit. Raises the errors that end a run: a login, a role, a system that cannot be listed, the store.
     """
     cycle = Cycle(connection, options or Options(), report, poll=_poll)
+    if _is_paused(connection, cycle.report):
+        return cycle.report
     if brake := _begin(cycle):  # a person has to release it first
         return cycle.stop(brake)
     await recover(cycle)  # 1 what became of writes nobody answered
@@ -59,6 +62,15 @@ async def run_cycle(connection: Connection, options: Options | None = None, repo
         await audit(cycle)  # 6 what our own writes took away unseen
     decisions.conclude(cycle, restore)
     return _finish(cycle)
+
+
+def _is_paused(connection: Connection, report: Report) -> bool:
+    """Has a person paused the connection? A rehearsal may still tell what would happen."""
+    with connection.store.read() as session:
+        state = session.get(ConnectionState, connection.name)
+    report.paused = state is not None and state.paused_at is not None and not connection.dry
+    report.finished = report.finished and not report.paused
+    return report.paused
 
 
 def _begin(cycle: Cycle, *, whole: bool = True) -> str | None:
@@ -123,6 +135,8 @@ async def settle_record(
     copied. Raises what `run_cycle` raises.
     """
     cycle = Cycle(connection, options or Options(), report)
+    if _is_paused(connection, cycle.report):
+        return cycle.report
     if brake := _begin(cycle, whole=False):
         return cycle.stop(brake)
     for again in range(ROUNDS + 1):

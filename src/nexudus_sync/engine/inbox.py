@@ -202,7 +202,7 @@ def _reopen_unwritable(asked: Iterable[Conflict], parked: Collection[str]) -> No
     """
     for one in asked:
         if one.state == "resolved" and one.field in parked and one.kind == ConflictKind.FIELD:
-            one.state, one.take = "open", None
+            conflicts.ask_again(one)
 
 
 def _accepted_fields(about: Iterable[Failure]) -> set[str]:
@@ -265,6 +265,8 @@ def _field_questions(link: Link, items: OpenItems) -> list[Conflict]:
 
 
 def _resolution(conflict: Conflict) -> Resolution:
+    if conflict.take == conflicts.THIRD_VALUE:
+        return Resolution(None, conflict.nexudus, conflict.crm, _shown_value(conflict.field, conflict.value))
     return Resolution(Side(conflict.take or ""), conflict.nexudus, conflict.crm)
 
 

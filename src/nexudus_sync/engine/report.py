@@ -37,7 +37,8 @@ class Report:
     `listed` counts rows by side, `marked` the links whose record had to be read there, `writes` journal steps by "side
     kind", `pairs` new matches, `created` copies by the side they were made on; `closed`, `deleted` and `moved` count
     links, and `gone` holds those with a record that turned out to be gone. `errors` are one-line texts of what failed,
-    `unknown` of writes whose outcome has to be found out.
+    `unknown` of writes whose outcome has to be found out. `paused`: a person paused the connection, and nothing was
+    done.
     """
 
     connection: str
@@ -52,6 +53,7 @@ class Report:
     moved: int = 0
     gone: set[int] = field(default_factory=set)
     brake: str | None = None
+    paused: bool = False
     finished: bool = True
     errors: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)

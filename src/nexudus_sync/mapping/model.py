@@ -118,16 +118,19 @@ class Field:
         """What a record of a side says. Raises Unreadable."""
         return self.lens(side).get(record, context)
 
-    def put(self, side: Side, value: Value, record: Record, context: Context) -> Record:
+    def put(self, side: Side, value: Value, record: Record, context: Context, *, literal: bool = False) -> Record:
         """The record with the value on it; the record itself when it already says a value of the same class.
 
-        Raises Unmapped when neither the value, nor another of its class, nor the policy's default can be said there.
+        `literal`: that very value, whatever of its class stands there. Raises Unmapped when the value cannot be said
+        there, nor (unless `literal`) another of its class, nor the policy's default.
         """
         lens = self.lens(side)
         try:
             said = lens.get(record, context)
         except Unreadable as problem:
             raise Unmapped(f"the present value is not overwritten: {problem}") from None
+        if literal:
+            return self._set(lens, lens.write(value, lens.raw(record), context), record)
         try:
             return self._say(value, said, lens, record, context)
         except Unmapped:
@@ -138,7 +141,9 @@ class Field:
     def _say(self, value: Value, said: Value, lens: Lens, record: Record, context: Context) -> Record:
         if self.same(said, value):
             return record
-        raw = self._raw(lens, value, lens.raw(record), context)
+        return self._set(lens, self._raw(lens, value, lens.raw(record), context), record)
+
+    def _set(self, lens: Lens, raw: Raw, record: Record) -> Record:
         try:
             return lens.path.set(record, raw)
         except ValueError as problem:

@@ -2,7 +2,8 @@
 
 What becomes of a field, by the first line that applies:
 
-    a person brings a value back (undo)        | TRAVELS to each side that does not say it yet, unless it is held
+    a person brings a value back (undo), or    | TRAVELS to each side that does not say it yet, unless it is held;
+    typed a third one for a conflict           | two values that are brought back end in CONFLICT, as they were
     something holds it (`holds.py`)            | PARKED, PASSED or CONFLICT: it stays where it is
     the merge lets it travel (`merge.py`), and |
         the other side can say it              | TRAVELS
@@ -12,11 +13,12 @@ What becomes of a field, by the first line that applies:
 
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nexudus_sync.mapping import Field, Mapping, OnUnmapped, Record, Side, Unmapped, Unreadable
-from nexudus_sync.merge import UNREADABLE, Outcome, Policy, Verdict, View, merge
+from nexudus_sync.merge import UNREADABLE, Apart, Outcome, Policy, Resolution, Verdict, View, merge
+from nexudus_sync.opportunity import Value
 from nexudus_sync.plan.holds import UNMAPPED, Hold, Holds, held, instead, withhold
 
 
@@ -54,20 +56,46 @@ def plan_fields(mapping: Mapping, views: MappingABC[Side, View], policy: Policy,
 
 def _restored(outcome: Outcome, views: MappingABC[Side, View], policy: Policy) -> list[Outcome]:
     """For a value to be brought back: one outcome for each side that does not say it, whoever changed it since."""
-    field = outcome.field
-    if field.name not in policy.restore:
+    field, typed = outcome.field, policy.typed(outcome.field.name)
+    if field.name not in policy.restore and typed is None:
         return [outcome]
-    value, made = policy.restore[field.name], []
     try:
         now = {side: field.get(side, view.record, view.context) for side, view in views.items()}
     except Unreadable as problem:  # cannot be read, so it is not overwritten, not even by an undo
         return [instead(outcome, Verdict.PARKED, UNREADABLE, str(problem))]
-    for side in Side:
-        if not field.same(now[side], value):
-            says = now | {side.other: value}
-            nexudus, crm = says[Side.NEXUDUS], says[Side.CRM]
-            made.append(Outcome(field, Verdict.TRAVELS, nexudus, crm, outcome.base, to=side, lost=now[side]))
-    return made or [instead(outcome, Verdict.AGREED)]
+    if typed is None or field.name in policy.restore:
+        return _brought_back(outcome, now, policy.restore[field.name])
+    return _typed(outcome, now, typed, views)
+
+
+def _typed(
+    outcome: Outcome, now: MappingABC[Side, Value], typed: Resolution, views: MappingABC[Side, View]
+) -> list[Outcome]:
+    """A third value, as it is spelled: by class, a side that says its like would be left alone."""
+    if not typed.stands_for(now[Side.NEXUDUS], now[Side.CRM]):  # was edited since: it is for the merge again
+        return [outcome]
+    try:
+        for side, view in views.items():
+            outcome.field.put(side, typed.value, dict(view.record), view.context, literal=True)
+    except Unmapped as problem:  # is for both sides or for none
+        return [held(outcome, Hold(UNMAPPED, str(problem), outcome.field.name))]
+    made = [_travels(outcome, now, side, typed.value) for side in Side if now[side] != typed.value]
+    return [replace(one, lost=None, decided=typed) for one in made] or [instead(outcome, Verdict.AGREED)]
+
+
+def _brought_back(outcome: Outcome, now: MappingABC[Side, Value], value: Value | Apart) -> list[Outcome]:
+    wanted = value if isinstance(value, Apart) else Apart(value, value)
+    apart = [side for side in Side if not outcome.field.same(now[side], wanted.of(side))]
+    made = [_travels(outcome, now, side, wanted.of(side)) for side in apart]
+    made = [replace(one, apart=wanted is value) for one in made]
+    return made or [instead(outcome, Verdict.CONFLICT if wanted is value else Verdict.AGREED)]
+
+
+def _travels(outcome: Outcome, now: MappingABC[Side, Value], to: Side, value: Value) -> Outcome:
+    """A value goes to a side, whatever the other side says."""
+    says = {**now, to.other: value}
+    nexudus, crm = says[Side.NEXUDUS], says[Side.CRM]
+    return Outcome(outcome.field, Verdict.TRAVELS, nexudus, crm, outcome.base, to=to, lost=now[to])
 
 
 def _put(outcomes: list[Outcome], side: Side, view: View) -> tuple[list[Outcome], Record]:
@@ -76,7 +104,8 @@ def _put(outcomes: list[Outcome], side: Side, view: View) -> tuple[list[Outcome]
     for outcome in outcomes:
         if outcome.verdict is Verdict.TRAVELS and outcome.to is side:
             try:
-                changed = outcome.field.put(side, outcome.value, record, view.context)
+                literal = outcome.decided is not None
+                changed = outcome.field.put(side, outcome.value, record, view.context, literal=literal)
             except Unmapped as problem:
                 outcome = held(outcome, unsaid(outcome.field, str(problem)))
             else:

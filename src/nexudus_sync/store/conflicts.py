@@ -15,6 +15,8 @@ from nexudus_sync.store.tables import Conflict, ConflictKind, Link
 
 RECORD = "record"
 """The field name of a question about a record as a whole."""
+THIRD_VALUE = "value"
+"""What `take` says of a conflict for which a person typed a third value."""
 
 
 def open_conflict(
@@ -45,12 +47,18 @@ def open_conflict(
     if conflict is None:
         conflict = Conflict(**key, opened_at=now)
     elif [_stored(nexudus), _stored(crm)] != [_stored(conflict.nexudus), _stored(conflict.crm)]:
-        conflict.state, conflict.take = "open", None
+        ask_again(conflict)
     conflict.base, conflict.nexudus, conflict.crm = base, nexudus, crm
     conflict.link_id, conflict.reason = link_id, None if reason is None else storable(reason)
     conflict.kind, conflict.side, conflict.edits = kind, "" if side is None else side.value, dict(edits or {})
     session.add(conflict)
     return conflict
+
+
+def ask_again(conflict: Conflict) -> None:
+    """Open an answered question again."""
+    conflict.state, conflict.take, conflict.value = "open", None, None
+    conflict.decided_by, conflict.decided_at = "", None
 
 
 def unclosed(session: Session, connection: str, nexudus_id: str, crm_id: str) -> list[Conflict]:

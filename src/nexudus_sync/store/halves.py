@@ -29,8 +29,8 @@ class Half:
     """What a link knows of its record on one side: a view, whose changes are the link's.
 
     `id` and `identity` name the record ("": unknown); `stamp`, `stamped_at` and `noted_at` are its newest known state,
-    `changed_at` is when somebody else last changed it, `digest` the fingerprint of its listed row. `must_read` is the
-    mark: it has to be read again. `snapshot` is what it said when both sides last agreed.
+    `changed_at` is when somebody else last changed it, `changed_by` who ("": unknown), `digest` the fingerprint of its
+    listed row. `must_read` is the mark: it has to be read again. `snapshot` is what it said when both last agreed.
     """
 
     __slots__ = ("link", "side")
@@ -40,6 +40,7 @@ class Half:
     stamped_at = Column[datetime | None]("stamped_at")
     noted_at = Column[datetime | None]("noted_at")
     changed_at = Column[datetime | None]("changed_at")
+    changed_by = Column[str]("changed_by")
     digest = Column[str]("digest")
     must_read = Column[bool]("recheck")
     snapshot = Column[dict[str, Any]]("snapshot")

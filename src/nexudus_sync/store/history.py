@@ -8,6 +8,9 @@ from sqlmodel import Session, col, select
 
 from nexudus_sync.store.tables import History
 
+BY_PERSON = "person"
+"""What `from_side` says of a value that a person typed in place of two others."""
+
 
 def newest(session: Session, connections: Collection[str], record: str | None, limit: int) -> list[History]:
     """The newest entries of these connections, of one record or of all, the oldest of them first."""
@@ -26,6 +29,12 @@ def last_after(session: Session, entry: History) -> History | None:
     """The newest entry about the same field of the same pair that came after this one."""
     query = select(History).where(*_same_field(entry), col(History.id) > entry.id)
     return session.exec(query.order_by(col(History.id).desc())).first()
+
+
+def last_of(session: Session, entry: History) -> History | None:
+    """The newest entry about the same field of the same pair."""
+    query = select(History).where(*_same_field(entry))
+    return session.exec(query.order_by(col(History.id).desc()).limit(1)).first()
 
 
 def written_since(session: Session, entry: History, moment: datetime) -> list[History]:

@@ -9,8 +9,6 @@ from nexudus_sync.store.ask import Ask, moment, number, one_of, value
 
 BROUGHT_BACK = "brought back"
 """The outcome of an undo that was carried out."""
-ASKED_BY = "undo asked by"
-"""The system of the facts that say who asked for an undo; the key is the decision's number."""
 
 Row = TypeVar("Row")
 
@@ -65,15 +63,16 @@ class ConflictRow:
     crm_id: str
     state: str
     take: str | None
+    value: Any
 
 
 def conflicts(ask: Ask, connections: Collection[str], states: Collection[str] = ("open",)) -> Listing[ConflictRow]:
     """The conflicts of these connections in these states; of several states, the open ones come first."""
     where, values = _in(connections, states)
-    columns = "id, connection, field, base, nexudus, crm, nexudus_id, crm_id, state, take"
+    columns = "id, connection, field, base, nexudus, crm, nexudus_id, crm_id, state, take, value"
 
     def make(*row: Any) -> ConflictRow:
-        return ConflictRow(*row[:3], *map(value, row[3:6]), *row[6:])
+        return ConflictRow(*(*row[:3], *map(value, row[3:6]), *row[6:-1], value(row[-1])))
 
     return Listing(ask, "conflict", columns, where, values, make, first="state")
 
@@ -170,18 +169,18 @@ class Undone:
 
 def undone(ask: Ask) -> dict[tuple[str, str, str], list[Undone]]:
     """The undos that brought a value back, by field, Nexudus id and CRM id; without those whose entry is gone."""
-    done = "SELECT id, args, asked_at, done_at FROM decision WHERE kind = 'undo' AND outcome = :outcome ORDER BY id"
+    done = (
+        "SELECT args, asked_at, done_at, asked_by FROM decision WHERE kind = 'undo' AND outcome = :outcome ORDER BY id"
+    )
     found: dict[tuple[str, str, str], list[Undone]] = {}
-    for decision, args, asked_at, done_at in list(ask(done, {"outcome": BROUGHT_BACK})):
+    for args, asked_at, done_at, by in list(ask(done, {"outcome": BROUGHT_BACK})):
         entry = value(args)["history_id"]
-        said = "SELECT value FROM fact WHERE system = :system AND key = :key"
-        by = [value(row[0]) for row in ask(said, {"system": ASKED_BY, "key": str(decision)})]
         asked = moment(asked_at)
         for field, nexudus_id, crm_id, old in ask(
             "SELECT field, nexudus_id, crm_id, old FROM history WHERE id = :entry", {"entry": entry}
         ):
             assert asked is not None
-            one = Undone(entry, value(old), asked, moment(done_at) or asked, str(by[0]) if by else "")
+            one = Undone(entry, value(old), asked, moment(done_at) or asked, by)
             found.setdefault((field, nexudus_id, crm_id), []).append(one)
     return found
 

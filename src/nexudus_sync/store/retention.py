@@ -10,8 +10,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.store.journal import CREATE, PENDING
-from nexudus_sync.store.lists import ASKED_BY
-from nexudus_sync.store.tables import Conflict, Decision, Fact, Failure, History, Journal, Link, Unlinked
+from nexudus_sync.store.tables import Conflict, Decision, Failure, History, Journal, Link, Unlinked
 
 STEP = 500
 """Rows that one step deletes at most, so that it holds the store for some milliseconds."""
@@ -41,9 +40,6 @@ def prune(session: Session, cutoffs: Cutoffs) -> int:
         numbers = list(session.exec(select(table.id).where(old).order_by(col(table.id)).limit(left)))
         if numbers:
             session.execute(delete(table).where(col(table.id).in_(numbers)))
-            if table is Decision:
-                asked = (col(Fact.system) == ASKED_BY, col(Fact.key).in_([str(number) for number in numbers]))
-                session.execute(delete(Fact).where(*asked))
             left -= len(numbers)
     return STEP - left
 

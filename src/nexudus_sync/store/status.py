@@ -18,7 +18,8 @@ class ConnectionStatus:
 
     `links` are the active ones; `conflicts` those that wait for a person; `failures` the open ones; `pending` the
     journal rows whose outcome is not known; `last_success` is aware UTC, None before the first; `brake` is the name
-    of the brake that is set. `told` are failures that only inform (renderings of a text): nothing waits for them.
+    of the brake that is set; `paused_at` (aware UTC) and `paused_by` tell of one that a person paused. `told` are
+    failures that only inform (renderings of a text): nothing waits for them.
     """
 
     name: str
@@ -29,6 +30,8 @@ class ConnectionStatus:
     last_success: datetime | None
     brake: str | None
     told: int = 0
+    paused_at: datetime | None = None
+    paused_by: str = ""
 
     @property
     def waiting(self) -> int:
@@ -63,7 +66,9 @@ SELECT
     (SELECT count(*) FROM journal WHERE connection = :name AND state IN ('planned', 'sent')),
     (SELECT last_success FROM connection_state WHERE name = :name),
     (SELECT name FROM brake WHERE connection = :name AND state = 'set' ORDER BY id LIMIT 1),
-    (SELECT count(*) FROM failure WHERE connection = :name AND state = 'open' AND kind = :told)
+    (SELECT count(*) FROM failure WHERE connection = :name AND state = 'open' AND kind = :told),
+    (SELECT paused_at FROM connection_state WHERE name = :name),
+    (SELECT paused_by FROM connection_state WHERE name = :name)
 """
 _STATE = "SELECT backfilled_at, last_reconcile FROM connection_state WHERE name = :name"
 _ALONE = "SELECT state, count(*) FROM unlinked WHERE connection = :name AND state <> 'away' GROUP BY state"
@@ -78,8 +83,9 @@ def connection_status(session: "Session", name: str) -> ConnectionStatus:
 def status_of(ask: Ask, name: str) -> ConnectionStatus:
     """The same, asked in plain SQL."""
     (row,) = ask(_STATUS, {"name": name, "told": STORED_DIFFERENTLY})
-    links, conflicts, failures, pending, last_success, brake, told = row
-    return ConnectionStatus(name, links, conflicts, failures, pending, moment(last_success), brake, told)
+    links, conflicts, failures, pending, last_success, brake, told, paused_at, paused_by = row
+    counts = (links, conflicts, failures, pending)
+    return ConnectionStatus(name, *counts, moment(last_success), brake, told, moment(paused_at), paused_by or "")
 
 
 def progress_of(ask: Ask, name: str) -> Progress:

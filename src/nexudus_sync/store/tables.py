@@ -68,6 +68,9 @@ class ConnectionState(SQLModel, table=True):
     """Of the mapping in force at the last cycle: when it changes, what waits for it is looked at again."""
     mapped_paths: list[str] = Field(default_factory=list, sa_type=Json)
     """The paths mapped then ("nexudus Name", "crm title"): a new one is a first match of its own for every link."""
+    paused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Since when a person has it paused; None while it runs."""
+    paused_by: str = ""
 
 
 class Link(SQLModel, table=True):
@@ -106,6 +109,12 @@ class Link(SQLModel, table=True):
     crm_digest: str = ""
     nexudus_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     crm_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    nexudus_changed_by: str = ""
+    crm_changed_by: str = ""
+    """Who made that change, as the system names them; "" where it does not tell."""
+    title: str = ""
+    customer: str = ""
+    """What people know the pair by, when it was last settled."""
     nexudus_recheck: bool = False
     crm_recheck: bool = False
     crm_children_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -154,6 +163,7 @@ class Unlinked(SQLModel, table=True):
     recheck: bool = False
     email: str | None = None
     title: str | None = None
+    customer: str = ""
     is_open: bool = True
     external_key: str | None = None
     created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -206,7 +216,8 @@ class Conflict(SQLModel, table=True):
     """A question that waits for a person. Values are canonical, as text or JSON.
 
     `kind`: see `ConflictKind`. `state`: "open", "resolved" (a person chose `take`; the next cycle carries it out),
-    "closed". `field` is "record" for a question about records as a whole.
+    "closed". `take` is "nexudus", "crm", or "value" for the third value in `value`. `field` is "record" for a question
+    about records as a whole.
     """
 
     __table_args__ = (
@@ -225,6 +236,9 @@ class Conflict(SQLModel, table=True):
     crm: Any = Field(default=None, sa_type=Json, nullable=True)
     state: str = "open"
     take: str | None = None
+    value: Any = Field(default=None, sa_type=Json, nullable=True)
+    decided_by: str = ""
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     kind: str = ConflictKind.FIELD
     side: str = ""
     """For a deletion, the edited side; for another record, the side that answers with it."""
@@ -264,10 +278,14 @@ class Failure(SQLModel, table=True):
 class History(SQLModel, table=True):
     """A value the sync wrote: `old` was replaced by `new` on the side opposite to `from_side`.
 
-    `lost` is what a policy overruled.
+    `lost` is what a policy overruled. Where a person typed a third value, `from_side` is "person", and `old` and `lost`
+    are what Nexudus and the CRM said. `decided_by` is who decided, "" where nobody had to.
     """
 
-    __table_args__ = (Index("ix_history_record", "nexudus_id", "crm_id"),)
+    __table_args__ = (
+        Index("ix_history_record", "nexudus_id", "crm_id"),
+        Index("ix_history_connection", "connection", "id"),
+    )
     id: int | None = Field(default=None, primary_key=True)
     at: datetime = Field(sa_type=UtcDateTime)
     connection: str
@@ -278,6 +296,7 @@ class History(SQLModel, table=True):
     from_side: str
     nexudus_id: str = ""
     crm_id: str = ""
+    decided_by: str = ""
 
 
 class Decision(SQLModel, table=True):
@@ -291,6 +310,7 @@ class Decision(SQLModel, table=True):
     kind: str
     args: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     asked_at: datetime = Field(sa_type=UtcDateTime)
+    asked_by: str = ""
     done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     outcome: str | None = None
 
@@ -318,6 +338,7 @@ class Brake(SQLModel, table=True):
     state: str = "set"
     set_at: datetime = Field(sa_type=UtcDateTime)
     released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    released_by: str = ""
 
 
 class Spent(SQLModel, table=True):

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlmodel import col, select
 
 from nexudus_sandbox.wire import Request, Response, json_response
-from nexudus_sync.cli import failures as verbs
-from nexudus_sync.cli.desk import Desk
+from nexudus_sync.deciding import failures
+from nexudus_sync.store.failures import open_failures
 from nexudus_sync.store.tables import Failure
 from small_office import MARIA, TOM, SmallOffice
 
@@ -41,14 +40,13 @@ def move(office: SmallOffice, count: int) -> list[str]:
 
 
 def retry(office: SmallOffice, *which: Failure) -> None:
-    desk = Desk(office.engine.settings, office.engine.store)
-    if not which:
-        verbs._retry_all(desk)
-    for one in which:
-        verbs._retry_one(desk, one.id or 0)
-    with office.engine.store.session() as session:  # `retry` notes the time by the machine's own clock
-        for one in session.exec(select(Failure).where(col(Failure.next_attempt).is_not(None))):
-            one.next_attempt = office.clock.now()
+    settings, now = office.engine.settings, office.clock.now()
+    with office.engine.store.session() as session:
+        if not which:
+            found = open_failures(session, [one.name for one in settings.connections])
+            failures.retry_all(session, settings, found, now=now)
+        for one in which:
+            failures.retry(session, settings, one.id or 0, now=now)
 
 
 async def refused(office: SmallOffice, count: int) -> list[str]:

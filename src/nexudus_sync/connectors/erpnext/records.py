@@ -51,8 +51,9 @@ def seen(document: Record, site: Site) -> Record:
 def stamp(record: Record, site: Site, now: datetime) -> Stamp:
     """`modified`, to the microsecond: no two states share one. `now` is by the server's clock."""
     raw = record.get("modified")
-    own = text(record, "modified_by").casefold() == site.user.casefold()
-    return Stamp(storable(text(record, "modified")), stamps.moment(raw, site.zone, now), own)
+    author = text(record, "modified_by")
+    own = author.casefold() == site.user.casefold()
+    return Stamp(storable(text(record, "modified")), stamps.moment(raw, site.zone, now), own, author=storable(author))
 
 
 def row(document: Record, site: Site, now: datetime) -> Row:

@@ -36,7 +36,7 @@ def stamp(record: Record, login: str) -> Stamp:
     """`UpdatedOn` with `UpdatedBy`; own when the latter is the login the sync works under, minor when it is nobody."""
     at, author = moments.parse(record.get("UpdatedOn")), str(record.get("UpdatedBy") or "")
     told = at.isoformat() if at else str(record.get("UpdatedOn") or "")
-    return Stamp(storable(f"{told}|{author}"), at, own=is_login(author, login), minor=author == _SYSTEM)
+    return Stamp(storable(f"{told}|{author}"), at, is_login(author, login), author == _SYSTEM, storable(author))
 
 
 def is_login(author: object, login: str) -> bool:

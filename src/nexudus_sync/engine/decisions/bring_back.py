@@ -11,7 +11,7 @@ from nexudus_sync.errors import AuthenticationFailed, ConnectorError
 from nexudus_sync.mapping import Side
 from nexudus_sync.opportunity import hear
 from nexudus_sync.store import Session, failures
-from nexudus_sync.store.conflicts import about_overwritten
+from nexudus_sync.store.conflicts import about_overwritten, ask_again
 from nexudus_sync.store.links import mark
 from nexudus_sync.store.tables import Conflict, Link
 
@@ -47,7 +47,8 @@ async def _wanted(connection: Connection, conflict: Conflict, link: Link, restor
     moved = await moved_on(connection, link, field, (conflict.nexudus, conflict.crm))
     with connection.store.session() as session:
         if moved is not None:
-            conflict.state, conflict.take, conflict.crm = "open", None, moved
+            ask_again(conflict)
+            conflict.crm = moved
             session.add(conflict)
             return False
         restored.setdefault(link.id, {})[conflict.field] = hear(conflict.field, conflict.nexudus)
@@ -63,7 +64,7 @@ def conclude(connection: Connection, ready: Collection[int], unsettled: Collecti
             if conflict.id not in ready or conflict.link_id in unsettled:
                 continue
             if _parked(session, conflict):
-                conflict.state, conflict.take = "open", None
+                ask_again(conflict)
             else:
                 conflict.state, conflict.closed_at = "closed", connection.clock.now()
             session.add(conflict)

@@ -11,12 +11,12 @@ from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.mapping import Field, Side, Unreadable
-from nexudus_sync.merge import STORED_DIFFERENTLY, kept_differently
+from nexudus_sync.merge import STORED_DIFFERENTLY, Apart, kept_differently
 from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.plan import Presence
-from nexudus_sync.store import Session, failures, records
+from nexudus_sync.store import Session, conflicts, failures, records
 from nexudus_sync.store.decisions import BROUGHT_BACK
-from nexudus_sync.store.history import written_since
+from nexudus_sync.store.history import BY_PERSON, written_since
 from nexudus_sync.store.links import mark
 from nexudus_sync.store.tables import Decision, History, Link
 
@@ -38,17 +38,30 @@ async def prepare(connection: Connection, decision: Decision, restored: Restored
             decision.connection = link.connection
             session.add(decision)
         return None
+    return await _restore(connection, decision, restored, entry, link)
+
+
+async def _restore(
+    connection: Connection, decision: Decision, restored: RestoredValues, entry: History, link: Link
+) -> str | None:
+    """Name the value to be brought back, and mark its link; or say why it is not to be."""
     field = connection.mapping.find(entry.field)
     if field is None:
         return f"refused: {entry.field} is no longer mapped"
-    moved = await moved_on(connection, link, field, (entry.new, entry.old))
+    moved = await moved_on(connection, link, field, (entry.new, *_before(entry)))
     if moved is not None and not decision.args.get("force"):
         return f"refused: {entry.field} says {moved!r} now; use --force to bring {entry.old!r} back"
-    restored.setdefault(link.id, {})[entry.field] = hear(entry.field, entry.old)
+    was = [hear(entry.field, value) for value in _before(entry)]
+    restored.setdefault(link.id or 0, {})[entry.field] = was[0] if len(was) == 1 else Apart(*was)
     with connection.store.session() as session:
-        mark(session, Side.NEXUDUS, [link.id])
-        mark(session, Side.CRM, [link.id])
+        for side in Side:
+            mark(session, side, [link.id or 0])
     return None
+
+
+def _before(entry: History) -> tuple[Any, ...]:
+    """What the undo brings back: one value for both sides or, before a third value, that of each."""
+    return (entry.old, entry.lost) if entry.from_side == BY_PERSON else (entry.old,)
 
 
 async def moved_on(connection: Connection, link: Link, field: Field, known: tuple[Any, ...]) -> Any:
@@ -87,8 +100,27 @@ def outcome_of(connection: Connection, decision: Decision, unsettled: Collection
             return f"refused: {reason}"
         if link.id in unsettled:
             return None
-        _tell_once(session, decision, entry)
+        if entry.from_side == BY_PERSON:
+            _ask_again(session, connection, link, entry)
+        else:
+            _tell_once(session, decision, entry)
     return BROUGHT_BACK
+
+
+def _ask_again(session: Session, connection: Connection, link: Link, undone: History) -> None:
+    """Open the conflict that a third value had answered; the rule alone might decide it by what was edited since."""
+    conflicts.open_conflict(
+        session,
+        connection=connection.name,
+        nexudus_id=link.nexudus_id,
+        crm_id=link.crm_id,
+        field=undone.field,
+        base=undone.new,
+        nexudus=undone.old,
+        crm=undone.lost,
+        now=connection.clock.now(),
+        link_id=link.id,
+    )
 
 
 def _tell_once(session: Session, decision: Decision, undone: History) -> None:

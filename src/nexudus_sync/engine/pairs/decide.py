@@ -60,4 +60,12 @@ def agree(connection: Connection, pair: Pair) -> None:
     link, outcomes, views = pair.link, pair.plan.outcomes, views_of(connection, pair)
     for side, view in views.items():
         half = link.half(side)
+        if view.changed_at != half.changed_at:
+            stamp = pair.sights[side].stamp
+            half.changed_by = stamp.author if stamp is not None and view.changed_at is not None else ""
         half.snapshot, half.changed_at = agreed_snapshot(outcomes, side, view), view.changed_at
+    for side in (Side.CRM, Side.NEXUDUS):  # where the two differ, the pair goes by the card's name
+        sight = pair.sights[side]
+        title, customer = connection.known_by(side, sight.record)
+        link.title = title or link.title
+        link.customer = (customer if sight.real else "") or link.customer  # one that is rebuilt names nobody

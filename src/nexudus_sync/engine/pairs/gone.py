@@ -119,7 +119,7 @@ def _ask_a_person(connection: Connection, link: Link, plan: PairPlan, edits: Map
             edits=edits,
             reason=plan.reason,
         )
-        conflict.state, conflict.take = "open", None  # an earlier answer was about other edits
+        conflicts.ask_again(conflict)  # an earlier answer was about other edits
         failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id, fields={""})
         link.mark_both(False)
         session.add(link)

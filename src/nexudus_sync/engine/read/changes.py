@@ -8,6 +8,7 @@ from typing import Any
 from nexudus_sync.connectors.base import Row
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.read.sight import Sight
+from nexudus_sync.errors import storable
 from nexudus_sync.mapping import Context, Field, Mapping, Raw, Side, Unreadable
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.opportunity import Value
@@ -83,6 +84,7 @@ def as_unlinked(connection: Connection, side: Side, row: Row) -> dict[str, Any]:
         "recheck": False,
         "email": candidate.email,
         "title": candidate.title,
+        "customer": storable(facts.customer_name or facts.company_name or ""),
         "is_open": candidate.is_open,
         "external_key": candidate.external_key,
         "created_at": candidate.created_at,

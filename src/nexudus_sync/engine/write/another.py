@@ -91,7 +91,7 @@ def _answer(session: Session, connection: Connection, link: Link, error: Another
     if asked.take != doubtful.value:
         close_link(session, kept, f"{error}; parted by hand", now)
     elif _has_a_pair(session, connection, kept, doubtful, error):
-        asked.state, asked.take = "open", None
+        conflicts.ask_again(asked)
         _stop_looking(session, link)
     else:
         asked.state, asked.closed_at = "closed", now

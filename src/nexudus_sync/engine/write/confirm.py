@@ -1,6 +1,6 @@
 """What follows from a confirmed update or delete: snapshots, history, and the end of a link."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +14,13 @@ from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Context, Field, Raw, Side
 from nexudus_sync.merge import UNSENT, Outcome, View
 from nexudus_sync.opportunity import Value, say
-from nexudus_sync.store import Session, failures, open_items
-from nexudus_sync.store.tables import History, Journal, Link
+from nexudus_sync.store import Session, failures, history, open_items
+from nexudus_sync.store.history import BY_PERSON
+from nexudus_sync.store.tables import Conflict, History, Journal, Link
+
+_TOLD = ("old", "new", "lost")
+"""What a journal row says of a value, and the history after it."""
+_SAID = ("from_side", *_TOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ def confirm_update(
     """
     to, told, values = Side(row.side), dict[str, str](), dict[str, tuple[Field, Value]]()
     here, there = dict(link.half(to.other).snapshot), dict(link.half(to).snapshot)
+    items = open_items.of_pair(session, connection.name, link.pair)
+    answered = {one.field: one for one in items.conflicts if one.state == "resolved"}
     for field in delivered:
         carried = row.fields[field.name]
         origin = value_or_none(field, to.other, carried["raw"], source)
@@ -55,9 +62,9 @@ def confirm_update(
         there[field.lens(to).path.text], told[field.name] = _arrived(field, to, carried["sent"], value, done)
         if not field.same(origin, value):
             there[field.lens(to).path.text] = dict(UNSENT)  # was an undo: the other side is still to be given it
-        here[field.lens(to.other).path.text] = carried["raw"]
-        said = {name: carried[name] for name in ("old", "new", "lost")}
-        session.add(history_entry(connection, link, field, to.other, **said))
+        here[field.lens(to.other).path.text] = dict(UNSENT) if carried.get("apart") else carried["raw"]
+        entry = history_entry(connection, link, field, to.other, **{name: carried[name] for name in _TOLD})
+        _tell(session, entry, carried.get("decided"), answered.get(field.name))
         values[field.name] = (field, value)
     whole = connection.connector(to).traits.reads_before_write  # such an update sends every field, changed or not
     there[REPLY] = reply_of(done.stamp, [*told, *(f.name for f in connection.mapping.fields if whole)], there)
@@ -66,11 +73,22 @@ def confirm_update(
     if done.stamp is not None:
         link.half(to).note(done.stamp.token, done.stamp.at, connection.clock.now())
     link.half(to).must_read = True  # until it was looked at: the server may have changed more than was sent
-    items = open_items.of_pair(session, connection.name, link.pair)
     close_rewritten(items.conflicts, values, connection.clock.now())
     failures.solve(items.failures, fields=values.keys())
     show_renderings(session, connection, link, told.items())
     session.add(link)
+
+
+def _tell(session: Session, entry: History, typed: Sequence[Any] | None, answer: Conflict | None) -> None:
+    """Keep a history entry; one alone for both writes of a value that a person `typed`, with what both sides said."""
+    entry.decided_by = "" if answer is None else answer.decided_by
+    if typed is not None:
+        entry.from_side, (entry.old, entry.lost) = BY_PERSON, typed
+        before, since = history.last_of(session, entry), None if answer is None else answer.decided_at
+        same = before is not None and all(getattr(before, name) == getattr(entry, name) for name in _SAID)
+        if before is not None and same and (since is None or before.at >= since):
+            return
+    session.add(entry)
 
 
 def _arrived(field: Field, to: Side, sent: Raw, value: Value, done: Done) -> tuple[Any, str]:
@@ -109,6 +127,8 @@ def intent_fields(
             "raw": o.field.lens(o.to.other).raw(source.record),
             "over": o.field.lens(o.to).raw(target.record),
             "sent": o.field.lens(o.to).raw(after),
+            **({} if o.decided is None else {"decided": [o.decided.nexudus, o.decided.crm]}),
+            **({"apart": True} if o.apart else {}),
         }
         for o in outcomes
         if o.to is not None

@@ -141,6 +141,7 @@ def _remember(
     target[REPLY] = reply_of(stamp, row.fields, {})
     link.half(to.other).snapshot = with_zone(source, origin.context)
     link.half(to).snapshot = with_zone(target, made.context)
+    link.title, link.customer = connection.known_by(to.other, record)
     link.is_lost = connection.is_lost(Side.CRM, record if to is Side.NEXUDUS else made.record)
     if made.reply is None:  # was found by recovery: both may have been edited since
         link.mark_both(True)
