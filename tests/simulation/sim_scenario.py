@@ -24,6 +24,7 @@ from nexudus_sandbox.transport import DoubleTransport
 from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side
+from nexudus_sync.store.conflicts import THIRD_VALUE
 from nexudus_sync.store.tables import Conflict, Failure, Journal, Link
 
 Moment = Literal["commit", "before", "after"]
@@ -182,7 +183,7 @@ def _decisions(world: ScenarioWorld) -> None:
     world.nexudus.delete(int(_pair(world, "newdeal@example.org").nexudus_id), ANA)
     with world.store.session() as session:
         for conflict in session.exec(select(Conflict).where(Conflict.field == "opportunity_amount")):
-            conflict.state, conflict.take = "resolved", "crm"
+            conflict.state, conflict.take, conflict.value = "resolved", THIRD_VALUE, "333"
             session.add(conflict)
     world.nexudus.move(int(_pair(world, "newcard@example.org").nexudus_id), "Won", ANA)
     world.crm.set_lost_reasons(_pair(world, "early@example.org").crm_id, ["Competition"], BEN)

@@ -12,7 +12,9 @@ from nexudus_sandbox.double import Change
 from nexudus_sandbox.seed.places import SYNC_USER
 from nexudus_sync.mapping import Context, Field, Side, Sync, Unreadable
 from nexudus_sync.merge import kept_differently
-from nexudus_sync.store.tables import Decision, Link
+from nexudus_sync.opportunity import hear
+from nexudus_sync.store.conflicts import THIRD_VALUE
+from nexudus_sync.store.tables import Conflict, Decision, Link
 
 SAID_BY_HAND = ("title", "opportunity_amount", "utm_source", "utm_medium", "utm_campaign", "utm_content")
 """The fields in which nothing is written but what people say: no server moves, translates or fills them by itself."""
@@ -51,10 +53,19 @@ def _over_a_person(world: SimWorld, side: Side, record_id: str, key: str) -> Ite
         last = change
 
 
+def _typed(world: SimWorld, link: Link, field: Field) -> list[Any]:
+    """The third values that people typed for conflicts about a field of the pair."""
+    about = {"nexudus_id": link.nexudus_id, "crm_id": link.crm_id, "field": field.name, "take": THIRD_VALUE}
+    with world.store.read() as session:
+        return [one.value for one in session.exec(select(Conflict).filter_by(**about))]
+
+
 def _said_there(world: SimWorld, link: Link, field: Field, side: Side, contexts: dict[Side, Context], raw: Any) -> bool:
     """Did a person ever write this in the counterpart, be it when it was made, or what the server makes of it?"""
     there, key = side.other, field.lens(side.other).path.root
     wrote = field.read(side, raw, contexts[side])
+    if any(field.same(hear(field.name, value), wrote) for value in _typed(world, link, field)):
+        return True
     for change in world.double(there).changes:
         if change.record_id != _id(link, there) or change.by == SYNC_USER:
             continue
