@@ -126,6 +126,7 @@ def test_the_smallest_file_gets_the_documented_defaults(tmp_path: Path) -> None:
     assert (settings.log.level, settings.log.format) == ("info", "console")
     assert settings.run.health_file is None
     assert (settings.run.jitter, settings.run.absence_wait) == (timedelta(seconds=5), timedelta(seconds=10))
+    assert (settings.web.off, settings.web.address, settings.web.port) == (False, "127.0.0.1", 8780)
 
 
 def test_the_connectors_own_model_reads_its_part(tmp_path: Path) -> None:
@@ -319,6 +320,12 @@ MISTAKES = [
         "skope = {",
         "connection[0].skope: no such key; did you mean 'scope'?",
     ),
+    (
+        "[[connection]]",
+        '[web]\naddress = "0.0.0.0"\n[[connection]]',
+        'web.address: must be an address of this machine alone; write "127.0.0.1"',
+    ),
+    ("[[connection]]", "[web]\nport = 65536\n[[connection]]", "web.port: must be at most 65535"),
     ("[[connection]]", "[run]\nzzz = 1\n[[connection]]", "run.zzz: no such key; known here: health_file, jitter,"),
     ("business_id", "busines_id", "connection[0].scope.busines_id: no such key; did you mean 'business_id'?"),
     ("username =", "usernam =", "nexudus.usernam: no such key; did you mean 'username'?"),

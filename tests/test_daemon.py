@@ -7,12 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from sqlmodel import SQLModel, select
 from structlog.testing import capture_logs
 
 from nexudus_sync import daemon
-from nexudus_sync.config.settings import StoreSettings
+from nexudus_sync.config.settings import StoreSettings, WebSettings
 from nexudus_sync.daemon import LONGEST_REST, Daemon, Rests
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import AuthenticationFailed, MappingError, StoreError, Unavailable
@@ -85,6 +86,7 @@ async def no_names(connection: Any) -> None:
 
 
 Make = Callable[..., tuple[Daemon, Cycles]]
+OFF = WebSettings(off=True)
 
 
 @pytest.fixture
@@ -94,7 +96,13 @@ def clock() -> StillClock:
 
 @pytest.fixture
 def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> Make:
-    def made(*outcomes: Any, names: tuple[str, ...] = ("london",), health: Path | None = None, **state: Any) -> Any:
+    def made(
+        *outcomes: Any,
+        names: tuple[str, ...] = ("london",),
+        health: Path | None = None,
+        web: WebSettings = OFF,
+        **state: Any,
+    ) -> Any:
         cycles = Cycles(*outcomes)
         monkeypatch.setattr(daemon, "run_cycle", cycles)
         monkeypatch.setattr(daemon, "refuse_missing", no_names)
@@ -106,6 +114,7 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
             run=SimpleNamespace(jitter=timedelta(seconds=5), health_file=health),
             connections=[SimpleNamespace(name=name, **spans) for name in names],
             store=StoreSettings(),
+            web=web,
         )
         connections = [Connection(name) for name in names]
         system = SimpleNamespace(clock_offset=lambda: 0.0)
@@ -574,3 +583,23 @@ async def test_a_clock_that_is_ahead_deletes_nothing_that_is_not_old(
     await runner._prune()
     with runner._engine.store.read() as session:
         assert len(session.exec(select(History)).all()) == left
+
+
+@pytest.mark.sockets
+async def test_it_serves_while_it_runs_and_no_longer(make: Make) -> None:
+    runner, cycles = make(web=WebSettings(port=0))
+    answers = []
+
+    async def look() -> None:
+        (told,) = [line for line in logs if line["event"] == "page.started"]
+        async with httpx.AsyncClient(base_url=told["address"]) as browser:
+            answers.append((await browser.get("/healthz")).status_code)
+        runner.stop()
+
+    cycles.outcomes.append(look)
+    with capture_logs() as logs:
+        await asyncio.wait_for(runner.run(), 10)
+        assert answers == [200]
+        async with httpx.AsyncClient() as browser:
+            with pytest.raises(httpx.ConnectError):
+                await browser.get(next(line["address"] for line in logs if line["event"] == "page.started"))

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from nexudus_sync import config
 from nexudus_sync.cli.app import app
-from nexudus_sync.config import ConnectionSettings, LogSettings, RunSettings
+from nexudus_sync.config import ConnectionSettings, LogSettings, RunSettings, WebSettings
 from nexudus_sync.config.settings import CardScope, MappingFiles, StoreSettings
 from nexudus_sync.connectors import registry
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
@@ -157,7 +157,7 @@ def keys_of(model: type[BaseModel]) -> set[str]:
 
 
 SECTIONS: list[Any] = [StoreSettings, NexudusSettings, ConnectionSettings, CardScope, MappingFiles, LogSettings]
-SECTIONS += [RunSettings, *(registry.find(name).Settings for name in registry.names())]
+SECTIONS += [RunSettings, WebSettings, *(registry.find(name).Settings for name in registry.names())]
 
 
 @pytest.mark.parametrize("model", SECTIONS, ids=lambda model: model.__name__)

@@ -21,11 +21,13 @@ from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.engine.startup.missing_names import refuse_missing
 from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, SyncError
 from nexudus_sync.mapping import Side
+from nexudus_sync.signals import http
 from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.decisions import carried_out
 from nexudus_sync.store.retention import Cutoffs, prune
 from nexudus_sync.store.status import connection_status
 from nexudus_sync.store.tables import ConnectionState
+from nexudus_sync.web import app, serve
 
 GRACE = 5.0
 """Seconds for a cycle to end its step when told to stop; then it is cancelled, and recovery resolves the rest."""
@@ -100,6 +102,7 @@ class Daemon:
         scheduler.start()
         self._log.info("daemon.started", connections=[connection.name for connection in self._engine.connections])
         watch = asyncio.ensure_future(self._watch_clock(scheduler))
+        page = serve.start(self._engine.settings.web, lambda: app.build(http.routes()))
         try:
             await self._stop.wait()
         finally:
@@ -107,6 +110,8 @@ class Daemon:
             scheduler.remove_all_jobs()
             await self._finish()
             scheduler.shutdown(wait=False)
+            if page is not None:
+                page.stop()
             own_words.setLevel(level)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)

@@ -9,6 +9,7 @@ from nexudus_sync.config.settings import (
     MappingFiles,
     RunSettings,
     Settings,
+    WebSettings,
 )
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "MappingFiles",
     "RunSettings",
     "Settings",
+    "WebSettings",
     "load",
 ]

@@ -20,6 +20,7 @@ from nexudus_sync.config.settings import (
     Section,
     Settings,
     StoreSettings,
+    WebSettings,
 )
 from nexudus_sync.config.toml import Location, is_reference, place, read, references, substitute
 from nexudus_sync.connectors import registry
@@ -43,6 +44,7 @@ class _File(Section):
     connection: list[ConnectionSettings] = Field(min_length=1)
     log: LogSettings = LogSettings()
     run: RunSettings = RunSettings()
+    web: WebSettings = WebSettings()
 
 
 _DATABASES = ("sqlite", "postgresql")
@@ -92,6 +94,7 @@ def load(path: Path, environ: Mapping[str, str], *, find: Find = registry.descri
         ),
         log=file.log,
         run=_rooted(file.run, base),
+        web=file.web,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -62,6 +63,17 @@ def _no_boolean(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("must be a whole number")
     return value
+
+
+def _loopback(address: str) -> str:
+    """Refuse an address that other machines can reach: everybody there could look."""
+    try:
+        near = ip_address(address).is_loopback
+    except ValueError:
+        near = address == "localhost"
+    if not near:
+        raise ValueError('must be an address of this machine alone; write "127.0.0.1"')
+    return address
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
@@ -163,6 +175,14 @@ class RunSettings(Section):
     readers: Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=100)] = 10
 
 
+class WebSettings(Section):
+    """Where `run` serves its page and its signals. `port` 0 is any free one, which the log then names."""
+
+    off: bool = False
+    address: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
+    port: Annotated[int, BeforeValidator(_no_boolean), Field(ge=0, le=65535)] = 8780
+
+
 class StoreSettings(Section):
     """Where the state is kept: a database URL; a relative SQLite path starts at the configuration file's folder.
 
@@ -195,6 +215,7 @@ class Settings:
     log: LogSettings
     run: RunSettings
     store: StoreSettings = field(default_factory=StoreSettings, repr=False)
+    web: WebSettings = field(default_factory=WebSettings)
 
     @property
     def base_dir(self) -> Path:
