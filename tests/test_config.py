@@ -283,7 +283,7 @@ def test_every_commented_setting_of_the_example_is_valid_too(tmp_path: Path) -> 
     optional = {key: field for key, field in type(erpnext).model_fields.items() if not field.is_required()}
     assert {key: getattr(erpnext, key) for key in optional} == {key: field.default for key, field in optional.items()}
     assert settings.log.model_fields_set == {"level", "format"}
-    assert settings.run.model_fields_set == {"health_file", "jitter", "absence_wait", "readers"}
+    assert settings.run.model_fields_set == {"health_file", "stale_after", "jitter", "absence_wait", "readers"}
     assert settings.nexudus.model_fields_set == set(type(settings.nexudus).model_fields)
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -13,11 +14,11 @@ from sqlmodel import SQLModel, select
 from structlog.testing import capture_logs
 
 from nexudus_sync import daemon
-from nexudus_sync.config.settings import StoreSettings, WebSettings
+from nexudus_sync.config.settings import RunSettings, StoreSettings, WebSettings
 from nexudus_sync.daemon import LONGEST_REST, Daemon, Rests
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import AuthenticationFailed, MappingError, StoreError, Unavailable
-from nexudus_sync.store import Store, retention
+from nexudus_sync.store import Store, retention, running
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Decision, Failure, History, Link
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -111,10 +112,11 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
             session.add(ConnectionState(name="london", crm="overplane", **state))
         spans = {"poll": timedelta(minutes=1), "reconcile": timedelta(hours=24)}
         settings = SimpleNamespace(
-            run=SimpleNamespace(jitter=timedelta(seconds=5), health_file=health),
+            run=RunSettings(health_file=health),
             connections=[SimpleNamespace(name=name, **spans) for name in names],
             store=StoreSettings(),
             web=web,
+            secrets=lambda: {"hunter2"},
         )
         connections = [Connection(name) for name in names]
         system = SimpleNamespace(clock_offset=lambda: 0.0)
@@ -603,3 +605,67 @@ async def test_it_serves_while_it_runs_and_no_longer(make: Make) -> None:
         async with httpx.AsyncClient() as browser:
             with pytest.raises(httpx.ConnectError):
                 await browser.get(next(line["address"] for line in logs if line["event"] == "page.started"))
+
+
+def beat(runner: Daemon) -> Any:
+    with runner._engine.store.read() as session:
+        return running.last_beat(session)
+
+
+def failing(runner: Daemon) -> dict[str, running.Failing]:
+    with runner._engine.store.read() as session:
+        return running.failing(session)
+
+
+async def test_while_it_runs_there_is_a_sign_of_life_with_what_is_under_way_and_none_afterwards(make: Make) -> None:
+    runner, cycles = make()
+    seen = []
+
+    async def look() -> None:
+        await runner._signals.beat()
+        seen.append(beat(runner))
+        runner.stop()
+
+    cycles.outcomes.append(look)
+    await asyncio.wait_for(runner.run(), 10)
+    assert [(one.pid, list(one.working)) for one in seen] == [(os.getpid(), ["london"])]
+    assert beat(runner) is None
+
+
+async def test_a_scheduled_job_gives_the_sign_of_life(make: Make) -> None:
+    runner, _ = make()
+    jobs = runner._schedule().get_jobs()
+    assert [job.trigger.interval.total_seconds() for job in jobs if job.func == runner._signals.beat] == [20]
+
+
+async def test_a_connection_that_fails_is_kept_without_secrets_until_a_cycle_goes_well(
+    make: Make, clock: StillClock
+) -> None:
+    runner, _ = make(Unavailable("nexudus", "said hunter2"), Unavailable("nexudus", "down"))
+    await one(runner)
+    assert failing(runner)["london"] == running.Failing(NOW, 1, "nexudus: said ***")
+    clock.passed += 60
+    await one(runner)
+    assert failing(runner)["london"] == running.Failing(NOW, 2, "nexudus: down")
+    clock.passed += 60
+    await one(runner)
+    assert failing(runner) == {}
+    assert runner._signals._working == {}
+
+
+async def test_a_store_that_takes_no_sign_of_life_is_a_warning(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner, _ = make()
+
+    def full(*_: Any) -> None:
+        raise StoreError("state.db: disk full; free some space")
+
+    for name in ("beat", "ended", "worked"):
+        monkeypatch.setattr(running, name, full)
+    with capture_logs() as logs:
+        await runner._signals.beat()
+        runner._signals.ended()
+        await one(runner)
+    assert [line["error"] for line in logs if line["event"] == "heartbeat.failed"] == [
+        "state.db: disk full; free some space"
+    ] * 3
+    assert [line["event"] for line in logs][-1] == "cycle.done"

@@ -21,7 +21,8 @@ from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.engine.startup.missing_names import refuse_missing
 from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, SyncError
 from nexudus_sync.mapping import Side
-from nexudus_sync.signals import http
+from nexudus_sync.signals.health import BEAT_EVERY
+from nexudus_sync.signals.watch import Watch
 from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.decisions import carried_out
 from nexudus_sync.store.retention import Cutoffs, prune
@@ -78,6 +79,7 @@ class Daemon:
         self._log = structlog.get_logger("nexudus_sync.daemon")
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._rests = Rests()
+        self._signals = Watch(engine.settings, engine.store, engine.clock, engine.connectors)
         self._stop = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._worked: set[str] = set()
@@ -102,7 +104,8 @@ class Daemon:
         scheduler.start()
         self._log.info("daemon.started", connections=[connection.name for connection in self._engine.connections])
         watch = asyncio.ensure_future(self._watch_clock(scheduler))
-        page = serve.start(self._engine.settings.web, lambda: app.build(http.routes()))
+        await self._signals.beat()
+        page = serve.start(self._engine.settings.web, lambda: app.build(self._signals.routes()))
         try:
             await self._stop.wait()
         finally:
@@ -115,6 +118,7 @@ class Daemon:
             own_words.setLevel(level)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
+        self._signals.ended()
         if self._fatal is not None:
             raise self._fatal
         self._log.info("daemon.stopped")
@@ -154,6 +158,9 @@ class Daemon:
             scheduler.add_job(self._job, poll, (each, False), next_run_time=now, misfire_grace_time=late)
             due = self._reconcile_due(one, now)
             scheduler.add_job(self._job, sweep, (each, True), next_run_time=due, misfire_grace_time=late)
+        # by the scheduler, not beside it: a scheduler that hangs must be missed
+        beat = IntervalTrigger(seconds=_seconds(BEAT_EVERY))
+        scheduler.add_job(self._signals.beat, beat, misfire_grace_time=None)
         first = self._clock.now() + PRUNE_AFTER
         every = IntervalTrigger(seconds=_seconds(PRUNE_EVERY), jitter=jitter)
         scheduler.add_job(self._prune, every, next_run_time=first, misfire_grace_time=None)
@@ -219,6 +226,7 @@ class Daemon:
         if self._stop.is_set() or self._rests.resting(systems, self._clock.monotonic()):
             return
         options = Options(reconcile=reconcile, one_shot=False, stopping=self._stop.is_set)
+        self._signals.cycle_began(connection.name)
         try:
             for side in Side:
                 await connection.connector(side).start()
@@ -237,9 +245,12 @@ class Daemon:
         else:
             self._rests.worked(systems)
             self._worked.add(connection.name)
+            self._signals.cycle_worked(connection.name)
             self._owed -= {connection.name} if report.finished else set()
             self._tell(connection, report, reconcile=reconcile)
             self._tell_decisions(connection, began)
+        finally:
+            self._signals.cycle_ended(connection.name)
 
     async def _told(self, connection: Connection, options: Options) -> Report:
         """Run a cycle, and log what is new after it, even if it failed or was cancelled."""
@@ -256,6 +267,7 @@ class Daemon:
         system = error.system if isinstance(error, ConnectorError) else _OTHER
         rest = self._rests.failed(system, self._clock.monotonic())
         text = str(error) if isinstance(error, SyncError) else f"{type(error).__name__}: {error}"
+        self._signals.cycle_failed(connection.name, text)
         # only a fault of the program has a traceback, and a SyncError is not one
         unexpected = None if isinstance(error, SyncError) else error
         self._log.error(

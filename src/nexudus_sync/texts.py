@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from contextvars import ContextVar
+from datetime import timedelta
 from difflib import get_close_matches
 
 CELL, LINE = 500, 2000
@@ -59,3 +60,12 @@ def plural(count: int, one: str, many: str = "") -> str:
 def pair_of(nexudus_id: str, crm_id: str) -> str:
     """Both ids of a pair; a question mark where a side has no record yet."""
     return f"{nexudus_id or '?'} ⇄ {crm_id or '?'}"
+
+
+def lasting(span: timedelta) -> str:
+    """A length of time in words, in the largest unit of which there are at least two: `90 minutes`, `3 hours`."""
+    seconds = max(0, int(span.total_seconds()))
+    for length, one in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= 2 * length:
+            return plural(seconds // length, one)
+    return plural(seconds, "second")

@@ -9,8 +9,8 @@ from cli_house import AT, CONFIG, SECOND, House, conflict, failure, link
 from nexudus_sync.store.tables import Brake, ConnectionState, History, Journal
 
 VERBS = (
-    *("demo", "sandbox", "init", "check", "plan", "backfill", "sync", "run", "status", "explain", "history", "undo"),
-    *("link", "unlink", "ignore", "conflicts", "failures", "links", "brake", "mapping"),
+    *("demo", "sandbox", "init", "check", "plan", "backfill", "sync", "run", "status", "health", "explain"),
+    *("history", "undo", "link", "unlink", "ignore", "conflicts", "failures", "links", "brake", "mapping"),
 )
 
 

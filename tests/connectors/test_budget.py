@@ -685,3 +685,23 @@ def test_whatever_waits_goes_in_order_of_priority(waiting: list[Priority], per_s
 
     clock.run(work())
     assert all(former <= later for former, later in pairwise(order))
+
+
+# --- what is left
+
+
+def test_what_is_left_of_each_limit_is_told_without_the_share_of_low_priorities(clock: VirtualClock) -> None:
+    budget = limiter(clock, Limits(per_minute=3, per_hour=100, writes_per_day=5))
+
+    async def work() -> None:
+        for write in (False, False, True):
+            await call(budget, write=write)
+        assert budget.left() == {"per_minute": (0, 3), "per_hour": (97, 100), "writes_per_day": (4, 5)}
+        clock.seconds += 70
+        assert budget.left()["per_minute"] == (3, 3)
+
+    clock.run(work())
+
+
+def test_without_limits_nothing_is_left_of_any(clock: VirtualClock) -> None:
+    assert Unlimited(clock).left() == {}

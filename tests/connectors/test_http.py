@@ -420,6 +420,24 @@ def test_the_budget_learns_latencies() -> None:
     assert seen == [0, 1.5]
 
 
+def test_a_watcher_is_told_the_kind_of_each_call_that_was_answered_and_how_long_it_took() -> None:
+    told: list[tuple[str, float]] = []
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(1.5)
+        return answer()
+
+    rig = Rig(slow)
+
+    async def work(http: Http) -> None:
+        http.watcher = lambda kind, seconds: told.append((kind, seconds))
+        await http.get("/things")
+        await http.send("PUT", "/things/1", {})
+
+    rig.run(work)
+    assert told == [("login", 0.0), ("read", 1.5), ("write", 1.5)]
+
+
 def test_calls_are_counted_by_method_and_path_without_ids() -> None:
     rig = Rig(answer())
 

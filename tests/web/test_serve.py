@@ -14,7 +14,6 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from nexudus_sync.config import WebSettings
-from nexudus_sync.signals import http
 from nexudus_sync.web import app, serve
 
 pytestmark = pytest.mark.sockets
@@ -30,6 +29,14 @@ def hanging() -> Iterator[threading.Event]:
     event.set()
 
 
+async def _ok(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("ok\n")
+
+
+def routes() -> list[Route]:
+    return [Route("/healthz", _ok)]
+
+
 def started(make: Any) -> serve.Page:
     page = serve.start(ANY_PORT, make)
     assert page is not None
@@ -38,7 +45,7 @@ def started(make: Any) -> serve.Page:
 
 def test_it_answers_at_the_address_that_the_log_names_until_it_is_stopped() -> None:
     with capture_logs() as logs:
-        page = started(lambda: app.build(http.routes()))
+        page = started(lambda: app.build(routes()))
     assert [(line["event"], line["address"]) for line in logs] == [("page.started", page.address)]
     assert httpx.get(f"{page.address}healthz").text == "ok\n"
     page.stop()
@@ -47,7 +54,7 @@ def test_it_answers_at_the_address_that_the_log_names_until_it_is_stopped() -> N
 
 
 def test_it_listens_on_ipv6_too() -> None:
-    page = serve.start(WebSettings(address="::1", port=0), lambda: app.build(http.routes()))
+    page = serve.start(WebSettings(address="::1", port=0), lambda: app.build(routes()))
     assert page is not None
     assert page.address.startswith("http://[::1]:")
     assert httpx.get(f"{page.address}healthz").status_code == 200
@@ -57,7 +64,7 @@ def test_it_listens_on_ipv6_too() -> None:
 def test_a_port_that_is_taken_is_a_warning_that_says_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, capture_logs() as logs:
         port = taken.getsockname()[1]
-        assert serve.start(WebSettings(port=port), lambda: app.build(http.routes())) is None
+        assert serve.start(WebSettings(port=port), lambda: app.build(routes())) is None
     (line,) = logs
     assert (line["log_level"], line["event"]) == ("warning", "page.failed")
     assert line["address"] == f"http://127.0.0.1:{port}/"
@@ -85,7 +92,7 @@ def test_a_page_that_breaks_is_answered_500_without_a_word_and_the_others_go_on(
     async def broken(request: Request) -> PlainTextResponse:
         raise ZeroDivisionError("secret")
 
-    page = started(lambda: app.build([Route("/broken", broken), *http.routes()]))
+    page = started(lambda: app.build([Route("/broken", broken), *routes()]))
     answer = httpx.get(f"{page.address}broken")
     assert (answer.status_code, "secret" in answer.text) == (500, False)
     assert httpx.get(f"{page.address}healthz").status_code == 200

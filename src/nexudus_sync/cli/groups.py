@@ -52,7 +52,7 @@ brake = _group("Emergency stops: something looked very wrong, and a person has t
 
 def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command line."""
-    for verb in (status, explain, history, undo, link, unlink, ignore, pause, resume):
+    for verb in (status, health, explain, history, undo, link, unlink, ignore, pause, resume):
         app.command(rich_help_panel=_LOOK)(verb)
     named = {"conflicts": conflicts, "failures": failures, "links": links, "brake": brake, "mapping": mapping}
     for name, group in named.items():
@@ -65,6 +65,23 @@ def status(ctx: typer.Context, as_json: JsonFlag = False, strict: StrictFlag = F
     from nexudus_sync.cli import status as work
 
     end(work.status(root_of(ctx), as_json=as_json, strict=strict))
+
+
+@guarded
+def health(
+    ctx: typer.Context,
+    connection: Annotated[
+        str | None, typer.Argument(metavar="[CONNECTION]", help="Only this connection. Default: all.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say whether all is well, for a watchdog: exits with 1 and one line for each problem if it is not.
+
+    A problem is: `run` is not at work; a brake is set; a connection keeps failing, or finished no cycle for long.
+    """
+    from nexudus_sync.cli import health as work
+
+    end(work.health(root_of(ctx), connection, as_json=as_json))
 
 
 @guarded

@@ -166,13 +166,15 @@ class RunSettings(Section):
 
     `health_file` (absolute) is touched after every successful cycle; `jitter` spreads the polls of several connections;
     `absence_wait` is the least time between a create without an answer and the second read that proves its absence;
-    `readers` is how many records of a connection are read at the same time.
+    `readers` is how many records of a connection are read at the same time; `stale_after` is how old the last success
+    of a connection may be, None for what its polls suggest.
     """
 
     health_file: Path | None = None
     jitter: Duration = timedelta(seconds=5)
     absence_wait: Duration = timedelta(seconds=10)
     readers: Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=100)] = 10
+    stale_after: Duration | None = None
 
 
 class WebSettings(Section):

@@ -7,7 +7,7 @@ every window is stretched by twice what the latencies of late differ.
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -51,6 +51,10 @@ class Budget(Protocol):
         """Record how many seconds a call took."""
         ...
 
+    def left(self) -> Mapping[str, tuple[int, int]]:
+        """How many calls are left of each limit, and the limit, by its name."""
+        ...
+
     def close(self) -> None:
         """Give back the leased calls that were not used."""
         ...
@@ -78,6 +82,10 @@ class Unlimited:
 
     def observe(self, latency: float) -> None:
         """Latencies make no difference here."""
+
+    def left(self) -> Mapping[str, tuple[int, int]]:
+        """There is no limit."""
+        return {}
 
     def close(self) -> None:
         """Nothing was leased."""
@@ -148,6 +156,10 @@ class Limiter:
     def observe(self, latency: float) -> None:
         """Record how many seconds a call took."""
         self._spending.observe(latency)
+
+    def left(self) -> Mapping[str, tuple[int, int]]:
+        """How many calls are left of each limit, and the limit, as far as this process knows."""
+        return self._spending.left()
 
     def close(self) -> None:
         """Give back the leased calls that were not used. Raises StoreError when the ledger cannot be used."""

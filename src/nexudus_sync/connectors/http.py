@@ -30,6 +30,7 @@ from nexudus_sync.connectors.denials import Denials
 from nexudus_sync.connectors.echoes import Echoes
 from nexudus_sync.connectors.network import Network
 from nexudus_sync.connectors.offset import ClockOffset
+from nexudus_sync.connectors.optional import Watcher
 from nexudus_sync.errors import ConnectorError, OutcomeUnknown, Refused, RoleMissing, Unavailable
 
 TRIES = 4
@@ -130,6 +131,7 @@ class Http:
         self.calls: Counter[str] = Counter()
         self.took: deque[float] = deque(maxlen=_REMEMBERED)
         """The number of seconds that each of the last answers took."""
+        self.watcher: Watcher = lambda kind, seconds: None
 
     @property
     def offset(self) -> float | None:
@@ -328,6 +330,7 @@ class Http:
         seconds = self._clock.monotonic() - start
         self._budget.observe(seconds)
         self.took.append(seconds)
+        self.watcher("read" if call.method == "GET" else "login" if call.repeatable else "write", seconds)
         self._offset.learn(response.headers.get("Date"), sent, self._clock.now())
         text, mangled = decoded(content)
         status = response.status_code

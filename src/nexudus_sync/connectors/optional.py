@@ -1,5 +1,6 @@
 """What a connector may offer besides the protocol that all of them implement: the engine asks with `isinstance`."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -57,4 +58,21 @@ class ChecksScopes(Protocol):
 
         `first`: nothing is linked yet, so that the scope has not proven itself.
         """
+        ...
+
+
+Watcher = Callable[[str, float], None]
+"""Told of each call that was answered: its kind ("read", "write" or "login"), and how many seconds it took."""
+
+
+@runtime_checkable
+class ShowsCalls(Protocol):
+    """What a connector offers besides, when it can be watched at its calls."""
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell this watcher of every call from now on. It must be quick, and raise nothing."""
+        ...
+
+    def budget_left(self) -> Mapping[str, tuple[int, int]]:
+        """How many calls are left of each limit, and the limit, by the limit's name in the configuration."""
         ...

@@ -125,6 +125,12 @@ class Spending:
             self._made(place.kinds)
         return blocked
 
+    def left(self) -> dict[str, tuple[int, int]]:
+        """How many calls are left of each limit now, and the limit, by its name; as far as this process knows."""
+        now = self._clock.monotonic()
+        whole = [window for window in self._windows if not window.kind.startswith("low_")]
+        return {one.name: (max(0, one.room(now, 0, enough=one.limit)), one.limit) for one in whole}
+
     def close(self) -> None:
         """Give back the leased calls that were not used. Raises StoreError when the ledger cannot be used."""
         self._let_lapse(until=float("inf"))

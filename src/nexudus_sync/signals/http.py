@@ -1,14 +1,37 @@
-"""What monitoring asks for over HTTP."""
+"""What monitoring asks for over HTTP: is it alive, and is all well?"""
+
+from collections.abc import Callable
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from nexudus_sync.clock import Clock
+from nexudus_sync.config import Settings
+from nexudus_sync.errors import StoreError
+from nexudus_sync.signals.health import Verdict, judge
+from nexudus_sync.store import Store
 
-def routes() -> list[Route]:
-    """`/healthz`: the process answers."""
-    return [Route("/healthz", _alive, methods=["GET"])]
 
+def routes(settings: Settings, store: Store, clock: Clock) -> list[Route]:
+    """`/healthz` and `/readyz`: 200 or 503, with the verdict as JSON.
 
-async def _alive(request: Request) -> PlainTextResponse:
-    return PlainTextResponse("ok\n")
+    `/healthz` asks whether `run` lives: if not, starting it again helps. `/readyz` asks whether all is well: a brake
+    needs a person, not a new start.
+    """
+
+    def asked(good: Callable[[Verdict], bool]) -> Callable[[Request], JSONResponse]:
+        def answer(request: Request) -> JSONResponse:
+            try:
+                with store.read() as session:
+                    verdict = judge(session, settings, clock.now())
+            except StoreError as error:
+                return JSONResponse({"healthy": False, "error": str(error)}, 503)
+            return JSONResponse(verdict.as_json(), 200 if good(verdict) else 503)
+
+        return answer
+
+    return [
+        Route("/healthz", asked(lambda verdict: verdict.alive), methods=["GET"]),
+        Route("/readyz", asked(lambda verdict: verdict.healthy), methods=["GET"]),
+    ]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, delete, select
 
 from nexudus_sync.store.tables import Fact
 
@@ -17,3 +17,8 @@ def keep(session: Session, system: str, values: Mapping[str, Any]) -> None:
     """Keep these values of a system, by key, in place of what was known under these keys."""
     for key, value in values.items():
         session.merge(Fact(system=system, key=key, value=value))
+
+
+def forget(session: Session, system: str, key: str) -> None:
+    """Forget the value under a key of a system, if there is one."""
+    session.execute(delete(Fact).where(col(Fact.system) == system, col(Fact.key) == key))

@@ -5,7 +5,7 @@ included, and written with the state it was merged from as the lock.
 """
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -42,6 +42,7 @@ from nexudus_sync.connectors.erpnext.settings import ERPNextSettings
 from nexudus_sync.connectors.erpnext.site import OPPORTUNITY, Site, probe
 from nexudus_sync.connectors.erpnext.writer import Writer
 from nexudus_sync.connectors.http import Http
+from nexudus_sync.connectors.optional import Watcher
 from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, Refused, RoleMissing
 from nexudus_sync.mapping.context import Context
 from nexudus_sync.store.database import Store
@@ -78,9 +79,9 @@ class ERPNextConnector:
         self.name = name
         self._settings, self._clock = settings, clock
         dialect = ERPNextDialect(name, settings.api_key, settings.api_secret)
-        budget = _budget(name, settings, clock, store)
+        self._budget = _budget(name, settings, clock, store)
         self._http = Http(
-            settings.base_url, dialect, clock=clock, rng=rng, budget=budget, transport=transport, network=settings
+            settings.base_url, dialect, clock=clock, rng=rng, budget=self._budget, transport=transport, network=settings
         )
         self.api = Api(self._http, name)
         self._parties = Parties(self.api, clock)
@@ -105,6 +106,14 @@ class ERPNextConnector:
     def latencies(self) -> list[float]:
         """How many seconds each of the last answers took."""
         return list(self._http.took)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell this watcher of every call from now on."""
+        self._http.watcher = watcher
+
+    def budget_left(self) -> Mapping[str, tuple[int, int]]:
+        """How many calls are left of each limit, and the limit."""
+        return self._budget.left()
 
     async def check(self, scope: Scope) -> list[Check]:
         """Login, fields, filters, company, roles, names, clock."""

@@ -1,7 +1,7 @@
 """Nexudus behind the connector protocol: the parts of this package put together for one login."""
 
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,7 @@ from nexudus_sync.connectors.nexudus.directory import Board, Directory
 from nexudus_sync.connectors.nexudus.external_key import ExternalKey
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
 from nexudus_sync.connectors.nexudus.writes import Writer
+from nexudus_sync.connectors.optional import Watcher
 from nexudus_sync.connectors.totals import Totals
 from nexudus_sync.errors import NotFound, RoleMissing
 from nexudus_sync.mapping.context import Context
@@ -64,14 +65,14 @@ class NexudusConnector:
         self._clock = clock
         self._store = store
         lane, ledger = lane_of(settings.base_url, settings.username), None if store is None else Ledger(store)
-        budget = Limiter(settings.limits, clock=clock, ledger=ledger, lane=lane, system=name)
+        self._budget = Limiter(settings.limits, clock=clock, ledger=ledger, lane=lane, system=name)
         self._dialect = NexudusDialect(name, settings, clock)
         self._http = Http(
             settings.base_url,
             self._dialect,
             clock=clock,
             rng=rng,
-            budget=budget,
+            budget=self._budget,
             transport=transport,
             network=settings,
         )
@@ -99,6 +100,14 @@ class NexudusConnector:
     def latencies(self) -> list[float]:
         """How many seconds each of the last answers took."""
         return list(self._http.took)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell this watcher of every call from now on."""
+        self._http.watcher = watcher
+
+    def budget_left(self) -> Mapping[str, tuple[int, int]]:
+        """How many calls are left of each limit, and the limit."""
+        return self._budget.left()
 
     async def check(self, scope: Scope) -> list[Check]:
         """Look at credentials, roles, filters and what the scope names, without writing a record."""

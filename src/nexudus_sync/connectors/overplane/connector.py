@@ -4,7 +4,7 @@ Overplane cannot say what changed, so a poll is a sweep of the whole list; its r
 """
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -33,6 +33,7 @@ from nexudus_sync.connectors.cached import Cached
 from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.currency import digits
 from nexudus_sync.connectors.http import Http
+from nexudus_sync.connectors.optional import Watcher
 from nexudus_sync.connectors.overplane import checks, reading, steps
 from nexudus_sync.connectors.overplane.api import Api, Resource
 from nexudus_sync.connectors.overplane.dialect import OverplaneDialect
@@ -71,9 +72,9 @@ class OverplaneConnector:
         self._settings = settings
         self._clock = clock
         dialect = OverplaneDialect(name, settings.token)
-        budget = _budget(name, settings, clock, store)
+        self._budget = _budget(name, settings, clock, store)
         self._http = Http(
-            settings.base_url, dialect, clock=clock, rng=rng, budget=budget, transport=transport, network=settings
+            settings.base_url, dialect, clock=clock, rng=rng, budget=self._budget, transport=transport, network=settings
         )
         self.api = Api(self._http, name)
         self._sweeper = Sweeper(clock, settings.page_size)
@@ -97,6 +98,14 @@ class OverplaneConnector:
     def latencies(self) -> list[float]:
         """How many seconds each of the last answers took."""
         return list(self._http.took)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell this watcher of every call from now on."""
+        self._http.watcher = watcher
+
+    def budget_left(self) -> Mapping[str, tuple[int, int]]:
+        """How many calls are left of each limit, and the limit."""
+        return self._budget.left()
 
     async def check(self, scope: Scope) -> list[Check]:
         """Token, listing, company, lists of names, clock."""

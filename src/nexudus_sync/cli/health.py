@@ -1,0 +1,35 @@
+"""`health`: one verdict for a watchdog, with one line a problem."""
+
+from nexudus_sync.cli.desk import open_desk
+from nexudus_sync.cli.frame import Root
+from nexudus_sync.cli.output import plural, print_json, say
+from nexudus_sync.clock import SystemClock
+from nexudus_sync.signals.health import Verdict, judge
+
+ILL = 1
+"""The exit code when something is wrong."""
+
+
+def health(root: Root, connection: str | None, *, as_json: bool) -> int:
+    """Print the verdict. Returns the exit code: 0 when all is well."""
+    with open_desk(root) as desk:
+        names = desk.names(connection)
+        with desk.store.read() as session:
+            verdict = judge(session, desk.settings, SystemClock().now(), names=names)
+    if as_json:
+        print_json(verdict.as_json())
+    elif verdict.healthy:
+        say(_well(verdict))
+    for problem in () if as_json else verdict.problems:
+        say(problem.line)
+    return 0 if verdict.healthy else ILL
+
+
+def _well(verdict: Verdict) -> str:
+    count = len(verdict.connections)
+    subject = f"connection {verdict.connections[0].name} is" if count == 1 else f"all {count} connections are"
+    waits = ""
+    if verdict.waiting:
+        verb = "waits" if verdict.waiting == 1 else "wait"
+        waits = f"; {plural(verdict.waiting, 'conflict or failure', 'conflicts and failures')} {verb} for a person"
+    return f"All is well: `run` is at work, and {subject} in step{waits}."

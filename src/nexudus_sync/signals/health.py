@@ -1,0 +1,223 @@
+"""Is all well? One verdict for the command line, for monitoring and for the page.
+
+Read from the store alone, so that it can be asked beside `run`, and after `run` was killed.
+"""
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from nexudus_sync.config import ConnectionSettings, Settings
+from nexudus_sync.store import Session, running
+from nexudus_sync.store.brakes import in_state
+from nexudus_sync.store.running import Beat, Failing
+from nexudus_sync.store.status import ConnectionStatus, connection_status
+from nexudus_sync.texts import lasting
+
+BEAT_EVERY = timedelta(seconds=20)
+"""How often `run` gives a sign of life."""
+BEAT_LASTS = timedelta(seconds=60)
+"""How old its last sign of life may be."""
+FAILS_FOR = timedelta(minutes=5)
+"""A connection that has failed for this long stays failed: what passes by itself is over by then."""
+LEAST_STALE, STALE_POLLS = timedelta(minutes=15), 10
+"""Unless `[run] stale_after` says otherwise, a connection is stale after this many polls, and this long at least."""
+
+Kind = Literal["run", "brake", "failing", "stale"]
+State = Literal["ok", "brake", "failing", "stale", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that a person has to see to: `what` is wrong since when, and what to `do`; `connection` None: all."""
+
+    kind: Kind
+    connection: str | None
+    what: str
+    do: str
+    since: datetime | None = None
+    name: str = ""
+    """Of a brake: which one."""
+
+    @property
+    def line(self) -> str:
+        """The problem as one line."""
+        where = "" if self.connection is None else f"{self.connection}: "
+        return f"{where}{self.what}; {self.do}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one connection stands. `state` is "unknown" while `run` does not run."""
+
+    name: str
+    state: State
+    last_success: datetime | None
+    conflicts: int
+    failures: int
+    """Those that wait for a person, without those that only inform."""
+    brake: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How the sync is at the moment `at`. `beat` is the last sign of life of `run`, None if it is not meant to run."""
+
+    at: datetime
+    alive: bool
+    beat: Beat | None
+    connections: tuple[Standing, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Is all well? What waits for a person is part of the day's work, and no problem."""
+        return not self.problems
+
+    @property
+    def waiting(self) -> int:
+        """How many conflicts and failures wait for a person."""
+        return sum(one.conflicts + one.failures for one in self.connections)
+
+    def as_json(self) -> dict[str, Any]:
+        """What `health --json`, `/healthz` and `/readyz` say."""
+        run: dict[str, Any] = {"alive": self.alive, "started": None, "last_sign": None, "process": None}
+        if self.beat is not None:
+            run |= {"started": _utc(self.beat.started), "last_sign": _utc(self.beat.at), "process": self.beat.pid}
+        connections = [
+            {
+                "name": one.name,
+                "state": one.state,
+                "last_success": _utc(one.last_success),
+                "conflicts": one.conflicts,
+                "failures": one.failures,
+                "brake": one.brake,
+            }
+            for one in self.connections
+        ]
+        problems = [
+            {"kind": one.kind, "connection": one.connection, "what": one.what, "do": one.do, "since": _utc(one.since)}
+            for one in self.problems
+        ]
+        return {"healthy": self.healthy, "run": run, "connections": connections, "problems": problems}
+
+
+def machine() -> str:
+    """What tells where a process number means something: the machine, and on Linux the container."""
+    try:
+        container = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        container = ""
+    return f"{platform.node()} {container}".strip()
+
+
+def runs(pid: int) -> bool:
+    """Is there a process of that number on this machine?"""
+    if sys.platform == "win32":  # pragma: no cover - there this call would end it
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # it belongs to somebody else
+    return True
+
+
+def judge(
+    session: Session,
+    settings: Settings,
+    now: datetime,
+    *,
+    names: Sequence[str] | None = None,
+    exists: Callable[[int], bool] = runs,
+) -> Verdict:
+    """The verdict on these connections (None: all configured ones). `exists` tells whether a process is there."""
+    beat, failing = running.last_beat(session), running.failing(session)
+    dead = _dead(beat, now, exists)
+    problems, found = [] if dead is None else [dead], list[Standing]()
+    for one in settings.connections:
+        if names is not None and one.name not in names:
+            continue
+        status = connection_status(session, one.name)
+        problem = _brake(session, one.name)
+        if problem is None and dead is None:  # without a run, what follows from that is not news
+            problem = _failing(one.name, failing, now) or _stale(one, settings, status, beat, now)
+        problems += [] if problem is None else [problem]
+        found.append(_standing(status, problem, "ok" if dead is None else "unknown"))
+    return Verdict(now, dead is None, beat, tuple(found), tuple(problems))
+
+
+def _standing(status: ConnectionStatus, problem: Problem | None, otherwise: State) -> Standing:
+    state = otherwise if problem is None or problem.kind == "run" else problem.kind
+    return Standing(status.name, state, status.last_success, status.conflicts, status.failures_waiting, status.brake)
+
+
+def stale_after(connection: ConnectionSettings, settings: Settings) -> timedelta:
+    """How old a connection's last success may be."""
+    return settings.run.stale_after or max(LEAST_STALE, STALE_POLLS * connection.poll)
+
+
+def _dead(beat: Beat | None, now: datetime, exists: Callable[[int], bool]) -> Problem | None:
+    """What is wrong with `run` itself."""
+    start = "start it again (`nexudus-sync run`, or its service)"
+    if beat is None:
+        return Problem("run", None, "`nexudus-sync run` is not running", start)
+    here = beat.machine == machine()
+    if here and not exists(beat.pid):
+        what = f"`nexudus-sync run` ended unexpectedly (process {beat.pid}; its last sign of life: {_at(beat.at)})"
+        return Problem("run", None, what, start, beat.at)
+    silent = now - beat.at
+    if silent <= BEAT_LASTS:
+        return None
+    hangs = f"hangs: process {beat.pid} has" if here else f"is gone or hangs: process {beat.pid} on {beat.machine} has"
+    what = f"`nexudus-sync run` {hangs} given no sign of life for {lasting(silent)}"
+    return Problem("run", None, what, "stop it and start it again", beat.at)
+
+
+def _brake(session: Session, name: str) -> Problem | None:
+    found = in_state(session, name)
+    if not found:
+        return None
+    first = found[0]
+    release = f"nexudus-sync brake release {first.name} --connection {name}"
+    do = f"see `nexudus-sync brake show`; if it is intended: `{release}`"
+    what = f"the brake {first.name} is set, so nothing is written: {first.evidence}"
+    return Problem("brake", name, what, do, first.set_at, first.name)
+
+
+def _failing(name: str, failing: Mapping[str, Failing], now: datetime) -> Problem | None:
+    found = failing.get(name)
+    if found is None or now - found.since < FAILS_FOR:
+        return None
+    what = f"has been failing for {lasting(now - found.since)}: {found.error}"
+    return Problem("failing", name, what, "`nexudus-sync check` tells more", found.since)
+
+
+def _stale(
+    connection: ConnectionSettings, settings: Settings, status: ConnectionStatus, beat: Beat | None, now: datetime
+) -> Problem | None:
+    """What is wrong if no cycle has finished for long, although `run` had the time, and none is getting on now."""
+    assert beat is not None
+    longest = stale_after(connection, settings)
+    seen = max(status.last_success or beat.started, beat.started)
+    if connection.name in beat.working:
+        seen = max(seen, beat.last_call or seen)  # a first run, or a large change, takes as long as it takes
+    if now - seen <= longest:
+        return None
+    last = "never yet" if status.last_success is None else _at(status.last_success)
+    what = f"no cycle has finished for {lasting(now - seen)} (the last success: {last})"
+    return Problem("stale", connection.name, what, "see the log of `nexudus-sync run`", seen)
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

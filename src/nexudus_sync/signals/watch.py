@@ -1,0 +1,97 @@
+"""What `run` tells of itself while it runs: a heartbeat, and which connections fail."""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+
+import structlog
+from starlette.routing import Route
+
+from nexudus_sync.clock import Clock
+from nexudus_sync.config import Settings
+from nexudus_sync.connectors.optional import ShowsCalls, Watcher
+from nexudus_sync.errors import StoreError
+from nexudus_sync.logs import Redact
+from nexudus_sync.signals import http
+from nexudus_sync.signals.health import machine
+from nexudus_sync.store import Store, running
+from nexudus_sync.store.running import Beat
+
+
+class Watch:
+    """The signals of one `run`. `connectors` are by system name.
+
+    The daemon says what happens, and calls `beat` while its scheduler lives. Nothing here raises StoreError: a signal
+    that cannot be given is a warning, and not a cycle's business.
+    """
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock, connectors: Mapping[str, object]) -> None:
+        self._settings, self._store, self._clock = settings, store, clock
+        self._log = structlog.get_logger("nexudus_sync.signals")
+        self._redact = Redact(settings.secrets())
+        self._started = clock.now()
+        self._working: dict[str, datetime] = {}
+        self._last_call: datetime | None = None
+        self._sound: set[str] = set()
+        """The connections that are known not to fail."""
+        self._shown = {name: one for name, one in connectors.items() if isinstance(one, ShowsCalls)}
+        for name, connector in self._shown.items():
+            connector.watch(self._watcher(name))
+
+    def routes(self) -> list[Route]:
+        """What the server beside the cycles answers."""
+        return http.routes(self._settings, self._store, self._clock)
+
+    async def beat(self) -> None:
+        """Give a sign of life."""
+        budget = {name: dict(one.budget_left()) for name, one in self._shown.items()}
+        now = self._clock.now()
+        sign = Beat(now, self._started, os.getpid(), machine(), dict(self._working), self._last_call, budget)
+        try:
+            with self._store.session() as session:
+                running.beat(session, sign)
+        except StoreError as error:
+            self._log.warning("heartbeat.failed", error=str(error))
+
+    def ended(self) -> None:
+        """`run` ends as it should."""
+        try:
+            with self._store.session() as session:
+                running.ended(session)
+        except StoreError as error:
+            self._log.warning("heartbeat.failed", error=str(error))
+
+    def cycle_began(self, connection: str) -> None:
+        """A cycle of the connection is under way."""
+        self._working[connection] = self._clock.now()
+
+    def cycle_ended(self, connection: str) -> None:
+        """It is not any more, however it ended."""
+        self._working.pop(connection, None)
+
+    def cycle_worked(self, connection: str) -> None:
+        """It went well, or a brake stopped it."""
+        if connection not in self._sound:
+            self._note(connection, None)
+            self._sound.add(connection)
+
+    def cycle_failed(self, connection: str, error: str) -> None:
+        """It failed with this error, which is kept without the known secrets."""
+        self._sound.discard(connection)
+        self._note(connection, str(self._redact(None, "", {"error": error})["error"]))
+
+    def _note(self, connection: str, error: str | None) -> None:
+        try:
+            with self._store.session() as session:
+                if error is None:
+                    running.worked(session, connection)
+                else:
+                    running.failed(session, connection, error, self._clock.now())
+        except StoreError as problem:
+            self._log.warning("heartbeat.failed", error=str(problem))
+
+    def _watcher(self, system: str) -> Watcher:
+        def told(kind: str, seconds: float) -> None:
+            self._last_call = self._clock.now()
+
+        return told

@@ -1,0 +1,98 @@
+"""What `run` leaves in the store about itself: a heartbeat, and which connections keep failing.
+
+Kept as facts, under names with a space, which no system can have.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlmodel import Session
+
+from nexudus_sync.clock import moment
+from nexudus_sync.errors import storable
+from nexudus_sync.store import facts
+
+_RUN, _BEAT = "the run", "heartbeat"
+_FAILING = "failing connections"
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A sign of life of `run`, written at `at` by the process `pid` of `machine`, which started at `started`.
+
+    `working` says since when a cycle of a connection is under way, `last_call` when a system last answered, and
+    `budget` how many calls are left of each limit, and the limit, by system and the limit's name.
+    """
+
+    at: datetime
+    started: datetime
+    pid: int
+    machine: str
+    working: Mapping[str, datetime] = field(default_factory=dict)
+    last_call: datetime | None = None
+    budget: Mapping[str, Mapping[str, tuple[int, int]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A connection whose cycles have failed since `since`, `times` in a row, the last one because of `error`."""
+
+    since: datetime
+    times: int
+    error: str
+
+
+def beat(session: Session, sign: Beat) -> None:
+    """Keep this sign of life in place of the one before."""
+    kept = {
+        "at": sign.at.isoformat(),
+        "started": sign.started.isoformat(),
+        "pid": sign.pid,
+        "machine": sign.machine,
+        "working": {name: since.isoformat() for name, since in sign.working.items()},
+        "last_call": None if sign.last_call is None else sign.last_call.isoformat(),
+        "budget": {system: {name: list(one) for name, one in left.items()} for system, left in sign.budget.items()},
+    }
+    facts.keep(session, _RUN, {_BEAT: kept})
+
+
+def last_beat(session: Session) -> Beat | None:
+    """The last sign of life; None when `run` never ran, or ended as it should."""
+    kept = facts.values(session, _RUN).get(_BEAT)
+    if kept is None:
+        return None
+    budget = {
+        system: {name: (int(one[0]), int(one[1])) for name, one in left.items()}
+        for system, left in kept["budget"].items()
+    }
+    working = {name: datetime.fromisoformat(since) for name, since in kept["working"].items()}
+    at, started = datetime.fromisoformat(kept["at"]), datetime.fromisoformat(kept["started"])
+    return Beat(at, started, int(kept["pid"]), kept["machine"], working, moment(kept["last_call"]), budget)
+
+
+def ended(session: Session) -> None:
+    """`run` ends as it should: it is not missed."""
+    facts.forget(session, _RUN, _BEAT)
+
+
+def failed(session: Session, connection: str, error: str, now: datetime) -> None:
+    """A cycle of the connection failed."""
+    known = failing(session).get(connection)
+    since, times = (now, 0) if known is None else (known.since, known.times)
+    kept = {"since": since.isoformat(), "times": times + 1, "error": storable(error)}
+    facts.keep(session, _FAILING, {connection: kept})
+
+
+def worked(session: Session, connection: str) -> None:
+    """A cycle of the connection went well, or was stopped by a brake: it fails no longer."""
+    facts.forget(session, _FAILING, connection)
+
+
+def failing(session: Session) -> dict[str, Failing]:
+    """The connections whose last cycle failed."""
+    kept = facts.values(session, _FAILING)
+    return {
+        name: Failing(datetime.fromisoformat(one["since"]), int(one["times"]), one["error"])
+        for name, one in kept.items()
+    }
