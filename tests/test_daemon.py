@@ -669,3 +669,18 @@ async def test_a_store_that_takes_no_sign_of_life_is_a_warning(make: Make, monke
         "state.db: disk full; free some space"
     ] * 3
     assert [line["event"] for line in logs][-1] == "cycle.done"
+
+
+async def test_cycles_calls_and_the_budget_become_figures(make: Make, clock: StillClock) -> None:
+    wrote = Report("london")
+    wrote.writes["crm opportunity.update"] = 2
+    runner, _ = make(wrote, Report("london", brake="mass-delete"), Unavailable("nexudus", "down"))
+    runner._signals._watcher("nexudus")("read", 0.2)
+    for _ in range(3):
+        await one(runner)
+        clock.passed += 60
+    text = runner._signals._metrics.text().decode()
+    for result in ("done", "braked", "failed"):
+        assert f'nexudus_sync_cycles_total{{connection="london",result="{result}"}} 1.0' in text
+    assert 'nexudus_sync_writes_total{connection="london",kind="opportunity.update",side="crm"} 2.0' in text
+    assert 'nexudus_sync_call_seconds_count{kind="read",system="nexudus"} 1.0' in text

@@ -245,7 +245,7 @@ class Daemon:
         else:
             self._rests.worked(systems)
             self._worked.add(connection.name)
-            self._signals.cycle_worked(connection.name)
+            self._signals.cycle_worked(connection.name, report.writes, braked=report.brake is not None)
             self._owed -= {connection.name} if report.finished else set()
             self._tell(connection, report, reconcile=reconcile)
             self._tell_decisions(connection, began)

@@ -13,6 +13,7 @@ from nexudus_sync.clock import SystemClock
 from nexudus_sync.config import ConnectionSettings, RunSettings, Settings
 from nexudus_sync.signals import http
 from nexudus_sync.signals.health import machine
+from nexudus_sync.signals.metrics import Metrics
 from nexudus_sync.store import Store, running
 from nexudus_sync.store.running import Beat
 from nexudus_sync.store.tables import Brake, ConnectionState
@@ -35,7 +36,8 @@ async def get(store: Store, path: str) -> httpx.Response:
     nothing: Any = None
     london = ConnectionSettings(name="london", crm="overplane", scope={"business_id": 1})
     settings = Settings(Path("config.toml"), "sqlite://", nothing, {}, (london,), nothing, RunSettings())
-    transport = httpx.ASGITransport(app.build(http.routes(settings, store, SystemClock())))
+    clock = SystemClock()
+    transport = httpx.ASGITransport(app.build(http.routes(settings, store, clock, Metrics(settings, store, clock))))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as browser:
         return await browser.get(path)
 

@@ -1,4 +1,4 @@
-"""What `run` tells of itself while it runs: a heartbeat, and which connections fail."""
+"""What `run` tells of itself while it runs: a heartbeat, which connections fail, and figures."""
 
 import os
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from nexudus_sync.errors import StoreError
 from nexudus_sync.logs import Redact
 from nexudus_sync.signals import http
 from nexudus_sync.signals.health import machine
+from nexudus_sync.signals.metrics import Metrics
 from nexudus_sync.store import Store, running
 from nexudus_sync.store.running import Beat
 
@@ -29,8 +30,10 @@ class Watch:
         self._settings, self._store, self._clock = settings, store, clock
         self._log = structlog.get_logger("nexudus_sync.signals")
         self._redact = Redact(settings.secrets())
+        self._metrics = Metrics(settings, store, clock)
         self._started = clock.now()
         self._working: dict[str, datetime] = {}
+        self._began: dict[str, float] = {}
         self._last_call: datetime | None = None
         self._sound: set[str] = set()
         """The connections that are known not to fail."""
@@ -40,11 +43,13 @@ class Watch:
 
     def routes(self) -> list[Route]:
         """What the server beside the cycles answers."""
-        return http.routes(self._settings, self._store, self._clock)
+        return http.routes(self._settings, self._store, self._clock, self._metrics)
 
     async def beat(self) -> None:
         """Give a sign of life."""
         budget = {name: dict(one.budget_left()) for name, one in self._shown.items()}
+        for name, left in budget.items():
+            self._metrics.budget(name, left)
         now = self._clock.now()
         sign = Beat(now, self._started, os.getpid(), machine(), dict(self._working), self._last_call, budget)
         try:
@@ -63,20 +68,26 @@ class Watch:
 
     def cycle_began(self, connection: str) -> None:
         """A cycle of the connection is under way."""
-        self._working[connection] = self._clock.now()
+        self._working[connection], self._began[connection] = self._clock.now(), self._clock.monotonic()
 
     def cycle_ended(self, connection: str) -> None:
         """It is not any more, however it ended."""
         self._working.pop(connection, None)
 
-    def cycle_worked(self, connection: str) -> None:
-        """It went well, or a brake stopped it."""
+    def seconds(self, connection: str) -> float:
+        """How long its cycle has taken so far."""
+        return self._clock.monotonic() - self._began.get(connection, self._clock.monotonic())
+
+    def cycle_worked(self, connection: str, writes: Mapping[str, int], *, braked: bool) -> None:
+        """It went well, or a brake stopped it; `writes` are by "side kind"."""
+        self._metrics.cycle(connection, "braked" if braked else "done", self.seconds(connection), writes)
         if connection not in self._sound:
             self._note(connection, None)
             self._sound.add(connection)
 
     def cycle_failed(self, connection: str, error: str) -> None:
         """It failed with this error, which is kept without the known secrets."""
+        self._metrics.cycle(connection, "failed", self.seconds(connection), {})
         self._sound.discard(connection)
         self._note(connection, str(self._redact(None, "", {"error": error})["error"]))
 
@@ -93,5 +104,6 @@ class Watch:
     def _watcher(self, system: str) -> Watcher:
         def told(kind: str, seconds: float) -> None:
             self._last_call = self._clock.now()
+            self._metrics.call(system, kind, seconds)
 
         return told

@@ -1,0 +1,123 @@
+"""Figures for Prometheus. What happens is counted as it happens, in this process; how things stand is read when asked.
+
+Nothing here names a record or says a value of one.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from nexudus_sync.clock import Clock
+from nexudus_sync.config import Settings
+from nexudus_sync.signals.health import Verdict, judge
+from nexudus_sync.store import Store
+from nexudus_sync.store.waiting import by_kind
+
+_P = "nexudus_sync_"
+_CALLS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0)
+_CYCLES = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+"""The upper bounds, in seconds, of what calls and cycles are sorted into."""
+RESULTS = ("done", "failed", "braked")
+"""How a cycle ends."""
+
+
+class Metrics:
+    """The figures of one `run`, in a registry of their own."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
+        self.registry = CollectorRegistry(auto_describe=True)
+        ProcessCollector(registry=self.registry)
+        self.registry.register(_Standing(settings, store, clock))
+        own = self.registry
+        cycles = ("connection", "result")
+        self._cycles = Counter(f"{_P}cycles", "Cycles that ended.", cycles, registry=own)
+        self._seconds = Histogram(f"{_P}cycle_seconds", "How long cycles took.", cycles, buckets=_CYCLES, registry=own)
+        self._writes = Counter(
+            f"{_P}writes", "Writes that a system confirmed.", ("connection", "side", "kind"), registry=own
+        )
+        what = ("system", "kind")
+        self._calls = Histogram(
+            f"{_P}call_seconds", "How long a system took to answer a call.", what, buckets=_CALLS, registry=own
+        )
+        window = ("system", "limit")
+        self._left = Gauge(f"{_P}budget_left", "Calls that are left of a limit.", window, registry=own)
+        self._limit = Gauge(f"{_P}budget_limit", "The limit as configured.", window, registry=own)
+        for connection in settings.connections:  # a rate needs a first zero
+            for result in RESULTS:
+                self._cycles.labels(connection.name, result)
+
+    def cycle(self, connection: str, result: str, seconds: float, writes: Mapping[str, int]) -> None:
+        """A cycle ended; `writes` are by "side kind", as a report has them."""
+        self._cycles.labels(connection, result).inc()
+        self._seconds.labels(connection, result).observe(seconds)
+        for written, count in writes.items():
+            side, _, kind = written.partition(" ")
+            self._writes.labels(connection, side, kind).inc(count)
+
+    def call(self, system: str, kind: str, seconds: float) -> None:
+        """A system answered a call."""
+        self._calls.labels(system, kind).observe(seconds)
+
+    def budget(self, system: str, left: Mapping[str, tuple[int, int]]) -> None:
+        """How many calls are left of each limit, and the limit."""
+        for name, (count, limit) in left.items():
+            self._left.labels(system, name).set(count)
+            self._limit.labels(system, name).set(limit)
+
+    def text(self) -> bytes:
+        """All of it in Prometheus's text format. Raises StoreError."""
+        return generate_latest(self.registry)
+
+
+class _Standing(Collector):
+    """How things stand, read from the store."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
+        self._settings, self._store, self._clock = settings, store, clock
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is read from the store when it is registered."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """One consistent look."""
+        with self._store.read() as session:
+            verdict = judge(session, self._settings, self._clock.now())
+            waiting = by_kind(session, [one.name for one in verdict.connections])
+        yield _gauge("healthy", "1 while all is well, as `health` says.", int(verdict.healthy))
+        if verdict.beat is not None:
+            yield _gauge("heartbeat_age_seconds", "Since the last sign of life.", _age(verdict, verdict.beat.at))
+        yield from _by_connection(verdict)
+        items = GaugeMetricFamily(f"{_P}waiting_by_kind", "The same by kind.", labels=("connection", "item", "kind"))
+        for labels, count in sorted(waiting.items()):
+            items.add_metric(labels, count)
+        yield items
+
+
+def _by_connection(verdict: Verdict) -> Iterator[Metric]:
+    lag = GaugeMetricFamily(f"{_P}lag_seconds", "Since the last finished cycle.", labels=("connection",))
+    waiting = GaugeMetricFamily(f"{_P}waiting", "Conflicts and failures that wait.", labels=("connection", "item"))
+    brakes = GaugeMetricFamily(f"{_P}brake_set", "1 while this brake stops it.", labels=("connection", "brake"))
+    problem = GaugeMetricFamily(f"{_P}problem", "1 while it has this problem.", labels=("connection", "problem"))
+    for one in verdict.connections:
+        if one.last_success is not None:
+            lag.add_metric([one.name], _age(verdict, one.last_success))
+        waiting.add_metric([one.name, "conflict"], one.conflicts)
+        waiting.add_metric([one.name, "failure"], one.failures)
+        if one.brake is not None:
+            brakes.add_metric([one.name, one.brake], 1)
+        for kind in ("brake", "failing", "stale"):
+            problem.add_metric([one.name, kind], int(one.state == kind))
+    yield from (lag, waiting, brakes, problem)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{_P}{name}", text, value=value)
+
+
+def _age(verdict: Verdict, since: datetime) -> float:
+    return max(0.0, (verdict.at - since).total_seconds())
