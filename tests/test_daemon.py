@@ -18,6 +18,7 @@ from nexudus_sync.config.settings import RunSettings, StoreSettings, WebSettings
 from nexudus_sync.daemon import LONGEST_REST, Daemon, Rests
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import AuthenticationFailed, MappingError, StoreError, Unavailable
+from nexudus_sync.signals.systemd import Service
 from nexudus_sync.store import Store, retention, running
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Decision, Failure, History, Link
 
@@ -684,3 +685,31 @@ async def test_cycles_calls_and_the_budget_become_figures(make: Make, clock: Sti
         assert f'nexudus_sync_cycles_total{{connection="london",result="{result}"}} 1.0' in text
     assert 'nexudus_sync_writes_total{connection="london",kind="opportunity.update",side="crm"} 2.0' in text
     assert 'nexudus_sync_call_seconds_count{kind="read",system="nexudus"} 1.0' in text
+
+
+class Systemd(Service):
+    """A service of which the test hears what is told."""
+
+    def __init__(self, **environ: str) -> None:
+        super().__init__({"NOTIFY_SOCKET": "/run/systemd/notify", **environ})
+        self.told: list[str] = []
+
+    def _tell(self, message: str) -> None:
+        self.told.append(message)
+
+
+async def test_systemd_is_told_when_it_is_ready_how_it_is_and_when_it_ends(make: Make) -> None:
+    runner, cycles = make()
+    systemd = runner._signals.service = Systemd()
+    cycles.outcomes.append(lambda: _stop(runner))
+    await asyncio.wait_for(runner.run(), 10)
+    assert systemd.told == ["STATUS=All is well: the first run of london is under way.", "READY=1", "STOPPING=1"]
+
+
+async def test_the_scheduler_itself_feeds_the_watchdog(make: Make) -> None:
+    runner, _ = make()
+    systemd = runner._signals.service = Systemd(WATCHDOG_USEC="120000000")
+    (job,) = [one for one in runner._schedule().get_jobs() if one.func == runner._signals.alive]
+    assert job.trigger.interval.total_seconds() == 60
+    await job.func()
+    assert systemd.told == ["WATCHDOG=1"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 from collections import defaultdict
 from collections.abc import Iterable
@@ -22,6 +23,7 @@ from nexudus_sync.engine.startup.missing_names import refuse_missing
 from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.signals.health import BEAT_EVERY
+from nexudus_sync.signals.systemd import Service
 from nexudus_sync.signals.watch import Watch
 from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.decisions import carried_out
@@ -79,7 +81,8 @@ class Daemon:
         self._log = structlog.get_logger("nexudus_sync.daemon")
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._rests = Rests()
-        self._signals = Watch(engine.settings, engine.store, engine.clock, engine.connectors)
+        service = Service(os.environ)
+        self._signals = Watch(engine.settings, engine.store, engine.clock, engine.connectors, service)
         self._stop = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._worked: set[str] = set()
@@ -106,9 +109,11 @@ class Daemon:
         watch = asyncio.ensure_future(self._watch_clock(scheduler))
         await self._signals.beat()
         page = serve.start(self._engine.settings.web, lambda: app.build(self._signals.routes()))
+        self._signals.service.ready()
         try:
             await self._stop.wait()
         finally:
+            self._signals.service.stopping()
             watch.cancel()
             scheduler.remove_all_jobs()
             await self._finish()
@@ -161,6 +166,8 @@ class Daemon:
         # by the scheduler, not beside it: a scheduler that hangs must be missed
         beat = IntervalTrigger(seconds=_seconds(BEAT_EVERY))
         scheduler.add_job(self._signals.beat, beat, misfire_grace_time=None)
+        if (wanted := self._signals.service.watchdog) is not None:
+            scheduler.add_job(self._signals.alive, IntervalTrigger(seconds=wanted), misfire_grace_time=None)
         first = self._clock.now() + PRUNE_AFTER
         every = IntervalTrigger(seconds=_seconds(PRUNE_EVERY), jitter=jitter)
         scheduler.add_job(self._prune, every, next_run_time=first, misfire_grace_time=None)

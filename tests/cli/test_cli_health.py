@@ -23,24 +23,24 @@ def at_work(house: House) -> House:
     return house
 
 
-def beat(house: House, pid: int, at: datetime = NOW) -> None:
+def beat(house: House, pid: int, up: timedelta = timedelta(hours=3)) -> None:
     store = Store.open("sqlite:///state.db", base_dir=house.folder)
     with store.session() as session:
-        running.beat(session, Beat(at, NOW - timedelta(hours=3), pid, machine()))
+        running.beat(session, Beat(NOW, NOW - up, pid, machine()))
     store.close()
 
 
 def test_all_is_well_in_one_line(at_work: House) -> None:
     ended = at_work.run("health")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out == "All is well: `run` is at work, and all 2 connections are in step.\n"
+    assert ended.out == "All is well: 2 connections in step.\n"
 
 
 def test_what_waits_for_a_person_is_told_and_is_no_problem(at_work: House) -> None:
     at_work.keep(conflict())
     ended = at_work.run("health", "london")
     assert ended.code == 0
-    assert ended.out.endswith("connection london is in step; 1 conflict or failure waits for a person.\n")
+    assert ended.out == "All is well: 1 connection in step; 1 conflict or failure waits for a person.\n"
 
 
 def test_a_brake_is_a_line_with_what_releases_it_and_exit_code_1(at_work: House) -> None:
@@ -87,3 +87,9 @@ def test_the_json_has_its_shape(at_work: House) -> None:
 def test_a_connection_that_is_not_configured_is_wrong_usage(at_work: House) -> None:
     ended = at_work.run("health", "paris")
     assert (ended.code, "configured connections: london, madrid" in ended.err) == (2, True)
+
+
+def test_a_first_run_is_under_way_and_not_in_step(house: House) -> None:
+    house.keep(ConnectionState(name="london", crm="overplane"))
+    beat(house, os.getpid(), up=timedelta(minutes=3))
+    assert house.run("health").out == "All is well: the first run of london is under way.\n"

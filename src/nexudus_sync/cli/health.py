@@ -2,9 +2,9 @@
 
 from nexudus_sync.cli.desk import open_desk
 from nexudus_sync.cli.frame import Root
-from nexudus_sync.cli.output import plural, print_json, say
+from nexudus_sync.cli.output import print_json, say
 from nexudus_sync.clock import SystemClock
-from nexudus_sync.signals.health import Verdict, judge
+from nexudus_sync.signals.health import in_short, judge
 
 ILL = 1
 """The exit code when something is wrong."""
@@ -19,17 +19,7 @@ def health(root: Root, connection: str | None, *, as_json: bool) -> int:
     if as_json:
         print_json(verdict.as_json())
     elif verdict.healthy:
-        say(_well(verdict))
+        say(in_short(verdict))
     for problem in () if as_json else verdict.problems:
         say(problem.line)
     return 0 if verdict.healthy else ILL
-
-
-def _well(verdict: Verdict) -> str:
-    count = len(verdict.connections)
-    subject = f"connection {verdict.connections[0].name} is" if count == 1 else f"all {count} connections are"
-    waits = ""
-    if verdict.waiting:
-        verb = "waits" if verdict.waiting == 1 else "wait"
-        waits = f"; {plural(verdict.waiting, 'conflict or failure', 'conflicts and failures')} {verb} for a person"
-    return f"All is well: `run` is at work, and {subject} in step{waits}."

@@ -17,7 +17,7 @@ from nexudus_sync.store import Session, running
 from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.running import Beat, Failing
 from nexudus_sync.store.status import ConnectionStatus, connection_status
-from nexudus_sync.texts import lasting
+from nexudus_sync.texts import lasting, plural
 
 BEAT_EVERY = timedelta(seconds=20)
 """How often `run` gives a sign of life."""
@@ -221,3 +221,18 @@ def _at(moment: datetime) -> str:
 
 def _utc(moment: datetime | None) -> str | None:
     return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def in_short(verdict: Verdict) -> str:
+    """The verdict as one line: that all is well, or how many problems there are and the first of them."""
+    if verdict.problems:
+        count, first = len(verdict.problems), verdict.problems[0].line
+        return first if count == 1 else f"{count} problems, the first: {first}"
+    new = [one.name for one in verdict.connections if one.last_success is None]
+    count = len(verdict.connections) - len(new)
+    parts = [f"{plural(count, 'connection')} in step"] if count else []
+    parts += [f"the first run of {', '.join(new)} is under way"] if new else []
+    if verdict.waiting:
+        waits = "waits" if verdict.waiting == 1 else "wait"
+        parts += [f"{plural(verdict.waiting, 'conflict or failure', 'conflicts and failures')} {waits} for a person"]
+    return f"All is well: {'; '.join(parts)}."

@@ -1,4 +1,4 @@
-"""What `run` tells of itself while it runs: a heartbeat, which connections fail, and figures."""
+"""What `run` tells of itself while it runs: a heartbeat, which connections fail, figures, and systemd how it is."""
 
 import os
 from collections.abc import Mapping
@@ -13,23 +13,27 @@ from nexudus_sync.connectors.optional import ShowsCalls, Watcher
 from nexudus_sync.errors import StoreError
 from nexudus_sync.logs import Redact
 from nexudus_sync.signals import http
-from nexudus_sync.signals.health import machine
+from nexudus_sync.signals.health import in_short, judge, machine
 from nexudus_sync.signals.metrics import Metrics
+from nexudus_sync.signals.systemd import Service
 from nexudus_sync.store import Store, running
 from nexudus_sync.store.running import Beat
 
 
 class Watch:
-    """The signals of one `run`. `connectors` are by system name.
+    """The signals of one `run`. `connectors` are by system name; `service` is what systemd is told by.
 
-    The daemon says what happens, and calls `beat` while its scheduler lives. Nothing here raises StoreError: a signal
-    that cannot be given is a warning, and not a cycle's business.
+    The daemon says what happens; its scheduler calls `beat`, and `alive` as often as the watchdog wants. Nothing here
+    raises StoreError: a signal that cannot be given is a warning, and not a cycle's business.
     """
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock, connectors: Mapping[str, object]) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, clock: Clock, connectors: Mapping[str, object], service: Service
+    ) -> None:
         self._settings, self._store, self._clock = settings, store, clock
         self._log = structlog.get_logger("nexudus_sync.signals")
         self._redact = Redact(settings.secrets())
+        self.service = service
         self._metrics = Metrics(settings, store, clock)
         self._started = clock.now()
         self._working: dict[str, datetime] = {}
@@ -55,8 +59,15 @@ class Watch:
         try:
             with self._store.session() as session:
                 running.beat(session, sign)
+            if self.service.listens:
+                with self._store.read() as session:
+                    self.service.status(in_short(judge(session, self._settings, now)))
         except StoreError as error:
             self._log.warning("heartbeat.failed", error=str(error))
+
+    async def alive(self) -> None:
+        """For systemd's watchdog."""
+        self.service.alive()
 
     def ended(self) -> None:
         """`run` ends as it should."""
