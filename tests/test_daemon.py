@@ -713,3 +713,18 @@ async def test_the_scheduler_itself_feeds_the_watchdog(make: Make) -> None:
     assert job.trigger.interval.total_seconds() == 60
     await job.func()
     assert systemd.told == ["WATCHDOG=1"]
+
+
+async def test_the_line_of_a_cycle_says_how_long_it_took(make: Make, clock: StillClock) -> None:
+    async def takes_a_while() -> None:
+        clock.passed += 12.34
+
+    async def fails_late() -> None:
+        clock.passed += 3
+        raise Unavailable("nexudus", "down")
+
+    runner, _ = make(takes_a_while, fails_late)
+    with capture_logs() as logs:
+        await one(runner, reconcile=True)
+        await one(runner)
+    assert [(line["event"], line["seconds"]) for line in logs] == [("cycle.done", 12.3), ("cycle.failed", 3.0)]

@@ -281,6 +281,7 @@ class Daemon:
             "cycle.failed",
             connection=connection.name,
             error=text,
+            seconds=round(self._signals.seconds(connection.name), 1),
             next_try=f"{rest.total_seconds():.0f} s",
             exc_info=unexpected,
         )
@@ -305,6 +306,7 @@ class Daemon:
             conflicts_waiting=waiting.conflicts,
             failures_waiting=waiting.failures_waiting,
             reconcile=reconcile,
+            seconds=round(self._signals.seconds(connection.name), 1),
         )
         self._touch_health_file()
 

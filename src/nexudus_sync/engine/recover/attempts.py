@@ -9,7 +9,7 @@ from nexudus_sync.engine.recover.updates import found_in_part, found_update, lin
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.write.another import note_link_error
 from nexudus_sync.engine.write.confirm import close_and_count
-from nexudus_sync.engine.write.perform import step_from
+from nexudus_sync.engine.write.perform import step_from, tell_written
 from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, journal, records
@@ -130,6 +130,7 @@ async def _found_party(connection: Connection, row: Journal, step: Step) -> bool
         return False
     with connection.store.session() as session:
         journal.mark_confirmed(session, row.id or 0, connection.clock.now(), f"found: {found[0]['id']}")
+    tell_written(connection, row)
     return True
 
 
@@ -145,4 +146,5 @@ async def _found_delete(connection: Connection, report: Report, row: Journal) ->
     with connection.store.session() as session:
         journal.mark_confirmed(session, row.id or 0, connection.clock.now(), "found: it is gone")
         close_and_count(session, connection, report, link, "deleted with its counterpart")
+    tell_written(connection, row)
     return True

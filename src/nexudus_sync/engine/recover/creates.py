@@ -9,7 +9,7 @@ from nexudus_sync.engine.read import renames
 from nexudus_sync.engine.read.fetch import fetch
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.write.created import Made, Origin, confirm_create
-from nexudus_sync.engine.write.perform import note_made
+from nexudus_sync.engine.write.perform import note_made, tell_written
 from nexudus_sync.errors import NotFound, Unavailable
 from nexudus_sync.mapping import Context, Side
 from nexudus_sync.store import journal, records
@@ -44,6 +44,7 @@ async def found_create(connection: Connection, report: Report, row: Journal, ste
         settled = journal.mark_created(session, row.id or 0, connection.clock.now(), made_id, f"found: {made_id}")
         confirm_create(session, connection, settled, origin, Made(made_id, made, context))
     report.created[to.value] += 1
+    tell_written(connection, settled)
     return True
 
 

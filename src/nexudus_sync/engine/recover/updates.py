@@ -10,6 +10,7 @@ from nexudus_sync.engine.read.renderings import rendering
 from nexudus_sync.engine.read.sight import Sight, rebuilt
 from nexudus_sync.engine.read.zones import as_read
 from nexudus_sync.engine.write.confirm import Done, confirm_update, note_begun
+from nexudus_sync.engine.write.perform import tell_written
 from nexudus_sync.mapping import Context, Field, Side, Unreadable
 from nexudus_sync.plan import Presence
 from nexudus_sync.store import Session, journal
@@ -25,6 +26,7 @@ async def found_update(connection: Connection, row: Journal) -> bool:
     with connection.store.session() as session:
         journal.mark_confirmed(session, row.id or 0, connection.clock.now(), "found: it was written")
         _confirm(session, connection, row, link, said, sight, source)
+    tell_written(connection, row)
     return True
 
 

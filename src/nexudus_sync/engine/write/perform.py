@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from nexudus_sync.connectors.answers import expect_reply
 from nexudus_sync.connectors.base import Record, Step, Written
 from nexudus_sync.connectors.optional import ReviewsRules
@@ -28,6 +30,7 @@ from nexudus_sync.store.tables import Journal
 
 NOT_SENT = (Unavailable, Stale, RoleMissing, AuthenticationFailed)
 """Errors after which the write is known not to have been done and may be planned again."""
+_log = structlog.get_logger("nexudus_sync.engine")
 MADE = "made"
 """The key in a given-up create's journal step with the identity of the record that it made after all."""
 
@@ -141,13 +144,27 @@ async def perform(
     row_id = _mark_sent(connection, intent, step, row_id)
     written = await _send(connection, intent, step, record, row_id)
     try:
-        _confirm(connection, row_id, step, written, confirm)
+        row = _confirm(connection, row_id, step, written, confirm)
     except SyncError:
         raise
     except Exception as error:
         raise _unknown(connection, intent, error) from error
     report.writes[f"{intent.side.value} {step.kind}"] += 1
+    tell_written(connection, row)
     return written
+
+
+def tell_written(connection: Connection, row: Journal) -> None:
+    """Log a confirmed write: where it went, which records and fields it was about, but no value of theirs."""
+    _log.info(
+        "write.done",
+        connection=connection.name,
+        system=connection.connector(Side(row.side)).name,
+        kind=row.kind,
+        fields=sorted(row.fields),
+        nexudus_id=row.nexudus_id,
+        crm_id=row.crm_id,
+    )
 
 
 def _confirm(
@@ -156,8 +173,8 @@ def _confirm(
     step: Step,
     written: Written,
     confirm: Callable[[Session, Journal, Written], None],
-) -> None:
-    """Store that the write was done, and all that follows from it."""
+) -> Journal:
+    """Store that the write was done, and all that follows from it. Returns its journal row."""
     try:
         with connection.store.session() as session:
             if step.kind == "opportunity.create":
@@ -165,6 +182,7 @@ def _confirm(
             else:
                 row = journal.mark_confirmed(session, row_id, connection.clock.now(), written.id)
             confirm(session, row, written)
+            return row
     except AnsweredForAnother as error:
         _note_unknown(connection, row_id, error)
         raise
