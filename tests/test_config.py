@@ -11,7 +11,7 @@ import certifi
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from nexudus_sync.config import ConnectionSettings, Settings, load
+from nexudus_sync.config import ConnectionSettings, NotifySettings, Settings, WebSettings, load
 from nexudus_sync.config.settings import duration
 from nexudus_sync.connectors.base import Scope
 from nexudus_sync.errors import ConfigError
@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "APP_KEY": "app-key-1",
     "ERPNEXT_API_KEY": "sync",
     "ERPNEXT_API_SECRET": "secret-1",
+    "NOTIFY_URL": "json://127.0.0.1",
 }
 
 MINIMAL = """
@@ -126,6 +127,11 @@ def test_the_smallest_file_gets_the_documented_defaults(tmp_path: Path) -> None:
     assert (settings.log.level, settings.log.format) == ("info", "console")
     assert settings.run.health_file is None
     assert (settings.run.jitter, settings.run.absence_wait) == (timedelta(seconds=5), timedelta(seconds=10))
+    assert (settings.notify.urls, settings.notify.gather, settings.notify.every) == (
+        (),
+        timedelta(minutes=10),
+        timedelta(hours=1),
+    )
     assert (settings.web.off, settings.web.address, settings.web.port) == (False, "127.0.0.1", 8780)
 
 
@@ -249,9 +255,10 @@ def test_all_secrets_are_known_to_the_log(tmp_path: Path) -> None:
     )
     text = text.replace("token =", 'spare = ["${SPARE}"]\ntoken =')
     text = text.replace("[[connection]]", '[crm.acme.apps.one]\nkey = "${APP_KEY}"\n[[connection]]')
-    settings = loaded(tmp_path, text, {**ENVIRONMENT, "PG": "p%40ss", "SPARE": "s-2"})
+    text = text.replace("[[connection]]", '[notify]\nurls = ["${TEAM}"]\n[[connection]]')
+    settings = loaded(tmp_path, text, {**ENVIRONMENT, "PG": "p%40ss", "SPARE": "s-2", "TEAM": "json://a:b@c"})
     totp = ENVIRONMENT["NEXUDUS_TOTP_SECRET"]
-    assert settings.secrets() == {"correct-horse", totp, "sk_test_1", "app-key-1", "p@ss", "s-2"}
+    assert settings.secrets() == {"correct-horse", totp, "sk_test_1", "app-key-1", "p@ss", "s-2", "json://a:b@c"}
     assert not any(secret in repr(settings) for secret in settings.secrets() | {"p%40ss"})
 
 
@@ -283,6 +290,8 @@ def test_every_commented_setting_of_the_example_is_valid_too(tmp_path: Path) -> 
     optional = {key: field for key, field in type(erpnext).model_fields.items() if not field.is_required()}
     assert {key: getattr(erpnext, key) for key in optional} == {key: field.default for key, field in optional.items()}
     assert settings.log.model_fields_set == {"level", "format"}
+    assert settings.notify.model_fields_set == set(NotifySettings.model_fields)
+    assert settings.web.model_fields_set == set(WebSettings.model_fields)
     assert settings.run.model_fields_set == {"health_file", "stale_after", "jitter", "absence_wait", "readers"}
     assert settings.nexudus.model_fields_set == set(type(settings.nexudus).model_fields)
 
@@ -324,6 +333,11 @@ MISTAKES = [
         "[[connection]]",
         '[web]\naddress = "0.0.0.0"\n[[connection]]',
         'web.address: must be an address of this machine alone; write "127.0.0.1"',
+    ),
+    (
+        "[[connection]]",
+        '[notify]\nurls = ["slack://a/b/c"]\n[[connection]]',
+        'notify.urls[0]: a secret must not be in the file; write "${NOTIFY_URLS}" and set that environment variable',
     ),
     ("[[connection]]", "[web]\nport = 65536\n[[connection]]", "web.port: must be at most 65535"),
     ("[[connection]]", "[run]\nzzz = 1\n[[connection]]", "run.zzz: no such key; known here: health_file, jitter,"),

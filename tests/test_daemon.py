@@ -14,7 +14,7 @@ from sqlmodel import SQLModel, select
 from structlog.testing import capture_logs
 
 from nexudus_sync import daemon
-from nexudus_sync.config.settings import RunSettings, StoreSettings, WebSettings
+from nexudus_sync.config.settings import NotifySettings, RunSettings, StoreSettings, WebSettings
 from nexudus_sync.daemon import LONGEST_REST, Daemon, Rests
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import AuthenticationFailed, MappingError, StoreError, Unavailable
@@ -89,6 +89,7 @@ async def no_names(connection: Any) -> None:
 
 Make = Callable[..., tuple[Daemon, Cycles]]
 OFF = WebSettings(off=True)
+NOBODY = NotifySettings()
 
 
 @pytest.fixture
@@ -103,6 +104,7 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
         names: tuple[str, ...] = ("london",),
         health: Path | None = None,
         web: WebSettings = OFF,
+        notify: NotifySettings = NOBODY,
         **state: Any,
     ) -> Any:
         cycles = Cycles(*outcomes)
@@ -117,6 +119,7 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
             connections=[SimpleNamespace(name=name, **spans) for name in names],
             store=StoreSettings(),
             web=web,
+            notify=notify,
             secrets=lambda: {"hunter2"},
         )
         connections = [Connection(name) for name in names]
@@ -728,3 +731,10 @@ async def test_the_line_of_a_cycle_says_how_long_it_took(make: Make, clock: Stil
         await one(runner, reconcile=True)
         await one(runner)
     assert [(line["event"], line["seconds"]) for line in logs] == [("cycle.done", 12.3), ("cycle.failed", 3.0)]
+
+
+@pytest.mark.parametrize("urls", [(), ("json://127.0.0.1",)])
+async def test_it_looks_for_what_to_tell_people_if_there_is_anybody_to_tell(make: Make, urls: tuple[str, ...]) -> None:
+    runner, _ = make(notify=NotifySettings(urls=urls))
+    jobs = [job for job in runner._schedule().get_jobs() if job.func == runner._signals.herald.look]
+    assert len(jobs) == len(urls)

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from nexudus_sync import config
 from nexudus_sync.cli.app import app
-from nexudus_sync.config import ConnectionSettings, LogSettings, RunSettings, WebSettings
+from nexudus_sync.config import ConnectionSettings, LogSettings, NotifySettings, RunSettings, WebSettings
 from nexudus_sync.config.settings import CardScope, MappingFiles, StoreSettings
 from nexudus_sync.connectors import registry
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
@@ -24,7 +24,7 @@ from nexudus_sync.mapping.schema import CrmPlace, Type
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-ENVIRONMENT = dict.fromkeys(("NEXUDUS_USERNAME", "NEXUDUS_PASSWORD", "OVERPLANE_TOKEN"), "x")
+ENVIRONMENT = dict.fromkeys(("NEXUDUS_USERNAME", "NEXUDUS_PASSWORD", "OVERPLANE_TOKEN", "NOTIFY_URL"), "x")
 
 
 def text(path: Path) -> str:
@@ -157,7 +157,7 @@ def keys_of(model: type[BaseModel]) -> set[str]:
 
 
 SECTIONS: list[Any] = [StoreSettings, NexudusSettings, ConnectionSettings, CardScope, MappingFiles, LogSettings]
-SECTIONS += [RunSettings, WebSettings, *(registry.find(name).Settings for name in registry.names())]
+SECTIONS += [RunSettings, WebSettings, NotifySettings, *(registry.find(name).Settings for name in registry.names())]
 
 
 @pytest.mark.parametrize("model", SECTIONS, ids=lambda model: model.__name__)

@@ -23,6 +23,7 @@ from nexudus_sync.engine.startup.missing_names import refuse_missing
 from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.signals.health import BEAT_EVERY
+from nexudus_sync.signals.herald import LOOK_EVERY
 from nexudus_sync.signals.systemd import Service
 from nexudus_sync.signals.watch import Watch
 from nexudus_sync.store.brakes import in_state
@@ -109,6 +110,7 @@ class Daemon:
         watch = asyncio.ensure_future(self._watch_clock(scheduler))
         await self._signals.beat()
         page = serve.start(self._engine.settings.web, lambda: app.build(self._signals.routes()))
+        self._signals.herald.page = "" if page is None else page.address
         self._signals.service.ready()
         try:
             await self._stop.wait()
@@ -168,6 +170,9 @@ class Daemon:
         scheduler.add_job(self._signals.beat, beat, misfire_grace_time=None)
         if (wanted := self._signals.service.watchdog) is not None:
             scheduler.add_job(self._signals.alive, IntervalTrigger(seconds=wanted), misfire_grace_time=None)
+        if self._signals.herald.wanted:
+            looks = IntervalTrigger(seconds=_seconds(LOOK_EVERY))
+            scheduler.add_job(self._signals.herald.look, looks, misfire_grace_time=None)
         first = self._clock.now() + PRUNE_AFTER
         every = IntervalTrigger(seconds=_seconds(PRUNE_EVERY), jitter=jitter)
         scheduler.add_job(self._prune, every, next_run_time=first, misfire_grace_time=None)

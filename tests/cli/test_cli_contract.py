@@ -10,7 +10,7 @@ from nexudus_sync.store.tables import Brake, ConnectionState, History, Journal
 
 VERBS = (
     *("demo", "sandbox", "init", "check", "plan", "backfill", "sync", "run", "status", "health", "explain"),
-    *("history", "undo", "link", "unlink", "ignore", "conflicts", "failures", "links", "brake", "mapping"),
+    *("history", "undo", "link", "unlink", "ignore", "conflicts", "failures", "links", "brake", "notify", "mapping"),
 )
 
 

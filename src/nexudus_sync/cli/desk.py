@@ -5,7 +5,7 @@ import getpass
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
 from collections.abc import Mapping as MappingABC
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -43,13 +43,13 @@ class Desk:
         return [one.name for one in self.settings.named(connection)]
 
 
-def load_settings(root: Root, *, secrets: bool = True, quiet: bool = True) -> Settings:
+def load_settings(root: Root, *, secrets: bool = True, needed: Collection[str] = (), quiet: bool = True) -> Settings:
     """Read the configuration and set up the log.
 
-    `secrets` False: no secret has to be in the environment. `quiet`: only warnings are logged unless more is asked
-    for, so that an error stays one line. Raises ConfigError.
+    `secrets` False: no secret has to be in the environment but those of the `needed` tables. `quiet`: only warnings are
+    logged unless more is asked for, so that an error stays one line. Raises ConfigError.
     """
-    settings = read_settings(root, secrets=secrets)
+    settings = read_settings(root, secrets=secrets, needed=needed)
     start_log(root, settings, quiet=quiet)
     return settings
 

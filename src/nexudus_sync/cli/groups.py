@@ -47,6 +47,7 @@ mapping = _group("Show and check how fields correspond.")
 conflicts = _group("Fields that both sides changed to different values: a person decides.")
 failures = _group("What could not be carried over, and why.")
 links = _group("Which records are paired.")
+notify = _group("Messages to people when something is wrong or waits.")
 brake = _group("Emergency stops: something looked very wrong, and a person has to look.")
 
 
@@ -55,6 +56,7 @@ def add_to(app: typer.Typer) -> None:
     for verb in (status, health, explain, history, undo, link, unlink, ignore, pause, resume):
         app.command(rich_help_panel=_LOOK)(verb)
     named = {"conflicts": conflicts, "failures": failures, "links": links, "brake": brake, "mapping": mapping}
+    named |= {"notify": notify}
     for name, group in named.items():
         app.add_typer(group, name=name, rich_help_panel=_LOOK)
 
@@ -331,3 +333,12 @@ def mapping_show(ctx: typer.Context, nexudus: NexudusFile = None, crm: CrmFile =
     from nexudus_sync.cli import mappings as work
 
     work.show(root_of(ctx), nexudus, crm)
+
+
+@notify.command("test")
+@guarded
+def notify_test(ctx: typer.Context) -> None:
+    """Send a test message to each address of [notify], and say whether it went."""
+    from nexudus_sync.cli import notify as work
+
+    end(work.test(root_of(ctx)))

@@ -1,7 +1,7 @@
 """For the verbs that only look: the settings and the store's rows, without loading what talks to a system."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -24,9 +24,12 @@ class Reading:
         return [one.name for one in self.settings.named(connection)]
 
 
-def read_settings(root: Root, *, secrets: bool) -> Settings:
-    """Read the configuration; `secrets` False: no secret has to be in the environment. Raises ConfigError."""
-    settings = config.load(root.config, os.environ, secrets=secrets)
+def read_settings(root: Root, *, secrets: bool, needed: Collection[str] = ()) -> Settings:
+    """Read the configuration. Raises ConfigError.
+
+    `secrets` False: no secret has to be in the environment but those of the `needed` tables.
+    """
+    settings = config.load(root.config, os.environ, secrets=secrets, needed=needed)
     root.secrets = settings.secrets()
     return settings
 

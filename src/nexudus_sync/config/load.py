@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +16,7 @@ from nexudus_sync.config.settings import (
     ConnectionSettings,
     CrmSettings,
     LogSettings,
+    NotifySettings,
     RunSettings,
     Section,
     Settings,
@@ -45,6 +46,7 @@ class _File(Section):
     log: LogSettings = LogSettings()
     run: RunSettings = RunSettings()
     web: WebSettings = WebSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 _DATABASES = ("sqlite", "postgresql")
@@ -54,20 +56,31 @@ _STAND_IN = "A" * 16
 """Stands in for an environment variable that nobody will read: text that any secret's format accepts, base32 too."""
 
 
-def load(path: Path, environ: Mapping[str, str], *, find: Find = registry.describe, secrets: bool = True) -> Settings:
+_SECRET_TABLES = ("nexudus", "crm", "notify")
+"""The tables with secrets, which not every command needs."""
+
+
+def load(
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    find: Find = registry.describe,
+    secrets: bool = True,
+    needed: Collection[str] = (),
+) -> Settings:
     """Read and check a configuration.
 
     `find` returns what has the `Settings` of the connector named by `connector = …`, and raises ConfigError for an
-    unknown one. `secrets` False is for work that does not talk to a system: the variables named in the systems' tables
-    need not be set, and get a useless value. Raises ConfigError (one line: file, key, what is wrong, what would be
-    right) for anything that the file alone shows.
+    unknown one. `secrets` False is for work that does not talk to a system: the variables named in the tables with secrets need not be set,
+    and get a useless value, except in the `needed` ones. Raises ConfigError (one line: file, key, what is wrong, what
+    would be right) for anything that the file alone shows.
     """
     raw = read(path)
     if not secrets:
-        named = references([raw.get("nexudus"), raw.get("crm")])
-        environ = {**environ, **{name: _STAND_IN for name in named if not environ.get(name)}}
+        environ = _with_stand_ins(raw, environ, needed)
     filled = substitute(raw, environ, path)
     file = _validate(_File, filled, raw, path, ())
+    refuse_literal_secrets(raw.get("notify", {}), NotifySettings, path, ("notify",))
     _check_url(raw.get("store", {}), filled.get("store", {}), "url", path, ("store",), "STORE_PASSWORD")
     _check_database(file.store.url, path)
     nexudus = _system(NexudusSettings, raw["nexudus"], filled["nexudus"], path, ("nexudus",))
@@ -95,7 +108,15 @@ def load(path: Path, environ: Mapping[str, str], *, find: Find = registry.descri
         log=file.log,
         run=_rooted(file.run, base),
         web=file.web,
+        notify=file.notify,
     )
+
+
+def _with_stand_ins(raw: Mapping[str, Any], environ: Mapping[str, str], needed: Collection[str]) -> dict[str, str]:
+    """The environment with a stand-in for each variable that is not set and that only tables with secrets name."""
+    named = references([raw.get(table) for table in _SECRET_TABLES if table not in needed])
+    named -= references([raw.get(table) for table in needed])
+    return {**environ, **{name: _STAND_IN for name in named if not environ.get(name)}}
 
 
 def _validate(model: type[Model], table: Any, raw: Any, path: Path, location: Location) -> Model:

@@ -102,7 +102,8 @@ def refuse_literal_secrets(raw: Any, annotation: Any, path: Path, location: Loca
         for index, value in enumerate(raw):
             refuse_literal_secrets(value, annotation, path, (*location, index))
     elif SecretStr in {annotation, *get_args(annotation)} and not is_reference(raw):
-        variable = "_".join(str(part) for part in location[-2:]).upper().replace("-", "_")
+        names = [part for part in location if isinstance(part, str)]  # a number cannot begin a variable's name
+        variable = "_".join(names[-2:]).upper().replace("-", "_")
         remedy = f'write "${{{variable}}}" and set that environment variable'
         raise ConfigError(place(path, location), "a secret must not be in the file", remedy)
 

@@ -185,6 +185,22 @@ class WebSettings(Section):
     port: Annotated[int, BeforeValidator(_no_boolean), Field(ge=0, le=65535)] = 8780
 
 
+class NotifySettings(Section):
+    """Who is told when something is wrong or waits: addresses as Apprise writes them, which are secrets.
+
+    `gather` is how long what newly waits is collected before it is told; `every` is the least time between two messages
+    about the same matter.
+    """
+
+    urls: tuple[SecretStr, ...] = ()
+    gather: Duration = timedelta(minutes=10)
+    every: Duration = timedelta(hours=1)
+
+    def addresses(self) -> list[str]:
+        """The addresses themselves, only to be sent to."""
+        return [url.get_secret_value() for url in self.urls]
+
+
 class StoreSettings(Section):
     """Where the state is kept: a database URL; a relative SQLite path starts at the configuration file's folder.
 
@@ -218,6 +234,7 @@ class Settings:
     run: RunSettings
     store: StoreSettings = field(default_factory=StoreSettings, repr=False)
     web: WebSettings = field(default_factory=WebSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
 
     @property
     def base_dir(self) -> Path:
@@ -237,7 +254,8 @@ class Settings:
         store = unquote(urlsplit(self.store_url).password or "")
         systems = [self.nexudus, *(crm.settings for crm in self.crms.values())]
         proxies = [urlsplit(getattr(one, "proxy", None) or "").password or "" for one in systems]
-        return frozenset({store, *proxies, *map(unquote, proxies), *_secrets(systems)} - {""})
+        named = _secrets([*systems, self.notify])
+        return frozenset({store, *proxies, *map(unquote, proxies), *named} - {""})
 
 
 def _secrets(value: Any) -> Iterator[str]:

@@ -50,6 +50,17 @@ class Problem:
         where = "" if self.connection is None else f"{self.connection}: "
         return f"{where}{self.what}; {self.do}"
 
+    @property
+    def title(self) -> str:
+        """The problem in a few words."""
+        said: dict[Kind, str] = {
+            "run": "the sync is not running",
+            "brake": f"a brake stopped {self.connection}",
+            "failing": f"{self.connection} keeps failing",
+            "stale": f"{self.connection} has finished no cycle for long",
+        }
+        return said[self.kind]
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

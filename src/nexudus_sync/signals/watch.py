@@ -14,7 +14,9 @@ from nexudus_sync.errors import StoreError
 from nexudus_sync.logs import Redact
 from nexudus_sync.signals import http
 from nexudus_sync.signals.health import in_short, judge, machine
+from nexudus_sync.signals.herald import Herald
 from nexudus_sync.signals.metrics import Metrics
+from nexudus_sync.signals.senders import send
 from nexudus_sync.signals.systemd import Service
 from nexudus_sync.store import Store, running
 from nexudus_sync.store.running import Beat
@@ -34,6 +36,7 @@ class Watch:
         self._log = structlog.get_logger("nexudus_sync.signals")
         self._redact = Redact(settings.secrets())
         self.service = service
+        self.herald = Herald(settings, store, clock, send)
         self._metrics = Metrics(settings, store, clock)
         self._started = clock.now()
         self._working: dict[str, datetime] = {}

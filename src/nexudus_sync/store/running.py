@@ -1,4 +1,4 @@
-"""What `run` leaves in the store about itself: a heartbeat, and which connections keep failing.
+"""What `run` leaves in the store about itself: a heartbeat, which connections keep failing, and what people were told.
 
 Kept as facts, under names with a space, which no system can have.
 """
@@ -6,6 +6,7 @@ Kept as facts, under names with a space, which no system can have.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session
 
@@ -15,6 +16,7 @@ from nexudus_sync.store import facts
 
 _RUN, _BEAT = "the run", "heartbeat"
 _FAILING = "failing connections"
+_NOTICES, _TOLD = "the notices", "told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +98,14 @@ def failing(session: Session) -> dict[str, Failing]:
         name: Failing(datetime.fromisoformat(one["since"]), int(one["times"]), one["error"])
         for name, one in kept.items()
     }
+
+
+def told(session: Session) -> dict[str, Any] | None:
+    """What people were told, as `keep_told` kept it; None before the first time."""
+    found = facts.values(session, _NOTICES).get(_TOLD)
+    return None if found is None else dict(found)
+
+
+def keep_told(session: Session, book: Mapping[str, Any]) -> None:
+    """Keep what people were told."""
+    facts.keep(session, _NOTICES, {_TOLD: dict(book)})
