@@ -71,9 +71,9 @@ def load(
     """Read and check a configuration.
 
     `find` returns what has the `Settings` of the connector named by `connector = …`, and raises ConfigError for an
-    unknown one. `secrets` False is for work that does not talk to a system: the variables named in the tables with secrets need not be set,
-    and get a useless value, except in the `needed` ones. Raises ConfigError (one line: file, key, what is wrong, what
-    would be right) for anything that the file alone shows.
+    unknown one. `secrets` False is for work that does not talk to a system: the variables named in the tables with
+    secrets need not be set, and get a useless value, except in the `needed` ones. Raises ConfigError (one line: file,
+    key, what is wrong, what would be right) for anything that the file alone shows.
     """
     raw = read(path)
     if not secrets:

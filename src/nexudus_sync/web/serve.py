@@ -8,6 +8,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 import uvicorn
@@ -15,8 +16,30 @@ from starlette.types import ASGIApp
 
 from nexudus_sync.config import WebSettings
 
+_TICK = 1.0
 _GRACE = 1
 """Seconds that open answers get to end in when the server stops."""
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, which looks ten times a second whether it shall end; told by `end`, this one need not."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    async def main_loop(self) -> None:
+        """Serve until told to end; what is done once a second is the date of the answers."""
+        self._ending = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _TICK)
+
+    def end(self) -> None:
+        """End, asked from another thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has ended already
+                self._loop.call_soon_threadsafe(self._ending.set)
 
 
 class Page:
@@ -25,7 +48,7 @@ class Page:
     def __init__(self, listening: socket.socket, app: ASGIApp, host: str) -> None:
         self.address = f"http://{host}:{listening.getsockname()[1]}/"
         self._listening, self._log = listening, structlog.get_logger("nexudus_sync.web")
-        self._server = uvicorn.Server(
+        self._server = _Server(
             uvicorn.Config(
                 app,
                 log_config=None,
@@ -43,7 +66,7 @@ class Page:
 
     def stop(self) -> None:
         """Take no more requests, and end within seconds."""
-        self._server.should_exit = True
+        self._server.end()
         self._thread.join(_GRACE + 1)
 
     def _serve(self) -> None:
