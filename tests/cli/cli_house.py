@@ -36,6 +36,8 @@ crm = "overplane"
 scope = { business_id = 1001 }
 company = "Example Corp"
 """
+NO_PAGE = "[web]\noff = true\n\n"
+"""For configurations that `run` works with: tests beside each other would want the same port."""
 SECOND = """
 [[connection]]
 name = "madrid"

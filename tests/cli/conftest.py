@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import structlog
-from cli_house import CONFIG, House
+from cli_house import CONFIG, NO_PAGE, House
 
 from nexudus_sandbox.world import Sandbox
 from nexudus_sync.clock import SystemClock
@@ -66,7 +66,7 @@ def world() -> Sandbox:
 def sandboxed(tmp_path: Path, world: Sandbox) -> House:
     """A house that is connected to both systems; its store is new."""
     made = House.of(tmp_path, world)
-    made.write(world.config_toml())
+    made.write(NO_PAGE + world.config_toml())
     return made
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from cli_house import AT, House
+from cli_house import AT, NO_PAGE, House
 
 from nexudus_sandbox.world import Sandbox, World
 from nexudus_sync.cli import backfill as backfill_module
@@ -36,7 +36,7 @@ def lived_in(world: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def after_its_backfill(folder: Path, world: Sandbox) -> Path:
     made = House.of(folder, world)
-    made.write(world.config_toml())
+    made.write(NO_PAGE + world.config_toml())
     assert made.run("backfill", "--yes").code == 0
     return made.folder
 

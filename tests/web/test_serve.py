@@ -68,6 +68,7 @@ def test_a_port_that_is_taken_is_a_warning_that_says_what_to_do() -> None:
     (line,) = logs
     assert (line["log_level"], line["event"]) == ("warning", "page.failed")
     assert line["address"] == f"http://127.0.0.1:{port}/"
+    assert line["error"] == "Address already in use"
     assert "give another one in [web] port" in line["remedy"]
 
 

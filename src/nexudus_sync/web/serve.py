@@ -5,6 +5,7 @@ breaks are warnings. A page that hangs holds up this thread alone.
 """
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -104,6 +105,6 @@ def _listen(web: WebSettings) -> socket.socket:
 
 
 def _text(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)  # what stands in the error names the address once more
     return f"{type(error).__name__}: {error}"
