@@ -293,6 +293,22 @@ def test_the_daemon_syncs_at_once_and_ends_cleanly_on_sigterm(apart: House, serv
 
 @pytest.mark.processes
 @pytest.mark.sockets
+def test_a_daemon_that_was_killed_is_missed_at_once(apart: House) -> None:
+    environment = {**os.environ, **apart.environment}
+    with subprocess.Popen(command(apart, "run"), env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        next(line for line in iter(process.stderr.readline, "") if "daemon.started" in line)
+        while process.poll() is None and not apart.run("health").out.startswith("All is well"):
+            time.sleep(0.02)
+        process.kill()
+        process.wait(10)
+    ended = apart.run("health")
+    assert ended.code == 1
+    assert f"`nexudus-sync run` ended unexpectedly (process {process.pid};" in ended.out
+
+
+@pytest.mark.processes
+@pytest.mark.sockets
 @pytest.mark.parametrize("verb", [("sync",), ("backfill", "--yes")])
 def test_sigterm_in_a_write_is_130_and_the_next_run_finds_out_what_became_of_it(
     apart: House, served: World, verb: tuple[str, ...]
