@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+from nexudus_sync.config import secrets as secret_file
 from nexudus_sync.config.problems import refuse, refuse_literal_secrets, refuse_loose
 from nexudus_sync.config.settings import (
     ConnectionSettings,
@@ -55,12 +56,14 @@ _STAND_IN = "A" * 16
 def load(path: Path, environ: Mapping[str, str], *, find: Find = registry.find, secrets: bool = True) -> Settings:
     """Read and check a configuration.
 
-    `find` returns the connector class named by `connector = …` and raises ConfigError for an unknown one. `secrets`
+    Values that `environ` lacks are taken from `secrets.env` beside the file, if there is one. `find` returns the
+    connector class named by `connector = …` and raises ConfigError for an unknown one. `secrets`
     False is for work that does not talk to a system: the variables named in the systems' tables need not be set, and
     get a useless value. Raises ConfigError (one line: file, key, what is wrong, what would be right) for anything that
     the file alone shows.
     """
     raw = read(path)
+    environ = secret_file.complete(environ, path)
     if not secrets:
         named = references([raw.get("nexudus"), raw.get("crm")])
         environ = {**environ, **{name: _STAND_IN for name in named if not environ.get(name)}}
