@@ -11,6 +11,7 @@ from nexudus_sync.store.tables import Brake, ConnectionState, History, Journal
 VERBS = (
     *("demo", "sandbox", "init", "check", "plan", "backfill", "sync", "run", "status", "explain", "history", "undo"),
     *("link", "unlink", "ignore", "conflicts", "failures", "links", "brake", "mapping"),
+    *("backup", "restore"),
 )
 
 

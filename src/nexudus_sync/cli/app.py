@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from nexudus_sync.cli import groups
+from nexudus_sync.cli import groups, upkeep
 from nexudus_sync.cli.frame import (
     ConnectionName,
     FullFlag,
@@ -249,3 +249,4 @@ def run(ctx: typer.Context) -> None:
 
 
 groups.add_to(app)
+upkeep.add_to(app)
