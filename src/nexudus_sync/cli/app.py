@@ -24,6 +24,7 @@ from nexudus_sync.cli.frame import (
     guarded,
     root_of,
 )
+from nexudus_sync.cli.setup import options
 from nexudus_sync.cli.usage import Verbs
 from nexudus_sync.texts import WHOLE
 
@@ -131,27 +132,47 @@ def sandbox(
 @guarded
 def init(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Option(help="The name of the connection.", show_default=False)] = None,
-    location: Annotated[
-        int | None, typer.Option(min=1, help="The id of the Nexudus location (business).", show_default=False)
-    ] = None,
-    board: Annotated[
-        int | None, typer.Option(min=1, help="The id of a board, in place of a location.", show_default=False)
-    ] = None,
-    connector: Annotated[str | None, typer.Option(help="The kind of CRM.", show_default=False)] = None,
-    crm_url: Annotated[str | None, typer.Option(help="The address of the CRM.", show_default=False)] = None,
-    company: Annotated[
-        str | None, typer.Option(help="The CRM's company for this location; empty for all.", show_default=False)
-    ] = None,
+    name: options.Name = None,
+    location: options.Location = None,
+    board: options.Board = None,
+    connector: options.Kind = None,
+    crm_url: options.CrmUrl = None,
+    company: options.Company = None,
+    keys: options.Keys = None,
+    stages: options.Stages = None,
+    reasons: options.Reasons = None,
+    time_zone: options.TimeZone = None,
+    create_board: options.CreateBoard = None,
+    offline: options.Offline = False,
+    replace: options.Replace = False,
+    no_input: options.NoInput = False,
 ) -> None:
-    """Write a configuration and the mapping files; asks for what the options leave out.
+    """Connect your two systems: asks for the logins, tries them, and lists what there is to choose from.
 
-    Writes the file that --config names and the folder mappings beside it. Never overwrites a file. Does not ask for
-    passwords: the configuration takes them from environment variables.
+    Writes the file that --config names, the folder mappings beside it, and secrets.env, which holds the passwords and
+    is readable by you only. Never overwrites a file without asking. At the end it offers the check and the first run.
+    Every answer can be given as an option; logins also in the environment (NEXUDUS_USERNAME, NEXUDUS_PASSWORD, …).
     """
     from nexudus_sync.cli import init as work
+    from nexudus_sync.cli.setup.answers import Answers
 
-    work.init(root_of(ctx), work.Answers(name, location, board, connector, crm_url, company))
+    answers = Answers(
+        name=name,
+        location=location,
+        board=board,
+        connector=connector,
+        crm_url=crm_url,
+        company=company,
+        time_zone=time_zone,
+        create_board=create_board,
+        keys=tuple(keys or ()),
+        stages=tuple(stages or ()),
+        reasons=tuple(reasons or ()),
+        offline=offline,
+        replace=replace,
+        asks=not no_input,
+    )
+    end(work.init(root_of(ctx), answers))
 
 
 @app.command(rich_help_panel=_START)

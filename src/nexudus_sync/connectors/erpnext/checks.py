@@ -111,11 +111,11 @@ async def known_companies(api: Api, settings: ERPNextSettings, scope: Scope) -> 
     # an opportunity always has a company; one that only creates carry pairs nothing, so it may be new
     others = scope.company is not None and not carried and bool(await api.count(OPPORTUNITY))
     if others and listed is not False:
-        names = await _carried(api)
+        names = await carried_companies(api)
     return Companies(wanted, names or (), carried, others, listed)
 
 
-async def _carried(api: Api) -> tuple[str, ...]:
+async def carried_companies(api: Api) -> tuple[str, ...]:
     """The companies that opportunities carry; the site's own list, which not everybody may read, can have more."""
     rows = await api.rows(OPPORTUNITY, Query(("company",), limit=_LOOKED_AT))
     return tuple(sorted({text(row, "company") for row in rows} - {""}))

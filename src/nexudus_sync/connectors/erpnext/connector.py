@@ -32,7 +32,7 @@ from nexudus_sync.connectors.base import (
 from nexudus_sync.connectors.budget import Budget, Limiter, Limits, Unlimited, lane_of
 from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.currency import digits
-from nexudus_sync.connectors.erpnext import checks, records, steps
+from nexudus_sync.connectors.erpnext import checks, records, setup, steps
 from nexudus_sync.connectors.erpnext.api import Api, Query
 from nexudus_sync.connectors.erpnext.dialect import ERPNextDialect
 from nexudus_sync.connectors.erpnext.directories import Directories
@@ -42,6 +42,7 @@ from nexudus_sync.connectors.erpnext.settings import ERPNextSettings
 from nexudus_sync.connectors.erpnext.site import OPPORTUNITY, Site, probe
 from nexudus_sync.connectors.erpnext.writer import Writer
 from nexudus_sync.connectors.http import Http
+from nexudus_sync.connectors.setup import Choice, Further
 from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, Refused, RoleMissing
 from nexudus_sync.mapping.context import Context
 from nexudus_sync.store.database import Store
@@ -55,6 +56,7 @@ class ERPNextConnector:
     """One ERPNext site, behind one user's API key."""
 
     Settings = ERPNextSettings
+    questions = setup.QUESTIONS
     traits = Traits(
         lists_everything=False,
         rows_are_whole=False,
@@ -250,6 +252,18 @@ class ERPNextConnector:
         if step.kind == steps.PARTY:
             return [{"id": party.id} for party in await self._parties.all(step.payload["email"], step.payload["kind"])]
         return await self._writer.created(step, self.site, since + self._offset() - _MARGIN)
+
+    async def choices(self) -> list[Choice]:
+        """Companies; see `GuidesSetup`."""
+        return await setup.choices(self.api)
+
+    async def further(self, scope: Scope) -> list[Further]:
+        """Nothing else has to be decided."""
+        return []
+
+    async def vocabulary(self, scope: Scope) -> dict[str, tuple[str, ...]]:
+        """Sales stages and lost reasons; see `GuidesSetup`."""
+        return await setup.names(self._directories, self.site)
 
     @property
     def site(self) -> Site:
