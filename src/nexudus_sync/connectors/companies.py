@@ -100,7 +100,7 @@ def line(found: Companies, system: str, *, new: bool, well: str) -> Check:
         return Check("company", "ok", well)
     if new:
         return Check("company", "warn", f"{wrong}: new_company says that it is new")
-    return Check("company", "fail", wrong if found.listed is False else f"{wrong}; {remedy}", exit_code=2)
+    return Check("company", "fail", wrong, exit_code=2, remedy=remedy)
 
 
 def _names(found: Companies) -> str:

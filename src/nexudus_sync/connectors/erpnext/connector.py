@@ -41,6 +41,7 @@ from nexudus_sync.connectors.erpnext.parties import Parties
 from nexudus_sync.connectors.erpnext.settings import ERPNextSettings
 from nexudus_sync.connectors.erpnext.site import OPPORTUNITY, Site, probe
 from nexudus_sync.connectors.erpnext.writer import Writer
+from nexudus_sync.connectors.failed import failed
 from nexudus_sync.connectors.http import Http
 from nexudus_sync.connectors.setup import Choice, Further
 from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, Refused, RoleMissing
@@ -113,7 +114,7 @@ class ERPNextConnector:
         try:
             await self.start()
         except ConnectorError as error:
-            return [Check("login", "fail", error.message, exit_code=error.exit_code)]
+            return [failed("login", error)]
         found = checks.lines(self.api, self._directories, self.site, self._settings, scope)
         return [*[line async for line in found], checks.clock(self._http.offset)]
 
