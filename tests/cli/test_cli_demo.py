@@ -9,10 +9,18 @@ from pathlib import Path
 import pytest
 from cli_house import House
 
-from nexudus_sandbox.world import World
+from nexudus_sandbox.control import controlled
+from nexudus_sandbox.world import Sandbox, World
 from nexudus_sync.cli import demo, sandbox
+from nexudus_sync.config import secrets
 
 pytestmark = pytest.mark.sockets
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A running sandbox leaves word in the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -85,7 +93,40 @@ def test_the_sandbox_writes_them_into_a_folder(house: House) -> None:
     assert run().code == 0
     assert tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
     assert "export OVERPLANE_TOKEN" in Path(folder / "env.sh").read_text(encoding="utf-8")
+    assert secrets.read(folder / "secrets.env")["OVERPLANE_TOKEN"]
+    assert House(folder, {}).run("mapping", "check").code == 0
+    assert (folder / "mappings" / "nexudus.toml").exists()
+    assert not (folder / "sandbox.json").exists()  # it has stopped
     assert run().code == 2
+
+
+@pytest.mark.usefixtures("stopped")
+def test_the_sandbox_introduces_the_people_who_can_log_in(house: House) -> None:
+    ended = house.run("sandbox", "--small")
+    assert "María Núñez: maria.nunez@example.com; in Overplane: token sk_test_maria" in ended.out
+    assert "nexudus-sync sandbox trigger conflict" in ended.out
+
+
+def test_a_running_sandbox_is_told_what_to_do(house: House) -> None:
+    office = Sandbox(nexudus=8, crm=8, shared=8)
+    with controlled(office, house.folder / "sandbox.json"):
+        ended = house.run("sandbox", "trigger", "conflict", "--write", str(house.folder))
+        assert (ended.code, ended.err) == (0, "")
+        assert "María set the amount" in ended.out
+        assert "nexudus-sync conflicts list" in ended.out
+        ended = house.run("sandbox", "trigger", "conflict", "--times", "99", "--write", str(house.folder))
+        assert (ended.code, "start a larger sandbox" in ended.err) == (2, True)
+        kept = (house.folder / "sandbox.json").read_text(encoding="utf-8")
+    (house.folder / "sandbox.json").write_text(kept, encoding="utf-8")
+    ended = house.run("sandbox", "trigger", "conflict", "--write", str(house.folder))
+    assert (ended.code, "does not answer" in ended.err) == (1, True)
+
+
+def test_without_a_sandbox_a_trigger_says_how_to_start_one(house: House) -> None:
+    ended = house.run("sandbox", "trigger", "outage")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "none is running" in ended.err
+    assert house.run("sandbox", "trigger", "nonsense").code == 2
 
 
 def test_a_sandbox_cannot_share_more_than_it_has(house: House) -> None:

@@ -6,7 +6,7 @@ Each verb imports its code when it runs, so that `--help` and shell completion s
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -44,6 +44,12 @@ class CrmName(StrEnum):
     OVERPLANE = "overplane"
     ERPNEXT = "erpnext"
 
+
+Happening = Literal["conflict", "failure", "delete", "outage", "import", "restamp"]
+System = Literal["nexudus", "crm"]
+_HAPPENINGS = """conflict: two people edit one amount; failure: a stage that Nexudus lacks; delete: opportunities are
+deleted in the CRM; outage: a system does not answer; import: most amounts change at once; restamp: everything is saved
+again without a change."""
 
 app = typer.Typer(
     cls=Verbs,
@@ -103,17 +109,24 @@ def demo(
     end(work.demo(root_of(ctx), keep, crm.value))
 
 
-@app.command(rich_help_panel=_START)
+sandboxes = typer.Typer(invoke_without_command=True)
+
+
+@sandboxes.callback()
 @guarded
 def sandbox(
     ctx: typer.Context,
     write: Annotated[
-        Path | None, typer.Option("--write", metavar="DIR", help="Write config.toml and env.sh to this folder.")
+        Path | None,
+        typer.Option("--write", metavar="DIR", help="Write config.toml, secrets.env and mapping files to this folder."),
     ] = None,
     crm: Annotated[CrmName, typer.Option(help="The CRM to run beside Nexudus.")] = CrmName.OVERPLANE,
     cards: Annotated[int, typer.Option(min=0, help="The number of opportunities in Nexudus.")] = 300,
     deals: Annotated[int, typer.Option(min=0, help="The number of opportunities in the CRM.")] = 200,
     shared: Annotated[int, typer.Option(min=0, help="How many of them are on both sides.")] = 80,
+    small: Annotated[
+        bool, typer.Option("--small", help="30, 20 and 10 of them: for a first run within the limits of Nexudus.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Change the seed to get different data.")] = 7,
     port: Annotated[
         int, typer.Option(min=0, max=65534, help="The port for Nexudus; the CRM gets the next one. 0: any free ports.")
@@ -123,9 +136,34 @@ def sandbox(
 
     Use it to try the other commands, your mapping files or your monitoring without touching real data.
     """
+    if ctx.invoked_subcommand is None:
+        from nexudus_sync.cli import sandbox as work
+
+        sizes = work.SMALL if small else (cards, deals, shared)
+        work.sandbox(write, port, work.Counts(*sizes, seed), crm.value)
+
+
+@sandboxes.command("trigger")
+@guarded
+def sandbox_trigger(
+    ctx: typer.Context,
+    kind: Annotated[Happening, typer.Argument(metavar="KIND", help=_HAPPENINGS, show_default=False)],
+    times: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="To N records, in place of the usual number.")
+    ] = None,
+    seconds: Annotated[int, typer.Option(min=1, metavar="N", help="How long an outage lasts.")] = 60,
+    system: Annotated[System, typer.Option(help="The system that an outage is of.")] = "crm",
+    folder: Annotated[
+        Path | None, typer.Option("--write", metavar="DIR", help="The sandbox that was started with this --write.")
+    ] = None,
+) -> None:
+    """Make something happen in the running sandbox; says what, and what to try next."""
     from nexudus_sync.cli import sandbox as work
 
-    work.sandbox(write, port, work.Counts(cards, deals, shared, seed), crm.value)
+    work.trigger(kind, folder, {"times": times, "seconds": seconds, "system": system})
+
+
+app.add_typer(sandboxes, name="sandbox", rich_help_panel=_START)
 
 
 @app.command(rich_help_panel=_START)
