@@ -3,13 +3,14 @@
 import signal
 import threading
 import tomllib
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 import pytest
 from cli_house import House
 
-from nexudus_sandbox.control import controlled
+from nexudus_sandbox.control import controlled, own_file, read
 from nexudus_sandbox.world import Sandbox, World
 from nexudus_sync.cli import demo, sandbox
 from nexudus_sync.config import secrets
@@ -32,17 +33,39 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_the_demo_shows_each_edit_travel_and_ends_in_agreement(house: House) -> None:
-    kept = house.folder / "kept"
-    ended = house.run("demo", "--keep", str(kept))
+def test_the_demo_shows_the_conflict_first_and_ends_in_agreement(house: House) -> None:
+    ended = house.run("demo")
     assert (ended.code, ended.err) == (0, "")
     for shown in ("(two years)", "18500.00", "Lost", "Price", "9000.00", "9900.00", "--take crm"):
         assert shown in ended.out
-    assert "london: 0 writes" in ended.out.split("5. Nothing has changed")[1]
-    assert "calls to Nexudus" in ended.out
+    assert ended.out.index("1. A conflict") < ended.out.index("(two years)") < ended.out.index("The first run, before")
+    assert "london: 0 writes" in ended.out.split("4. Nothing has changed")[1]
+    assert len(ended.out.splitlines()) <= 28
+
+
+@pytest.mark.usefixtures("small", "told_to_stop")
+def test_a_demo_that_is_kept_goes_on_until_it_is_stopped(house: House) -> None:
+    kept = house.folder / "kept"
+    ended = house.run("demo", "--keep", str(kept))
+    assert (ended.code, ended.err) == (0, "")
+    assert f"Both systems keep running until Ctrl-C. In another terminal, after `cd {kept}`:" in ended.out
+    assert "sandbox trigger conflict" in ended.out
+    assert ended.out.endswith("The sandbox has stopped.\n")
     look = House(kept, {})
     assert look.run("status", "--json").json["connections"][0]["links"] > 0
     assert "9000.00" in look.run("history").out
+    assert look.run("mapping", "check").code == 0
+
+
+@pytest.fixture
+def told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was left running, and could be told what to do, is told to stop as soon as it is."""
+
+    class Stopped:
+        def wait(self) -> None:
+            assert read(own_file()) is not None
+
+    monkeypatch.setattr(demo, "until_stopped", lambda: nullcontext(Stopped()))
 
 
 def test_the_demo_keeps_nothing_in_a_folder_that_exists(house: House) -> None:

@@ -95,14 +95,16 @@ def demo(
     ctx: typer.Context,
     keep: Annotated[
         Path | None,
-        typer.Option("--keep", metavar="DIR", help="Keep the configuration and the state in this new folder."),
+        typer.Option(
+            "--keep", metavar="DIR", help="Keep both systems running until Ctrl-C, with all files in this new folder."
+        ),
     ] = None,
     crm: Annotated[CrmName, typer.Option(help="The CRM to show.")] = CrmName.OVERPLANE,
 ) -> None:
     """Show the sync at work on made-up data; needs no account.
 
-    Starts stand-ins for Nexudus and a CRM on this machine, runs a backfill, edits records on both sides as people
-    would, syncs, and shows what was carried over and how a conflict is resolved. It takes less than a minute.
+    Starts stand-ins for Nexudus and a CRM on this machine, edits records on both sides as people would, syncs, and
+    shows how a conflict is resolved and what was carried over. It takes less than a minute.
     """
     from nexudus_sync.cli import demo as work
 
