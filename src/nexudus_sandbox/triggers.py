@@ -8,6 +8,8 @@ from itertools import count
 from typing import Any, Literal
 
 from nexudus_sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.seed.places import STAGES, SYNC_USER
+from nexudus_sandbox.wire import Request
 from nexudus_sandbox.world import Sandbox
 
 System = Literal["nexudus", "crm"]
@@ -105,18 +107,7 @@ class Triggers:
 
     def outage(self, wanted: Wanted) -> Told:
         """A system does not answer for a while."""
-        sandbox = self.sandbox
-        faults = sandbox.nexudus_faults if wanted.system == "nexudus" else sandbox.crm_faults
-        name = "Nexudus" if wanted.system == "nexudus" else sandbox.crm.title
-        until = sandbox.nexudus.clock() + timedelta(seconds=wanted.seconds)
-        faults.add("error_500_before", lambda _: sandbox.nexudus.clock() < until, share=1.0)
-        return Told(
-            [f"{name} answers nothing but errors for {wanted.seconds} seconds."],
-            [
-                "nexudus-sync sync: exit code 1, and nothing is lost",
-                "leave `run` running: it logs the problem, waits longer each time, and continues by itself",
-            ],
-        )
+        return self._fail(wanted, "error_500_before", "answers nothing but errors")
 
     def import_(self, wanted: Wanted) -> Told:
         """Somebody imports new amounts for most opportunities of the CRM."""
@@ -142,6 +133,119 @@ class Triggers:
         return Told(
             [f"A job saved {len(rows):,} opportunities in {self.sandbox.crm.title} again; none of them changed."],
             ["nexudus-sync sync: it looks at the contents, sets no brake, and writes nothing"],
+        )
+
+    def rename(self, wanted: Wanted) -> Told:
+        """Somebody renames a stage in Nexudus."""
+        nexudus, maria, board = self.sandbox.nexudus, self.sandbox.people[0], self.sandbox.seeded.places.london.board_id
+        stage = next(
+            (
+                row
+                for row in nexudus.directory.stages.values()
+                if row["CrmBoardId"] == board and row["Name"] in STAGES[2:4]
+            ),
+            None,
+        )
+        if stage is None:
+            raise ValueError("both stages that can be renamed were; start the sandbox again")
+        old, new = stage["Name"], f"{stage['Name']} ({next(self._numbers)})"
+        nexudus.directory.amend("stages", stage["Id"], Name=new)
+        return Told(
+            [f"{maria.first_name} renamed the stage “{old}” to “{new}” in Nexudus. Its cards stay in it."],
+            [
+                "nexudus-sync sync: nothing is written",
+                "nexudus-sync check: it says which line pairs the new name",
+            ],
+        )
+
+    def move(self, wanted: Wanted) -> Told:
+        """Somebody drags a card to the board of another location."""
+        nexudus, maria, madrid = self.sandbox.nexudus, self.sandbox.people[0], self.sandbox.seeded.places.madrid
+        did = []
+        for card, row in self._pairs(wanted.times or 1):
+            stage = nexudus.directory.first_stage(madrid.board_id)
+            nexudus.edit(card, maria.email, CrmBoardColumnId=stage)
+            title = nexudus.record(card)["Name"]
+            did.append(f"“{title}” ({card} ⇄ {row}): {maria.first_name} dragged the card to Madrid's board.")
+        return Told(did, ["nexudus-sync sync, then nexudus-sync links list: the pair sleeps until the card comes back"])
+
+    def create(self, wanted: Wanted) -> Told:
+        """Two people add one new opportunity, each in their own system."""
+        nexudus, (maria, tom), london = self.sandbox.nexudus, self.sandbox.people, self.sandbox.seeded.places.london
+        did = []
+        for _ in range(wanted.times or 1):
+            number = next(self._numbers)
+            name, email, title = f"New Customer {number}", f"new.customer.{number}@example.com", f"Walk-in {number}"
+            customer = nexudus.directory.add_coworker(email, name, london.business_id)
+            stage = nexudus.directory.stage_named(london.board_id, STAGES[0])
+            card = nexudus.create(maria.email, Name=title, CrmBoardColumnId=stage, CoworkerId=customer)
+            lead_kind = "Lead" if isinstance(self._crm, ERPNextDouble) else "lead"
+            lead = self._crm.add(lead_kind, tom.email, lead_name=name, email_id=email)
+            row = self._crm.create(
+                tom.email,
+                opportunity_from="Lead",
+                party_name=lead,
+                title=title,
+                contact_email=email,
+                company=london.company,
+                currency=london.currency,
+                sales_stage=STAGES[0],
+                transaction_date=nexudus.now().date().isoformat(),
+            )
+            did.append(
+                f"“{title}”: {maria.first_name} added it in Nexudus ({card}), {tom.first_name} in "
+                f"{self.sandbox.crm.title} ({row})."
+            )
+        return Told(did, ["nexudus-sync sync: the two are paired, and no third one is created"])
+
+    def lock(self, wanted: Wanted) -> Told:
+        """Somebody has an opportunity open in the CRM, so that others cannot save it; and it changes in Nexudus."""
+        sandbox, (maria, tom) = self.sandbox, self.sandbox.people
+        ((card, row),) = self._pairs(1)
+        until = sandbox.nexudus.clock() + timedelta(seconds=wanted.seconds)
+
+        def strikes(request: Request) -> bool:
+            return request.is_write and row in f"{request.path}{request.body!r}" and sandbox.nexudus.clock() < until
+
+        sandbox.crm_faults.add("locked_423", strikes, share=1.0)
+        title = sandbox.nexudus.record(card)["Name"]
+        sandbox.nexudus.edit(card, maria.email, Name=f"{title} (edited)")
+        did = (
+            f"“{title}” ({card} ⇄ {row}): {tom.first_name} has it open in {sandbox.crm.title} for {wanted.seconds} "
+            f"seconds; {maria.first_name} changed its title in Nexudus."
+        )
+        return Told(
+            [did],
+            ["nexudus-sync sync: it waits a moment, and then the record is a failure; the others are not affected"],
+        )
+
+    def nonsense(self, wanted: Wanted) -> Told:
+        """A system answers with a web page where data are expected."""
+        return self._fail(wanted, "html", "answers every call with a web page")
+
+    def role(self, wanted: Wanted) -> Told:
+        """Somebody takes a role from the sync's user in Nexudus, and gives it back."""
+        nexudus, taken = self.sandbox.nexudus, "CrmOpportunity-List"
+        account = nexudus.login.account(SYNC_USER)
+        before, account.roles = account.roles, nexudus.router.roles() - {taken}
+        nexudus.later(wanted.seconds, lambda: setattr(account, "roles", before))
+        return Told(
+            [f"The sync's user lost the role {taken} in Nexudus for {wanted.seconds} seconds."],
+            ["nexudus-sync sync: exit code 1, and the message names the role", "nexudus-sync check"],
+        )
+
+    def _fail(self, wanted: Wanted, fault: str, what: str) -> Told:
+        sandbox = self.sandbox
+        faults = sandbox.nexudus_faults if wanted.system == "nexudus" else sandbox.crm_faults
+        name = "Nexudus" if wanted.system == "nexudus" else sandbox.crm.title
+        until = sandbox.nexudus.clock() + timedelta(seconds=wanted.seconds)
+        faults.add(fault, lambda _: sandbox.nexudus.clock() < until, share=1.0)
+        return Told(
+            [f"{name} {what} for {wanted.seconds} seconds."],
+            [
+                "nexudus-sync sync: exit code 1, and nothing is lost",
+                "leave `run` running: it logs the problem, waits longer each time, and continues by itself",
+            ],
         )
 
     @property
@@ -179,5 +283,11 @@ KINDS: dict[str, Callable[[Triggers, Wanted], Told]] = {
     "outage": Triggers.outage,
     "import": Triggers.import_,
     "restamp": Triggers.restamp,
+    "rename": Triggers.rename,
+    "move": Triggers.move,
+    "create": Triggers.create,
+    "lock": Triggers.lock,
+    "nonsense": Triggers.nonsense,
+    "role": Triggers.role,
 }
 """What can be made to happen, by the word for it."""

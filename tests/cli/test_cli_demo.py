@@ -149,7 +149,7 @@ def test_without_a_sandbox_a_trigger_says_how_to_start_one(house: House) -> None
     ended = house.run("sandbox", "trigger", "outage")
     assert (ended.code, ended.err.count("\n")) == (2, 1)
     assert "none is running" in ended.err
-    assert house.run("sandbox", "trigger", "nonsense").code == 2
+    assert house.run("sandbox", "trigger", "no-such").code == 2
 
 
 def test_a_sandbox_cannot_share_more_than_it_has(house: House) -> None:

@@ -35,7 +35,7 @@ def test_nobody_without_the_key_gives_orders(control: Control, key: str) -> None
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
-        ("/trigger/nonsense", b"{}", 404),
+        ("/trigger/no-such", b"{}", 404),
         ("/trigger/conflict", b"[]", 400),
         ("/trigger/conflict", b'{"nonsense": 1}', 400),
         ("/trigger/conflict", b'{"times": 99}', 400),

@@ -1,7 +1,7 @@
 """What can be made to happen in a sandbox: what people would do, by people, to records of its own."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -9,6 +9,7 @@ from nexudus_sandbox.people import PASSWORD
 from nexudus_sandbox.triggers import KINDS, Told, Triggers, Wanted
 from nexudus_sandbox.wire import Request
 from nexudus_sandbox.world import Sandbox
+from nexudus_sync.cli.app import Happening
 
 MARIA, TOM = "maria.nunez@example.com", "tom.oreilly@example.com"
 
@@ -81,7 +82,63 @@ def test_an_import_changes_most_amounts_and_a_restamp_none(office: Sandbox) -> N
     assert "12 opportunities" in told.did[0]
 
 
-@pytest.mark.parametrize("kind", ["conflict", "failure", "delete", "import"])
+def test_a_renamed_stage_keeps_its_cards(office: Sandbox) -> None:
+    triggers = Triggers(office)
+    before = {card: record["CrmBoardColumnId"] for card, record in office.nexudus.records().items()}
+    assert "renamed the stage “Proposal sent”" in triggers.pull("rename", Wanted()).did[0]
+    assert "renamed the stage “Negotiation”" in triggers.pull("rename", Wanted()).did[0]
+    assert {card: record["CrmBoardColumnId"] for card, record in office.nexudus.records().items()} == before
+    with pytest.raises(ValueError, match="start the sandbox again"):
+        triggers.pull("rename", Wanted())
+
+
+def test_a_moved_card_is_in_another_location(office: Sandbox) -> None:
+    london = office.seeded.places.london.business_id
+    before = office.nexudus.cards.count_in(london)
+    pull(office, "move")
+    assert office.nexudus.cards.count_in(london) == before - 1
+
+
+def test_one_opportunity_is_added_on_both_sides(office: Sandbox) -> None:
+    counts = len(office.nexudus.records()), len(office.crm.double.records())
+    pull(office, "create")
+    assert (len(office.nexudus.records()), len(office.crm.double.records())) == (counts[0] + 1, counts[1] + 1)
+    assert "Walk-in 1" in {record["Name"] for record in office.nexudus.records().values()}
+    assert "Walk-in 1" in {record["title"] for record in office.crm.double.records().values()}
+
+
+def test_a_lock_keeps_writes_of_one_record_out(office: Sandbox) -> None:
+    told = pull(office, "lock")
+    row = told.did[0].partition("⇄ ")[2].partition(")")[0]
+    writes = [
+        Request("PUT", f"/api/x/{row}"),
+        Request("PUT", "/api/x", {}, {}, row.encode()),
+        Request("PUT", "/api/x/2"),
+    ]
+    assert [bool(office.crm_faults.pick(one)) for one in (*writes, Request("GET", f"/api/x/{row}"))] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_role_is_taken_away_and_given_back() -> None:
+    times = [datetime(2026, 3, 2, tzinfo=UTC)]
+    office = Sandbox(lambda: times[0], nexudus=1, crm=1, shared=0)
+    login = office.nexudus.login.account("sync@example.com")
+    pull(office, "role", seconds=30)
+    assert (login.may("CrmOpportunity-List"), login.may("CrmOpportunity-Read")) == (False, True)
+    times[0] += timedelta(seconds=31)
+    office.nexudus.settle()
+    assert login.may("CrmOpportunity-List")
+
+
+def test_the_command_line_offers_what_there_is() -> None:
+    assert set(get_args(Happening)) == KINDS.keys()
+
+
+@pytest.mark.parametrize("kind", ["conflict", "failure", "delete", "import", "move"])
 def test_what_there_are_too_few_records_for_is_refused(office: Sandbox, kind: str) -> None:
     with pytest.raises(ValueError, match="start a larger sandbox"):
         pull(office, kind, times=999)

@@ -45,11 +45,26 @@ class CrmName(StrEnum):
     ERPNEXT = "erpnext"
 
 
-Happening = Literal["conflict", "failure", "delete", "outage", "import", "restamp"]
+Happening = Literal[
+    "conflict",
+    "failure",
+    "delete",
+    "outage",
+    "import",
+    "restamp",
+    "rename",
+    "move",
+    "create",
+    "lock",
+    "nonsense",
+    "role",
+]
 System = Literal["nexudus", "crm"]
 _HAPPENINGS = """conflict: two people edit one amount; failure: a stage that Nexudus lacks; delete: opportunities are
 deleted in the CRM; outage: a system does not answer; import: most amounts change at once; restamp: everything is saved
-again without a change."""
+again without a change; rename: a stage in Nexudus; move: a card goes to another location; create: one opportunity is
+added on both sides; lock: somebody has an opportunity open; nonsense: a system answers with web pages; role: the sync's
+user loses one."""
 
 app = typer.Typer(
     cls=Verbs,
