@@ -68,6 +68,16 @@ def told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "until_stopped", lambda: nullcontext(Stopped()))
 
 
+@pytest.mark.usefixtures("small", "told_to_stop")
+@pytest.mark.parametrize("words", [("--keep",), ("--keep", "--crm", "overplane")])
+def test_without_a_name_the_folder_has_a_usual_one(
+    house: House, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(house.folder)
+    assert house.run("demo", *words).code == 0
+    assert (house.folder / "nexudus-sync-demo" / "config.toml").exists()
+
+
 def test_the_demo_keeps_nothing_in_a_folder_that_exists(house: House) -> None:
     ended = house.run("demo", "--keep", str(house.folder))
     assert ended.code == 2

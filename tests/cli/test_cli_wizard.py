@@ -168,6 +168,16 @@ def test_each_unusable_answer_is_one_line_and_writes_nothing(new: House, more: t
     assert not [*new.folder.iterdir()]
 
 
+def test_names_cannot_be_paired_offline(new: House) -> None:
+    ended = new.run("init", "--offline", *REST, "--location", "1001", "--stage", "Won=Won")
+    assert (ended.code, "--stage: needs the names that the systems know; leave --offline out" in ended.err) == (2, True)
+
+
+def test_pairs_alone_make_it_try_the_logins(new: House) -> None:
+    ended = new.run("init", "--no-input", *REST, "--location", "1001", "--stage", "Won=Won")
+    assert (ended.code, "--set nexudus.username=…" in ended.err) == (2, True)
+
+
 def test_a_board_that_new_cards_go_to_can_be_given(new: House, office: Sandbox) -> None:
     boards = office.nexudus.directory.boards
     events = next(number for number, row in boards.items() if row["Name"] == "Events")

@@ -25,7 +25,7 @@ from nexudus_sync.cli.frame import (
     root_of,
 )
 from nexudus_sync.cli.setup import options
-from nexudus_sync.cli.usage import Verbs
+from nexudus_sync.cli.usage import Keeping, Verbs
 from nexudus_sync.texts import WHOLE
 
 _START, _RUN = "Start here", "Run"
@@ -104,14 +104,16 @@ def root(
     ctx.obj = Root(config, debug, log_level, log_format)
 
 
-@app.command(rich_help_panel=_START)
+@app.command(rich_help_panel=_START, cls=Keeping)
 @guarded
 def demo(
     ctx: typer.Context,
     keep: Annotated[
         Path | None,
         typer.Option(
-            "--keep", metavar="DIR", help="Keep both systems running until Ctrl-C, with all files in this new folder."
+            "--keep",
+            metavar="[DIR]",
+            help="Keep both systems running until Ctrl-C, with all files in this new folder (nexudus-sync-demo).",
         ),
     ] = None,
     crm: Annotated[CrmName, typer.Option(help="The CRM to show.")] = CrmName.OVERPLANE,

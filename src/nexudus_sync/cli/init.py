@@ -46,7 +46,9 @@ def _is_online(answers: Answers, asker: Asker, hub: Table, known: dict[str, str]
     if answers.offline or answers.complete:
         return False
     needed = [hub.variable(one.key) for one in hub.questions() if one.key != ADDRESS and not one.optional]
-    return asker.asks or bool(answers.keys) or all(name in known for name in needed)
+    return (
+        asker.asks or bool(answers.keys or answers.stages or answers.reasons) or all(name in known for name in needed)
+    )
 
 
 def _go_on(root: Root) -> int:

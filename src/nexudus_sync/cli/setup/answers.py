@@ -49,7 +49,7 @@ class Answers:
     @property
     def complete(self) -> bool:
         """Do the options say all that a configuration needs, so that no login has to be tried?"""
-        return not self.keys and all(given is not None for _, given in self.options())
+        return not (self.keys or self.stages or self.reasons) and all(given is not None for _, given in self.options())
 
     def scope(self) -> dict[str, int] | None:
         """The scope that options give."""
@@ -71,6 +71,9 @@ def check(answers: Answers) -> Given:
     """Refuse unusable options before anything is asked, so that nothing is typed in vain. Raises ConfigError."""
     if answers.location is not None and answers.board is not None:
         raise ConfigError("init", "has both --location and --board", "give only one of them")
+    if answers.offline and (answers.stages or answers.reasons):
+        option = "--stage" if answers.stages else "--lost-reason"
+        raise ConfigError(option, "needs the names that the systems know", "leave --offline out")
     for option, given, parse in (
         ("--name", answers.name, text),
         ("--company", answers.company, text_or_none),

@@ -10,7 +10,7 @@ from nexudus_sync.connectors.setup import Choice, Further, Question
 from nexudus_sync.errors import NotFound, RoleMissing
 
 QUESTIONS = (
-    Question("base_url", "The address of Nexudus's API"),
+    Question("base_url", "The address of Nexudus's API, which ends in /api"),
     Question("username", "The e-mail address of the Nexudus user that the sync works as"),
     Question("password", "Its password", hidden=True),
     Question("totp_secret", "The key of its authenticator app (Enter: it has none)", hidden=True, optional=True),
