@@ -145,6 +145,8 @@ class Setup:
                 lists = replace(lists, pairs=_existing(lists, self.given.pairs.get(name, ())))
                 if lists.nexudus and lists.crm:
                     self.lists.append(self._paired(lists, connectors[1].name))
+                elif lists.nexudus:
+                    say(f"{connectors[1].name} lists no {pairing.WORDS[name]} yet, so there is nothing to pair.")
 
     def _paired(self, lists: pairing.Lists, crm: str) -> pairing.Lists:
         word, (own, others) = pairing.WORDS[lists.field], lists.alone()
