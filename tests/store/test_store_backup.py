@@ -63,6 +63,14 @@ def test_a_copy_is_one_private_file(saved: Path, tmp_path: Path) -> None:
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith((".", "copy.db-"))]
 
 
+def test_a_path_may_hold_what_a_url_may_not(on_disk: Store, state: Path, tmp_path: Path) -> None:
+    keep(on_disk, "first")
+    odd = tmp_path / "50% off? #1"
+    odd.mkdir()
+    backup.back_up(state, odd / "copy.db")
+    assert backup.check(odd / "copy.db") == schema.HEAD
+
+
 def test_nothing_is_overwritten_by_a_copy(saved: Path, state: Path) -> None:
     before = saved.read_bytes()
     with pytest.raises(StoreError, match=r"copy\.db already exists"):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import URL, NullPool, create_engine
 
 from nexudus_sync.errors import StoreError
 from nexudus_sync.store import lock, schema, sqlite
@@ -82,7 +82,7 @@ def check(path: Path) -> str | None:
         raise StoreError(sqlite.explain(error, str(path), path)) from error
     if told != ["ok"]:
         raise StoreError(f"{path} is damaged ({told[0]}); use another backup")
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
     with engine.connect() as asked:
         found = schema.revision(asked, str(path))
     if found is None:
