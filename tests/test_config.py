@@ -244,7 +244,8 @@ def test_an_environment_variable_may_be_a_number_or_a_yes_or_no(tmp_path: Path) 
 def test_all_variables_that_are_missing_are_named_at_once(tmp_path: Path) -> None:
     told = complaint(tmp_path, MINIMAL, {"NEXUDUS_USERNAME": "sync@example.com", "NEXUDUS_PASSWORD": ""})
     assert told == (
-        "environment variables are not set: NEXUDUS_PASSWORD (empty), CRM_TOKEN; set them before nexudus-sync starts"
+        "environment variables are not set: NEXUDUS_PASSWORD (empty), CRM_TOKEN; "
+        "set them before nexudus-sync starts, or in secrets.env beside the file"
     )
 
 

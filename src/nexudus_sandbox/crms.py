@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nexudus_sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.erpnext.permissions import SALES_MANAGER, SALES_USER, User
 from nexudus_sandbox.overplane import OverplaneDouble, OverplaneOptions
+from nexudus_sandbox.people import SALESPEOPLE, Person
 from nexudus_sandbox.seed.places import SYNC_USER
 
 TOKEN = "sk_test_sandbox"  # noqa: S105  opens nothing but the sandbox
@@ -28,19 +30,23 @@ api_secret = "${{ERPNEXT_API_SECRET}}"
 class SandboxCrm:
     """A double with a login for the sync: `table` is its part of the configuration, `{url}` in it its address.
 
-    `title` is what people call it; `environment` holds the variables that the table names.
+    `title` is what people call it; `environment` holds the variables that the table names; `people` are the salespeople
+    who can log in to it.
     """
 
     title: str
     double: OverplaneDouble | ERPNextDouble
     table: str
     environment: Mapping[str, str]
+    people: tuple[Person, ...] = ()
 
 
 def _overplane(clock: Callable[[], datetime]) -> SandboxCrm:
     double = OverplaneDouble(clock, seed=2, options=OverplaneOptions())
     double.tokens[TOKEN] = SYNC_USER
-    return SandboxCrm("Overplane", double, _OVERPLANE, {"OVERPLANE_TOKEN": TOKEN})
+    people = tuple(Person(email, name, {"token": f"sk_test_{email.partition('.')[0]}"}) for email, name in SALESPEOPLE)
+    double.tokens |= {person.crm["token"]: person.email for person in people}
+    return SandboxCrm("Overplane", double, _OVERPLANE, {"OVERPLANE_TOKEN": TOKEN}, people)
 
 
 def _erpnext(clock: Callable[[], datetime]) -> SandboxCrm:
@@ -49,7 +55,12 @@ def _erpnext(clock: Callable[[], datetime]) -> SandboxCrm:
     )
     user = double.users[SYNC_USER]
     secrets = {"ERPNEXT_API_KEY": user.api_key, "ERPNEXT_API_SECRET": user.api_secret}
-    return SandboxCrm("ERPNext", double, _ERPNEXT, secrets)
+    people = []
+    for email, name in SALESPEOPLE:  # the seed adds them to the site's users
+        key = email.partition(".")[0]
+        double.users[email] = User(email, frozenset({SALES_USER, SALES_MANAGER}), key, f"{key}-secret")
+        people.append(Person(email, name, {"key": key, "secret": f"{key}-secret"}))
+    return SandboxCrm("ERPNext", double, _ERPNEXT, secrets, tuple(people))
 
 
 CRMS = {"overplane": _overplane, "erpnext": _erpnext}

@@ -96,6 +96,11 @@ class Router:
         routes = self._with_id if path.endswith("/{id}") else self._exact
         routes[method, path.removesuffix("/{id}")] = Route(handler, role)
 
+    def roles(self) -> frozenset[str]:
+        """All roles that some route takes."""
+        routes = (*self._exact.values(), *self._with_id.values())
+        return frozenset(route.role for route in routes if route.role)
+
     def find(self, request: Request) -> tuple[Route, str] | None:
         """The route and the id in the path; None when nothing answers."""
         exact = self._exact.get((request.method, request.path))

@@ -11,13 +11,14 @@ from nexudus_sandbox.erpnext import ERPNextDouble
 from nexudus_sandbox.faults import Faults
 from nexudus_sandbox.nexudus import NEXUDUS_WINDOWS, NexudusDouble, NexudusOptions
 from nexudus_sandbox.overplane import OverplaneDouble
+from nexudus_sandbox.people import PASSWORD as PASSWORD
+from nexudus_sandbox.people import Person
 from nexudus_sandbox.seed import Seeded, seed
 from nexudus_sandbox.seed.places import SYNC_USER
 from nexudus_sandbox.server import serve
 from nexudus_sandbox.transport import DoubleTransport
 from nexudus_sync.clock import Clock
 
-PASSWORD = "sandbox-password"  # noqa: S105  opens nothing but the sandbox
 SPEED = 50
 """How many times the documented request budget the sandbox grants, so that an hour's backfill takes a minute."""
 
@@ -45,7 +46,7 @@ name = "london"
 crm = "{crm}"
 scope = {{ business_id = {business_id} }}
 company = "{company}"
-poll = "5s"
+{mapping}poll = "5s"
 reconcile = "24h"
 deletes = "ignore"
 """
@@ -69,7 +70,8 @@ class Sandbox:
         self.nexudus = NexudusDouble(clock, seed=1, options=options, windows=windows)
         self.crm_name, self.crm = crm_name, CRMS[crm_name](clock)
         self.seeded: Seeded = seed(self.nexudus, self.crm.double, **counts)
-        self.nexudus.add_account(SYNC_USER, PASSWORD)
+        for email in (SYNC_USER, *(person.email for person in self.people)):
+            self.nexudus.add_account(email, PASSWORD)
         self.nexudus_faults, self.crm_faults = Faults(), Faults()
         self.nexudus_url, self.crm_url = "http://nexudus.test", f"http://{crm_name}.test"
 
@@ -79,6 +81,11 @@ class Sandbox:
             "nexudus": DoubleTransport(self.nexudus, self.nexudus_faults, clock=clock),
             self.crm_name: DoubleTransport(self.crm.double, self.crm_faults, clock=clock),
         }
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """The two salespeople who can log in to both systems."""
+        return self.crm.people
 
     @property
     def overplane(self) -> OverplaneDouble:
@@ -92,8 +99,12 @@ class Sandbox:
         assert isinstance(self.crm.double, ERPNextDouble)
         return self.crm.double
 
-    def config_toml(self) -> str:
-        """A complete configuration for London; its limits stay a tenth below what the sandbox grants."""
+    def config_toml(self, *, own_mapping: bool = False) -> str:
+        """A complete configuration for London; its limits stay a tenth below what the sandbox grants.
+
+        `own_mapping`: it names mapping files beside it, which a person can edit.
+        """
+        files = f'{{ nexudus = "mappings/nexudus.toml", crm = "mappings/{self.crm_name}.toml" }}'
         london = self.seeded.places.london
         second, minute, hour, day, writes_minute, writes_day = (
             window.calls * SPEED * 9 // 10 for window in NEXUDUS_WINDOWS
@@ -111,6 +122,7 @@ class Sandbox:
             creations=self._creations,
             business_id=london.business_id,
             company=london.company,
+            mapping=f"mapping = {files}\n" if own_mapping else "",
         )
 
     def environment(self) -> dict[str, str]:

@@ -9,8 +9,9 @@ from cli_house import AT, CONFIG, SECOND, House, conflict, failure, link
 from nexudus_sync.store.tables import Brake, ConnectionState, History, Journal
 
 VERBS = (
-    *("demo", "sandbox", "init", "check", "plan", "backfill", "sync", "run", "status", "health", "explain"),
-    *("history", "undo", "link", "unlink", "ignore", "conflicts", "failures", "links", "brake", "notify", "mapping"),
+    *("demo", "sandbox", "init", "check", "plan", "backfill", "sync", "run", "status", "health", "explain", "history"),
+    *("undo", "link", "unlink", "ignore", "pause", "resume", "conflicts", "failures", "links", "brake", "notify"),
+    *("mapping", "backup", "restore"),
 )
 
 

@@ -3,16 +3,25 @@
 import signal
 import threading
 import tomllib
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 import pytest
 from cli_house import House
 
-from nexudus_sandbox.world import World
+from nexudus_sandbox.control import controlled, own_file, read
+from nexudus_sandbox.world import Sandbox, World
 from nexudus_sync.cli import demo, sandbox
+from nexudus_sync.config import secrets
 
 pytestmark = pytest.mark.sockets
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A running sandbox leaves word in the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -24,17 +33,49 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_the_demo_shows_each_edit_travel_and_ends_in_agreement(house: House) -> None:
-    kept = house.folder / "kept"
-    ended = house.run("demo", "--keep", str(kept))
+def test_the_demo_shows_the_conflict_first_and_ends_in_agreement(house: House) -> None:
+    ended = house.run("demo")
     assert (ended.code, ended.err) == (0, "")
     for shown in ("(two years)", "18500.00", "Lost", "Price", "9000.00", "9900.00", "--take crm"):
         assert shown in ended.out
-    assert "london: 0 writes" in ended.out.split("5. Nothing has changed")[1]
-    assert "calls to Nexudus" in ended.out
+    assert ended.out.index("1. A conflict") < ended.out.index("(two years)") < ended.out.index("The first run, before")
+    assert "london: 0 writes" in ended.out.split("4. Nothing has changed")[1]
+    assert len(ended.out.splitlines()) <= 28
+
+
+@pytest.mark.usefixtures("small", "told_to_stop")
+def test_a_demo_that_is_kept_goes_on_until_it_is_stopped(house: House) -> None:
+    kept = house.folder / "kept"
+    ended = house.run("demo", "--keep", str(kept))
+    assert (ended.code, ended.err) == (0, "")
+    assert f"Both systems keep running until Ctrl-C. In another terminal, after `cd {kept}`:" in ended.out
+    assert "sandbox trigger conflict" in ended.out
+    assert ended.out.endswith("The sandbox has stopped.\n")
     look = House(kept, {})
     assert look.run("status", "--json").json["connections"][0]["links"] > 0
     assert "9000.00" in look.run("history").out
+    assert look.run("mapping", "check").code == 0
+
+
+@pytest.fixture
+def told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was left running, and could be told what to do, is told to stop as soon as it is."""
+
+    class Stopped:
+        def wait(self) -> None:
+            assert read(own_file()) is not None
+
+    monkeypatch.setattr(demo, "until_stopped", lambda: nullcontext(Stopped()))
+
+
+@pytest.mark.usefixtures("small", "told_to_stop")
+@pytest.mark.parametrize("words", [("--keep",), ("--keep", "--crm", "overplane")])
+def test_without_a_name_the_folder_has_a_usual_one(
+    house: House, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(house.folder)
+    assert house.run("demo", *words).code == 0
+    assert (house.folder / "nexudus-sync-demo" / "config.toml").exists()
 
 
 def test_the_demo_keeps_nothing_in_a_folder_that_exists(house: House) -> None:
@@ -85,7 +126,40 @@ def test_the_sandbox_writes_them_into_a_folder(house: House) -> None:
     assert run().code == 0
     assert tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
     assert "export OVERPLANE_TOKEN" in Path(folder / "env.sh").read_text(encoding="utf-8")
+    assert secrets.read(folder / "secrets.env")["OVERPLANE_TOKEN"]
+    assert House(folder, {}).run("mapping", "check").code == 0
+    assert (folder / "mappings" / "nexudus.toml").exists()
+    assert not (folder / "sandbox.json").exists()  # it has stopped
     assert run().code == 2
+
+
+@pytest.mark.usefixtures("stopped")
+def test_the_sandbox_introduces_the_people_who_can_log_in(house: House) -> None:
+    ended = house.run("sandbox", "--small")
+    assert "María Núñez: maria.nunez@example.com; in Overplane: token sk_test_maria" in ended.out
+    assert "nexudus-sync sandbox trigger conflict" in ended.out
+
+
+def test_a_running_sandbox_is_told_what_to_do(house: House) -> None:
+    office = Sandbox(nexudus=8, crm=8, shared=8)
+    with controlled(office, house.folder / "sandbox.json"):
+        ended = house.run("sandbox", "trigger", "conflict", "--write", str(house.folder))
+        assert (ended.code, ended.err) == (0, "")
+        assert "María set the amount" in ended.out
+        assert "nexudus-sync conflicts list" in ended.out
+        ended = house.run("sandbox", "trigger", "conflict", "--times", "99", "--write", str(house.folder))
+        assert (ended.code, "start a larger sandbox" in ended.err) == (2, True)
+        kept = (house.folder / "sandbox.json").read_text(encoding="utf-8")
+    (house.folder / "sandbox.json").write_text(kept, encoding="utf-8")
+    ended = house.run("sandbox", "trigger", "conflict", "--write", str(house.folder))
+    assert (ended.code, "does not answer" in ended.err) == (1, True)
+
+
+def test_without_a_sandbox_a_trigger_says_how_to_start_one(house: House) -> None:
+    ended = house.run("sandbox", "trigger", "outage")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "none is running" in ended.err
+    assert house.run("sandbox", "trigger", "no-such").code == 2
 
 
 def test_a_sandbox_cannot_share_more_than_it_has(house: House) -> None:

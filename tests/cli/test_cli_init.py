@@ -2,7 +2,6 @@
 
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from cli_house import House
 from pydantic import BaseModel
 
 from nexudus_sync import config
+from nexudus_sync.cli import init
 from nexudus_sync.connectors import registry
 from nexudus_sync.mapping import shipped_names
 from nexudus_sync.mapping.shipped import shipped
@@ -22,6 +22,12 @@ URL = ("--crm-url", "https://crm.example.com")
 def empty(house: House) -> House:
     house.config.unlink()
     return house
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody is there to answer."""
+    monkeypatch.setattr(init, "at_terminal", lambda: True)
 
 
 def test_the_options_answer_everything(empty: House) -> None:
@@ -44,8 +50,8 @@ def test_the_mapping_files_are_copied_beside_it_and_used(empty: House) -> None:
     assert config.load(empty.config, {}, secrets=False).connections[0].mapping.nexudus is not None
 
 
-def test_it_asks_for_what_the_options_leave_open(empty: House) -> None:
-    ended = empty.run("init", "--crm-url", "", answers="paris\n1004\noverplane\n\n\n")
+def test_it_asks_for_what_the_options_leave_open(empty: House, terminal: None) -> None:
+    ended = empty.run("init", "--offline", "--crm-url", "", answers="paris\n1004\noverplane\n\n\n")
     assert ended.code == 0
     text = empty.config.read_text(encoding="utf-8")
     assert 'name = "paris"' in text
@@ -119,8 +125,10 @@ def test_an_id_of_0_is_refused(empty: House, option: str) -> None:
         ("london\n1001\noverplane\nEx\tample\n\n\n", "must be one line of text"),
     ],
 )
-def test_a_wrong_answer_is_asked_again_and_nothing_typed_before_is_lost(empty: House, wrong: str, told: str) -> None:
-    ended = empty.run("init", answers=wrong)
+def test_a_wrong_answer_is_asked_again_and_nothing_typed_before_is_lost(
+    empty: House, terminal: None, wrong: str, told: str
+) -> None:
+    ended = empty.run("init", "--offline", answers=wrong)
     assert (ended.code, ended.err) == (0, "")
     assert told in ended.out
     (connection,) = config.load(empty.config, {}, secrets=False).connections
@@ -137,14 +145,16 @@ def test_a_wrong_answer_is_asked_again_and_nothing_typed_before_is_lost(empty: H
         ("--company", "\udcff", "--company: must be one line of text"),
     ],
 )
-def test_an_option_of_no_use_is_told_before_anything_is_asked(empty: House, option: str, given: str, told: str) -> None:
+def test_an_option_of_no_use_is_told_before_anything_is_asked(
+    empty: House, terminal: None, option: str, given: str, told: str
+) -> None:
     ended = empty.run("init", option, given, answers="london\n1001\noverplane\n\n\n")
     assert (ended.code, ended.out) == (2, "")
     assert told in ended.err
 
 
-def test_what_the_file_would_take_for_a_variable_is_asked_again(empty: House) -> None:
-    ended = empty.run("init", answers="${x\nlondon\n1001\noverplane\n${Y}\n\n\n")
+def test_what_the_file_would_take_for_a_variable_is_asked_again(empty: House, terminal: None) -> None:
+    ended = empty.run("init", "--offline", answers="${x\nlondon\n1001\noverplane\n${Y}\n\n\n")
     assert (ended.code, ended.out.count("Please try again")) == (0, 2)
     assert config.load(empty.config, {}, secrets=False).connections[0].name == "london"
 
@@ -170,19 +180,34 @@ def test_where_one_file_cannot_be_written_none_is_left(empty: House, monkeypatch
     assert not [*empty.folder.rglob("*.toml")]
 
 
-def test_a_file_that_is_in_the_way_is_told_when_the_crm_is_chosen(empty: House) -> None:
+def test_a_mapping_file_that_is_there_already_is_kept_or_replaced_as_a_person_says(
+    empty: House, terminal: None
+) -> None:
     (empty.folder / "mappings").mkdir()
     (empty.folder / "mappings" / "overplane.toml").write_text("mine", encoding="utf-8")
-    ended = empty.run("init", answers="london\n1001\noverplane\nerpnext\n\nhttps://erp.example.com\n")
-    assert ended.code == 0
-    assert "overplane.toml: already exists and is left as it is" in ended.out
-    assert 'crm = "erpnext"' in empty.config.read_text(encoding="utf-8")
+    ended = empty.run("init", "--offline", answers="london\n1001\noverplane\nn\n\n\n")
+    assert (ended.code, "overplane.toml is used as it is" in ended.out) == (0, True)
+    assert (empty.folder / "mappings" / "overplane.toml").read_text(encoding="utf-8") == "mine"
+    ended = empty.run("init", "--offline", answers="y\nn\nparis\n1001\noverplane\ny\n\n\n")
+    assert (ended.code, ended.err) == (0, "")
+    assert (empty.folder / "mappings" / "overplane.toml").read_text(encoding="utf-8") == shipped("overplane")
+    assert config.load(empty.config, {}, secrets=False).connections[0].name == "paris"
+    assert not [path.name for path in empty.folder.rglob(".*")]
 
 
-def test_ctrl_c_at_a_question_is_an_interruption(empty: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr("nexudus_sync.cli.init.sys", terminal)
-    assert empty.run("init", "--name", "london").code == 130
+def test_a_configuration_stays_unless_a_person_or_an_option_says_otherwise(empty: House, terminal: None) -> None:
+    empty.write("mine")
+    ended = empty.run("init", *ANSWERS, *URL, answers="n\n")
+    assert (ended.code, "already exists and is left as it is" in ended.err) == (2, True)
+    assert empty.config.read_text(encoding="utf-8") == "mine"
+    assert empty.run("init", *ANSWERS, *URL, "--no-input", "--replace").code == 0
+    assert config.load(empty.config, {}, secrets=False).connections[0].name == "london"
+
+
+def test_ctrl_c_at_a_question_is_an_interruption(empty: House, terminal: None) -> None:
+    ended = empty.run("init", "--offline", "--name", "london", answers="")
+    assert ended.code == 130
+    assert not [*empty.folder.rglob("*.toml")]
 
 
 def test_an_unknown_connector_is_refused_with_the_known_ones(empty: House) -> None:

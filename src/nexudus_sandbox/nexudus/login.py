@@ -53,6 +53,10 @@ class Login:
         """Register a login; one of the same e-mail is replaced."""
         self._accounts[account.email.casefold()] = account
 
+    def account(self, email: str) -> Account:
+        """The login of that e-mail. Raises KeyError."""
+        return self._accounts[email.casefold()]
+
     def end_sessions(self) -> None:
         """Make every token worthless, as a restart of the server or a changed password does."""
         self._tokens.clear()

@@ -81,6 +81,10 @@ class OverplaneDouble(Double):
         """A person sets an opportunity's sales stage."""
         return self.edit(row_id, by, sales_stage=stage)
 
+    def touch(self, row_id: str, by: str) -> None:
+        """Something moves an opportunity's stamp and nothing else. Raises KeyError when there is none."""
+        self.edit(row_id, by)
+
     def delete(self, row_id: str, by: str) -> None:
         """A person deletes an opportunity. Raises KeyError when there is none."""
         with self.lock:

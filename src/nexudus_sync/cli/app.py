@@ -6,11 +6,11 @@ Each verb imports its code when it runs, so that `--help` and shell completion s
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from nexudus_sync.cli import groups
+from nexudus_sync.cli import groups, upkeep
 from nexudus_sync.cli.frame import (
     ConnectionName,
     FullFlag,
@@ -24,7 +24,8 @@ from nexudus_sync.cli.frame import (
     guarded,
     root_of,
 )
-from nexudus_sync.cli.usage import Verbs
+from nexudus_sync.cli.setup import options
+from nexudus_sync.cli.usage import Keeping, Verbs
 from nexudus_sync.texts import WHOLE
 
 _START, _RUN = "Start here", "Run"
@@ -43,6 +44,27 @@ class CrmName(StrEnum):
     OVERPLANE = "overplane"
     ERPNEXT = "erpnext"
 
+
+Happening = Literal[
+    "conflict",
+    "failure",
+    "delete",
+    "outage",
+    "import",
+    "restamp",
+    "rename",
+    "move",
+    "create",
+    "lock",
+    "nonsense",
+    "role",
+]
+System = Literal["nexudus", "crm"]
+_HAPPENINGS = """conflict: two people edit one amount; failure: a stage that Nexudus lacks; delete: opportunities are
+deleted in the CRM; outage: a system does not answer; import: most amounts change at once; restamp: everything is saved
+again without a change; rename: a stage in Nexudus; move: a card goes to another location; create: one opportunity is
+added on both sides; lock: somebody has an opportunity open; nonsense: a system answers with web pages; role: the sync's
+user loses one."""
 
 app = typer.Typer(
     cls=Verbs,
@@ -82,37 +104,48 @@ def root(
     ctx.obj = Root(config, debug, log_level, log_format)
 
 
-@app.command(rich_help_panel=_START)
+@app.command(rich_help_panel=_START, cls=Keeping)
 @guarded
 def demo(
     ctx: typer.Context,
     keep: Annotated[
         Path | None,
-        typer.Option("--keep", metavar="DIR", help="Keep the configuration and the state in this new folder."),
+        typer.Option(
+            "--keep",
+            metavar="[DIR]",
+            help="Keep both systems running until Ctrl-C, with all files in this new folder (nexudus-sync-demo).",
+        ),
     ] = None,
     crm: Annotated[CrmName, typer.Option(help="The CRM to show.")] = CrmName.OVERPLANE,
 ) -> None:
     """Show the sync at work on made-up data; needs no account.
 
-    Starts stand-ins for Nexudus and a CRM on this machine, runs a backfill, edits records on both sides as people
-    would, syncs, and shows what was carried over and how a conflict is resolved. It takes less than a minute.
+    Starts stand-ins for Nexudus and a CRM on this machine, edits records on both sides as people would, syncs, and
+    shows how a conflict is resolved and what was carried over. It takes less than a minute.
     """
     from nexudus_sync.cli import demo as work
 
     end(work.demo(root_of(ctx), keep, crm.value))
 
 
-@app.command(rich_help_panel=_START)
+sandboxes = typer.Typer(invoke_without_command=True)
+
+
+@sandboxes.callback()
 @guarded
 def sandbox(
     ctx: typer.Context,
     write: Annotated[
-        Path | None, typer.Option("--write", metavar="DIR", help="Write config.toml and env.sh to this folder.")
+        Path | None,
+        typer.Option("--write", metavar="DIR", help="Write config.toml, secrets.env and mapping files to this folder."),
     ] = None,
     crm: Annotated[CrmName, typer.Option(help="The CRM to run beside Nexudus.")] = CrmName.OVERPLANE,
     cards: Annotated[int, typer.Option(min=0, help="The number of opportunities in Nexudus.")] = 300,
     deals: Annotated[int, typer.Option(min=0, help="The number of opportunities in the CRM.")] = 200,
     shared: Annotated[int, typer.Option(min=0, help="How many of them are on both sides.")] = 80,
+    small: Annotated[
+        bool, typer.Option("--small", help="30, 20 and 10 of them: for a first run within the limits of Nexudus.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Change the seed to get different data.")] = 7,
     port: Annotated[
         int, typer.Option(min=0, max=65534, help="The port for Nexudus; the CRM gets the next one. 0: any free ports.")
@@ -122,36 +155,81 @@ def sandbox(
 
     Use it to try the other commands, your mapping files or your monitoring without touching real data.
     """
+    if ctx.invoked_subcommand is None:
+        from nexudus_sync.cli import sandbox as work
+
+        sizes = work.SMALL if small else (cards, deals, shared)
+        work.sandbox(write, port, work.Counts(*sizes, seed), crm.value)
+
+
+@sandboxes.command("trigger")
+@guarded
+def sandbox_trigger(
+    ctx: typer.Context,
+    kind: Annotated[Happening, typer.Argument(metavar="KIND", help=_HAPPENINGS, show_default=False)],
+    times: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="To N records, in place of the usual number.")
+    ] = None,
+    seconds: Annotated[int, typer.Option(min=1, metavar="N", help="How long an outage lasts.")] = 60,
+    system: Annotated[System, typer.Option(help="The system that an outage is of.")] = "crm",
+    folder: Annotated[
+        Path | None, typer.Option("--write", metavar="DIR", help="The sandbox that was started with this --write.")
+    ] = None,
+) -> None:
+    """Make something happen in the running sandbox; says what, and what to try next."""
     from nexudus_sync.cli import sandbox as work
 
-    work.sandbox(write, port, work.Counts(cards, deals, shared, seed), crm.value)
+    work.trigger(kind, folder, {"times": times, "seconds": seconds, "system": system})
+
+
+app.add_typer(sandboxes, name="sandbox", rich_help_panel=_START)
 
 
 @app.command(rich_help_panel=_START)
 @guarded
 def init(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Option(help="The name of the connection.", show_default=False)] = None,
-    location: Annotated[
-        int | None, typer.Option(min=1, help="The id of the Nexudus location (business).", show_default=False)
-    ] = None,
-    board: Annotated[
-        int | None, typer.Option(min=1, help="The id of a board, in place of a location.", show_default=False)
-    ] = None,
-    connector: Annotated[str | None, typer.Option(help="The kind of CRM.", show_default=False)] = None,
-    crm_url: Annotated[str | None, typer.Option(help="The address of the CRM.", show_default=False)] = None,
-    company: Annotated[
-        str | None, typer.Option(help="The CRM's company for this location; empty for all.", show_default=False)
-    ] = None,
+    name: options.Name = None,
+    location: options.Location = None,
+    board: options.Board = None,
+    connector: options.Kind = None,
+    crm_url: options.CrmUrl = None,
+    company: options.Company = None,
+    keys: options.Keys = None,
+    stages: options.Stages = None,
+    reasons: options.Reasons = None,
+    time_zone: options.TimeZone = None,
+    create_board: options.CreateBoard = None,
+    offline: options.Offline = False,
+    replace: options.Replace = False,
+    no_input: options.NoInput = False,
 ) -> None:
-    """Write a configuration and the mapping files; asks for what the options leave out.
+    """Connect your two systems: asks for the logins, tries them, and lists what there is to choose from.
 
-    Writes the file that --config names and the folder mappings beside it. Never overwrites a file. Does not ask for
-    passwords: the configuration takes them from environment variables.
+    Writes the file that --config names, the folder mappings beside it, and secrets.env, which holds the passwords and
+    is readable by you only. Never overwrites a file without asking. At the end it offers the check and the first run.
+    Every answer can be given as an option; logins also in the environment (NEXUDUS_USERNAME, NEXUDUS_PASSWORD, …).
     """
     from nexudus_sync.cli import init as work
+    from nexudus_sync.cli.setup.answers import Answers
 
-    work.init(root_of(ctx), work.Answers(name, location, board, connector, crm_url, company))
+    answers = Answers(
+        name=name,
+        location=location,
+        board=board,
+        connector=connector,
+        crm_url=crm_url,
+        company=company,
+        time_zone=time_zone,
+        create_board=create_board,
+        keys=tuple(keys or ()),
+        stages=tuple(stages or ()),
+        reasons=tuple(reasons or ()),
+        offline=offline,
+        replace=replace,
+        asks=not no_input,
+    )
+    end(work.init(root_of(ctx), answers))
 
 
 @app.command(rich_help_panel=_START)
@@ -249,3 +327,4 @@ def run(ctx: typer.Context) -> None:
 
 
 groups.add_to(app)
+upkeep.add_to(app)

@@ -1,10 +1,14 @@
 """`check`: find out whether everything works. Nothing is written to either system."""
 
+from collections.abc import Iterable, Iterator
+
 from nexudus_sync.cli.desk import load_settings, open_engine, run
 from nexudus_sync.cli.frame import Root, complain, worst
 from nexudus_sync.cli.mappings import MARKS
 from nexudus_sync.cli.output import print_table, say
+from nexudus_sync.config import secrets
 from nexudus_sync.connectors.base import Check
+from nexudus_sync.connectors.failed import failed
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.startup.missing_names import lacking, missing_names
 from nexudus_sync.errors import SyncError
@@ -12,6 +16,7 @@ from nexudus_sync.mapping import Side, laws
 from nexudus_sync.texts import plural
 
 _WRONG_FILE = 2
+_CORRECT = "correct the field; `nexudus-sync mapping check` shows all findings"
 
 
 def check(root: Root, connection: str | None) -> int:
@@ -28,9 +33,8 @@ def check(root: Root, connection: str | None) -> int:
 
 async def check_one(root: Root, connection: Connection) -> int:
     """Print all findings about a connection, and each failure again as one line. Returns the exit code."""
-    found = await _findings(connection)
-    rows = [(MARKS[line.level], where, line.subject, line.detail) for where, line in found]
-    print_table(("", "where", "what", "finding"), rows, title=connection.name)
+    found = await _findings(root, connection)
+    print_table(("", "where", "what", "finding"), list(_rows(found)), title=connection.name)
     failed = [(where, line) for where, line in found if line.level == "fail"]
     for where, line in failed:
         complain(root, _line(where, line))
@@ -40,26 +44,44 @@ async def check_one(root: Root, connection: Connection) -> int:
     return worst([line.exit_code for _, line in failed])
 
 
-async def _findings(connection: Connection) -> list[tuple[str, Check]]:
+async def _findings(root: Root, connection: Connection) -> list[tuple[str, Check]]:
     """The findings about both systems and, when neither fails, about the mapping: each with its place."""
-    found = [(connection.connector(side).name, line) for side in Side for line in await _system(connection, side)]
+    found = [("files", line) for line in _files(root)]
+    found += [(connection.connector(side).name, line) for side in Side for line in await _system(connection, side)]
     if not any(line.level == "fail" for _, line in found):
         found += [("mapping", line) for line in await _mapping(connection)]
     return found
 
 
+def _files(root: Root) -> list[Check]:
+    """The file of secrets, where it is open to others."""
+    path = root.config.parent / secrets.NAME
+    if not secrets.is_open(path):
+        return []
+    detail = f"{path} can be read by other users of this machine"
+    return [Check("secrets", "warn", detail, remedy=f"chmod 600 {path}")]
+
+
 def _line(where: str, line: Check) -> str:
     """A failure as a line for standard error; a detail that begins with its place is not given it again."""
     if where == "mapping" or line.detail.startswith(f"{where}: "):
-        return line.detail
-    return f"{where}: {line.subject}: {line.detail}"
+        return line.told
+    return f"{where}: {line.subject}: {line.told}"
+
+
+def _rows(found: Iterable[tuple[str, Check]]) -> Iterator[tuple[str, str, str, str]]:
+    """A row for each finding; what to do about it has a row of its own, so that it is seen in a long table."""
+    for where, line in found:
+        yield MARKS[line.level], where, line.subject, line.detail
+        if line.remedy:
+            yield "→", where, "what to do", line.remedy
 
 
 async def _system(connection: Connection, side: Side) -> list[Check]:
     try:
         return await connection.connector(side).check(connection.scope(side))
     except SyncError as error:
-        return [Check("reachable", "fail", str(error), error.exit_code)]
+        return [failed("reachable", error, str(error))]
 
 
 async def _mapping(connection: Connection) -> list[Check]:
@@ -71,15 +93,15 @@ async def _mapping(connection: Connection) -> list[Check]:
         (field.name, one.side): one.text for field in connection.mapping.fields for one in lacking(field, contexts)
     }
     lines = [Check("laws", "ok", f"{plural(held, 'law')} hold")]
-    lines += [
-        Check(one.field, one.level, f"{one.law}: {one.detail}", _WRONG_FILE)
-        for one in findings
-        if one.level != "ok" and (one.field, one.to) not in waiting  # told in one line below
-    ]
+    lines += [_of_law(one) for one in findings if one.level != "ok" and (one.field, one.to) not in waiting]
     lines += [Check(name, "warn", text) for (name, _), text in waiting.items()]
     lines += [
-        Check(field.name, "fail", f"{where}: {problem}", _WRONG_FILE)
+        Check(field.name, "fail", f"{where}: {problem}", _WRONG_FILE, "correct the file, or add the name there")
         for field in connection.mapping.fields
         for where, problem in missing_names(field, contexts)
     ]
     return lines
+
+
+def _of_law(one: laws.Finding) -> Check:
+    return Check(one.field, one.level, f"{one.law}: {one.detail}", _WRONG_FILE, _CORRECT if one.level == "fail" else "")

@@ -1,47 +1,47 @@
-"""`demo`: a backfill and a day's work on made-up data, with the code that runs on real data."""
+"""`demo`: a conflict and a day's work on made-up data, with the code that runs on real data."""
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from nexudus_sandbox.control import NAME, controlled, own_file
 from nexudus_sandbox.world import World
 from nexudus_sync import config
-from nexudus_sync.cli.backfill import Wanted, backfill_one
 from nexudus_sync.cli.desk import open_engine, run, start_log
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.lists import print_conflicts, print_history
-from nexudus_sync.cli.output import print_table, say
-from nexudus_sync.cli.sandbox import exports
+from nexudus_sync.cli.output import say
+from nexudus_sync.cli.sandbox import introduce, lay_out, until_stopped
 from nexudus_sync.cli.sync import print_report
 from nexudus_sync.config import Settings
 from nexudus_sync.deciding.conflicts import take
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import run_cycle
-from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import history
 from nexudus_sync.store.conflicts import open_about_card
 from nexudus_sync.store.tables import Conflict
 
-_MARIA, _TOM = "maria.nunez@example.com", "tom.oreilly@example.com"
-
 
 def demo(root: Root, keep: Path | None, crm: str) -> int:
-    """Run the demo. Returns the exit code. Raises ConfigError when the folder to keep exists already."""
+    """Run the demo. Returns the exit code. Raises ConfigError when the folder to keep exists already.
+
+    With `keep` the sandbox goes on, with all files in that folder, until Ctrl-C or SIGTERM.
+    """
     with _folder(keep) as folder, World(crm_name=crm, nexudus=120, crm=80, shared=32) as world:
-        (folder / "config.toml").write_text(world.config_toml(), encoding="utf-8")
-        (folder / "env.sh").write_text(exports(world), encoding="utf-8")
+        lay_out(world, folder)
         settings = config.load(folder / "config.toml", world.environment())
         root.secrets = settings.secrets()
         start_log(root, settings)
         code = run(_play(settings, world))
-        if keep is not None:
-            look = f"nexudus-sync --config {folder / 'config.toml'}"
-            say(f"Explore it with `{look} status`, `… history`, `… conflicts list` or `… explain RECORD`.")
+        if keep is not None and not code:
+            with until_stopped() as stop, controlled(world, own_file(), keep / NAME):
+                _show_around(world, keep)
+                stop.wait()
+            say("The sandbox has stopped.")
     return code
 
 
@@ -57,23 +57,41 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     yield keep
 
 
+def _show_around(world: World, folder: Path) -> None:
+    """Say how to look at what the demo left running."""
+    say()
+    say(f"Both systems keep running until Ctrl-C. In another terminal, after `cd {folder}`:", style="bold")
+    for command, why in (
+        ("nexudus-sync run", "keeps both sides in step"),
+        ("nexudus-sync status", "shows what is linked and what waits"),
+        ("nexudus-sync conflicts list", "shows what waits for a decision"),
+        ("nexudus-sync sandbox trigger conflict", "makes something happen; --help lists the others"),
+    ):
+        say(f"  {command:<38} {why}")
+    introduce(world)
+
+
 async def _play(settings: Settings, world: World) -> int:
     async with open_engine(settings) as engine:
         with engine.store.lock():
             await engine.start()
-            return await _acts(engine.connections[0], settings, world)
+            return await _acts(engine.connections[0], world)
 
 
-async def _acts(connection: Connection, settings: Settings, world: World) -> int:
-    _step("1. A backfill: match what exists on both sides, copy the rest")
-    code = await backfill_one(connection, settings, Wanted(yes=True))
-    _step("2. People work on both sides")
-    edits = _edit(world)
-    print_table(("who", "where", "opportunity", "what"), [(e.who, e.where, e.title, e.what) for e in edits])
-    _step("3. A sync: each edit is carried over, field by field")
+async def _acts(connection: Connection, world: World) -> int:
+    say(
+        f"Made-up data: 120 opportunities in Nexudus and 80 in {world.crm.title}. The first run pairs and copies them …"
+    )
+    first = await run_cycle(connection)
+    card, title = _edit(world)
+    _step("1. A conflict: two people change the same amount. Nothing is overwritten, a person decides")
+    say(f"María sets “{title}” to 9000.00 in Nexudus, Tom to 9900.00 in {world.crm.title}.")
+    with connection.store.read() as session:
+        before = history.newest_id(session)
     await _sync(connection)
-    _step("4. Both sides changed the same amount: nothing is overwritten, a person decides")
-    conflict = _conflict(connection, edits[-1].title_of)
+    with connection.store.read() as session:
+        found = history.newest(session, [connection.name], None, 100)
+    conflict = _conflict(connection, card)
     if conflict is None or conflict.id is None:
         say("The conflict did not appear.")
         return 1
@@ -82,74 +100,51 @@ async def _acts(connection: Connection, settings: Settings, world: World) -> int
     with connection.store.session() as session:
         take(session, conflict.id, Side.CRM, by="demo", now=connection.clock.now())
     await _sync(connection)
-    _step("5. Nothing has changed since: a last sync writes nothing")
-    last = await _cycle(connection)
+    _step("2. Everything else that they changed was carried over, field by field")
+    say("María adds to a title and marks a deal lost; Tom drags a card to another stage and sets an amount.")
+    print_history([one for one in found if (one.id or 0) > before], {})
+    _step("3. The first run, before that: what is on both sides was paired, the rest copied")
+    print_report(connection, first)
+    _step("4. Nothing has changed since: a last sync writes nothing")
+    last = await run_cycle(connection)
     print_report(connection, last)
-    say()
-    calls = f"{len(world.nexudus.log):,} calls to Nexudus and {len(world.crm.double.log):,} to {world.crm.title}"
-    say(f"All of this took {calls}, including those for the estimate and the checks.")
     say("For your own data: nexudus-sync init")
-    return code or int(last.written > 0)
+    return first.exit_code or int(last.written > 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One edit somebody made. `title_of` is the Nexudus id of the opportunity."""
+def _edit(world: World) -> tuple[int, str]:
+    """Make the edits of the day, each on a pair of its own whose sides were equal.
 
-    who: str
-    where: str
-    title: str
-    what: str
-    title_of: str
-
-
-def _edit(world: World) -> list[Edit]:
-    """Make the edits of the day, each on a pair of its own whose sides were equal."""
+    Returns the card that both people edited, and its title.
+    """
     nexudus, crm = world.nexudus, world.crm.double
+    maria, tom = (person.email for person in world.people)
     free = [
         (card, row)
         for card, row in world.seeded.equal
         if nexudus.record(card)["Status"] == 1 and crm.record(row)["opportunity_amount"]
     ]
-    titles = [str(nexudus.record(card)["Name"]) for card, _ in free]
     cards, rows = [card for card, _ in free], [row for _, row in free]
-    nexudus.edit(cards[0], _MARIA, Name=f"{titles[0]} (two years)")
+    nexudus.edit(cards[0], maria, Name=f"{nexudus.record(cards[0])['Name']} (two years)")
     stage = "Negotiation" if crm.record(rows[1])["sales_stage"] != "Negotiation" else "Proposal sent"
-    nexudus.move(cards[1], stage, _TOM)
-    crm.edit(rows[2], _TOM, opportunity_amount=Decimal("18500.00"))
-    crm.edit(rows[3], _MARIA, status="Lost", sales_stage="Lost")
-    crm.set_lost_reasons(rows[3], ["Price"], _MARIA)
-    nexudus.edit(cards[4], _MARIA, Value=Decimal("9000.00"))
-    crm.edit(rows[4], _TOM, opportunity_amount=Decimal("9900.00"))
-    told = (
-        ("María", "Nexudus", 0, "adds “(two years)” to the title"),
-        ("Tom", "Nexudus", 1, f"drags the card to {stage}"),
-        ("Tom", world.crm.title, 2, "sets the amount to 18500.00"),
-        ("María", world.crm.title, 3, "marks it lost: Price"),
-        ("María", "Nexudus", 4, "sets the amount to 9000.00"),
-        ("Tom", world.crm.title, 4, "sets the same amount to 9900.00"),
-    )
-    return [Edit(who, where, titles[number], what, str(cards[number])) for who, where, number, what in told]
+    nexudus.move(cards[1], stage, tom)
+    crm.edit(rows[2], tom, opportunity_amount=Decimal("18500.00"))
+    crm.edit(rows[3], maria, status="Lost", sales_stage="Lost")
+    crm.set_lost_reasons(rows[3], ["Price"], maria)
+    nexudus.edit(cards[4], maria, Value=Decimal("9000.00"))
+    crm.edit(rows[4], tom, opportunity_amount=Decimal("9900.00"))
+    return cards[4], str(nexudus.record(cards[4])["Name"])
 
 
 async def _sync(connection: Connection) -> None:
-    """Run one cycle and print the values it overwrote."""
+    """Run one cycle, and print the command and its line."""
     say("$ nexudus-sync sync")
+    print_report(connection, await run_cycle(connection))
+
+
+def _conflict(connection: Connection, card: int) -> Conflict | None:
     with connection.store.read() as session:
-        before = history.newest_id(session)
-    print_report(connection, await _cycle(connection))
-    with connection.store.read() as session:
-        found = history.newest(session, [connection.name], None, 100)
-    print_history([one for one in found if (one.id or 0) > before], {})
-
-
-async def _cycle(connection: Connection) -> Report:
-    return await run_cycle(connection)
-
-
-def _conflict(connection: Connection, card: str) -> Conflict | None:
-    with connection.store.read() as session:
-        return open_about_card(session, card)
+        return open_about_card(session, str(card))
 
 
 def _step(text: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping as MappingABC
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from nexudus_sync import logs
 from nexudus_sync.cli import collector
@@ -25,6 +26,7 @@ from nexudus_sync.mapping import Mapping, Side, laws
 from nexudus_sync.store import Store, facts
 from nexudus_sync.store.status import connection_status
 
+T = TypeVar("T")
 _LAWS = "mapping laws"
 """Under this the store remembers, by connection, which mapping kept the laws, and by which checker."""
 _CHECKER = Path(laws.__file__).parent
@@ -141,13 +143,13 @@ async def each(
     return worst(codes)
 
 
-def run(work: Awaitable[int]) -> int:
+def run(work: Awaitable[T]) -> T:
     """Run a verb's asynchronous part to its end. SIGTERM ends it as Ctrl-C does, and the write under way is recorded.
 
     SIGTERM has a handler of its own because a shell makes programs in the background ignore Ctrl-C.
     """
 
-    async def body() -> int:
+    async def body() -> T:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
 

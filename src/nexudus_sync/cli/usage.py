@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from nexudus_sync.cli.frame import Root, complain, tell
 
@@ -42,6 +42,21 @@ class Verbs(TyperGroup):
         except OSError as error:  # from printing before any verb runs, such as help to a full disk
             sys.exit(tell(Root(), error))
         sys.exit(code if given else WRONG)
+
+
+class Keeping(TyperCommand):
+    """A command whose `--keep` may stand without a folder, for which it then has a usual one."""
+
+    usual = "nexudus-sync-demo"
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the usual folder where none is named."""
+        given = list(args)
+        if "--keep" in given:
+            after = given.index("--keep") + 1
+            if after == len(given) or given[after].startswith("-"):
+                given.insert(after, self.usual)
+        return super().parse_args(ctx, given)
 
 
 def told(error: Any) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, ValidationError
 
+from nexudus_sync.config import secrets as secret_file
 from nexudus_sync.config.problems import refuse, refuse_literal_secrets, refuse_loose
 from nexudus_sync.config.settings import (
     ConnectionSettings,
@@ -70,12 +71,14 @@ def load(
 ) -> Settings:
     """Read and check a configuration.
 
-    `find` returns what has the `Settings` of the connector named by `connector = …`, and raises ConfigError for an
-    unknown one. `secrets` False is for work that does not talk to a system: the variables named in the tables with
-    secrets need not be set, and get a useless value, except in the `needed` ones. Raises ConfigError (one line: file,
-    key, what is wrong, what would be right) for anything that the file alone shows.
+    Values that `environ` lacks are taken from `secrets.env` beside the file, if there is one. `find` returns what has
+    the `Settings` of the connector named by `connector = …`, and raises ConfigError for an unknown one. `secrets` False
+    is for work that does not talk to a system: the variables named in the tables with secrets need not be set, and get
+    a useless value, except in the `needed` ones. Raises ConfigError (one line: file, key, what is wrong, what would be
+    right) for anything that the file alone shows.
     """
     raw = read(path)
+    environ = secret_file.complete(environ, path)
     if not secrets:
         environ = _with_stand_ins(raw, environ, needed)
     filled = substitute(raw, environ, path)
@@ -88,12 +91,10 @@ def load(
     nexudus = _rooted(nexudus, base)
     crms = {name: _crm(name, raw["crm"][name], table, path, find) for name, table in file.crm.items()}
     crms = {name: replace(crm, settings=_rooted(crm.settings, base)) for name, crm in crms.items()}
-    systems: dict[Location, BaseModel] = {
-        ("nexudus",): nexudus,
-        **{("crm", name): crm.settings for name, crm in crms.items()},
-    }
-    for location, settings in systems.items() if secrets else ():
-        _check_way(settings, place(path, location))
+    if secrets:
+        _check_way(nexudus, place(path, ("nexudus",)))
+        for name, crm in crms.items():
+            _check_way(crm.settings, place(path, ("crm", name)))
     _check_connections(file.connection, list(crms), path)
     return Settings(
         path=path,

@@ -88,9 +88,11 @@ def _not_set(missing: Mapping[str, Location], environ: Mapping[str, str], path: 
     if len(missing) == 1:
         (name,) = missing
         problem = f"the environment variable {name} is {states[name]}"
-        return ConfigError(place(path, missing[name]), problem, f"set {name} before nexudus-sync starts")
+        remedy = f"set {name} before nexudus-sync starts, or in secrets.env beside the file"
+        return ConfigError(place(path, missing[name]), problem, remedy)
     said = ", ".join(f"{name} ({state})" if state == "empty" else name for name, state in states.items())
-    return ConfigError(str(path), f"environment variables are not set: {said}", "set them before nexudus-sync starts")
+    remedy = "set them before nexudus-sync starts, or in secrets.env beside the file"
+    return ConfigError(str(path), f"environment variables are not set: {said}", remedy)
 
 
 def _substitute(value: Any, environ: Mapping[str, str], path: Path, location: Location) -> Any:

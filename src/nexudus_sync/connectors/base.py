@@ -223,13 +223,20 @@ class Audited:
 class Check:
     """One line of `check`.
 
-    `level` is "ok", "warn" or "fail"; `exit_code` is what a failure makes the command return.
+    `level` is "ok", "warn" or "fail"; `exit_code` is what a failure makes the command return; `remedy` is what a person
+    can do about it.
     """
 
     subject: str
     level: Literal["ok", "warn", "fail"]
     detail: str
     exit_code: int = 1
+    remedy: str = ""
+
+    @property
+    def told(self) -> str:
+        """What was found, and what to do about it, in one line."""
+        return f"{self.detail}; {self.remedy}" if self.remedy else self.detail
 
 
 class Connector(Protocol):

@@ -1,10 +1,12 @@
 """Does the CRM know the company named by a connection? A mistyped one would create a second set of all records."""
 
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from nexudus_sync.connectors.base import Check, Connector, Priority, Scope
+from nexudus_sync.connectors.setup import Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,23 @@ async def carried(connector: Connector, scope: Scope) -> Companies:
     return Companies(scope.company, known, others=bool(known))
 
 
+def choices(counted: Mapping[str, int]) -> list[Choice]:
+    """What `init` offers: the companies by their number of opportunities, the most first.
+
+    One that carries none beside others that do is new, and the configuration has to say so.
+    """
+    found = sorted(((number, name) for name, number in counted.items() if name), key=lambda one: (-one[0], one[1]))
+    some = any(number for number, _ in found)
+    return [
+        Choice(
+            f"{name} ({number:,} opportunit{'y' if number == 1 else 'ies'})",
+            {"company": name} | ({"new_company": True} if some and not number else {}),
+            name,
+        )
+        for number, name in found
+    ]
+
+
 def problem(found: Companies, system: str) -> tuple[str, str]:
     """What is wrong with the company, and the remedy; two empty texts when nothing is wrong.
 
@@ -81,7 +100,7 @@ def line(found: Companies, system: str, *, new: bool, well: str) -> Check:
         return Check("company", "ok", well)
     if new:
         return Check("company", "warn", f"{wrong}: new_company says that it is new")
-    return Check("company", "fail", wrong if found.listed is False else f"{wrong}; {remedy}", exit_code=2)
+    return Check("company", "fail", wrong, exit_code=2, remedy=remedy)
 
 
 def _names(found: Companies) -> str:

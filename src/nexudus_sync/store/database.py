@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, Oper
 from sqlmodel import Session
 
 from nexudus_sync.errors import ConfigError, StoreError
-from nexudus_sync.store import lock, schema, sqlite
+from nexudus_sync.store import backup, lock, schema, sqlite
 
 URL_KEY = "[store] url"
 """Where the configuration says which database it is."""
@@ -64,6 +64,14 @@ class Store:
         if parsed.get_backend_name() != "sqlite":
             return True
         return parsed.database not in (None, "", ":memory:") and ((base_dir or Path()) / str(parsed.database)).exists()
+
+    @staticmethod
+    def file(url: str, *, base_dir: Path | None = None) -> Path:
+        """The file of the database at `url`. Raises ConfigError for one that has none, or an invalid URL."""
+        parsed = _parse(url)
+        if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+            raise ConfigError(URL_KEY, "is not a file", "use the backups of the database server")
+        return _resolved(str((base_dir or Path()) / str(parsed.database)))
 
     @classmethod
     def _open_server(cls, url: URL, folder: Path) -> Self:
@@ -119,6 +127,8 @@ class Store:
                 if path is not None:
                     sqlite.take_over(self._engine, path, self._label)
                 if found != schema.HEAD:
+                    if path is not None and found is not None:
+                        backup.before_upgrade(path, self._label)
                     schema.migrate(self._engine, self._label)
         except BaseException:
             self.close()

@@ -77,7 +77,7 @@ async def test_a_company_of_the_list_that_no_opportunity_carries_fails_while_oth
     either.add()
     line = (await found(either, scope=other))["company"]
     assert (line.level, line.exit_code) == ("fail", 2)
-    assert line.detail.startswith(f'no opportunity carries "other ltd" (companies there: "{COMPANY}"); correct it')
+    assert line.told.startswith(f'no opportunity carries "other ltd" (companies there: "{COMPANY}"); correct it')
     assert (await found(either, scope=replace(other, new_company=True)))["company"].level == "warn"
 
 
@@ -92,7 +92,7 @@ async def test_who_may_not_list_companies_is_told_those_that_opportunities_carry
     either.add()
     line = (await found(either, scope=Scope(company="Nowhere Ltd")))["company"]
     assert (line.level, line.exit_code) == ("fail", 2)
-    assert line.detail.startswith(f'no opportunity carries "Nowhere Ltd" (companies there: "{COMPANY}"); correct it')
+    assert line.told.startswith(f'no opportunity carries "Nowhere Ltd" (companies there: "{COMPANY}"); correct it')
 
 
 async def test_missing_roles_are_named_beforehand(site: Site) -> None:

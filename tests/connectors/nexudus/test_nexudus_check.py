@@ -21,7 +21,7 @@ def levels(found, subject):
 
 
 def detail(found, subject):
-    return " | ".join(line.detail for line in found if line.subject == subject)
+    return " | ".join(line.told for line in found if line.subject == subject)
 
 
 async def test_a_sound_login_and_scope_have_no_failure_and_nothing_is_written(connector, server: Server):

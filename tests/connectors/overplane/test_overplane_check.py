@@ -46,7 +46,7 @@ async def test_a_company_that_no_opportunity_carries_fails_with_those_there_are_
         server.add(OPPORTUNITY, company=company)
     company = await company_of(crm)
     assert (company.level, company.exit_code) == ("fail", 2)
-    assert company.detail == (
+    assert company.told == (
         'no opportunity carries "Example Corp" (companies there: "Another", "Other"); correct it, or set new_company '
         "= true in the connection if it is new"
     )

@@ -13,6 +13,7 @@ from nexudus_sync.connectors.erpnext.directories import Directories
 from nexudus_sync.connectors.erpnext.records import text
 from nexudus_sync.connectors.erpnext.settings import ERPNextSettings
 from nexudus_sync.connectors.erpnext.site import OPPORTUNITY, Site
+from nexudus_sync.connectors.failed import failed
 from nexudus_sync.connectors.offset import against_ours
 from nexudus_sync.errors import ConnectorError, Refused, RoleMissing
 
@@ -36,7 +37,7 @@ async def lines(
             async for line in looking:
                 yield line
         except ConnectorError as error:
-            yield Check("site", "fail", error.message, exit_code=error.exit_code)
+            yield failed("site", error)
 
 
 def clock(offset: float | None) -> Check:
@@ -83,7 +84,8 @@ async def _filters(api: Api) -> AsyncIterator[Check]:
     """A filter value that the server does not read as a moment matches everything."""
     late: tuple[Filter, ...] = (("modified", ">=", _FAR),)
     if await api.count(OPPORTUNITY, late):
-        yield Check("filters", "fail", "the server does not obey the filter for changes; changes cannot be found")
+        detail = "the server does not obey the filter for changes; changes cannot be found"
+        yield Check("filters", "fail", detail, remedy="ask the site's administrator what changes requests on their way")
     else:
         yield Check("filters", "ok", "the server obeys the filter for changes")
 
@@ -111,11 +113,11 @@ async def known_companies(api: Api, settings: ERPNextSettings, scope: Scope) -> 
     # an opportunity always has a company; one that only creates carry pairs nothing, so it may be new
     others = scope.company is not None and not carried and bool(await api.count(OPPORTUNITY))
     if others and listed is not False:
-        names = await _carried(api)
+        names = await carried_companies(api)
     return Companies(wanted, names or (), carried, others, listed)
 
 
-async def _carried(api: Api) -> tuple[str, ...]:
+async def carried_companies(api: Api) -> tuple[str, ...]:
     """The companies that opportunities carry; the site's own list, which not everybody may read, can have more."""
     rows = await api.rows(OPPORTUNITY, Query(("company",), limit=_LOOKED_AT))
     return tuple(sorted({text(row, "company") for row in rows} - {""}))
@@ -127,7 +129,8 @@ async def _rights(api: Api, scope: Scope) -> AsyncIterator[Check]:
     wanted += [(scope.party, "read"), (scope.party, "create")]
     refused = [(doctype, right) for doctype, right in wanted if not await api.may(right, doctype)]
     for doctype, right in refused:
-        yield Check("roles", "fail", roles.lacking("the user", doctype, right))
+        remedy = "add the role on the user's page in ERPNext"
+        yield Check("roles", "fail", roles.lacking("the user", doctype, right), remedy=remedy)
     if not refused:
         yield Check("roles", "ok", f"opportunities and {scope.party.lower()}s can be read and written")
     for kind in [kind for kind in ("Customer", "Contact", "Lead") if not await api.may("read", kind)]:

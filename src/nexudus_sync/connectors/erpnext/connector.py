@@ -32,7 +32,7 @@ from nexudus_sync.connectors.base import (
 from nexudus_sync.connectors.budget import Budget, Limiter, Limits, Unlimited, lane_of
 from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.currency import digits
-from nexudus_sync.connectors.erpnext import checks, records, steps
+from nexudus_sync.connectors.erpnext import checks, records, setup, steps
 from nexudus_sync.connectors.erpnext.api import Api, Query
 from nexudus_sync.connectors.erpnext.dialect import ERPNextDialect
 from nexudus_sync.connectors.erpnext.directories import Directories
@@ -41,8 +41,10 @@ from nexudus_sync.connectors.erpnext.parties import Parties
 from nexudus_sync.connectors.erpnext.settings import ERPNextSettings
 from nexudus_sync.connectors.erpnext.site import OPPORTUNITY, Site, probe
 from nexudus_sync.connectors.erpnext.writer import Writer
+from nexudus_sync.connectors.failed import failed
 from nexudus_sync.connectors.http import Http
 from nexudus_sync.connectors.optional import Watcher
+from nexudus_sync.connectors.setup import Choice, Further
 from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, Refused, RoleMissing
 from nexudus_sync.mapping.context import Context
 from nexudus_sync.store.database import Store
@@ -56,6 +58,7 @@ class ERPNextConnector:
     """One ERPNext site, behind one user's API key."""
 
     Settings = ERPNextSettings
+    questions = setup.QUESTIONS
     traits = Traits(
         lists_everything=False,
         rows_are_whole=False,
@@ -120,7 +123,7 @@ class ERPNextConnector:
         try:
             await self.start()
         except ConnectorError as error:
-            return [Check("login", "fail", error.message, exit_code=error.exit_code)]
+            return [failed("login", error)]
         found = checks.lines(self.api, self._directories, self.site, self._settings, scope)
         return [*[line async for line in found], checks.clock(self._http.offset)]
 
@@ -259,6 +262,18 @@ class ERPNextConnector:
         if step.kind == steps.PARTY:
             return [{"id": party.id} for party in await self._parties.all(step.payload["email"], step.payload["kind"])]
         return await self._writer.created(step, self.site, since + self._offset() - _MARGIN)
+
+    async def choices(self) -> list[Choice]:
+        """Companies; see `GuidesSetup`."""
+        return await setup.choices(self.api)
+
+    async def further(self, scope: Scope) -> list[Further]:
+        """Nothing else has to be decided."""
+        return []
+
+    async def vocabulary(self, scope: Scope) -> dict[str, tuple[str, ...]]:
+        """Sales stages and lost reasons; see `GuidesSetup`."""
+        return await setup.names(self._directories, self.site)
 
     @property
     def site(self) -> Site:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from nexudus_sync.connectors.base import Check, Record, Scope
+from nexudus_sync.connectors.failed import failed
 from nexudus_sync.connectors.nexudus import records, scopes
 from nexudus_sync.connectors.nexudus.api import NexudusApi
 from nexudus_sync.connectors.nexudus.directory import Board, Directory
@@ -13,7 +14,7 @@ from nexudus_sync.connectors.nexudus.external_key import ExternalKey
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
 from nexudus_sync.connectors.nexudus.writes import LOCATION_LIMIT
 from nexudus_sync.connectors.offset import against_ours
-from nexudus_sync.errors import AuthenticationFailed, ConnectorError, NotFound, RoleMissing
+from nexudus_sync.errors import ConnectorError, NotFound, RoleMissing
 from nexudus_sync.store import Store, links
 
 _FAR = timedelta(days=3650)
@@ -40,11 +41,8 @@ async def lines(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
     """Every finding in turn; a wrong login ends the list, since nothing else can be checked."""
     try:
         await subject.start()
-    except AuthenticationFailed as error:
-        yield Check("login", "fail", error.message, exit_code=error.exit_code)
-        return
     except ConnectorError as error:
-        yield Check("login", "fail", error.message)
+        yield failed("login", error)
         return
     yield Check("login", "ok", f"logged in as {subject.settings.username}")
     looks = (
@@ -60,7 +58,7 @@ async def lines(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
             async for line in look(subject, scope):
                 yield line
         except ConnectorError as error:
-            yield Check(name, "fail", error.message, exit_code=error.exit_code)
+            yield failed(name, error)
     yield _clock(subject)
     yield _external_key(subject)
 
@@ -71,7 +69,7 @@ async def _filters(subject: Subject, scope: Scope) -> AsyncIterator[Check]:
     page = await subject.api.opportunities(where, size=1)
     if page.total or page.rows:
         detail = f"a filter for changes in ten years lists {page.total} opportunities; changes cannot be found that way"
-        yield Check("filters", "fail", detail)
+        yield Check("filters", "fail", detail, remedy="ask Nexudus's support; nothing is synced until it obeys")
     else:
         yield Check("filters", "ok", "the server obeys the filter for changes")
 

@@ -28,7 +28,7 @@ from nexudus_sync.connectors.base import (
 )
 from nexudus_sync.connectors.budget import Limiter, lane_of
 from nexudus_sync.connectors.http import Http
-from nexudus_sync.connectors.nexudus import check, listing, records, safety, scopes, steps, trail
+from nexudus_sync.connectors.nexudus import check, listing, records, safety, scopes, setup, steps, trail
 from nexudus_sync.connectors.nexudus.absence import Absence
 from nexudus_sync.connectors.nexudus.api import NexudusApi
 from nexudus_sync.connectors.nexudus.dialect import NexudusDialect
@@ -37,6 +37,7 @@ from nexudus_sync.connectors.nexudus.external_key import ExternalKey
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
 from nexudus_sync.connectors.nexudus.writes import Writer
 from nexudus_sync.connectors.optional import Watcher
+from nexudus_sync.connectors.setup import Choice, Further
 from nexudus_sync.connectors.totals import Totals
 from nexudus_sync.errors import NotFound, RoleMissing
 from nexudus_sync.mapping.context import Context
@@ -48,6 +49,7 @@ class NexudusConnector:
     """Nexudus under one login. `store` keeps the budget spent and what was learnt; `transport` replaces the network."""
 
     Settings = NexudusSettings
+    questions = setup.QUESTIONS
     traits = Traits(lists_everything=False, rows_are_whole=False, names_author=True, reads_before_write=True)
 
     def __init__(
@@ -256,6 +258,18 @@ class NexudusConnector:
     async def find_created(self, step: Step, since: datetime) -> list[Record]:
         """Whole records created since then with the step's external key, else for its customer under its name."""
         return await self._writer.find_created(step, since + timedelta(seconds=self._http.offset or 0.0))
+
+    async def choices(self) -> list[Choice]:
+        """Locations and boards; see `GuidesSetup`."""
+        return await setup.choices(self._api, self._directory)
+
+    async def further(self, scope: Scope) -> list[Further]:
+        """The board for new cards and the time zone, where they are not known; see `GuidesSetup`."""
+        return await setup.further(self._directory, scope)
+
+    async def vocabulary(self, scope: Scope) -> dict[str, tuple[str, ...]]:
+        """The stages of the scope's boards; see `GuidesSetup`."""
+        return {"sales_stage": await setup.stages(self._directory, scope)}
 
     def _server_now(self) -> datetime:
         return self._clock.now() + timedelta(seconds=self._http.offset or 0.0)

@@ -42,7 +42,7 @@ def boards_of(directory: Directory, scope: Scope) -> list[Board]:
 def nowhere(scope: Scope) -> Check:
     """The line for a scope without a single board."""
     what = f"board {scope.board_id}" if scope.board_id is not None else f"location {scope.business_id} with a board"
-    return Check("scope", "fail", f"this login sees no {what}; correct scope", exit_code=2)
+    return Check("scope", "fail", f"this login sees no {what}", exit_code=2, remedy="correct scope")
 
 
 def home(directory: Directory, scope: Scope, boards: Iterable[Board]) -> Check:
@@ -50,9 +50,10 @@ def home(directory: Directory, scope: Scope, boards: Iterable[Board]) -> Check:
     found = directory.home(scope)
     if found is None:
         choice = ", ".join(f"{board.id} ({board.name})" for board in boards if not board.archived) or "all are archived"
-        return Check("create_board", "fail", f"set create_board to the board new cards go to: {choice}", exit_code=2)
+        remedy = f"set create_board to the board new cards go to: {choice}"
+        return Check("create_board", "fail", "there is not one board for new cards", exit_code=2, remedy=remedy)
     if not found.stages:
-        return Check("create_board", "fail", f"board {found.name} has no stages to create cards in")
+        return Check("create_board", "fail", f"board {found.name} has no stages to create cards in", remedy="add one")
     return Check("create_board", "ok", f"new cards go to {found.name}, stage {found.stages[0].name}")
 
 
@@ -60,7 +61,13 @@ def unknown_stages(boards: Iterable[Board], scope: Scope) -> list[Check]:
     """A line for each stage of `allow_stages` that no board has."""
     known = {stage.name.strip().casefold() for board in boards for stage in board.stages}
     return [
-        Check("allow_stages", "fail", f'no board of the scope has a stage "{name}"; correct or remove it', exit_code=2)
+        Check(
+            "allow_stages",
+            "fail",
+            f'no board of the scope has a stage "{name}"',
+            exit_code=2,
+            remedy="correct or remove it",
+        )
         for name in sorted(scope.allow_stages)
         if name.strip().casefold() not in known
     ]
@@ -68,5 +75,5 @@ def unknown_stages(boards: Iterable[Board], scope: Scope) -> list[Check]:
 
 def no_zone(business_id: int) -> Check:
     """The line about a location without a known time zone."""
-    detail = f'location {business_id} does not say its time zone; set time_zone, e.g. "Europe/London"'
-    return Check("time zone", "fail", detail, exit_code=2)
+    detail, remedy = f"location {business_id} does not say its time zone", 'set time_zone, e.g. "Europe/London"'
+    return Check("time zone", "fail", detail, exit_code=2, remedy=remedy)

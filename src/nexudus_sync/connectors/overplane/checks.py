@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from nexudus_sync.connectors import companies
 from nexudus_sync.connectors.base import Check, Record, Scope
 from nexudus_sync.connectors.companies import Companies
+from nexudus_sync.connectors.failed import failed
 from nexudus_sync.connectors.offset import against_ours
 from nexudus_sync.connectors.overplane.api import Api, Listing, Resource
 from nexudus_sync.connectors.totals import TOLD
@@ -25,8 +26,7 @@ async def run(api: Api, scope: Scope, look: Callable[[], Awaitable[Companies]]) 
         newest = await api.opportunities.page(SAMPLE)
     except ConnectorError as error:
         wrong = isinstance(error, AuthenticationFailed | NotFound)
-        remedy = "; check base_url" if isinstance(error, NotFound) else ""
-        return [Check("opportunities", "fail", f"{error}{remedy}", exit_code=2 if wrong else 1)]
+        return [failed("opportunities", error, str(error), exit_code=2 if wrong else 1)]
     found = len(newest.rows) if newest.total is None else newest.total
     checks = [
         Check("opportunities", "ok", f"can be listed, {found} in all"),
@@ -65,7 +65,7 @@ async def _company(scope: Scope, look: Callable[[], Awaitable[Companies]]) -> Ch
     try:
         found = await look()
     except ConnectorError as error:
-        return Check("company", "fail", error.message, exit_code=error.exit_code)
+        return failed("company", error)
     if found.wanted is None:
         return Check("company", "warn", "all opportunities take part, but none can be created: set company")
     well = f'"{found.wanted}" {"occurs" if found.carried else "is the first: no opportunity has a company"}'
@@ -93,5 +93,5 @@ async def _child_rows(api: Api, row: Record) -> Check:
     try:
         await api.lost_reason_details.of(str(row.get("id")))
     except ConnectorError as error:
-        return Check("lost-reason rows", "fail", f"{error}; opportunities cannot be read whole")
+        return failed("lost-reason rows", error, f"{error}; opportunities cannot be read whole", exit_code=1)
     return Check("lost-reason rows", "ok", "can be read")

@@ -34,7 +34,7 @@ from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.currency import digits
 from nexudus_sync.connectors.http import Http
 from nexudus_sync.connectors.optional import Watcher
-from nexudus_sync.connectors.overplane import checks, reading, steps
+from nexudus_sync.connectors.overplane import checks, reading, setup, steps
 from nexudus_sync.connectors.overplane.api import Api, Resource
 from nexudus_sync.connectors.overplane.dialect import OverplaneDialect
 from nexudus_sync.connectors.overplane.directories import Names, stages, users
@@ -42,6 +42,7 @@ from nexudus_sync.connectors.overplane.parties import Parties
 from nexudus_sync.connectors.overplane.settings import OverplaneSettings
 from nexudus_sync.connectors.overplane.sweep import Sweeper
 from nexudus_sync.connectors.overplane.writer import Writer
+from nexudus_sync.connectors.setup import Choice, Further
 from nexudus_sync.connectors.totals import Totals
 from nexudus_sync.errors import AnotherRecord, NotFound, RoleMissing
 from nexudus_sync.mapping.context import Context, Directory
@@ -56,6 +57,7 @@ class OverplaneConnector:
     """One Overplane account, behind one token."""
 
     Settings = OverplaneSettings
+    questions = setup.QUESTIONS
     traits = Traits(lists_everything=True, rows_are_whole=True, child_keys=frozenset({steps.CHILDREN}))
 
     def __init__(
@@ -232,6 +234,19 @@ class OverplaneConnector:
             await self.api.opportunities.page(checks.SAMPLE)
         rows = await self._writer.created(step, since + self._offset() - _MARGIN)
         return [row | {steps.CHILDREN: await self.api.lost_reason_details.of(str(row["id"]))} for row in rows]
+
+    async def choices(self) -> list[Choice]:
+        """Companies; see `GuidesSetup`."""
+        return await setup.choices(self.api, self._sweeper)
+
+    async def further(self, scope: Scope) -> list[Further]:
+        """Nothing else has to be decided."""
+        return []
+
+    async def vocabulary(self, scope: Scope) -> dict[str, tuple[str, ...]]:
+        """Sales stages and lost reasons; see `GuidesSetup`."""
+        lists = {"sales_stage": self.api.sales_stages, "lost_reasons": self.api.lost_reasons}
+        return setup.names({field: await self._rows(resource) for field, resource in lists.items()})
 
     def _offset(self) -> timedelta:
         return timedelta(seconds=self._http.offset or 0.0)

@@ -74,6 +74,11 @@ def plain_contexts(settings: Settings, connection: ConnectionSettings) -> dict[S
     }
 
 
+def kind_of(name: str) -> registry.ConnectorType:
+    """The class behind a system's name: Nexudus's, or a connector's. Raises ConfigError."""
+    return NexudusConnector if name == HUB else registry.find(name)
+
+
 def mapping_of(connector: str, *, where: str = "connector") -> str | None:
     """The text of the mapping that comes with a connector, its package's own or a shipped one; None without one."""
     own = registry.own_mapping(connector, where=where)

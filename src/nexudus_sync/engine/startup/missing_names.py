@@ -56,7 +56,7 @@ async def _refuse_scope(connection: Connection, *, first: bool) -> None:
         connector, scope = connection.connector(side), connection.scope(side)
         if isinstance(connector, ChecksScopes) and (first or scope.allow_stages):
             for line in await connector.wrong_scope(scope, first=first):
-                raise ConfigError(f"{connection.where}.{line.subject.replace(' ', '_')}", line.detail)
+                raise ConfigError(f"{connection.where}.{line.subject.replace(' ', '_')}", line.detail, line.remedy)
 
 
 async def _refuse_company(connection: Connection) -> None:
