@@ -149,7 +149,7 @@ class RunSettings(Section):
 
     `health_file` (absolute) is touched after every successful cycle; `jitter` spreads the polls of several connections;
     `absence_wait` is the least time between a create without an answer and the second read that proves its absence;
-    `readers` is how many records of a connection are read at the same time.
+    `readers` is how many records of a connection, and how many pages of a list, are read at the same time.
     """
 
     health_file: Path | None = None

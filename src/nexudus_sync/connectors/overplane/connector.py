@@ -5,7 +5,7 @@ Overplane cannot say what changed, so a poll is a sweep of the whole list; its r
 
 import random
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -90,6 +90,10 @@ class OverplaneConnector:
         """Close the connections."""
         await self._http.aclose()
 
+    def read_ahead(self, pages: int) -> None:
+        """Ask for up to N pages of a list at the same time. See `ReadsAhead`."""
+        self._sweeper.ahead = pages
+
     def clock_offset(self) -> float | None:
         """Seconds the server's clock is ahead of ours, None before the first answer."""
         return self._http.offset
@@ -117,14 +121,15 @@ class OverplaneConnector:
 
         So a linked record that was given to another company is seen there and not missed.
         """
-        async for stretch in self._sweeper.sweep(self.api.opportunities, priority):
-            await self._learn_parties(stretch.rows)
-            server_time = stretch.asked_at + self._offset()
-            rows = [reading.row(row, server_time) for row in stretch.rows]
-            last = stretch.complete is not None
-            if last:
-                self._totals.note(stretch.sure)
-            yield Page(rows, stretch.total, "" if last else None, stretch.complete is True)
+        async with aclosing(self._sweeper.sweep(self.api.opportunities, priority)) as sweep:
+            async for stretch in sweep:
+                await self._learn_parties(stretch.rows)
+                server_time = stretch.asked_at + self._offset()
+                rows = [reading.row(row, server_time) for row in stretch.rows]
+                last = stretch.complete is not None
+                if last:
+                    self._totals.note(stretch.sure)
+                yield Page(rows, stretch.total, "" if last else None, stretch.complete is True, stretch.began)
 
     async def fetch(
         self, record_id: str, row: Row | None = None, priority: Priority = Priority.LIVE, *, children: bool = True

@@ -40,9 +40,10 @@ async def list_side(
     at = connection.clock.monotonic()
     async for page in _pages(connection, side, connection.scope(side), cursor, priority, before):
         seen.twice |= _twice(page)
+        asked_at = at if page.asked_at is None else page.asked_at
         for row in page.rows:
             seen.ids.add(row.id)
-            sort_row(connection, seen, Listed(row, at), before)
+            sort_row(connection, seen, Listed(row, asked_at), before)
         at = connection.clock.monotonic()
         _finish(seen, page, can_be_complete=traits.lists_everything or cursor is None)
     if seen.doubtful:
@@ -110,7 +111,8 @@ async def _find_elsewhere(connection: Connection, seen: Listing, before: Baselin
                 continue
             if same_identity(there.identity, connection.facts(seen.side, row.record).identity):
                 seen.absent.discard(there.link_id)
-                sort_linked(connection, seen, Listed(row, at), there, there.link_id, before.wanted)
+                asked_at = at if page.asked_at is None else page.asked_at
+                sort_linked(connection, seen, Listed(row, asked_at), there, there.link_id, before.wanted)
         at = connection.clock.monotonic()
 
 
