@@ -12,6 +12,7 @@ from nexudus_sync.connectors import rows
 from nexudus_sync.connectors.base import Page, Scope
 from nexudus_sync.connectors.overplane.api import Listing
 from nexudus_sync.connectors.overplane.sweep import Sweeper
+from nexudus_sync.connectors.page_size import PageSize
 from nexudus_sync.errors import Refused, Unavailable
 
 ALL = Scope()
@@ -112,6 +113,28 @@ async def test_a_server_that_refuses_a_large_limit_is_asked_for_half_until_it_ac
     server.calls.clear()
     await scanned(crm)
     assert [q["limit"] for _, _, q, _ in server.calls] == ["62", "62"]
+
+
+async def test_a_new_process_does_not_ask_again_for_what_was_refused(connect, server, memory):
+    server.largest, server.refuses_large = 100, True
+    fill(server, 70)
+    await scanned(connect(memory))
+    server.calls.clear()
+    await scanned(connect(memory))
+    assert [q["limit"] for _, _, q, _ in server.calls] == ["62", "62"]
+
+
+@pytest.mark.parametrize(("days", "settings"), [(8, {}), (-8, {}), (0, {"page_size": 500})])
+async def test_after_a_week_or_with_another_page_size_it_is_found_out_again(
+    days, settings, connect, server, memory, clock
+):
+    server.largest = 100
+    fill(server, 150)
+    await scanned(connect(memory))
+    server.calls.clear()
+    clock.at += timedelta(days=days)
+    await scanned(connect(memory, **settings))
+    assert [q["limit"] for _, _, q, _ in server.calls] == [str(settings.get("page_size", 1000)), "100"]
 
 
 async def test_a_listing_refused_for_another_reason_is_an_error_and_forgets_no_limit(crm, server):
@@ -367,7 +390,8 @@ class Moving:
 async def test_whatever_comes_or_goes_meanwhile_a_complete_sweep_has_all_that_stayed(
     count, limit, events, delays, ahead
 ):
-    moving, sweeper = Moving(count, events, delays), Sweeper(SystemClock(), limit)
+    clock = SystemClock()
+    moving, sweeper = Moving(count, events, delays), Sweeper(clock, PageSize("crm", limit, None, clock))
     sweeper.ahead = ahead
     stretches = [stretch async for stretch in sweeper.sweep(moving)]
     seen = {row["id"] for stretch in stretches for row in stretch.rows}

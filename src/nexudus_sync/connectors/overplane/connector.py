@@ -41,6 +41,7 @@ from nexudus_sync.connectors.overplane.parties import Parties
 from nexudus_sync.connectors.overplane.settings import OverplaneSettings
 from nexudus_sync.connectors.overplane.sweep import Sweeper
 from nexudus_sync.connectors.overplane.writer import Writer
+from nexudus_sync.connectors.page_size import PageSize
 from nexudus_sync.connectors.totals import Totals
 from nexudus_sync.errors import AnotherRecord, NotFound, RoleMissing
 from nexudus_sync.mapping.context import Context, Directory
@@ -76,7 +77,7 @@ class OverplaneConnector:
             settings.base_url, dialect, clock=clock, rng=rng, budget=budget, transport=transport, network=settings
         )
         self.api = Api(self._http, name)
-        self._sweeper = Sweeper(clock, settings.page_size)
+        self._sweeper = Sweeper(clock, PageSize(name, settings.page_size, store, clock))
         self._totals = Totals(name, store)
         self._parties = Parties(self.api, self._sweeper, clock)
         self._writer = Writer(self.api, self._parties, self._sweeper, name)

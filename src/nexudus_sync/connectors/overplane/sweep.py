@@ -19,6 +19,7 @@ from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.ahead import Ahead
 from nexudus_sync.connectors.base import Priority, Record
 from nexudus_sync.connectors.overplane.api import Listing, Resource
+from nexudus_sync.connectors.page_size import PageSize
 from nexudus_sync.connectors.rows import refuse_endless
 from nexudus_sync.errors import Refused
 
@@ -47,14 +48,14 @@ class Stretch:
 
 
 class Sweeper:
-    """Reads lists page by page. `limit` is the number of rows to ask for, lowered to what the server honours.
+    """Reads lists page by page. `size` is lowered to what the server honours.
 
     `ahead` is how many pages may be asked for at the same time.
     """
 
-    def __init__(self, clock: Clock, limit: int) -> None:
-        self._clock = clock
-        self.limit, self.ahead = limit, 1
+    def __init__(self, clock: Clock, size: PageSize) -> None:
+        self._clock, self._size = clock, size
+        self.ahead = 1
 
     async def sweep(self, resource: Resource, priority: Priority = Priority.LIVE) -> AsyncGenerator[Stretch]:
         """Every object of a list. Rows may come twice, the later one is the newer.
@@ -114,11 +115,11 @@ class Sweeper:
                 seen |= ids
                 listed = len(listing.rows) + listing.unread
                 offset += listed
-                full = listed == self.limit
+                full = listed == self._size.rows
                 following = range(offset + listed, listing.total, listed) if full and listing.total else range(0)
 
     async def _page(self, resource: Resource, offset: int, priority: Priority) -> Listing:
-        limit = self.limit
+        limit = self._size.rows
         while True:
             try:
                 listing = await resource.page({"limit": str(limit), "offset": str(offset)}, priority=priority)
@@ -129,5 +130,5 @@ class Sweeper:
                 continue
             if listing.has_more and SMALLEST <= len(listing.rows) < limit:
                 limit = len(listing.rows)
-            self.limit = min(self.limit, limit)  # of pages asked for at the same time, one may know better
+            self._size.lower(limit)
             return listing
