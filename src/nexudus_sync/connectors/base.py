@@ -20,7 +20,10 @@ Record = dict[str, Any]
 
 
 class Priority(IntEnum):
-    """Which calls go first when the request budget is short; RECONCILE and BACKFILL get 70 % of the long windows."""
+    """Which calls go first when the request budget is short.
+
+    RECONCILE and BACKFILL get 70 % of the long windows, and BACKFILL what the others leave idle.
+    """
 
     LIVE = 0
     RETRY = 1
