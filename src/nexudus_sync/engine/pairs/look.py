@@ -45,7 +45,8 @@ async def look(cycle: Cycle, link_ids: Iterator[int], priority: Priority) -> Asy
             pairs = [pair for pair in await _ready(reads, min(width, rules.readers), rules.chunk) if pair is not None]
             yield pairs
             width = max(1, width // 2) if _needs_writes(cycle, pairs) else min(2 * width, rules.chunk)
-        cycle.report.finished = False
+        if reads or next(links, None) is not None:
+            cycle.report.finished = False
     finally:
         for read in reads:
             read.cancel()
