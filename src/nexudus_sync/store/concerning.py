@@ -7,10 +7,9 @@ from sqlalchemy import String, bindparam, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from nexudus_sync.store.parts import in_parts
 from nexudus_sync.store.tables import Conflict, Failure
 
-AT_ONCE = 500
-"""Pairs in one statement."""
 Pair = tuple[str, str]
 """The ids of two records, Nexudus's first; "" for the one that a record without a counterpart lacks."""
 RowT = TypeVar("RowT", Conflict, Failure)
@@ -48,9 +47,7 @@ def _about(
     the rows of the connection itself.
     """
     found: dict[Pair, list[RowT]] = {pair: [] for pair in pairs}
-    wanted = list(found)
-    for start in range(0, len(wanted), AT_ONCE):
-        some = wanted[start : start + AT_ONCE]
+    for some in in_parts(list(found)):
         # a "" is looked for only where it is all there is: it would find every row of records without a counterpart
         nexudus_ids = [nexudus_id for nexudus_id, crm_id in some if nexudus_id or not crm_id]
         crm_ids = [crm_id for _, crm_id in some if crm_id]

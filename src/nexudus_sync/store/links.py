@@ -9,10 +9,9 @@ from sqlmodel import Session, col, func, select
 from nexudus_sync.mapping.sides import Side
 from nexudus_sync.store.conflicts import links_asked_about
 from nexudus_sync.store.in_order import in_order
+from nexudus_sync.store.parts import in_parts
 from nexudus_sync.store.tables import Conflict, Failure, Journal, Link
 
-_AT_ONCE = 500
-"""Ids in one statement."""
 _THESE = col(Link.id).in_(bindparam("ids", expanding=True))
 _MARK = {
     Side.NEXUDUS: update(Link).where(_THESE).values(nexudus_recheck=True),
@@ -31,9 +30,8 @@ def _ids(session: Session, query: Any) -> set[int]:
 
 def mark(session: Session, side: Side, link_ids: Iterable[int]) -> None:
     """Mark these links: their records on this side have to be read."""
-    ids = sorted(link_ids)
-    for start in range(0, len(ids), _AT_ONCE):
-        session.execute(_MARK[side], {"ids": ids[start : start + _AT_ONCE]})
+    for ids in in_parts(sorted(link_ids)):
+        session.execute(_MARK[side], {"ids": ids})
 
 
 def count_active(session: Session, connection: str) -> int:
@@ -62,9 +60,8 @@ def marked(session: Session, connection: str, claimed: Collection[int]) -> set[i
 def counterparts(session: Session, connection: str, moved: Collection[int]) -> set[str]:
     """The CRM ids of the links that are marked, and of those whose card has moved."""
     ids = set(session.exec(select(Link.crm_id).where(*_active(connection), or_(*_MARKED.values()))))
-    wanted = sorted(moved)
-    for start in range(0, len(wanted), _AT_ONCE):
-        ids |= set(session.exec(select(Link.crm_id).where(col(Link.id).in_(wanted[start : start + _AT_ONCE]))))
+    for some in in_parts(sorted(moved)):
+        ids |= set(session.exec(select(Link.crm_id).where(col(Link.id).in_(some))))
     return ids
 
 
