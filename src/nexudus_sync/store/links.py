@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, insert, or_, update
+from sqlalchemy import ColumnElement, bindparam, case, insert, or_, update
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.mapping.sides import Side
@@ -39,9 +39,11 @@ def count_active(session: Session, connection: str) -> int:
     return session.exec(select(func.count()).where(*_active(connection))).one()
 
 
-def count_marked(session: Session, connection: str, side: Side) -> int:
-    """How many of them have to be read on a side."""
-    return session.exec(select(func.count()).where(*_active(connection), _MARKED[side])).one()
+def count_marked(session: Session, connection: str) -> dict[Side, int]:
+    """How many of them have to be read, by side."""
+    nexudus, crm = (func.count(case((_MARKED[side], 1))) for side in Side)
+    marks = session.exec(select(nexudus, crm).where(*_active(connection)))
+    return dict(zip(Side, marks.one(), strict=True))
 
 
 def active(session: Session, connection: str) -> set[int]:

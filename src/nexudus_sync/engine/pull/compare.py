@@ -105,9 +105,8 @@ def sort_linked(
 
 def _is_claimed(connection: Connection, side: Side, row: Row, known: Remembered) -> bool:
     """Did a linked card come into this connection's scope, from another one's or from outside all scopes?"""
-    inside = connection.connector(side).in_scope(row.record, connection.scope(side))
     came = known.connection != connection.name or known.state == "sleeping"
-    return side is Side.NEXUDUS and inside and came
+    return side is Side.NEXUDUS and came and connection.connector(side).in_scope(row.record, connection.scope(side))
 
 
 def _note_news(connection: Connection, seen: Listing, row: Row, known: Remembered, link_id: int) -> bool:
