@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from sys import intern
 from typing import Any, NamedTuple
 
 import sqlalchemy
@@ -19,7 +20,7 @@ class Remembered(NamedTuple):
     """What a record looked like when it was last read: enough to tell whether it must be read again.
 
     `link_id` is None for a record without a link; `state` is then `Unlinked.state`, else `Link.state`. `identity` is
-    "" where it is not known. `stamped_at`: see `Link`; None for a record without one.
+    "" where it is not known. There are as many of these as records, so each holds no more than every row needs.
     """
 
     link_id: int | None
@@ -29,7 +30,6 @@ class Remembered(NamedTuple):
     state: str
     connection: str
     identity: str = ""
-    stamped_at: datetime | None = None
 
 
 class Memory(NamedTuple):
@@ -189,11 +189,17 @@ def _unlinked(connection: str, side: Side) -> sqlalchemy.Select[Any]:
 
 def _linked(crm: str, side: Side) -> sqlalchemy.Select[Any]:
     """Every link of a CRM, oldest first, as `Remembered` wants it."""
-    wanted = ("id", "stamp", "digest", "recheck", "identity", "stamped_at")
-    record_id, stamp, digest, recheck, *more = (getattr(Link, f"{side.value}_{column}") for column in wanted)
+    wanted = ("id", "stamp", "digest", "recheck", "identity")
+    record_id, stamp, digest, recheck, identity = (getattr(Link, f"{side.value}_{column}") for column in wanted)
     row: Any = Link
-    columns = (record_id, row.id, stamp, digest, recheck, row.state, row.connection, *more)
+    columns = (record_id, row.id, stamp, digest, recheck, row.state, row.connection, identity)
     return sqlalchemy.select(*columns).where(row.crm == crm).order_by(row.id)
+
+
+def stamped_at(session: Session, side: Side, link_id: int) -> datetime | None:
+    """The time in the newest known stamp of a link's record."""
+    column = col(Link.nexudus_stamped_at if side is Side.NEXUDUS else Link.crm_stamped_at)
+    return session.exec(select(column).where(col(Link.id) == link_id)).first()
 
 
 def namesakes(session: Session, crm: str) -> dict[str, list[int]]:
@@ -213,8 +219,9 @@ def _rows(
     parts = [query] if ids is None else [query.where(record_id.in_(some)) for some in in_parts(ids)]
     for part in parts:
         # On the connection itself: as objects of the session, thousands of rows would cost many times as much.
-        for row in session.connection().execute(part):
-            yield row[0], Remembered(*row[1:])
+        for named, link_id, stamp, digest, recheck, state, name, identity in session.connection().execute(part):
+            # the same few texts in every row
+            yield named, Remembered(link_id, stamp, digest, recheck, intern(state), intern(name), identity)
 
 
 def sides_of(session: Session, record_id: str) -> set[Side]:

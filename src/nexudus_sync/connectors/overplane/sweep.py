@@ -69,9 +69,9 @@ class Sweeper:
             seen: set[str] = set()
             totals: list[int | None] = []
             unread, stuck = 0, False
-            async with aclosing(self.pages(resource, priority, ahead=1 if attempt else self.ahead)) as pages:
+            ahead = 1 if attempt else self.ahead
+            async with aclosing(self.pages(resource, priority, ahead=ahead, seen=seen)) as pages:
                 async for stretch in pages:
-                    seen.update(str(row["id"]) for row in stretch.rows)
                     unread, stuck = unread + stretch.unread, stretch.stuck
                     totals.append(total := stretch.total)
                     yield stretch
@@ -94,13 +94,15 @@ class Sweeper:
         return list(found.values())
 
     async def pages(
-        self, resource: Resource, priority: Priority = Priority.LIVE, *, ahead: int = 1
+        self, resource: Resource, priority: Priority = Priority.LIVE, *, ahead: int = 1, seen: set[str] | None = None
     ) -> AsyncGenerator[Stretch]:
         """The list from the newest on, once, without any promise. A page that repeats the former ones ends it.
 
         Up to `ahead` pages are asked for at the same time, as far as the total and full pages tell where they begin.
+        The ids are added to `seen`.
         """
-        offset, number, seen, following = 0, 0, set[str](), range(0)
+        offset, number, following = 0, 0, range(0)
+        seen = set() if seen is None else seen
         async with aclosing(Ahead(lambda at: self._page(resource, at, priority), ahead, self._clock)) as pages:
             while True:
                 number += 1
@@ -109,10 +111,10 @@ class Sweeper:
                 listing = asked.answer
                 ids = {str(row["id"]) for row in listing.rows}
                 stuck = listing.has_more and ids <= seen and not listing.unread
+                seen |= ids
                 yield Stretch(listing.rows, listing.total, asked.at, asked.began, unread=listing.unread, stuck=stuck)
                 if stuck or not listing.has_more:
                     return
-                seen |= ids
                 listed = len(listing.rows) + listing.unread
                 offset += listed
                 full = listed == self._size.rows

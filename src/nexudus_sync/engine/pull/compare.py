@@ -124,7 +124,7 @@ def _note_news(connection: Connection, seen: Listing, row: Row, known: Remembere
 def _is_doubtful(connection: Connection, side: Side, row: Row, known: Remembered) -> bool:
     """Is the row older than what is known, or as old with other content? Lists can lag: then the record is read."""
     if row.stamp.token != known.stamp:
-        return is_older(connection, known, row.stamp)
+        return is_older(connection, side, known, row.stamp)
     return _moved(connection, side, row, known)
 
 

@@ -33,7 +33,8 @@ async def list_side(
     """
     traits = connection.connector(side).traits
     cursor = None if full else _cursor(connection, side)
-    partly = cursor is not None and not (traits.lists_everything or traits.ignores_case)
+    # by its cursor, Nexudus lists few records; a CRM's are also looked for by identity, and by an id spelt otherwise
+    partly = cursor is not None and side is Side.NEXUDUS and not traits.lists_everything
     before, replaced = _remembered(connection, side, keep, partly=partly)
     seen = Listing(side, absent=set(replaced) if full or side is Side.CRM else set())
     at = connection.clock.monotonic()
