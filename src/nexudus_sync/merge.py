@@ -173,7 +173,7 @@ def merge_field(field: Field, nexudus: View, crm: View, policy: Policy) -> Outco
     except Unreadable as problem:  # was edited to something that cannot be read: it is neither copied nor overwritten
         return Outcome(field, Verdict.PARKED, kind=UNREADABLE, reason=str(problem))
     if field.same(seen.nexudus, seen.crm):  # was edited to the same on both sides, or always said the same
-        return replace(seen, verdict=Verdict.AGREED)
+        return Outcome(field, Verdict.AGREED, seen.nexudus, seen.crm, seen.base)
     if _Change.FIRST in changes.values():  # was newly mapped or paired: there is nothing to tell an edit by
         return _first_match(seen, views, policy)
     rendered = {side: _rendered(field, side, views[side]) for side in Side if changes[side] is _Change.YES}

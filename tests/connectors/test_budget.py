@@ -311,7 +311,7 @@ def test_a_late_live_call_overtakes_a_backfill_that_waits_for_long(clock: Virtua
 
 
 @pytest.mark.parametrize("with_ledger", [False, True])
-def test_low_priorities_together_use_at_most_seventy_percent_of_hour_and_day(
+def test_a_reconcile_uses_at_most_seventy_percent_of_hour_and_day(
     clock: VirtualClock, store: MemoryStore, with_ledger: bool
 ) -> None:
     low: list[float] = []
@@ -323,7 +323,7 @@ def test_low_priorities_together_use_at_most_seventy_percent_of_hour_and_day(
             budget = limiter(clock, limits, store if with_ledger else None)
             for number in range(50):
                 write = number % 3 == 0
-                await call(budget, write=write, priority=RECONCILE if number % 2 else BACKFILL)
+                await call(budget, write=write, priority=RECONCILE)
                 low.append(clock.seconds)
                 writes.extend([clock.seconds] * write)
             if not with_ledger:
@@ -333,6 +333,149 @@ def test_low_priorities_together_use_at_most_seventy_percent_of_hour_and_day(
     assert most_within(low, HOUR) <= 70
     assert most_within(writes, DAY) <= 140
     assert clock.seconds < 3 * HOUR
+
+
+THOUSAND = Limits(per_hour=1000)
+
+
+async def backfill(clock: VirtualClock, budget: Limiter, made: list[float], until: float) -> None:
+    """Call as often as may be."""
+    while clock.seconds < until:
+        await call(budget, priority=BACKFILL)
+        made.append(clock.seconds)
+
+
+def in_hours(moments: list[float], hours: int) -> list[int]:
+    """How many there are in each of the first hours."""
+    return [sum(hour * HOUR <= moment < (hour + 1) * HOUR for moment in moments) for hour in range(hours)]
+
+
+@pytest.mark.parametrize("with_ledger", [False, True])
+def test_a_backfill_uses_what_nobody_else_wants(clock: VirtualClock, store: MemoryStore, with_ledger: bool) -> None:
+    made: list[float] = []
+
+    async def work() -> None:
+        budget = limiter(clock, THOUSAND, store if with_ledger else None)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(backfill(clock, budget, made, 4 * HOUR), 4 * HOUR)
+
+    clock.run(work())
+    assert most_within(made, HOUR) <= 1000
+    assert all(count >= 950 for count in in_hours(made, 4)), in_hours(made, 4)
+
+
+def waits_beside(low: Priority, at_once: int, every: float, store: MemoryStore | None) -> tuple[list[float], int]:
+    """How long each live call of three hours waits beside one that calls as often as may be, and how often that is."""
+    clock = VirtualClock()
+    waited: list[float] = []
+    made = [0]
+
+    async def others(budget: Limiter) -> None:
+        while True:
+            await call(budget, priority=low)
+            made[0] += 1
+
+    async def work() -> None:
+        budget = limiter(clock, THOUSAND, store)
+        beside = asyncio.create_task(others(budget))
+        while clock.seconds < 3 * HOUR:
+            began = clock.seconds
+            for _ in range(at_once):
+                asked = clock.seconds
+                await call(budget)
+                waited.append(clock.seconds - asked)
+            await asyncio.sleep(began + every - clock.seconds)
+        beside.cancel()
+
+    clock.run(work())
+    return waited, made[0]
+
+
+@pytest.mark.parametrize(
+    ("at_once", "every", "more"), [(1, 12.0, 0), (5, 60.0, 0), (30, 360.0, 0), (10, 600.0, 600), (1, 120.0, 600)]
+)
+def test_no_live_call_waits_because_of_a_backfill_while_live_calls_keep_to_their_pace(
+    at_once: int, every: float, more: int
+) -> None:
+    """Their share is 300 an hour: five a minute, or 30 at once every six minutes. A reconcile never takes of it."""
+    waited, made = waits_beside(BACKFILL, at_once, every, None)
+    assert max(waited) <= 0.11  # by how much the window is stretched
+    assert made >= waits_beside(RECONCILE, at_once, every, None)[1] + more
+
+
+@pytest.mark.parametrize(("at_once", "every"), [(1, 13.0), (5, 70.0), (10, 600.0)])
+def test_nor_do_they_where_calls_are_leased(at_once: int, every: float, store: MemoryStore) -> None:
+    assert max(waits_beside(BACKFILL, at_once, every, store)[0]) == 0
+
+
+def test_a_live_call_beyond_its_pace_waits_for_the_next_place_and_goes_before_the_backfill(clock: VirtualClock) -> None:
+    made: list[float] = []
+    live: list[float] = []
+
+    async def work() -> None:
+        budget = limiter(clock, THOUSAND)
+        low = asyncio.create_task(backfill(clock, budget, made, 3 * HOUR))
+        await asyncio.sleep(2 * HOUR)
+        for _ in range(100):
+            await call(budget)
+            live.append(clock.seconds)
+        low.cancel()
+
+    clock.run(work())
+    assert live[29] == 2 * HOUR
+    assert not [moment for moment in made if live[30] < moment <= live[-1]]
+
+
+def test_beyond_its_share_a_backfill_leaves_others_as_large_a_part_of_each_minute(clock: VirtualClock) -> None:
+    made: list[float] = []
+
+    async def work() -> None:
+        budget = limiter(clock, Limits(per_minute=20, per_hour=100))
+        await asyncio.gather(*(call(budget, priority=BACKFILL) for _ in range(70)))
+        await asyncio.sleep(HOUR - 10 - clock.seconds)
+        low = asyncio.create_task(backfill(clock, budget, made, HOUR))
+        await asyncio.sleep(5)
+        low.cancel()
+
+    clock.run(work())
+    assert len(made) == 14
+
+
+def test_a_backfill_takes_nothing_beyond_its_share_while_a_live_call_waits(clock: VirtualClock) -> None:
+    async def work() -> None:
+        budget = limiter(clock, Limits(per_hour=100, writes_per_minute=1))
+        for _ in range(70):
+            await call(budget, priority=BACKFILL)
+        await asyncio.sleep(HOUR - 300)
+        await call(budget, write=True)
+        live = asyncio.create_task(call(budget, write=True))
+        low = asyncio.create_task(call(budget, priority=BACKFILL))
+        await asyncio.sleep(59)
+        assert not low.done()
+        await live
+        await asyncio.sleep(0.1)
+        assert low.done()
+
+    clock.run(work())
+
+
+def test_a_backfill_goes_on_when_the_live_call_that_waited_is_given_up(clock: VirtualClock) -> None:
+    async def work() -> None:
+        budget = limiter(clock, Limits(per_hour=100, writes_per_day=1))
+        for _ in range(70):
+            await call(budget, priority=BACKFILL)
+        await asyncio.sleep(HOUR - 300)
+        await call(budget, write=True)
+        live = asyncio.create_task(call(budget, write=True))
+        await asyncio.sleep(1)
+        low = asyncio.create_task(call(budget, priority=BACKFILL))
+        await asyncio.sleep(10)
+        assert not low.done()
+        live.cancel()
+        await asyncio.sleep(0.1)
+        assert low.done()
+
+    clock.run(work())
 
 
 def test_a_low_priority_gets_one_call_in_fifty_though_live_calls_take_all_they_can(clock: VirtualClock) -> None:
@@ -598,7 +741,6 @@ def assert_kept(limits: Limits, arrived: list[tuple[float, bool, Priority]]) -> 
     """No window holds more than its limit; a call is: when it arrived, whether it was a write, its priority."""
     moments = [moment for moment, _, _ in arrived]
     writes = [moment for moment, write, _ in arrived if write]
-    low = [moment for moment, _, priority in arrived if priority >= RECONCILE]
     for limit, made, seconds in (
         (limits.per_second, moments, 1),
         (limits.per_minute, moments, 60),
@@ -606,8 +748,6 @@ def assert_kept(limits: Limits, arrived: list[tuple[float, bool, Priority]]) -> 
         (limits.per_day, moments, DAY),
         (limits.writes_per_minute, writes, 60),
         (limits.writes_per_day, writes, DAY),
-        (limits.per_hour and limits.per_hour * 7 // 10, low, HOUR),
-        (limits.per_day and limits.per_day * 7 // 10, low, DAY),
     ):
         assert limit is None or most_within(made, seconds) <= limit
 

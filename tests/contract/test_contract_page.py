@@ -15,7 +15,7 @@ from nexudus_sync import errors
 from nexudus_sync.connectors import base, budget, http
 from nexudus_sync.connectors.base import Check, Connector, Draft, Facts, Page, Party, Row, Stamp, Step, Traits, Written
 from nexudus_sync.connectors.http import Dialect
-from nexudus_sync.connectors.optional import FollowsRenames, KeepsTrail, ReviewsRules
+from nexudus_sync.connectors.optional import FollowsRenames, KeepsTrail, ReadsAhead, ReviewsRules
 from nexudus_sync.errors import ConnectorError
 from nexudus_sync.store import ledger
 
@@ -29,7 +29,7 @@ def public(protocol: type[Any]) -> list[str]:
     return [name for name, value in vars(protocol).items() if not name.startswith("_") and callable(value)]
 
 
-@pytest.mark.parametrize("protocol", [Connector, KeepsTrail, FollowsRenames, ReviewsRules, Dialect])
+@pytest.mark.parametrize("protocol", [Connector, KeepsTrail, FollowsRenames, ReadsAhead, ReviewsRules, Dialect])
 def test_every_method_of_the_protocols_is_on_the_page(protocol: type[Any]) -> None:
     assert [name for name in public(protocol) if not re.search(rf"(`|def ){name}\b", PAGE_TEXT)] == []
 

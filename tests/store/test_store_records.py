@@ -107,18 +107,20 @@ def test_every_record_of_a_side_is_remembered_linked_or_not(memory: Store, now: 
         Unlinked(connection="paris", side="crm", record_id="f"),
     )
     with memory.read() as session:
-        assert remembered(session, "overplane", "london", Side.NEXUDUS) == {
+        assert remembered(session, "overplane", "london", Side.NEXUDUS).known == {
             "1": Remembered(1, "n1", "d1", True, "active", "london"),
             "2": Remembered(2, "n2", "", False, "closed", "london"),
             "3": Remembered(3, "n3", "", False, "active", "paris"),
             "5": Remembered(None, "n5", "d5", False, "refused", "london"),
         }
-        assert remembered(session, "overplane", "london", Side.CRM) == {
+        assert remembered(session, "overplane", "london", Side.CRM).known == {
             "a": Remembered(1, "ca", "", False, "active", "london", "monday"),
             "b": Remembered(2, "cb", "", False, "closed", "london"),
             "c": Remembered(3, "cc", "", False, "active", "paris"),
             "e": Remembered(None, "ce", "", True, "waiting", "london", "monday"),
         }
+        some = remembered(session, "overplane", "london", Side.CRM, ["c", "e", "x"])
+    assert (some.known.keys(), some.alone.keys()) == ({"c", "e"}, {"e"})
 
 
 def test_the_record_that_bears_an_id_now_is_the_one_remembered(memory: Store, now: datetime) -> None:
@@ -132,5 +134,22 @@ def test_the_record_that_bears_an_id_now_is_the_one_remembered(memory: Store, no
         Unlinked(record_id="b", **waiting),
     )
     with memory.read() as session:
-        seen = remembered(session, "overplane", "london", Side.CRM)
+        seen = remembered(session, "overplane", "london", Side.CRM).known
     assert {record: row.link_id for record, row in seen.items()} == {"a": None, "b": 2}
+
+
+@pytest.mark.parametrize("state", ["active", "sleeping", "closed"])
+def test_a_link_whose_id_a_younger_link_goes_by_was_replaced(state: str, memory: Store, now: datetime) -> None:
+    add(
+        memory,
+        link(now, "1", "a"),
+        link(now, "2", "b", connection="paris"),
+        link(now, "3", "c", state="sleeping"),
+        link(now, "4", "a", connection="paris", state=state, crm_identity="young"),
+        link(now, "5", "b", crm_identity="young"),
+        link(now, "6", "c", crm_identity="young"),
+        link(now, "7", "a", crm="other"),
+    )
+    with memory.read() as session:
+        replaced = remembered(session, "overplane", "london", Side.CRM).replaced
+    assert replaced == (set() if state == "closed" else {1})

@@ -166,8 +166,8 @@ class RunSettings(Section):
 
     `health_file` (absolute) is touched after every successful cycle; `jitter` spreads the polls of several connections;
     `absence_wait` is the least time between a create without an answer and the second read that proves its absence;
-    `readers` is how many records of a connection are read at the same time; `stale_after` is how old the last success
-    of a connection may be, None for what its polls suggest.
+    `readers` is how many records of a connection, and how many pages of a list, are read at the same time;
+    `stale_after` is how old the last success of a connection may be, None for what its polls suggest.
     """
 
     health_file: Path | None = None

@@ -20,7 +20,10 @@ Record = dict[str, Any]
 
 
 class Priority(IntEnum):
-    """Which calls go first when the request budget is short; RECONCILE and BACKFILL get 70 % of the long windows."""
+    """Which calls go first when the request budget is short.
+
+    RECONCILE and BACKFILL get 70 % of the long windows, and BACKFILL what the others leave idle.
+    """
 
     LIVE = 0
     RETRY = 1
@@ -108,13 +111,15 @@ class Page:
 
     `cursor` stands on the last page only: where the next scan begins (opaque to the engine). `complete` on the last
     page: every id that existed throughout the scan was listed (only meaningful where `Traits.lists_everything`, or
-    without a cursor). `total` is the number of records the system says match, None where it does not say.
+    without a cursor). `total` is the number of records the system says match, None where it does not say. `asked_at`
+    (monotonic seconds) is when the page was asked for; None where that was only when the engine wanted it.
     """
 
     rows: list[Row]
     total: int | None = None
     cursor: str | None = None
     complete: bool = False
+    asked_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

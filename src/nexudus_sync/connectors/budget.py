@@ -17,12 +17,11 @@ import structlog
 from nexudus_sync.clock import Clock, SystemClock
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.connectors.limits import Limits as Limits
-from nexudus_sync.connectors.spending import Blocked, Spending
+from nexudus_sync.connectors.spending import SHARE, Blocked, Spending
 from nexudus_sync.connectors.window import Window
 from nexudus_sync.store.ledger import Ledger
 
 _LOW = frozenset({Priority.RECONCILE, Priority.BACKFILL})
-_SHARE = 70  # percent of the long windows that low priorities may use
 _FLOOR = 50  # while a low priority waits, one call in N is its own
 _TICK = 0.001
 _LONG_WAIT = 90.0  # seconds; waiting for the next minute is the usual pace and not worth a line
@@ -97,8 +96,8 @@ class _Waiter:
     priority: Priority
     turn: int
     granted: asyncio.Future[None]
-    try_: Callable[[], Blocked | None]
-    """Takes what it waits for, or says until when there is no room."""
+    try_: Callable[[bool], Blocked | None]
+    """Takes what it waits for, or says until when there is no room; True: it may use what others leave idle."""
     first: bool = False
     """It has its place already, so it goes before the others."""
     told: bool = False
@@ -108,9 +107,10 @@ class _Waiter:
 class Limiter:
     """Keeps to `limits` by sliding windows, across processes and restarts where it has a ledger.
 
-    Calls of higher priority go first. RECONCILE and BACKFILL together use at most 70 % of the hour and the day; while
-    one of them waits, one call in fifty is its own, so that it always gets on. `lane` names the login in the ledger
-    (see `lane_of`), `system` the system in errors and logs.
+    Calls of higher priority go first. RECONCILE and BACKFILL together use at most 70 % of the hour and the day, but
+    that BACKFILL may go on while nothing of a higher priority waits, as far as that keeps no live call waiting
+    (`Spending._idle`). While one of them waits, one call in fifty is its own, so that it always gets on. `lane` names
+    the login in the ledger (see `lane_of`), `system` the system in errors and logs.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class Limiter:
         self._spending.close()
 
     async def _wait(
-        self, kinds: tuple[str, ...], priority: Priority, try_: Callable[[], Blocked | None], *, first: bool = False
+        self, kinds: tuple[str, ...], priority: Priority, try_: Callable[[bool], Blocked | None], *, first: bool = False
     ) -> None:
         self._turn += 1
         waiter = _Waiter(kinds, priority, self._turn, asyncio.get_running_loop().create_future(), try_, first)
@@ -178,6 +178,9 @@ class Limiter:
         finally:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
+            if waiter.granted.cancelled():
+                self._next = self._clock.monotonic()  # what it held back need not wait for the next alarm
+                self._set_alarm()
             if not self._waiters and self._alarm is not None:
                 self._alarm.cancel()
                 self._alarm = None  # it is not done yet, and the next to wait must not rely on it
@@ -231,7 +234,8 @@ class Limiter:
             self._waiters.remove(waiter)
             return True
         try:
-            blocked = waiter.try_()
+            idle = waiter.priority is Priority.BACKFILL and all(other.priority in _LOW for other in self._waiters)
+            blocked = waiter.try_(idle)
         except Exception as error:  # the caller's own to handle; the others may have better luck
             waiter.granted.set_exception(error)
         else:
@@ -289,6 +293,6 @@ def _windows(limits: Limits) -> list[Window]:
             continue
         windows.append(Window(kind, seconds, limit, name))
         if seconds >= 3600 and kind != "creations":
-            share = max(1, limit * _SHARE // 100)
-            windows.append(Window(f"low_{kind}", seconds, share, f"{_SHARE} % of {name}"))
+            share = max(1, limit * SHARE // 100)
+            windows.append(Window(f"low_{kind}", seconds, share, f"{SHARE} % of {name}"))
     return windows

@@ -57,11 +57,15 @@ class Cached(Generic[T]):
         """What is kept if it was read at a `good` moment of the monotonic clock, else read now."""
         async with self._lock:
             stale, self._stale = self._stale, False
-            if self._kept is None or not good(self._kept[1]):
-                self._kept = await self._read_now()
-            elif stale:
-                with suppress(Unavailable):
+            try:
+                if self._kept is None or not good(self._kept[1]):
                     self._kept = await self._read_now()
+                elif stale:
+                    with suppress(Unavailable):
+                        self._kept = await self._read_now()
+            except BaseException:  # was given up, or failed: it is still to be read again
+                self._stale = self._stale or stale
+                raise
             return self._kept[0]
 
     async def _read_now(self) -> tuple[T, float]:

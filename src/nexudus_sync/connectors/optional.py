@@ -41,6 +41,15 @@ class RemembersMisses(Protocol):
 
 
 @runtime_checkable
+class ReadsAhead(Protocol):
+    """What a connector offers besides, when it can ask for the pages of a list before it is their turn."""
+
+    def read_ahead(self, pages: int) -> None:
+        """Ask for up to N pages of a list at the same time: `[run] readers` of the configuration."""
+        ...
+
+
+@runtime_checkable
 class ReviewsRules(Protocol):
     """What a connector offers besides, when its `refusals` judge by what people can change at any time."""
 

@@ -23,7 +23,13 @@ from nexudus_sync.store.ledger import LEASE_SECONDS, Counts, Ledger, Page, fine_
 
 _BLOCK = 50  # calls leased at a time, where a second has room for as many: each lease is a commit
 _LATENCIES = 50
+_MINUTE = 60
 _LEAST_STRETCH = 0.05
+SHARE = 70
+"""Percent of the long windows that low priorities may use, but for what is idle."""
+_LOW = "low_"
+_STEPS = 10
+"""What higher priorities may make in such a part of a long window has to find room at once."""
 PLACE_SECONDS = LEASE_SECONDS - 1
 """How long a place is kept: a lease lasts this long, whatever part of a second it was taken in."""
 
@@ -81,19 +87,19 @@ class Spending:
         # Twice the spread seen, for the first few calls seldom show all of it.
         self._stretch = min(max(2 * spread, _LEAST_STRETCH), MOST_STRETCH)
 
-    def spend(self, kinds: Collection[str]) -> Blocked | None:
-        """Spend one call now, or say when it may be made.
+    def spend(self, kinds: Collection[str], idle: bool = False) -> Blocked | None:
+        """Spend one call now, or say when it may be made. `idle`: it may use what higher priorities leave; see `_idle`.
 
         Raises LimitReached when the day's customer creations are used up, StoreError when the ledger cannot be used.
         """
-        blocked = self._take(kinds)
+        blocked = self._take(kinds, idle)
         if blocked is None:
             self._made(kinds)
         return blocked
 
-    def keep(self, kinds: tuple[str, ...]) -> Blocked | None:
+    def keep(self, kinds: tuple[str, ...], idle: bool = False) -> Blocked | None:
         """Keep a place for one call, or say when it may be kept. Raises as `spend` does."""
-        blocked = self._take(kinds, alone=True)
+        blocked = self._take(kinds, idle, alone=True)
         if blocked is None:
             until = self._clock.monotonic() + PLACE_SECONDS
             if self._ledger is not None:  # writing it down may have taken long
@@ -113,11 +119,11 @@ class Spending:
                 return place
         return None
 
-    def use(self, place: Place, kinds: Collection[str]) -> Blocked | None:
+    def use(self, place: Place, kinds: Collection[str], idle: bool = False) -> Blocked | None:
         """Spend one call now from a place that was claimed, or as `spend` does once that has lapsed."""
         self._let_lapse()
         if place not in self._places:
-            return self.spend(kinds)
+            return self.spend(kinds, idle)
         blocked = self._blocked(self._short(place.kinds), self._clock.monotonic())
         if blocked is None:
             self._drop(place)
@@ -138,14 +144,14 @@ class Spending:
             with self._ledger.page(self._lane, self._clock) as page:
                 self._give_back(page)
 
-    def _take(self, kinds: Collection[str], *, alone: bool = False) -> Blocked | None:
+    def _take(self, kinds: Collection[str], idle: bool, *, alone: bool = False) -> Blocked | None:
         """Take the room that one call needs, and no more than that if `alone`."""
         self._let_lapse()
         now = self._clock.monotonic()
         if alone or not self._lease.covers(kinds, now):
-            blocked = self._blocked(self._windows_of(kinds), now)
+            blocked = self._blocked(self._windows_of(kinds), now, idle)
             if blocked is None and self._ledger is not None:
-                blocked = self._take_lease(self._ledger, kinds, alone)
+                blocked = self._take_lease(self._ledger, kinds, idle, alone)
                 now = self._clock.monotonic()
                 if blocked is None and not self._lease.covers(kinds, now):
                     blocked = Blocked(now, "")  # writing it down took longer than the lease lasts
@@ -173,13 +179,13 @@ class Spending:
         for window in self._long(place.kinds):
             window.release(place.until)
 
-    def _take_lease(self, ledger: Ledger, kinds: Collection[str], alone: bool) -> Blocked | None:
+    def _take_lease(self, ledger: Ledger, kinds: Collection[str], idle: bool, alone: bool) -> Blocked | None:
         """Lease calls if the budget as all processes use it has room."""
         with ledger.page(self._lane, self._clock) as page:
             size = self._give_back(page)
             now = page.monotonic
             self._learn(page)
-            blocked = self._blocked(self._windows_of(kinds), now)
+            blocked = self._blocked(self._windows_of(kinds), now, idle)
             if blocked is not None:
                 return blocked
             # Writes and creations are leased one by one: there are few, and a lost lease of a day's lasts a day.
@@ -187,6 +193,7 @@ class Spending:
             one_by_one = alone or bool(self._places)
             bulk = [kind for kind in kinds if kind.endswith("calls") and not one_by_one]
             size = min([size, *(window.room(now, self._stretch, size) for window in self._windows_of(bulk))])
+            size = max(size, 1)  # beyond a share there is no room, but for the one call
             counts = Counter(kinds) + Counter(dict.fromkeys(bulk, size - 1))
             second = page.lease(counts)
             ends = now + second + LEASE_SECONDS - page.now
@@ -222,11 +229,13 @@ class Spending:
             window.forget(since + to_monotonic)
             window.learn((at, counts[window.kind]) for at, counts in spent)
 
-    def _blocked(self, windows: list[Window], now: float) -> Blocked | None:
+    def _blocked(self, windows: list[Window], now: float, idle: bool = False) -> Blocked | None:
         """Which of the windows is full, and until when; of several the last to free up."""
         worst = Blocked(now, "")
         for window in windows:
             until = window.free_at(now, self._stretch)
+            if until > now and idle and window.kind.startswith(_LOW):
+                until = min(until, self._idle(window, windows, now))
             if until > now and window.kind == "creations":
                 at = self._clock.now() + timedelta(seconds=until - now)
                 raise LimitReached(
@@ -236,6 +245,23 @@ class Spending:
                 )
             worst = max(worst, Blocked(until, window.name))
         return worst if worst.until > now else None
+
+    def _idle(self, share: Window, windows: list[Window], now: float) -> float:
+        """When a call may go beyond its share of a long window, for higher priorities leave theirs idle.
+
+        Their calls must not wait for it: they find room at once as long as they keep to the pace of their own share,
+        spread evenly, and what that is in a tenth of the window may even come at one time. Short windows, of which
+        nobody has a share, keep as large a part free.
+        """
+        moments = [now]
+        for window in windows:
+            theirs = window.limit * (100 - SHARE) // 100
+            if window.seconds == share.seconds and share.kind == _LOW + window.kind:
+                pace = max(window.limit - share.limit, 1) / window.seconds
+                moments.append(window.spared_at(now, self._stretch, pace, window.seconds / _STEPS))
+            elif window.seconds <= _MINUTE:
+                moments.append(window.free_at(now, self._stretch, min(theirs, window.limit - 1)))
+        return max(moments)
 
     def _windows_of(self, kinds: Collection[str]) -> list[Window]:
         return [window for window in self._windows if window.kind in kinds]

@@ -73,15 +73,29 @@ class Window:
         left = self.limit - sum(count for _, count in self._leaving(now, stretch))
         return min(left, enough)
 
-    def free_at(self, now: float, stretch: float) -> float:
-        """The earliest moment for one more call, if none is made until then; `now` if at once."""
-        over = 1 - self.room(now, stretch, enough=1)
+    def free_at(self, now: float, stretch: float, spare: int = 0) -> float:
+        """The earliest moment for one more call that leaves `spare` places, if none is made until then."""
+        over = 1 + spare - self.room(now, stretch, enough=1 + spare)
         moment = now
         for leaves, count in sorted(self._leaving(now, stretch)) if over > 0 else ():
             over -= count
             moment = leaves
             if over <= 0:
                 break
+        return moment
+
+    def spared_at(self, now: float, stretch: float, pace: float, step: float) -> float:
+        """The earliest moment for one more call that takes no place from others, who make `pace` calls a second.
+
+        These calls, and those of `step` seconds at once, have to find room at every moment from then on: what is free
+        must last until places come free again. `now` if at once.
+        """
+        free, moment = self.limit, now
+        leaving = sorted(self._leaving(now, stretch))
+        free -= sum(count for _, count in leaving)
+        for leaves, count in leaving:
+            moment = max(moment, min(leaves, leaves + step - (free - 1) / pace))
+            free += count
         return moment
 
     def _leaving(self, now: float, stretch: float) -> Iterator[tuple[float, int]]:

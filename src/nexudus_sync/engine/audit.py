@@ -13,7 +13,7 @@ from nexudus_sync.connectors.base import Audited, Record
 from nexudus_sync.connectors.optional import KeepsTrail
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import close_overtaken, note_failure, of_record
+from nexudus_sync.engine.inbox import ask, close_overtaken, note_failure, of_record
 from nexudus_sync.engine.read.fetch import fetch
 from nexudus_sync.engine.write.confirm import history_entry
 from nexudus_sync.errors import NotFound, Unavailable
@@ -154,23 +154,10 @@ async def _show_overwritten(connection: Connection, link: Link, theirs: Audited,
     lost, kept = say(lost_value), say(kept_value)
     moved_on = not field.same(now_value, kept_value)  # somebody wrote a newer one
     reason = f"overwritten between our read and our write at {ours.at:%Y-%m-%d %H:%M:%S} UTC; Nexudus has no lock"
-    now = connection.clock.now()
     with connection.store.session() as session:
         if not (moved_on or _has_field_question(session, connection, link, field)):
-            conflicts.open_conflict(
-                session,
-                connection=connection.name,
-                nexudus_id=link.nexudus_id,
-                crm_id=link.crm_id,
-                field=field.name,
-                base=None,
-                nexudus=lost,
-                crm=kept,
-                now=now,
-                link_id=link.id,
-                kind=ConflictKind.OVERWRITTEN,
-                reason=reason,
-            )
+            shown = {Side.NEXUDUS: lost, Side.CRM: kept}
+            ask(session, connection, link, field.name, shown, kind=ConflictKind.OVERWRITTEN, reason=reason)
         session.add(history_entry(connection, link, field, Side.CRM, old=lost, new=kept, lost=lost))
     return 1
 

@@ -106,11 +106,12 @@ def _released(session: Session, connection: Connection) -> list[Brake]:
 
 def spend_releases(session: Session, connection: Connection) -> None:
     """End the releases and judgements whose links are settled or back: none of them has to be read any more."""
-    for state in ("released", "passed"):
-        for brake in in_state(session, connection.name, state):
-            brake.links = sorted(links.to_read(session, connection.name).intersection(brake.links))
-            brake.state = state if brake.links else "gone"
-            session.add(brake)
+    spent = [brake for state in ("released", PASSED) for brake in in_state(session, connection.name, state)]
+    to_read = links.to_read(session, connection.name) if spent else set[int]()
+    for brake in spent:
+        brake.links = sorted(to_read.intersection(brake.links))
+        brake.state = brake.state if brake.links else "gone"
+        session.add(brake)
 
 
 def undecided(session: Session, connection: Connection) -> set[int]:

@@ -140,7 +140,7 @@ class Connection:
         if not children.isdisjoint(shown):
             shown = {key: value for key, value in shown.items() if key not in children}
         try:
-            return fingerprint(codec.dumps(shown, sort_keys=True))
+            return _fingerprint(codec.canonical(shown))
         except (ValueError, RecursionError):
             return ""
 
@@ -171,7 +171,11 @@ class Connection:
 
 def fingerprint(text: str) -> str:
     """Sixteen hexadecimal digits that, for all practical purposes, differ when the text does."""
-    return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+    return _fingerprint(text.encode(errors="surrogatepass"))
+
+
+def _fingerprint(content: bytes) -> str:
+    return blake2b(content, digest_size=8).hexdigest()
 
 
 def _whole(text: str | None) -> str | None:

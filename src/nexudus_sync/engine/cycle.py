@@ -82,9 +82,7 @@ def _begin(cycle: Cycle, *, whole: bool = True) -> str | None:
     with connection.store.session() as session:
         state = records.connection_state(session, connection.name, connection.crm)
         cycle.backfill, cycle.backfilled_at = state.backfilled_at is None, state.backfilled_at
-        if found := in_state(session, connection.name):
-            no_pairs.lift_if_corrected(session, connection)
-            found = in_state(session, connection.name)
+        found = no_pairs.lift_if_corrected(session, connection, in_state(session, connection.name))
         standing = [one for one in found if not no_pairs.passes(one, cycle.options.limit)]
         if connection.mapping_known != (state.mapping_digest, state.mapped_paths):
             adopt_mapping(session, connection, state)

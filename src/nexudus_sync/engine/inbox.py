@@ -104,7 +104,8 @@ def _show(
     """Show a merge's conflicts and parked fields."""
     for outcome in found:
         if outcome.verdict is Verdict.CONFLICT:
-            _open_conflict(session, connection, link, outcome)
+            shown = {Side.NEXUDUS: say(outcome.nexudus), Side.CRM: say(outcome.crm)}
+            ask(session, connection, link, outcome.field.name, shown, base=say(outcome.base))
             failures.solve(about, fields={outcome.field.name}, kinds={REFUSED})
         elif outcome.kind and outcome.kind != REFUSED:  # a refusal is noted when it happens, with its next attempt
             _park(session, connection, link, outcome, about)
@@ -210,18 +211,38 @@ def _accepted_fields(about: Iterable[Failure]) -> set[str]:
     return {one.field for one in about if one.kind == ACCEPTED and one.state == "open"}
 
 
-def _open_conflict(session: Session, connection: Connection, link: Link, outcome: Outcome) -> None:
-    conflicts.open_conflict(
+def ask(
+    session: Session,
+    connection: Connection,
+    link: Link,
+    field: str,
+    shown: MappingABC[Side, Any],
+    *,
+    base: Any = None,
+    kind: ConflictKind = ConflictKind.FIELD,
+    side: Side | None = None,
+    edits: MappingABC[str, Any] | None = None,
+    reason: str | None = None,
+) -> Conflict:
+    """Ask a person about a field of a link, or about the record as a whole (`RECORD`); see `conflicts.open_conflict`.
+
+    `shown` is what each side says.
+    """
+    return conflicts.open_conflict(
         session,
         connection=connection.name,
         nexudus_id=link.nexudus_id,
         crm_id=link.crm_id,
-        field=outcome.field.name,
-        base=say(outcome.base),
-        nexudus=say(outcome.nexudus),
-        crm=say(outcome.crm),
+        field=field,
+        base=base,
+        nexudus=shown[Side.NEXUDUS],
+        crm=shown[Side.CRM],
         now=connection.clock.now(),
         link_id=link.id,
+        kind=kind,
+        side=side,
+        edits=edits,
+        reason=reason,
     )
 
 

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from sqlalchemy.orm.attributes import set_attribute
+
 from nexudus_sync.mapping.sides import Side
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ class Column(Generic[T]):
         return cast("T", getattr(half.link, f"{half.side.value}_{self._name}"))
 
     def __set__(self, half: "Half", value: T) -> None:
-        setattr(half.link, f"{half.side.value}_{self._name}", value)
+        # Past the model's own way, which costs three times as much: two dozen of these are set for each pair.
+        set_attribute(half.link, f"{half.side.value}_{self._name}", value)
 
 
 class Half:

@@ -3,15 +3,14 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, insert, or_, update
+from sqlalchemy import ColumnElement, bindparam, case, insert, or_, update
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.mapping.sides import Side
 from nexudus_sync.store.conflicts import links_asked_about
+from nexudus_sync.store.parts import in_parts
 from nexudus_sync.store.tables import Conflict, Failure, Journal, Link
 
-_AT_ONCE = 500
-"""Ids in one statement."""
 _THESE = col(Link.id).in_(bindparam("ids", expanding=True))
 _MARK = {
     Side.NEXUDUS: update(Link).where(_THESE).values(nexudus_recheck=True),
@@ -30,9 +29,8 @@ def _ids(session: Session, query: Any) -> set[int]:
 
 def mark(session: Session, side: Side, link_ids: Iterable[int]) -> None:
     """Mark these links: their records on this side have to be read."""
-    ids = sorted(link_ids)
-    for start in range(0, len(ids), _AT_ONCE):
-        session.execute(_MARK[side], {"ids": ids[start : start + _AT_ONCE]})
+    for ids in in_parts(sorted(link_ids)):
+        session.execute(_MARK[side], {"ids": ids})
 
 
 def count_active(session: Session, connection: str) -> int:
@@ -40,9 +38,11 @@ def count_active(session: Session, connection: str) -> int:
     return session.exec(select(func.count()).where(*_active(connection))).one()
 
 
-def count_marked(session: Session, connection: str, side: Side) -> int:
-    """How many of them have to be read on a side."""
-    return session.exec(select(func.count()).where(*_active(connection), _MARKED[side])).one()
+def count_marked(session: Session, connection: str) -> dict[Side, int]:
+    """How many of them have to be read, by side."""
+    nexudus, crm = (func.count(case((_MARKED[side], 1))) for side in Side)
+    marks = session.exec(select(nexudus, crm).where(*_active(connection)))
+    return dict(zip(Side, marks.one(), strict=True))
 
 
 def active(session: Session, connection: str) -> set[int]:
@@ -61,9 +61,8 @@ def marked(session: Session, connection: str, claimed: Collection[int]) -> set[i
 def counterparts(session: Session, connection: str, moved: Collection[int]) -> set[str]:
     """The CRM ids of the links that are marked, and of those whose card has moved."""
     ids = set(session.exec(select(Link.crm_id).where(*_active(connection), or_(*_MARKED.values()))))
-    wanted = sorted(moved)
-    for start in range(0, len(wanted), _AT_ONCE):
-        ids |= set(session.exec(select(Link.crm_id).where(col(Link.id).in_(wanted[start : start + _AT_ONCE]))))
+    for some in in_parts(sorted(moved)):
+        ids |= set(session.exec(select(Link.crm_id).where(col(Link.id).in_(some))))
     return ids
 
 

@@ -1,7 +1,8 @@
 """Links, and what the store remembers of every record's last seen state."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator
 from datetime import datetime
+from sys import intern
 from typing import Any, NamedTuple
 
 import sqlalchemy
@@ -11,6 +12,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from nexudus_sync.errors import StoreError
 from nexudus_sync.mapping.sides import Side
+from nexudus_sync.store.parts import in_parts
 from nexudus_sync.store.tables import ConnectionState, Journal, Link, Unlinked
 
 
@@ -18,7 +20,7 @@ class Remembered(NamedTuple):
     """What a record looked like when it was last read: enough to tell whether it must be read again.
 
     `link_id` is None for a record without a link; `state` is then `Unlinked.state`, else `Link.state`. `identity` is
-    "" where it is not known. `stamped_at` and `noted_at`: see `Link`; None for a record without one.
+    "" where it is not known. There are as many of these as records, so each holds no more than every row needs.
     """
 
     link_id: int | None
@@ -28,8 +30,17 @@ class Remembered(NamedTuple):
     state: str
     connection: str
     identity: str = ""
-    stamped_at: datetime | None = None
-    noted_at: datetime | None = None
+
+
+class Memory(NamedTuple):
+    """What is remembered of one side, by record id: of linked and unlinked records, and of the latter `alone`.
+
+    `replaced` are the connection's active links whose id a younger link goes by: their own record lost it.
+    """
+
+    known: dict[str, Remembered]
+    alone: dict[str, Remembered]
+    replaced: set[int]
 
 
 def connection_state(session: Session, name: str, crm: str) -> ConnectionState:
@@ -148,36 +159,47 @@ def is_another(session: Session, crm: str, crm_id: str, identity: str) -> bool:
     return any(one.step.get("identity") == identity for one in session.exec(tried))
 
 
-def remembered(
-    session: Session, crm: str, connection: str, side: Side, alone: Mapping[str, Remembered] | None = None
-) -> dict[str, Remembered]:
-    """By record id, what is remembered of one side: every link of the CRM, and the connection's unlinked records.
+def remembered(session: Session, crm: str, connection: str, side: Side, ids: Collection[str] | None = None) -> Memory:
+    """What is remembered of one side: every link of the CRM, and the connection's unlinked records.
 
     The links of other connections are among them, since a record may have moved from their scope into this one. If
-    several records had an id in turn, the link in force wins, then the unlinked record, then closed links. `alone`: the
-    result of `unlinked`, if the caller has it.
+    several records had an id in turn, the link in force wins, then the unlinked record, then closed links. `ids`: only
+    of these records.
     """
-    state = col(Link.state)
-    found = _linked(session, crm, side, state == "closed")
-    found.update(unlinked(session, connection, side) if alone is None else alone)
-    found.update(_linked(session, crm, side, state != "closed"))
-    return found
+    alone = dict(_rows(session, _unlinked(connection, side), col(Unlinked.record_id), ids))
+    closed, in_force, replaced = dict[str, Remembered](), dict[str, Remembered](), set[int]()
+    for record_id, known in _rows(session, _linked(crm, side), _id(side), ids):
+        if known.state == "closed":
+            closed[record_id] = known
+            continue
+        older = in_force.get(record_id)
+        if older is not None and older.link_id and (older.connection, older.state) == (connection, "active"):
+            replaced.add(older.link_id)
+        in_force[record_id] = known
+    return Memory({**closed, **alone, **in_force}, alone, replaced)
 
 
-def _linked(session: Session, crm: str, side: Side, which: ColumnElement[bool]) -> dict[str, Remembered]:
-    wanted = ("id", "stamp", "digest", "recheck", "identity", "stamped_at", "noted_at")
-    record_id, stamp, digest, recheck, *more = (getattr(Link, f"{side.value}_{column}") for column in wanted)
-    row: Any = Link
-    columns = (record_id, row.id, stamp, digest, recheck, row.state, row.connection, *more)
-    return _by_id(session, sqlalchemy.select(*columns).where(row.crm == crm, which).order_by(row.id))
-
-
-def unlinked(session: Session, connection: str, side: Side) -> dict[str, Remembered]:
-    """By record id, what is remembered of a connection's unlinked records of one side."""
+def _unlinked(connection: str, side: Side) -> sqlalchemy.Select[Any]:
+    """A connection's records without a counterpart, as `Remembered` wants them."""
     row: Any = Unlinked
     no_link = sqlalchemy.null()
     columns = (row.record_id, no_link, row.stamp, row.digest, row.recheck, row.state, row.connection, row.identity)
-    return _by_id(session, sqlalchemy.select(*columns).where(row.connection == connection, row.side == side.value))
+    return sqlalchemy.select(*columns).where(row.connection == connection, row.side == side.value)
+
+
+def _linked(crm: str, side: Side) -> sqlalchemy.Select[Any]:
+    """Every link of a CRM, oldest first, as `Remembered` wants it."""
+    wanted = ("id", "stamp", "digest", "recheck", "identity")
+    record_id, stamp, digest, recheck, identity = (getattr(Link, f"{side.value}_{column}") for column in wanted)
+    row: Any = Link
+    columns = (record_id, row.id, stamp, digest, recheck, row.state, row.connection, identity)
+    return sqlalchemy.select(*columns).where(row.crm == crm).order_by(row.id)
+
+
+def stamped_at(session: Session, side: Side, link_id: int) -> datetime | None:
+    """The time in the newest known stamp of a link's record."""
+    column = col(Link.nexudus_stamped_at if side is Side.NEXUDUS else Link.crm_stamped_at)
+    return session.exec(select(column).where(col(Link.id) == link_id)).first()
 
 
 def namesakes(session: Session, crm: str) -> dict[str, list[int]]:
@@ -190,9 +212,16 @@ def namesakes(session: Session, crm: str) -> dict[str, list[int]]:
     return found
 
 
-def _by_id(session: Session, query: sqlalchemy.Executable) -> dict[str, Remembered]:
-    # On the connection itself: as objects of the session, thousands of rows would cost many times the time and memory.
-    return {row[0]: Remembered(*row[1:]) for row in session.connection().execute(query)}
+def _rows(
+    session: Session, query: sqlalchemy.Select[Any], record_id: Any, ids: Collection[str] | None
+) -> Iterator[tuple[str, Remembered]]:
+    """The rows of a query, all of them or those of these ids, each with the id of its record."""
+    parts = [query] if ids is None else [query.where(record_id.in_(some)) for some in in_parts(ids)]
+    for part in parts:
+        # On the connection itself: as objects of the session, thousands of rows would cost many times as much.
+        for named, link_id, stamp, digest, recheck, state, name, identity in session.connection().execute(part):
+            # the same few texts in every row
+            yield named, Remembered(link_id, stamp, digest, recheck, intern(state), intern(name), identity)
 
 
 def sides_of(session: Session, record_id: str) -> set[Side]:

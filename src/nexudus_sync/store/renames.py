@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, exists, or_, update
-from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement, or_, update
+from sqlmodel import Session, col
 
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.records import family
@@ -18,25 +17,6 @@ _NOTED: dict[Any, Any] = {
     Journal: col(Journal.planned_at),
 }
 """When a row of each table was noted."""
-
-_YOUNGER = aliased(Link)
-_SAME_ID = {
-    Side.NEXUDUS: col(_YOUNGER.nexudus_id) == col(Link.nexudus_id),
-    Side.CRM: col(_YOUNGER.crm_id) == col(Link.crm_id),
-}
-_OVERSHADOWED = {
-    side: select(Link.id).where(
-        col(Link.connection) == bindparam("connection"),
-        col(Link.state) == "active",
-        exists().where(
-            col(_YOUNGER.crm) == col(Link.crm),
-            same_id,
-            col(_YOUNGER.state) != "closed",
-            col(_YOUNGER.id) > col(Link.id),
-        ),
-    )
-    for side, same_id in _SAME_ID.items()
-}
 
 
 def rename(session: Session, link: Link, name: str) -> None:
@@ -56,9 +36,3 @@ def rename(session: Session, link: Link, name: str) -> None:
         own = or_(col(table.nexudus_id) == link.nexudus_id, alone & (_NOTED[table] <= link.created_at))
         same = (col(table.connection).in_(family(link.crm)), col(table.crm_id) == old, own)
         session.execute(update(table).where(*same).values(crm_id=name))
-
-
-def overshadowed(session: Session, connection: str, side: Side) -> set[int]:
-    """The ids of the connection's active links whose id a younger link goes by: their own record lost it."""
-    found = session.exec(_OVERSHADOWED[side], params={"connection": connection})
-    return {link_id for link_id in found if link_id is not None}

@@ -1,6 +1,6 @@
 """Questions about records without a counterpart."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, or_, update
@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.mapping.sides import Side
-from nexudus_sync.store.concerning import AT_ONCE
+from nexudus_sync.store.parts import in_parts
 from nexudus_sync.store.records import family, may_be
 from nexudus_sync.store.tables import SET_ASIDE, ConnectionState, Link, Unlinked
 
@@ -76,7 +76,7 @@ def count_by_side(session: Session, connection: str) -> dict[str, int]:
 def known(session: Session, connection: str, side: Side, record_ids: Collection[str]) -> dict[str, tuple[str, str]]:
     """Identity and digest of those of these records that the connection knows as unlinked, by their id."""
     found = dict[str, tuple[str, str]]()
-    for some in _in_parts(record_ids):
+    for some in in_parts(record_ids):
         named = {"record_ids": some, "connection": connection, "side": side.value}
         found |= {one: (identity, digest) for one, identity, digest in session.execute(_KNOWN, named)}
     return found
@@ -90,7 +90,7 @@ def set_aside(
     Of several records that bore the id in turn, each has an entry.
     """
     found = dict[str, list[tuple[str, str | None]]]()
-    for some in _in_parts(record_ids):
+    for some in in_parts(record_ids):
         named = {"record_ids": some, "crm": crm, "side": side.value}
         for record_id, identity, reason in session.execute(_SET_ASIDE, named):
             found.setdefault(record_id, []).append((identity, reason))
@@ -109,13 +109,8 @@ def keep(session: Session, rows: Sequence[Mapping[str, Any]], known: Collection[
 
 def drop(session: Session, connection: str, side: Side, record_ids: Collection[str]) -> None:
     """Delete the rows of records that are no longer without a counterpart."""
-    for some in _in_parts(record_ids):
+    for some in in_parts(record_ids):
         session.execute(_DROP, {"record_ids": some, "connection": connection, "side": side.value})
-
-
-def _in_parts(record_ids: Collection[str]) -> Iterator[list[str]]:
-    ids = list(record_ids)
-    return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
 
 
 def staying_alone(session: Session, connection: str) -> list[tuple[str, str | None]]:

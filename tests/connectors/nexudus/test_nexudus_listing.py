@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 
 import httpx
@@ -6,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nexudus_server import NOW, Server, answer, card, params
 
+from nexudus_sync.clock import SystemClock
 from nexudus_sync.connectors import rows
 from nexudus_sync.connectors.base import Priority, Scope
 from nexudus_sync.connectors.nexudus import listing
@@ -278,34 +280,40 @@ async def test_rows_still_now_by_the_servers_clock_are_hot(connector, server: Se
 
 
 class Shifting:
-    """A table of ids to which, between two pages, some come or from which some go."""
+    """A table of ids to which, between two answers, some come or from which some go.
 
-    def __init__(self, table: list[int], size: int, events: list[tuple[bool, set[int]]]) -> None:
-        self.table, self.size, self.events = set(table), size, events
+    `delays`: how many turns of the loop each answer takes.
+    """
+
+    def __init__(self, table, size, events, delays=()) -> None:
+        self.table, self.size, self.events, self.delays = set(table), size, events, list(delays)
         self.throughout = set(table)
+        self.answered: list[int] = []
 
     async def opportunities(self, where, *, page, size, priority):
+        for _ in range(self.delays.pop() if self.delays else 0):
+            await asyncio.sleep(0)
         if page > 1 and self.events:
             grows, change = self.events.pop()
             self.table = self.table | change if grows else self.table - change
             self.throughout &= self.table
+        self.answered.append(page)
         rows = sorted(self.table)
         shown = rows[(page - 1) * self.size : page * self.size]
         return Listing([card(number) for number in shown], len(rows), bool(shown) and page * self.size < len(rows))
 
 
-@given(
-    table=st.lists(st.integers(1, 40), unique=True, max_size=25),
-    size=st.integers(1, 6),
-    events=st.lists(st.tuples(st.booleans(), st.sets(st.integers(1, 40), max_size=3)), max_size=8),
-)
-@settings(max_examples=150, deadline=None)
-async def test_whatever_comes_or_goes_meanwhile_a_finished_reading_has_all_that_stayed(table, size, events):
-    shifting = Shifting(table, size, events)
+TABLES = st.lists(st.integers(1, 40), unique=True, max_size=25)
+EVENTS = st.lists(st.tuples(st.booleans(), st.sets(st.integers(1, 40), max_size=3)), max_size=8)
+
+
+async def read_all_that_stayed(shifting: Shifting, ahead: int) -> None:
+    """Read the table; whatever came or went meanwhile, a reading that ends has all that was there throughout."""
+    reader = listing.Reader(shifting, "nexudus", SystemClock(), ahead)
     seen: set[int] = set()
     finished = False
     try:
-        async for batch in listing.read(shifting, "nexudus", {}):
+        async for batch in listing.read(reader, {}):
             seen |= {row["Id"] for row in batch.rows}
             finished = batch.last
     except Unavailable:
@@ -313,3 +321,63 @@ async def test_whatever_comes_or_goes_meanwhile_a_finished_reading_has_all_that_
     else:
         assert finished
         assert shifting.throughout <= seen
+
+
+@given(table=TABLES, size=st.integers(1, 6), events=EVENTS)
+@settings(max_examples=150, deadline=None)
+async def test_whatever_comes_or_goes_meanwhile_a_finished_reading_has_all_that_stayed(table, size, events):
+    await read_all_that_stayed(Shifting(table, size, events), ahead=1)
+
+
+@given(
+    table=TABLES,
+    size=st.integers(1, 6),
+    events=EVENTS,
+    delays=st.lists(st.integers(0, 6), min_size=40, max_size=40),
+    ahead=st.integers(2, 8),
+)
+@settings(max_examples=300, deadline=None)
+async def test_the_same_holds_where_pages_are_asked_for_ahead(table, size, events, delays, ahead):
+    await read_all_that_stayed(Shifting(table, size, events, delays), ahead)
+
+
+async def test_pages_ahead_are_asked_for_once_the_first_one_told_how_many_there_are(connector, server: Server):
+    server.largest = 2
+    server.cards = {number: card(number) for number in range(1, 12)}
+    connector.read_ahead(3)
+    pages = await scanned(connector)
+    assert ids(pages) == list(range(1, 12))
+    assert pages[-1].complete
+    asked = [params(request)["page"] for request in server.calls("GET", "crmopportunities")]
+    assert asked[0] == "1"
+    assert sorted(asked) == ["1", "2", "3", "4", "5", "6"]
+
+
+async def test_a_total_that_changes_while_pages_are_asked_for_ahead_makes_all_be_read_page_by_page():
+    # page 5 is answered first, after a card was added, and then page 2, after card 1 was deleted: it lacks card 3
+    shifting = Shifting(range(1, 10), 2, [(False, {1}), (True, {20})], delays=[0, 4, 4, 3, 0])
+    reader = listing.Reader(shifting, "nexudus", SystemClock(), ahead=4)
+    batches = [batch async for batch in listing.read(reader, {})]
+    assert shifting.answered == [1, 5, 2, 3, 4, 1, 2, 3, 4, 5]
+    assert batches[-1].last
+    assert {row["Id"] for batch in batches for row in batch.rows} >= {*range(2, 10), 20}
+
+
+async def test_rows_that_descend_are_not_asked_for_ahead(connector, server: Server):
+    server.largest = 2
+    rows = [card(number) for number in (5, 4, 3, 2, 1)]
+    connector.read_ahead(3)
+    server.on("GET", MANY, lambda request: server.listed(request, rows))
+    assert ids(await scanned(connector)) == [5, 4, 3, 2, 1]
+    assert [params(request)["page"] for request in server.calls("GET", "crmopportunities")] == ["1", "2", "3"]
+
+
+async def test_where_deep_pages_are_refused_reading_ahead_goes_on_by_creation(connector, server: Server):
+    server.largest = 2
+    created = {number: (NOW - timedelta(hours=100 - number)).strftime("%Y-%m-%dT%H:%M:%SZ") for number in range(1, 16)}
+    server.cards = {number: card(number, CreatedOn=at) for number, at in created.items()}
+    deep_pages_refused(server, 3)
+    connector.read_ahead(4)
+    pages = await scanned(connector)
+    assert set(ids(pages)) == set(range(1, 16))
+    assert pages[-1].complete

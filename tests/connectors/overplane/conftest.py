@@ -1,5 +1,5 @@
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -7,6 +7,7 @@ import pytest
 from fake_overplane import FakeClock, FakeOverplane
 
 from nexudus_sync.connectors.overplane import OverplaneConnector, OverplaneSettings
+from nexudus_sync.store import Store
 
 
 @pytest.fixture
@@ -24,10 +25,10 @@ async def connect(clock: FakeClock, server: FakeOverplane) -> AsyncIterator[Call
     """Make connectors to the server, with settings of the test's own."""
     made: list[OverplaneConnector] = []
 
-    def make(**settings: Any) -> OverplaneConnector:
+    def make(store: Store | None = None, **settings: Any) -> OverplaneConnector:
         given = OverplaneSettings.model_validate({"token": "sk_test_secret"} | settings)
-        transport = httpx.MockTransport(server.handle)
-        made.append(OverplaneConnector("crm", given, clock=clock, rng=random.Random(7), transport=transport))
+        transport, rng = httpx.MockTransport(server.handle), random.Random(7)
+        made.append(OverplaneConnector("crm", given, clock=clock, rng=rng, store=store, transport=transport))
         return made[-1]
 
     yield make
@@ -38,3 +39,10 @@ async def connect(clock: FakeClock, server: FakeOverplane) -> AsyncIterator[Call
 @pytest.fixture
 def crm(connect: Callable[..., OverplaneConnector]) -> OverplaneConnector:
     return connect()
+
+
+@pytest.fixture
+def memory() -> Iterator[Store]:
+    store = Store.open("sqlite://")
+    yield store
+    store.close()

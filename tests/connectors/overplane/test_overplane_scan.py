@@ -1,11 +1,18 @@
+import asyncio
 from datetime import timedelta
 
 import httpx
 import pytest
 from fake_overplane import NOW, OPPORTUNITY, FakeOverplane, spaced
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from nexudus_sync.clock import SystemClock
 from nexudus_sync.connectors import rows
 from nexudus_sync.connectors.base import Page, Scope
+from nexudus_sync.connectors.overplane.api import Listing
+from nexudus_sync.connectors.overplane.sweep import Sweeper
+from nexudus_sync.connectors.page_size import PageSize
 from nexudus_sync.errors import Refused, Unavailable
 
 ALL = Scope()
@@ -33,6 +40,55 @@ async def test_a_calm_scan_takes_one_call_a_page_and_lists_everything_once(conne
     assert all(page.cursor is None for page in pages[:-1])
 
 
+async def test_pages_are_asked_for_ahead_once_the_first_one_told_how_many_there_are(connect, server):
+    made = fill(server, 250)
+    crm = connect(page_size=40)
+    crm.read_ahead(3)
+    pages = await scanned(crm)
+    assert ids(pages) == made[::-1]
+    assert pages[-1].complete
+    offsets = [int(query["offset"]) for _, _, query, _ in server.calls]
+    assert (offsets[0], sorted(offsets)) == (0, [0, 40, 80, 120, 160, 200, 240])
+
+
+@pytest.mark.parametrize("total", [None, 1, 400, "about 60", True])
+async def test_pages_asked_for_ahead_by_a_wrong_total_list_everything_all_the_same(connect, server, total):
+    made = fill(server, 250)
+    server.listed = {"total": total}
+    crm = connect(page_size=40)
+    crm.read_ahead(4)
+    pages = await scanned(crm)
+    assert pages[-1].complete
+    assert set(ids(pages)) == set(made)
+
+
+async def test_a_page_is_as_old_as_its_request_also_where_it_was_asked_for_ahead(connect, server, clock):
+    fill(server, 120)
+    crm = connect(page_size=40)
+    crm.read_ahead(3)
+    pages, ends = [], []
+    async for page in crm.scan(ALL, ""):
+        pages.append(page)
+        clock.pass_time(10)
+        ends.append(clock.monotonic())
+    assert pages[2].asked_at is not None
+    assert pages[2].asked_at < ends[1]
+
+
+async def test_a_smaller_page_than_the_first_one_drops_what_was_asked_for_behind_it(connect, server):
+    made = fill(server, 250)
+
+    def shorter(request: httpx.Request) -> None:
+        server.largest = 30 if len(server.calls) > 2 else 40
+
+    server.before = shorter
+    crm = connect(page_size=40)
+    crm.read_ahead(3)
+    pages = await scanned(crm)
+    assert pages[-1].complete
+    assert set(ids(pages)) == set(made)
+
+
 async def test_a_list_without_any_record_is_complete(crm):
     pages = await scanned(crm)
     assert ids(pages) == []
@@ -57,6 +113,28 @@ async def test_a_server_that_refuses_a_large_limit_is_asked_for_half_until_it_ac
     server.calls.clear()
     await scanned(crm)
     assert [q["limit"] for _, _, q, _ in server.calls] == ["62", "62"]
+
+
+async def test_a_new_process_does_not_ask_again_for_what_was_refused(connect, server, memory):
+    server.largest, server.refuses_large = 100, True
+    fill(server, 70)
+    await scanned(connect(memory))
+    server.calls.clear()
+    await scanned(connect(memory))
+    assert [q["limit"] for _, _, q, _ in server.calls] == ["62", "62"]
+
+
+@pytest.mark.parametrize(("days", "settings"), [(8, {}), (-8, {}), (0, {"page_size": 500})])
+async def test_after_a_week_or_with_another_page_size_it_is_found_out_again(
+    days, settings, connect, server, memory, clock
+):
+    server.largest = 100
+    fill(server, 150)
+    await scanned(connect(memory))
+    server.calls.clear()
+    clock.at += timedelta(days=days)
+    await scanned(connect(memory, **settings))
+    assert [q["limit"] for _, _, q, _ in server.calls] == [str(settings.get("page_size", 1000)), "100"]
 
 
 async def test_a_listing_refused_for_another_reason_is_an_error_and_forgets_no_limit(crm, server):
@@ -269,3 +347,52 @@ async def test_the_offset_of_the_servers_clock_is_known_after_the_first_answer(c
     await scanned(crm)
     assert crm.clock_offset() == pytest.approx(600, abs=1.5)
     assert server.clock.now() - NOW < timedelta(seconds=5)
+
+
+class Moving:
+    """A list, newest first, to which records come and from which they go between two answers.
+
+    `delays`: how many turns of the loop each answer takes.
+    """
+
+    path, system = "/list", "crm"
+
+    def __init__(self, count: int, events: list[tuple[int, list[float]]], delays: list[int]) -> None:
+        self.rows, self.new = [str(number) for number in range(count)], count
+        self.events, self.delays = events, delays
+        self.throughout = set(self.rows)
+
+    async def page(self, query, *, priority) -> Listing:
+        for _ in range(self.delays.pop() if self.delays else 0):
+            await asyncio.sleep(0)
+        offset, limit = int(query["offset"]), int(query["limit"])
+        if offset and self.events:
+            self.change(*self.events.pop())
+        shown = [{"id": one} for one in self.rows[offset : offset + limit]]
+        return Listing(shown, offset + limit < len(self.rows), len(self.rows))
+
+    def change(self, come: int, go: list[float]) -> None:
+        for place in go:
+            if self.rows:
+                self.throughout.discard(self.rows.pop(int(place * len(self.rows))))
+        self.rows = [str(self.new + number) for number in range(come)] + self.rows
+        self.new += come
+
+
+@given(
+    count=st.integers(0, 60),
+    limit=st.integers(5, 12),
+    events=st.lists(st.tuples(st.integers(0, 4), st.lists(st.floats(0, 0.999), max_size=4)), max_size=12),
+    delays=st.lists(st.integers(0, 6), max_size=40),
+    ahead=st.integers(1, 8),
+)
+@settings(max_examples=300, deadline=None)
+async def test_whatever_comes_or_goes_meanwhile_a_complete_sweep_has_all_that_stayed(
+    count, limit, events, delays, ahead
+):
+    clock = SystemClock()
+    moving, sweeper = Moving(count, events, delays), Sweeper(clock, PageSize("crm", limit, None, clock))
+    sweeper.ahead = ahead
+    stretches = [stretch async for stretch in sweeper.sweep(moving)]
+    seen = {row["id"] for stretch in stretches for row in stretch.rows}
+    assert moving.throughout <= seen or not stretches[-1].complete

@@ -1,12 +1,15 @@
 """Records are read ahead: as many at a time as there are readers, but one by one while they have to be written."""
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nexudus_sandbox.wire import Request, Response
+from nexudus_sync.errors import Refused
+from nexudus_sync.store import Session, open_items
 from nexudus_sync.store.tables import Link
 from small_office import MARIA, SmallOffice
 
@@ -96,3 +99,41 @@ async def test_a_record_edited_after_it_was_listed_is_not_written_over(tmp_path:
         await office.settle(2)
         assert edited == [deal]
         assert office.deals.records()[deal]["expected_closing"] == "2026-05-05"
+
+
+@pytest.mark.parametrize("left", [0, 1])
+async def test_told_to_stop_while_the_last_record_is_read_a_cycle_is_finished(
+    left: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = SmallOffice(tmp_path, "erpnext", shared=1 + left)
+    async with office.open():
+        reads = Reads(office, monkeypatch)
+        mark_all(office)
+        report = await office.cycle(stopping=lambda: bool(reads.of))
+    assert (report.settled, report.finished) == (1, not left)
+
+
+async def test_no_transaction_is_opened_for_a_batch_without_a_readable_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = SmallOffice(tmp_path, "overplane", shared=4)
+    async with office.open():
+        mark_all(office)
+        connector = office.engine.connectors["nexudus"]
+
+        async def fetch(record_id: str, *_: Any, **__: Any) -> Any:
+            raise Refused("nexudus", "no", record_id)
+
+        monkeypatch.setattr(connector, "fetch", fetch)
+        asked = list[int]()
+        real = open_items.about
+
+        def about(session: Session, connection: str, pairs: Iterable[tuple[str, str]]) -> Any:
+            named = list(pairs)
+            asked.append(len(named))
+            return real(session, connection, named)
+
+        monkeypatch.setattr(open_items, "about", about)
+        report = await office.cycle()
+    assert len(report.errors) == 4
+    assert asked == [4]

@@ -48,6 +48,13 @@ def test_the_limits_make_it_long_whatever_the_servers_can_do() -> None:
     assert between(calls, limits, quick) == (timedelta(minutes=10), timedelta(minutes=10))
 
 
+def test_at_best_all_calls_of_an_hour_can_be_used_and_at_worst_the_share_of_a_backfill() -> None:
+    calls = {side: Calls(4000, 10) for side in Side}
+    limits = {Side.NEXUDUS: Limits(per_hour=5000), Side.CRM: None}
+    quick = {side: Pace(0.001, 0.002) for side in Side}
+    assert between(calls, limits, quick) == (timedelta(seconds=4.01), timedelta(hours=1))
+
+
 def test_the_two_systems_wait_for_each_other() -> None:
     calls = {side: Calls(100, 100) for side in Side}
     least, most = between(calls, dict.fromkeys(Side), {side: Pace(1.0, 1.0) for side in Side})

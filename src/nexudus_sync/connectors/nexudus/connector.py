@@ -2,6 +2,8 @@
 
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -84,6 +86,7 @@ class NexudusConnector:
         self._absence = Absence(self._api)
         self._writer = Writer(name, settings.username, self._api, self._directory, self._key, clock, self._absence)
         self._totals = Totals(name, store)
+        self._reader = listing.Reader(self._api, name, clock)
 
     async def start(self) -> None:
         """Log in; with Basic only a real call shows it. Raises AuthenticationFailed, RoleMissing, Unavailable."""
@@ -94,6 +97,10 @@ class NexudusConnector:
     async def aclose(self) -> None:
         """Close connections."""
         await self._http.aclose()
+
+    def read_ahead(self, pages: int) -> None:
+        """Ask for up to N pages of a list at the same time. See `ReadsAhead`."""
+        self._reader = replace(self._reader, ahead=pages)
 
     def clock_offset(self) -> float | None:
         """Seconds the server's clock is ahead of ours, None before the first answer."""
@@ -135,19 +142,18 @@ class NexudusConnector:
         if cursor is None:
             self._directory.renew()  # a sweep looks at everything again
         where = records.scope_filter(scope) if cursor is None else records.since_filter(cursor, self._settings.overlap)
-        read_at = self._server_now()
-        async for batch in listing.read(self._api, self.name, where, priority):
-            # A filter the server ignores lists other scopes' cards as well.
-            listed = batch.rows if cursor is not None else [row for row in batch.rows if self.in_scope(row, scope)]
-            rows = self._rows(listed, read_at)
-            # By what the answers say of the server's clock now: ours may have been set since the last poll.
-            started = began + timedelta(seconds=self._http.offset or 0.0)
-            reached = records.next_cursor(cursor, started, self._settings.lag) if batch.last else None
-            if batch.last:
-                self._totals.note(batch.sure)
-            whole = batch.last and batch.complete and cursor is None
-            yield Page(rows, batch.total, reached, complete=whole)
-            read_at = self._server_now()
+        async with aclosing(listing.read(self._reader, where, priority)) as batches:
+            async for batch in batches:
+                # A filter the server ignores lists other scopes' cards as well.
+                listed = batch.rows if cursor is not None else [row for row in batch.rows if self.in_scope(row, scope)]
+                # By what the answers say of the server's clock now: ours may have been set since the last poll.
+                offset = timedelta(seconds=self._http.offset or 0.0)
+                rows = self._rows(listed, batch.asked_at + offset)
+                reached = records.next_cursor(cursor, began + offset, self._settings.lag) if batch.last else None
+                if batch.last:
+                    self._totals.note(batch.sure)
+                whole = batch.last and batch.complete and cursor is None
+                yield Page(rows, batch.total, reached, whole, batch.began)
 
     def _rows(self, listed: Iterable[Record], read_at: datetime) -> list[Row]:
         """Cards as rows. That they are listed shows that they are there."""

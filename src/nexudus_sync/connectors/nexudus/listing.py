@@ -3,6 +3,9 @@
 Rows are asked for by Id. Then an edit moves no row and an insertion only repeats some; a deletion between two pages
 makes one slip through, which shows in a total that shrinks. Where order or totals do not hold, all is read again. A
 deletion made up for by an insertion between the same two pages goes unseen: the next full reading is the net for it.
+
+Pages are asked for ahead where the first one told how many there are and that they ascend. The server then comes to
+them in any order, so the total may not even grow: else all is read again, page by page.
 """
 
 from collections.abc import AsyncGenerator
@@ -10,9 +13,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
+from math import ceil
 
 import structlog
 
+from nexudus_sync.clock import Clock
+from nexudus_sync.connectors.ahead import Ahead, Asked
 from nexudus_sync.connectors.base import Priority, Record
 from nexudus_sync.connectors.nexudus import moments
 from nexudus_sync.connectors.nexudus.api import LARGEST_PAGE, Filters, Listing, NexudusApi
@@ -28,7 +34,10 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class _Proof:
-    """What one reading has shown so far. `ascending` is None until a page of two rows told: `dir` cannot be trusted."""
+    """What one reading has shown so far. `ascending` is None until a page of two rows told: `dir` cannot be trusted.
+
+    `ahead`: pages were asked for before the ones in front of them were answered.
+    """
 
     seen: set[int] = field(default_factory=set)
     ascending: bool | None = None
@@ -38,6 +47,7 @@ class _Proof:
     window_total: int | None = None
     unread: int = 0
     pages: int = 0
+    ahead: bool = False
     trouble: str = ""
     short: bool = False
     """The only doubt about the reading is a total that is higher, or that is not given."""
@@ -67,7 +77,11 @@ class _Proof:
         before, self.window_total = self.window_total, total
         if self.first_total is None:
             self.first_total = total
-        return "the total shrank" if total is not None and before is not None and total < before else ""
+        if total is None or before is None:
+            return ""
+        if self.ahead and total != before:
+            return "the total changed"
+        return "the total shrank" if total < before else ""
 
     def _disordered(self, ids: list[int]) -> str:
         if self.ascending is None and len(ids) > 1:
@@ -99,19 +113,30 @@ class _Proof:
 class Batch:
     """One page of a reading; `last` on the page that ends one whose order and totals held.
 
-    `complete`: no row of it was without an Id. `sure`: it needed no second reading that showed the same.
+    `asked_at` is when it was asked for, by our clock, and `began` by the monotonic one. `complete`: no row of it was
+    without an Id. `sure`: it needed no second reading that showed the same.
     """
 
     rows: list[Record]
     total: int | None
+    asked_at: datetime
+    began: float
     last: bool
     complete: bool = True
     sure: bool = True
 
 
-async def read(
-    api: NexudusApi, system: str, where: Filters, priority: Priority = Priority.LIVE
-) -> AsyncGenerator[Batch]:
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the listings of one login. `ahead` is how many pages may be asked for at the same time."""
+
+    api: NexudusApi
+    system: str
+    clock: Clock
+    ahead: int = 1
+
+
+async def read(reader: Reader, where: Filters, priority: Priority = Priority.LIVE) -> AsyncGenerator[Batch]:
     """All partial rows that `where` selects; some come twice when the list had to be read again.
 
     A total that does not fit, or is not given, is made up for by a second reading that shows the same rows.
@@ -120,37 +145,52 @@ async def read(
     proof, before = _Proof(), None
     for attempt in range(1, TRIES + 1):
         before, proof = proof.seen if proof.short else None, _Proof()
-        async with aclosing(_pages(api, system, where, proof, priority)) as pages:
-            async for listing in pages:
+        width = reader.ahead if attempt == 1 else 1
+        async with aclosing(_pages(reader, where, proof, priority, width)) as pages:
+            async for asked in pages:
+                listing = asked.answer
                 sure = proof.accept(listing)
                 held = sure or (proof.short and proof.seen == before)
                 last = held and not listing.has_next
-                yield Batch(listing.rows, listing.total, last, not proof.unread, sure)
+                yield Batch(listing.rows, listing.total, asked.at, asked.began, last, not proof.unread, sure)
                 if not held:
                     break
             else:
                 return
         log.info("nexudus.listing_repeated", attempt=attempt, reason=proof.trouble)
-    raise Unavailable(system, f"the list kept changing while it was read ({proof.trouble}); try again later")
+    raise Unavailable(reader.system, f"the list kept changing while it was read ({proof.trouble}); try again later")
 
 
 async def _pages(
-    api: NexudusApi, system: str, where: Filters, proof: _Proof, priority: Priority
-) -> AsyncGenerator[Listing]:
-    window, page, read = where, 1, 0
-    while True:
-        read += 1
-        refuse_endless(read, "the list of opportunities", system)
-        try:
-            listing = await api.opportunities(window, page=page, size=LARGEST_PAGE, priority=priority)
-        except Forbidden:
-            narrower = proof.beyond(window) if page > 1 else None
-            if narrower is None:
-                raise
-            # The records from here on are a smaller set with a total of its own.
-            window, page, proof.window_total = narrower, 1, None
-            continue
-        yield listing
-        if not listing.has_next:
-            return
-        page += 1
+    reader: Reader, where: Filters, proof: _Proof, priority: Priority, width: int
+) -> AsyncGenerator[Asked[Listing]]:
+    window, page, last, read = where, 1, 1, 0
+
+    async def ask(number: int) -> Listing:
+        return await reader.api.opportunities(window, page=number, size=LARGEST_PAGE, priority=priority)
+
+    async with aclosing(Ahead(ask, width, reader.clock)) as pages:
+        while True:
+            read += 1
+            refuse_endless(read, "the list of opportunities", reader.system)
+            try:
+                asked = await pages.page(page, range(page + 1, last + 1))
+            except Forbidden:
+                narrower = proof.beyond(window) if page > 1 else None
+                if narrower is None:
+                    raise
+                # The records from here on are a smaller set with a total of its own.
+                window, page, last, proof.window_total = narrower, 1, 1, None
+                continue
+            yield asked
+            if not asked.answer.has_next:
+                return
+            if page == 1 and width > 1 and proof.ascending:
+                last = _pages_in(asked.answer)
+                proof.ahead = proof.ahead or last > 2
+            page += 1
+
+
+def _pages_in(first: Listing) -> int:
+    """How many pages there are, as far as the first one tells."""
+    return ceil((first.total or 0) / (len(first.rows) + first.unread))

@@ -113,7 +113,7 @@ class Writer:
             return []
         where = {"from_CrmOpportunity_CreatedOn": since - _MARGIN}
         rows: dict[int, Record] = {}
-        async for batch in listing.read(self._api, self._system, where):
+        async for batch in listing.read(listing.Reader(self._api, self._system, self._clock), where):
             rows |= {row["Id"]: row for row in batch.rows if _is_recent(row, since) and _could_be(row, body)}
         exact_first = sorted(rows, key=lambda one: rows[one].get("Name") != body.get("Name"))
         return [await self._api.opportunity(record_id) for record_id in exact_first]

@@ -5,7 +5,7 @@ Overplane cannot say what changed, so a poll is a sweep of the whole list; its r
 
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -42,6 +42,7 @@ from nexudus_sync.connectors.overplane.parties import Parties
 from nexudus_sync.connectors.overplane.settings import OverplaneSettings
 from nexudus_sync.connectors.overplane.sweep import Sweeper
 from nexudus_sync.connectors.overplane.writer import Writer
+from nexudus_sync.connectors.page_size import PageSize
 from nexudus_sync.connectors.setup import Choice, Further
 from nexudus_sync.connectors.totals import Totals
 from nexudus_sync.errors import AnotherRecord, NotFound, RoleMissing
@@ -79,7 +80,7 @@ class OverplaneConnector:
             settings.base_url, dialect, clock=clock, rng=rng, budget=self._budget, transport=transport, network=settings
         )
         self.api = Api(self._http, name)
-        self._sweeper = Sweeper(clock, settings.page_size)
+        self._sweeper = Sweeper(clock, PageSize(name, settings.page_size, store, clock))
         self._totals = Totals(name, store)
         self._parties = Parties(self.api, self._sweeper, clock)
         self._writer = Writer(self.api, self._parties, self._sweeper, name)
@@ -92,6 +93,10 @@ class OverplaneConnector:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+    def read_ahead(self, pages: int) -> None:
+        """Ask for up to N pages of a list at the same time. See `ReadsAhead`."""
+        self._sweeper.ahead = pages
 
     def clock_offset(self) -> float | None:
         """Seconds the server's clock is ahead of ours, None before the first answer."""
@@ -128,14 +133,15 @@ class OverplaneConnector:
 
         So a linked record that was given to another company is seen there and not missed.
         """
-        async for stretch in self._sweeper.sweep(self.api.opportunities, priority):
-            await self._learn_parties(stretch.rows)
-            server_time = stretch.asked_at + self._offset()
-            rows = [reading.row(row, server_time) for row in stretch.rows]
-            last = stretch.complete is not None
-            if last:
-                self._totals.note(stretch.sure)
-            yield Page(rows, stretch.total, "" if last else None, stretch.complete is True)
+        async with aclosing(self._sweeper.sweep(self.api.opportunities, priority)) as sweep:
+            async for stretch in sweep:
+                await self._learn_parties(stretch.rows)
+                server_time = stretch.asked_at + self._offset()
+                rows = [reading.row(row, server_time) for row in stretch.rows]
+                last = stretch.complete is not None
+                if last:
+                    self._totals.note(stretch.sure)
+                yield Page(rows, stretch.total, "" if last else None, stretch.complete is True, stretch.began)
 
     async def fetch(
         self, record_id: str, row: Row | None = None, priority: Priority = Priority.LIVE, *, children: bool = True

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from nexudus_sync import clock
 from nexudus_sync.connectors.base import Facts, Party, Record, Row, Scope, Stamp
 from nexudus_sync.connectors.customers import customer_of
 from nexudus_sync.connectors.overplane.moments import moment, squeeze
@@ -16,8 +17,8 @@ _NOW = timedelta(seconds=2)
 
 def stamp(record: Record) -> Stamp:
     """`updated_at`, the only thing that moves with an edit; nobody is named as its author."""
-    raw = record.get("updated_at")
-    return Stamp(storable(squeeze(raw)), moment(raw))
+    text = squeeze(record.get("updated_at"))
+    return Stamp(storable(text), clock.moment(text))
 
 
 def row(record: Record, server_time: datetime) -> Row:
@@ -33,7 +34,10 @@ def in_scope(record: Record, scope: Scope) -> bool:
 
 def content(record: Record) -> Record:
     """The record without what changes by itself."""
-    return {key: value for key, value in record.items() if key not in _NO_CONTENT}
+    shown = record.copy()  # leaving out is much quicker than picking, and each row of each poll comes here
+    for key in _NO_CONTENT:
+        shown.pop(key, None)
+    return shown
 
 
 def facts(record: Record, party: Party | None) -> Facts:

@@ -1,5 +1,7 @@
 """The `no-pairs` brake: two sides that share no customer are not copied into each other without asking."""
 
+from collections.abc import Iterable
+
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.match.match import match
@@ -74,12 +76,19 @@ def answer(connection: Connection) -> None:
             session.add(brake)
 
 
-def lift_if_corrected(session: Session, connection: Connection) -> None:
-    """Forget a brake that was set for another scope: a person corrected the scope, so it is judged again."""
-    for brake in brakes.of_name(session, connection.name, NAME, "set"):
-        if brake.judged.get("scope", _scope(connection)) != _scope(connection):
+def lift_if_corrected(session: Session, connection: Connection, found: Iterable[Brake]) -> list[Brake]:
+    """Forget a brake that was set for another scope: a person corrected the scope, so it is judged again.
+
+    `found`: the brakes that are set; returns those that still are.
+    """
+    kept = list[Brake]()
+    for brake in found:
+        if brake.name == NAME and brake.judged.get("scope", _scope(connection)) != _scope(connection):
             session.delete(brake)
+        else:
+            kept.append(brake)
     session.flush()
+    return kept
 
 
 def _scope(connection: Connection) -> list[int | str | None]:

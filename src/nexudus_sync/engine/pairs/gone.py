@@ -6,7 +6,7 @@ from typing import Any
 
 from nexudus_sync.connectors.base import Priority, Written
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import RECORD
+from nexudus_sync.engine.inbox import RECORD, ask
 from nexudus_sync.engine.pairs.moved import move
 from nexudus_sync.engine.read.changes import differing
 from nexudus_sync.engine.read.record import is_recent, read
@@ -103,17 +103,12 @@ async def _delete(connection: Connection, report: Report, link: Link, side: Side
 def _ask_a_person(connection: Connection, link: Link, plan: PairPlan, edits: Mapping[str, Any]) -> None:
     there = {side: EDITED if side is plan.side else DELETED for side in Side}
     with connection.store.session() as session:
-        conflict = conflicts.open_conflict(
+        conflict = ask(
             session,
-            connection=connection.name,
-            nexudus_id=link.nexudus_id,
-            crm_id=link.crm_id,
-            field=RECORD,
-            base=None,
-            nexudus=there[Side.NEXUDUS],
-            crm=there[Side.CRM],
-            now=connection.clock.now(),
-            link_id=link.id,
+            connection,
+            link,
+            RECORD,
+            there,
             kind=ConflictKind.DELETED,
             side=plan.side,
             edits=edits,

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from itertools import islice
 
+from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.guard import guard
@@ -19,8 +20,10 @@ from nexudus_sync.store import links, open_items
 from nexudus_sync.store.open_items import OpenItems
 from nexudus_sync.store.tables import Link
 
-GROUP = 20
+GROUP = 50
 """Links taken from the store at a time."""
+TOGETHER = 0.1
+"""Seconds for which a batch may gather: a transaction costs as much as many reads, but what was read grows old."""
 
 
 async def look(cycle: Cycle, link_ids: Iterator[int], priority: Priority) -> AsyncGenerator[list[Pair]]:
@@ -42,23 +45,26 @@ async def look(cycle: Cycle, link_ids: Iterator[int], priority: Priority) -> Asy
             reads.extend(asyncio.create_task(one(*link)) for link in islice(links, max(0, width - len(reads))))
             if not reads:
                 return
-            pairs = [pair for pair in await _ready(reads, min(width, rules.readers), rules.chunk) if pair is not None]
+            batch = await _ready(reads, min(width, rules.readers), rules.chunk, cycle.connection.clock)
+            pairs = [pair for pair in batch if pair is not None]
             yield pairs
             width = max(1, width // 2) if _needs_writes(cycle, pairs) else min(2 * width, rules.chunk)
-        cycle.report.finished = False
+        if reads or next(links, None) is not None:
+            cycle.report.finished = False
     finally:
         for read in reads:
             read.cancel()
         await asyncio.gather(*reads, return_exceptions=True)
 
 
-async def _ready(reads: deque[asyncio.Task[Pair | None]], least: int, most: int) -> list[Pair | None]:
-    """Take the first `least` reads, and those after them that are done as well.
+async def _ready(reads: deque[asyncio.Task[Pair | None]], least: int, most: int, clock: Clock) -> list[Pair | None]:
+    """Take the first `least` reads, and those after them that are done as well or will be in a moment.
 
     They are read at the same time, so waiting for all of them costs little, and a transaction for each would cost much.
     """
+    began = clock.monotonic()
     batch = [await reads.popleft() for _ in range(min(least, len(reads)))]
-    while reads and reads[0].done() and len(batch) < most:
+    while reads and len(batch) < most and (reads[0].done() or clock.monotonic() - began < TOGETHER):
         batch.append(await reads.popleft())
     return batch
 

@@ -19,9 +19,11 @@ from nexudus_sync.engine.pairs.pair import Pair, foresee
 from nexudus_sync.engine.read.record import is_recent, read
 from nexudus_sync.engine.write.perform import drop_rows, plan_row
 from nexudus_sync.engine.write.refused import refused_for
+from nexudus_sync.mapping import Side
 from nexudus_sync.plan import Presence
 from nexudus_sync.store import Session, open_items
 from nexudus_sync.store.open_items import OpenItems
+from nexudus_sync.store.tables import Link
 
 
 async def settle(
@@ -42,8 +44,9 @@ async def settle(
         async with aclosing(look(cycle, stretch, priority or cycle.priority)) as batches:
             async for pairs in batches:
                 incomplete += [pair for pair in pairs if not pair.complete]
-                if _may_part(cycle, pairs):
-                    await _settle_batch(cycle, [pair for pair in pairs if pair.complete], wanted)
+                complete = [pair for pair in pairs if pair.complete]
+                if _may_part(cycle, pairs) and complete:
+                    await _settle_batch(cycle, complete, wanted)
         await _part(cycle, incomplete)
 
 
@@ -58,12 +61,27 @@ async def _part(cycle: Cycle, pairs: Iterable[Pair]) -> None:
     for pair in pairs:
         if cycle.stopping():
             cycle.report.finished = False
-        else:
+        elif _is_still_ours(cycle.connection, pair):
             with guard(cycle.connection, cycle.report, pair.link):
                 await _look_again(cycle, pair)
                 if not pair.complete:
                     await part(cycle.connection, cycle.report, pair.link, pair.sights)
         _forget_rows(cycle, pair)
+
+
+def _is_still_ours(connection: Connection, pair: Pair) -> bool:
+    """Take the link as it is stored now. False if it was closed, or a sibling has taken it over since it was read."""
+    seen = pair.link
+    with connection.store.read() as session:
+        link = session.get(Link, pair.id)
+    if link is None or link.state == "closed" or link.connection != seen.connection:
+        return False
+    if seen.state == "active":  # a sleeping one whose card came back is so from now on
+        link.state = seen.state
+    for side in Side:
+        link.half(side).identity = seen.half(side).identity  # may have been learnt when it was read
+    pair.link = link
+    return True
 
 
 async def _look_again(cycle: Cycle, pair: Pair) -> None:

@@ -105,9 +105,8 @@ def sort_linked(
 
 def _is_claimed(connection: Connection, side: Side, row: Row, known: Remembered) -> bool:
     """Did a linked card come into this connection's scope, from another one's or from outside all scopes?"""
-    inside = connection.connector(side).in_scope(row.record, connection.scope(side))
     came = known.connection != connection.name or known.state == "sleeping"
-    return side is Side.NEXUDUS and inside and came
+    return side is Side.NEXUDUS and came and connection.connector(side).in_scope(row.record, connection.scope(side))
 
 
 def _note_news(connection: Connection, seen: Listing, row: Row, known: Remembered, link_id: int) -> bool:
@@ -125,7 +124,7 @@ def _note_news(connection: Connection, seen: Listing, row: Row, known: Remembere
 def _is_doubtful(connection: Connection, side: Side, row: Row, known: Remembered) -> bool:
     """Is the row older than what is known, or as old with other content? Lists can lag: then the record is read."""
     if row.stamp.token != known.stamp:
-        return is_older(connection, known, row.stamp)
+        return is_older(connection, side, known, row.stamp)
     return _moved(connection, side, row, known)
 
 

@@ -32,9 +32,9 @@ def mark_due(cycle: Cycle) -> None:
 def count_due(cycle: Cycle) -> None:
     """Count what was listed and how many links have to be read, for the estimate of costs."""
     with cycle.connection.store.read() as session:
-        for side, seen in cycle.seen.items():
-            cycle.report.listed[side.value] = seen.listed
-            cycle.report.marked[side.value] = links.count_marked(session, cycle.connection.name, side)
+        marked = links.count_marked(session, cycle.connection.name)
+    for side, seen in cycle.seen.items():
+        cycle.report.listed[side.value], cycle.report.marked[side.value] = seen.listed, marked[side]
 
 
 def _children(session: Session, connection: Connection, *, every: bool) -> set[int]:

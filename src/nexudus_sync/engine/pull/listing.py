@@ -13,7 +13,6 @@ from nexudus_sync.engine.read.sight import Listed, Listing
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import records
 from nexudus_sync.store.records import Remembered
-from nexudus_sync.store.renames import overshadowed
 from nexudus_sync.store.tables import ConnectionState
 
 CLOSER = 100
@@ -33,16 +32,20 @@ async def list_side(
     `full`: everything there is, not only what moved since the cursor; `keep`: ids whose rows are wanted anyway.
     """
     traits = connection.connector(side).traits
-    before, cursor, replaced = _remembered(connection, side, keep)
-    if full:
-        cursor = None
+    cursor = None if full else _cursor(connection, side)
+    # by its cursor, Nexudus lists few records; a CRM's are also looked for by identity, and by an id spelt otherwise
+    partly = cursor is not None and side is Side.NEXUDUS and not traits.lists_everything
+    before, replaced = _remembered(connection, side, keep, partly=partly)
     seen = Listing(side, absent=set(replaced) if full or side is Side.CRM else set())
     at = connection.clock.monotonic()
     async for page in _pages(connection, side, connection.scope(side), cursor, priority, before):
         seen.twice |= _twice(page)
+        if partly:
+            _recall(connection, side, before, page)
+        asked_at = at if page.asked_at is None else page.asked_at
         for row in page.rows:
             seen.ids.add(row.id)
-            sort_row(connection, seen, Listed(row, at), before)
+            sort_row(connection, seen, Listed(row, asked_at), before)
         at = connection.clock.monotonic()
         _finish(seen, page, can_be_complete=traits.lists_everything or cursor is None)
     if seen.doubtful:
@@ -54,17 +57,35 @@ async def list_side(
     return seen
 
 
-def _remembered(connection: Connection, side: Side, keep: Iterable[str]) -> tuple[Baseline, str | None, set[int]]:
-    """What the rows are compared with, where the listing continues, and the links whose id another record bears."""
+def _remembered(connection: Connection, side: Side, keep: Iterable[str], *, partly: bool) -> tuple[Baseline, set[int]]:
+    """What the rows are compared with, and the links whose id another record bears.
+
+    `partly`: few records will be listed, and each page's are recalled when it comes.
+    """
+    ids = () if partly else None
     with connection.store.read() as session:
-        alone = records.unlinked(session, connection.name, side)
-        known = records.remembered(session, connection.crm, connection.name, side, alone)
+        known, alone, replaced = records.remembered(session, connection.crm, connection.name, side, ids)
         namesakes = records.namesakes(session, connection.crm) if side is Side.CRM else {}
-        state = session.get(ConnectionState, connection.name)
-        replaced = overshadowed(session, connection.name, side)
     spelt = _spelt(known) if connection.connector(side).traits.ignores_case else {}
-    cursor = None if state is None else cursor_of(state, side)
-    return Baseline(known, alone, namesakes, set(keep), spelt), cursor, set(replaced)
+    return Baseline(known, alone, namesakes, set(keep), spelt), replaced
+
+
+def _recall(connection: Connection, side: Side, before: Baseline, page: Page) -> None:
+    """Add what is remembered of a page's records."""
+    ids = {row.id for row in page.rows} - before.known.keys()
+    if not ids:
+        return
+    with connection.store.read() as session:
+        known, alone, _ = records.remembered(session, connection.crm, connection.name, side, ids)
+    before.alone.update(alone)
+    before.known.update(known)
+
+
+def _cursor(connection: Connection, side: Side) -> str | None:
+    """Where the listing of a side continues."""
+    with connection.store.read() as session:
+        state = session.get(ConnectionState, connection.name)
+    return None if state is None else cursor_of(state, side)
 
 
 def cursor_of(state: ConnectionState, side: Side) -> str | None:
@@ -110,12 +131,15 @@ async def _find_elsewhere(connection: Connection, seen: Listing, before: Baselin
                 continue
             if same_identity(there.identity, connection.facts(seen.side, row.record).identity):
                 seen.absent.discard(there.link_id)
-                sort_linked(connection, seen, Listed(row, at), there, there.link_id, before.wanted)
+                asked_at = at if page.asked_at is None else page.asked_at
+                sort_linked(connection, seen, Listed(row, asked_at), there, there.link_id, before.wanted)
         at = connection.clock.monotonic()
 
 
 def _twice(page: Page) -> set[str]:
     """The ids that a page lists twice with different content: one of the rows is another record's."""
+    if len({row.id for row in page.rows}) == len(page.rows):
+        return set()
     found, twice = dict[str, Row](), set[str]()
     for row in page.rows:
         if found.setdefault(row.id, row).record != row.record:

@@ -73,9 +73,13 @@ def learn_identity(connection: Connection, side: Side, link: Link, record: Recor
     link.half(side).identity = identity
 
 
-def is_older(connection: Connection, known: Remembered, stamp: Stamp) -> bool:
+def is_older(connection: Connection, side: Side, known: Remembered, stamp: Stamp) -> bool:
     """Is a listed stamp older than the one remembered? Then the record is read by its id."""
-    return stamp.at is not None and known.stamped_at is not None and stamp.at < known.stamped_at
+    if stamp.at is None or known.link_id is None or not known.stamp:
+        return False
+    with connection.store.read() as session:
+        stamped_at = records.stamped_at(session, side, known.link_id)
+    return stamped_at is not None and stamp.at < stamped_at
 
 
 def refuse_old(connection: Connection, side: Side, link: Link, stamp: Stamp, seen: Stamp | None) -> None:

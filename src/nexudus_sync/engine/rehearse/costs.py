@@ -12,7 +12,7 @@ from nexudus_sync.mapping import Side
 PAGE = 100
 """Rows that one listing call brings, at least."""
 SHARE = 0.7
-"""The part of an hour's and a day's calls that a backfill may use."""
+"""The part of an hour's and a day's calls that a backfill may use even where live changes need the rest."""
 Counts = Mapping[tuple[str, Side], int]
 """How many actions of a plan go to a side: {("create", Side.CRM): 3}."""
 SIDE_BY_SIDE = 2
@@ -83,17 +83,20 @@ def of_run(
     return found
 
 
-def duration(spent: Calls, limits: Limits | None) -> timedelta:
-    """How long the calls take at the limits, if nobody else uses the login; zero without limits."""
+def duration(spent: Calls, limits: Limits | None, share: float = SHARE) -> timedelta:
+    """How long the calls take at the limits, if nobody else uses the login; zero without limits.
+
+    `share` of the hour's and the day's calls is used.
+    """
     if limits is None:
         return timedelta(0)
     rates = (
         _even(spent.calls, limits.per_second, 1),
         _even(spent.calls, limits.per_minute, 60),
         _even(spent.writes, limits.writes_per_minute, 60),
-        _stepped(spent.calls, limits.per_hour, 3600, SHARE),
-        _stepped(spent.calls, limits.per_day, 86400, SHARE),
-        _stepped(spent.writes, limits.writes_per_day, 86400, SHARE),
+        _stepped(spent.calls, limits.per_hour, 3600, share),
+        _stepped(spent.calls, limits.per_day, 86400, share),
+        _stepped(spent.writes, limits.writes_per_day, 86400, share),
         _stepped(spent.creations, limits.customer_creations_per_day, 86400),
     )
     return timedelta(seconds=max(rates))
@@ -139,10 +142,10 @@ def between(
     """How long the calls take at least and at most, by the limits and the systems' pace, if nobody else uses the
     logins. The two systems mostly wait for each other.
     """
-    limited = max(duration(calls[side], limits[side]) for side in Side)
+    least, most = (max(duration(calls[side], limits[side], share) for side in Side) for share in (1.0, SHARE))
     quick = slow = 0.0
     for side in Side:
         reads, writes = calls[side].calls - calls[side].writes, calls[side].writes
         quick += (reads / SIDE_BY_SIDE + writes) * paces[side].quick
         slow += (reads + writes * SAVING) * paces[side].slow
-    return max(limited, timedelta(seconds=quick)), max(limited, timedelta(seconds=slow))
+    return max(least, timedelta(seconds=quick)), max(most, timedelta(seconds=slow))

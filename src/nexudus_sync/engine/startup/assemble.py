@@ -13,6 +13,7 @@ from nexudus_sync.config.toml import place
 from nexudus_sync.connectors import registry
 from nexudus_sync.connectors.base import Connector, Traits
 from nexudus_sync.connectors.nexudus import NexudusConnector
+from nexudus_sync.connectors.optional import ReadsAhead
 from nexudus_sync.engine.connection import Connection, End, Rules
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Context, Side, load_file, pair, parse, shipped_names
@@ -128,6 +129,9 @@ def assemble(
         crm = settings.crms[name]
         kind = registry.find(crm.connector, where=f"{settings.path}: crm.{name}.connector")
         connectors[name] = kind(name, crm.settings, clock=clock, rng=rng, store=opened, transport=replaced.get(name))
+    for connector in connectors.values():
+        if isinstance(connector, ReadsAhead):
+            connector.read_ahead(settings.run.readers)
     engine = Engine(settings, opened, clock, connectors)
     engine.connections = [_connection(engine, one, mappings[one.name]) for one in settings.connections]
     _introduce(engine.connections)

@@ -5,7 +5,7 @@ writes were answered with other records is held: it is not written again.
 """
 
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.inbox import ANOTHER, RECORD, close_link, note_failure
+from nexudus_sync.engine.inbox import ANOTHER, RECORD, ask, close_link, note_failure
 from nexudus_sync.errors import AnotherRecord, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, conflicts, failures, journal, records
@@ -60,21 +60,8 @@ def _was_known_before(session: Session, connection: Connection, link: Link) -> b
 def _ask(session: Session, connection: Connection, link: Link, error: AnotherRecord) -> None:
     doubtful = _side(connection, error)
     shown = {side: OTHER_RECORD if side is doubtful else KEPT for side in Side}
-    conflicts.open_conflict(
-        session,
-        connection=connection.name,
-        nexudus_id=link.nexudus_id,
-        crm_id=link.crm_id,
-        field=RECORD,
-        base=None,
-        nexudus=shown[Side.NEXUDUS],
-        crm=shown[Side.CRM],
-        now=connection.clock.now(),
-        link_id=link.id,
-        kind=ConflictKind.ANOTHER,
-        side=doubtful,
-        reason=f"{error}; take {doubtful.value} to go on with that one, {doubtful.other.value} to part the pair",
-    )
+    reason = f"{error}; take {doubtful.value} to go on with that one, {doubtful.other.value} to part the pair"
+    ask(session, connection, link, RECORD, shown, kind=ConflictKind.ANOTHER, side=doubtful, reason=reason)
     failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id, fields={""})
     _stop_looking(session, link)
 
