@@ -42,10 +42,7 @@ async def list_side(
         seen.twice |= _twice(page)
         if partly:
             _recall(connection, side, before, page)
-        asked_at = at if page.asked_at is None else page.asked_at
-        for row in page.rows:
-            seen.ids.add(row.id)
-            sort_row(connection, seen, Listed(row, asked_at), before)
+        _sort(connection, seen, page, at, before)
         at = connection.clock.monotonic()
         _finish(seen, page, can_be_complete=traits.lists_everything or cursor is None)
     if seen.doubtful:
@@ -55,6 +52,14 @@ async def list_side(
         if seen.absent - replaced:
             await _find_elsewhere(connection, seen, before, priority)
     return seen
+
+
+def _sort(connection: Connection, seen: Listing, page: Page, at: float, before: Baseline) -> None:
+    """Sort a page's rows, which are as old as its request: that of `at`, or an earlier one."""
+    asked_at = at if page.asked_at is None else page.asked_at
+    for row in page.rows:
+        seen.ids.add(row.id)
+        sort_row(connection, seen, Listed(row, asked_at), before)
 
 
 def _remembered(connection: Connection, side: Side, keep: Iterable[str], *, partly: bool) -> tuple[Baseline, set[int]]:
