@@ -21,6 +21,11 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
+CsvFlag = Annotated[bool, typer.Option("--csv", help="Print CSV, for a spreadsheet.")]
+PlanOption = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="FILE", help="Do what this plan says and nothing else; see `plan --out`."),
+]
 ConnectionName = Annotated[
     str | None, typer.Option("--connection", metavar="NAME", help="Only this connection. Default: all.")
 ]

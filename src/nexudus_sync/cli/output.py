@@ -20,6 +20,8 @@ from nexudus_sync.texts import CELL, LINE, cut, in_json, visible
 
 BLANK = "–"
 _UNBOUNDED = 10_000
+_FORMULA = frozenset("=+-@\t\r")
+"""How a text begins that a spreadsheet runs."""
 _PAGE = 200
 """Rows of a table that are laid out at a time."""
 _FOLDABLE = 4
@@ -51,6 +53,20 @@ def console(*, errors: bool = False) -> Console:
     boundless = not stream.isatty() and "COLUMNS" not in os.environ
     width = _UNBOUNDED if boundless else None
     return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+
+
+def spreadsheet(value: Any) -> str:
+    """A value as a cell of a CSV file; one that a spreadsheet would take for a formula begins with an apostrophe."""
+    text = (
+        ""
+        if value is None
+        else value
+        if isinstance(value, str)
+        else utc(value) or ""
+        if isinstance(value, datetime)
+        else _cell(value)
+    )
+    return f"'{text}" if isinstance(value, str) and text[:1] in _FORMULA else text
 
 
 def at_terminal() -> bool:
