@@ -34,7 +34,7 @@ def test_a_mistyped_company_stops_every_verb_and_the_names_there_are_are_told(
 
 
 def test_the_line_names_file_and_key(mistyped: House) -> None:
-    assert "config.toml: connection[0].company: no opportunity carries" in mistyped.run("sync").err
+    assert "config.toml:27: connection[0].company: no opportunity carries" in mistyped.run("sync").err
 
 
 def test_a_company_that_is_to_be_new_passes(mistyped: House) -> None:

@@ -244,7 +244,7 @@ def test_check_names_a_stage_that_does_not_exist_and_the_nearest(home: House) ->
     assert ended.code == 2
     assert "Nexudus has no 'Tour bookd'; did you mean 'Tour booked'?" in ended.err
     assert "has no 'Prospectin'; did you mean 'Prospecting'?" in ended.err
-    assert "mappings/nexudus.toml: fields.sales_stage.values" in ended.err
+    assert "mappings/nexudus.toml:35: fields.sales_stage.values" in ended.err
 
 
 @pytest.mark.parametrize("verb", [("sync",), ("plan",), ("backfill", "--yes"), ("run",)])

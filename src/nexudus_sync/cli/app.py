@@ -41,7 +41,7 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, configuration, mapping or p
 
 
 class CrmName(StrEnum):
-    """The CRMs that the sandbox has a double for."""
+    """The CRMs that the sandbox has a stand-in for."""
 
     OVERPLANE = "overplane"
     ERPNEXT = "erpnext"
@@ -239,7 +239,7 @@ def init(
 def check(ctx: typer.Context, connection: ConnectionName = None, full: FullFlag = False) -> None:
     """Check that everything works, without writing anything.
 
-    Logs in to both systems and checks the roles, the filters, the clocks, the scope, the mapping's laws, and that the
+    Logs in to both systems and checks the roles, the filters, the clocks, the scope, the mapping, and that the
     stages and values named by the mapping exist.
     """
     from nexudus_sync.cli import check as work

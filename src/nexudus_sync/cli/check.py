@@ -6,6 +6,7 @@ from nexudus_sync.cli.desk import load_settings, open_engine, run
 from nexudus_sync.cli.frame import Root, complain, worst
 from nexudus_sync.cli.mappings import MARKS
 from nexudus_sync.cli.output import print_table, say
+from nexudus_sync.cli.words import CHECKS
 from nexudus_sync.config import secrets
 from nexudus_sync.connectors.base import Check
 from nexudus_sync.connectors.failed import failed
@@ -85,14 +86,14 @@ async def _system(connection: Connection, side: Side) -> list[Check]:
 
 
 async def _mapping(connection: Connection) -> list[Check]:
-    """The laws, tried with the systems' own lists, and the names in the files that those lists lack."""
+    """The mapping's checks, with the systems' own lists, and the names in the files that those lists lack."""
     contexts = {side: await connection.context(side, {}) for side in Side}
     findings = laws.check(connection.mapping, contexts)
     held = sum(one.level == "ok" and one.law != "place" for one in findings)
     waiting = {
         (field.name, one.side): one.text for field in connection.mapping.fields for one in lacking(field, contexts)
     }
-    lines = [Check("laws", "ok", f"{plural(held, 'law')} hold")]
+    lines = [Check("mapping", "ok", f"{plural(held, 'check')} passed")]
     lines += [_of_law(one) for one in findings if one.level != "ok" and (one.field, one.to) not in waiting]
     lines += [Check(name, "warn", text) for (name, _), text in waiting.items()]
     lines += [
@@ -104,4 +105,10 @@ async def _mapping(connection: Connection) -> list[Check]:
 
 
 def _of_law(one: laws.Finding) -> Check:
-    return Check(one.field, one.level, f"{one.law}: {one.detail}", _WRONG_FILE, _CORRECT if one.level == "fail" else "")
+    return Check(
+        one.field,
+        one.level,
+        f"{CHECKS.get(one.law, one.law)}: {one.detail}",
+        _WRONG_FILE,
+        _CORRECT if one.level == "fail" else "",
+    )

@@ -16,6 +16,7 @@ from nexudus_sync import logs
 from nexudus_sync.cli import collector
 from nexudus_sync.cli.frame import Root, tell, worst
 from nexudus_sync.cli.reading import read_settings
+from nexudus_sync.cli.words import CHECKS
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.config import Settings
 from nexudus_sync.engine.connection import Connection, fingerprint
@@ -124,7 +125,7 @@ def _broken(mapping: Mapping, finding: laws.Finding) -> MappingError:
         return MappingError(f"{mapping.crm.source}: fields.{finding.field}.on_unmapped", finding.detail)
     where = f"{mapping.nexudus.source}, {mapping.crm.source}: fields.{finding.field}"
     remedy = "correct the field; `nexudus-sync mapping check` shows all findings"
-    return MappingError(where, f"breaks {finding.law}: {finding.detail}", remedy)
+    return MappingError(where, f"fails the check '{CHECKS.get(finding.law, finding.law)}': {finding.detail}", remedy)
 
 
 async def each(

@@ -123,8 +123,10 @@ def _text(error: Exception, root: Root) -> str:
 
 
 def complain(root: Root, text: str) -> None:
-    """Print one line on standard error, without the known secrets."""
-    line = cut(shown(root, " ".join(text.split())), LINE)
+    """Print one line on standard error, without the known secrets; a key of a file is given its line."""
+    from nexudus_sync.cli.positions import with_line
+
+    line = cut(shown(root, with_line(" ".join(text.split()), root.config)), LINE)
     typer.echo(f"nexudus-sync: {line}", err=True)
 
 

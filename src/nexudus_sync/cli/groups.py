@@ -17,6 +17,7 @@ from nexudus_sync.cli.frame import (
     root_of,
     text_or_nothing,
 )
+from nexudus_sync.cli.usage import Group
 from nexudus_sync.errors import ConfigError
 
 _LOOK = "Look and decide"
@@ -40,7 +41,7 @@ Take = Literal["nexudus", "crm"]
 
 
 def _group(text: str) -> typer.Typer:
-    return typer.Typer(help=text)
+    return typer.Typer(cls=Group, help=text)
 
 
 mapping = _group("Show and check how fields correspond.")

@@ -6,6 +6,7 @@ from pathlib import Path
 from nexudus_sync.cli.desk import load_settings
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import print_table, say
+from nexudus_sync.cli.words import CHECKS
 from nexudus_sync.engine.startup.assemble import HUB, load_mapping
 from nexudus_sync.mapping import Context, Field, Mapping, Side, Sync, laws, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping import show as tables
@@ -23,16 +24,20 @@ LISTED = frozenset({"stage", "user"})
 
 
 def check(root: Root, nexudus: Path | None, crm: Path | None) -> int:
-    """Print what the laws say about each mapping. Returns the exit code."""
+    """Check each mapping and print the findings. Returns the exit code."""
     broken = False
     for name, mapping in _mappings(root, nexudus, crm):
         findings = laws.check(mapping, offline_contexts(mapping))
-        rows = [(MARKS[one.level], one.field, one.law, one.detail) for one in findings if one.level != "ok"]
+        rows = [
+            (MARKS[one.level], one.field, CHECKS.get(one.law, one.law), one.detail)
+            for one in findings
+            if one.level != "ok"
+        ]
         failed = sum(one.level == "fail" for one in findings)
-        print_table(("", "field", "law", "finding"), rows, title=name)
+        print_table(("", "field", "check", "finding"), rows, title=name)
         held = sum(one.level == "ok" and one.law != "place" for one in findings)
         warned = len(rows) - failed
-        say(f"{name}: {plural(held, 'law')} hold, {plural(warned, 'warning')}, {failed:,} broken")
+        say(f"{name}: {plural(held, 'check')} passed, {plural(warned, 'warning')}, {failed:,} failed")
         broken = broken or failed > 0
     return 2 if broken else 0
 
@@ -75,7 +80,7 @@ def show(root: Root, nexudus: Path | None, crm: Path | None) -> None:
             meanings = [(one.nexudus, one.crm) for one in row.values]
             if meanings:
                 print_table((f"{row.field}: Nexudus", "CRM"), meanings)
-        say("Unless a type or a rule says otherwise: text, two-way, and a value without a counterpart is parked.")
+        say("Unless a type or a rule says otherwise: text, two-way, and a value without a counterpart waits.")
 
 
 def _row(row: tables.Row) -> tuple[str, ...]:
@@ -84,7 +89,7 @@ def _row(row: tables.Row) -> tuple[str, ...]:
 
 
 def _rule(row: tables.Row) -> str:
-    """The direction unless two-way, who wins, and what happens to an unmapped value unless it is parked."""
+    """The direction unless two-way, who wins, and what happens to an unmapped value unless it waits."""
     if row.sync is Sync.OFF:
         return "stays"
     winner = row.on_conflict if row.on_conflict == "manual" else f"{row.on_conflict} wins"
