@@ -22,11 +22,13 @@ from nexudus_sync.cli.frame import (
     RecordOption,
     Root,
     StrictFlag,
+    UtcFlag,
     end,
     guarded,
     root_of,
 )
 from nexudus_sync.cli.setup import options
+from nexudus_sync.cli.times import IN_UTC
 from nexudus_sync.cli.usage import Keeping, Verbs
 from nexudus_sync.texts import WHOLE
 
@@ -103,6 +105,7 @@ def root(
 ) -> None:
     """Read the options that come before the verb."""
     WHOLE.set(False)
+    IN_UTC.set(False)
     ctx.obj = Root(config, debug, log_level, log_format)
 
 
@@ -236,7 +239,9 @@ def init(
 
 @app.command(rich_help_panel=_START)
 @guarded
-def check(ctx: typer.Context, connection: ConnectionName = None, full: FullFlag = False) -> None:
+def check(
+    ctx: typer.Context, connection: ConnectionName = None, full: FullFlag = False, in_utc: UtcFlag = False
+) -> None:
     """Check that everything works, without writing anything.
 
     Logs in to both systems and checks the roles, the filters, the clocks, the scope, the mapping, and that the
@@ -260,6 +265,7 @@ def plan(
     as_json: JsonFlag = False,
     strict: StrictFlag = False,
     full: FullFlag = False,
+    in_utc: UtcFlag = False,
 ) -> None:
     """Show what a sync would do now; writes nothing.
 

@@ -1,7 +1,7 @@
 """`plan`: what a sync would do now, and its cost in calls and time."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,10 +127,8 @@ def _fields(kind: str, actions: Iterable[Action]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.most_common())
 
 
-def _totals(actions: Iterable[Action]) -> str:
-    counts = Counter((one.action, one.system) for one in actions)
-    said = [f"{count:,} × {action}{f' in {system}' if system else ''}" for (action, system), count in counts.items()]
-    return ", ".join(said) or "nothing to do"
+def _totals(actions: Sequence[Action]) -> str:
+    return plural(len(actions), "action") if actions else "nothing to do"
 
 
 def _waits(seen: Rehearsal) -> str:

@@ -33,6 +33,11 @@ class Group(TyperGroup):
         super().format_help(ctx, formatter)
 
 
+def group(text: str) -> typer.Typer:
+    """A group of verbs with this help."""
+    return typer.Typer(cls=Group, help=text)
+
+
 def _tidy(command: Any, ctx: Any) -> None:
     """Leave out of its help what would read `<bool>` or `[1<=x<=9]`; what is accepted stays the same."""
     for param in command.get_params(ctx):
