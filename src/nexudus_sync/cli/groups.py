@@ -33,12 +33,13 @@ PausedName = Annotated[
 mapping = group("Show and check how fields correspond.")
 links = group("Which records are paired.")
 notify = group("Messages to people when something is wrong or waits.")
+connections = group("Connections as a whole.")
 brake = group("Emergency stops: something looked very wrong, and a person has to look.")
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command line."""
-    for verb in (status, waiting.inbox, health, explain, history, undo, link, unlink, ignore, pause, resume):
+    for verb in (status, waiting.inbox, health, explain, history, undo, link, unlink, ignore, pause, resume, forget):
         app.command(rich_help_panel=_LOOK)(verb)
     named = {
         "conflicts": waiting.conflicts,
@@ -47,6 +48,7 @@ def add_to(app: typer.Typer) -> None:
         "brake": brake,
         "mapping": mapping,
         "notify": notify,
+        "connection": connections,
     }
     for name, verbs in named.items():
         app.add_typer(verbs, name=name, rich_help_panel=_LOOK)
@@ -178,6 +180,39 @@ def resume(ctx: typer.Context, connection: PausedName) -> None:
     from nexudus_sync.cli import pauses as work
 
     work.resume(root_of(ctx), connection)
+
+
+@guarded
+def forget(
+    ctx: typer.Context,
+    who: Annotated[
+        str,
+        typer.Argument(metavar="RECORD|E-MAIL", callback=readable, help="A record's id, or a person's e-mail address."),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without asking.")] = False,
+) -> None:
+    """Erase a person's values from the sync's own records, for a data-protection request.
+
+    Erases the values in history, journal, conflicts, failures, closed pairs, records without a counterpart and the
+    report of the first run. Says what it cannot reach.
+    """
+    from nexudus_sync.cli import forget as work
+
+    work.forget(root_of(ctx), who, yes=yes)
+
+
+@connections.command("rename")
+@guarded
+def connection_rename(
+    ctx: typer.Context,
+    old: Annotated[str, typer.Argument(metavar="OLD", callback=readable, help="The name that the state knows.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", callback=readable, help="The name in the configuration.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Rename without asking.")] = False,
+) -> None:
+    """Give a connection another name in the state, with all that is kept under it; `run` has to be stopped."""
+    from nexudus_sync.cli import rename as work
+
+    work.rename(root_of(ctx), old, new, yes=yes)
 
 
 @links.command("list")
