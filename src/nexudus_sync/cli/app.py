@@ -240,7 +240,11 @@ def init(
 @app.command(rich_help_panel=_START)
 @guarded
 def check(
-    ctx: typer.Context, connection: ConnectionName = None, full: FullFlag = False, in_utc: UtcFlag = False
+    ctx: typer.Context,
+    connection: ConnectionName = None,
+    as_json: JsonFlag = False,
+    full: FullFlag = False,
+    in_utc: UtcFlag = False,
 ) -> None:
     """Check that everything works, without writing anything.
 
@@ -249,7 +253,7 @@ def check(
     """
     from nexudus_sync.cli import check as work
 
-    end(work.check(root_of(ctx), connection))
+    end(work.check(root_of(ctx), connection, as_json=as_json))
 
 
 @app.command(rich_help_panel=_RUN)

@@ -14,7 +14,7 @@ from nexudus_sync.cli.frame import Root, worst
 from nexudus_sync.cli.output import at_terminal, print_json, print_table, say
 from nexudus_sync.cli.progress import progress, saying
 from nexudus_sync.cli.summary import print_summary, summary_of
-from nexudus_sync.cli.sync import answered, as_row, print_decisions, print_report, report_json
+from nexudus_sync.cli.sync import answered, print_decisions, print_report, report_json
 from nexudus_sync.config import Settings
 from nexudus_sync.connectors.budget import Limits
 from nexudus_sync.engine.connection import Connection
@@ -67,10 +67,9 @@ def backfill(root: Root, connection: str | None, wanted: Wanted) -> int:
             with engine.store.lock():
 
                 async def work(each: Connection) -> int:
-                    with as_row(rows, each) as row:
-                        return await backfill_one(each, settings, wanted, row)
+                    return await backfill_one(each, settings, wanted, rows)
 
-                code = await each(root, engine, connections, work)
+                code = await each(root, engine, connections, work, rows)
             waits = waiting(engine.store, [each.name for each in connections])
             return worst([code, int(wanted.strict and waits > 0)])
 
@@ -81,9 +80,9 @@ def backfill(root: Root, connection: str | None, wanted: Wanted) -> int:
 
 
 async def backfill_one(
-    connection: Connection, settings: Settings, wanted: Wanted, row: dict[str, Any] | None = None
+    connection: Connection, settings: Settings, wanted: Wanted, rows: list[dict[str, Any]] | None = None
 ) -> int:
-    """Estimate, ask, run, sum up; as JSON only into `row`. Returns the exit code of this connection."""
+    """Estimate, ask, run, sum up; as JSON only a row of `rows`. Returns the exit code of this connection."""
     async with saying(lambda: f"{connection.name}: listing both sides"):
         coming = await estimate(connection, limit=wanted.limit, since=wanted.since)
     if not wanted.as_json:
@@ -104,8 +103,8 @@ async def backfill_one(
     if ran:
         told = first_run.report_of(connection, coming, report, summary, began=began, by=who())
         first_run.keep(connection, told)
-    if row is not None and wanted.as_json:
-        row |= report_json(connection, report, began) | ({"first_run": told} if ran else {})
+    if rows is not None and wanted.as_json:
+        rows.append(report_json(connection, report, began) | ({"first_run": told} if ran else {}))
         return report.exit_code
     print_report(connection, report)
     print_decisions(connection, began)

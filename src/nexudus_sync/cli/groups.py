@@ -271,23 +271,27 @@ CrmFile = Annotated[
 
 @mapping.command("check")
 @guarded
-def mapping_check(ctx: typer.Context, nexudus: NexudusFile = None, crm: CrmFile = None) -> None:
+def mapping_check(
+    ctx: typer.Context, nexudus: NexudusFile = None, crm: CrmFile = None, as_json: JsonFlag = False
+) -> None:
     """Check that the mapping round-trips: what is read and written back stays the same, and nothing else changes.
 
     Checks the mappings of the configured connections, else the shipped ones. Needs no network.
     """
     from nexudus_sync.cli import mappings as work
 
-    end(work.check(root_of(ctx), nexudus, crm))
+    end(work.check(root_of(ctx), nexudus, crm, as_json=as_json))
 
 
 @mapping.command("show")
 @guarded
-def mapping_show(ctx: typer.Context, nexudus: NexudusFile = None, crm: CrmFile = None) -> None:
+def mapping_show(
+    ctx: typer.Context, nexudus: NexudusFile = None, crm: CrmFile = None, as_json: JsonFlag = False
+) -> None:
     """Show every field as both sides see it."""
     from nexudus_sync.cli import mappings as work
 
-    work.show(root_of(ctx), nexudus, crm)
+    work.show(root_of(ctx), nexudus, crm, as_json=as_json)
 
 
 @notify.command("test")

@@ -1,7 +1,6 @@
 """`sync` and `run`: cycles of the configured connections, once or until stopped."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -57,10 +56,9 @@ def sync(root: Root, connection: str | None, wanted: Wanted) -> int:
                 connections = saved_plan.taken_up(saved, connections) if saved else connections
 
                 async def cycle(each: Connection) -> int:
-                    with as_row(rows, each) as row:
-                        return await _cycle(each, place, wanted, row)
+                    return await _cycle(each, place, wanted, rows)
 
-                code = await each(root, engine, connections, cycle)
+                code = await each(root, engine, connections, cycle, rows)
             waits = waiting(engine.store, [each.name for each in connections])
             return worst([code, int(wanted.strict and waits > 0)])
 
@@ -81,8 +79,10 @@ def _plan_of(wanted: Wanted, settings: Settings) -> saved_plan.SavedPlan | None:
     return saved_plan.load(wanted.plan, settings)
 
 
-async def _cycle(connection: Connection, place: tuple[Side, str] | None, wanted: Wanted, row: dict[str, Any]) -> int:
-    """One cycle of a connection, or of one record, and what it did: printed, or kept in `row`."""
+async def _cycle(
+    connection: Connection, place: tuple[Side, str] | None, wanted: Wanted, rows: list[dict[str, Any]]
+) -> int:
+    """One cycle of a connection, or of one record, and what it did: printed, or a row of `rows`."""
     began, options = connection.clock.now(), Options(reconcile=wanted.reconcile)
 
     async def once() -> Report:
@@ -94,24 +94,12 @@ async def _cycle(connection: Connection, place: tuple[Side, str] | None, wanted:
 
     report = await answered(connection, once, ask=not wanted.as_json)
     if wanted.as_json:
-        row |= report_json(connection, report, began)
+        rows.append(report_json(connection, report, began))
     else:
         print_report(connection, report)
         print_decisions(connection, began)
         saved_plan.print_allowed(connection)
     return report.exit_code
-
-
-@contextmanager
-def as_row(rows: list[dict[str, Any]], connection: Connection) -> Iterator[dict[str, Any]]:
-    """A row for the JSON about a connection; if the work on it fails, the row says why."""
-    row: dict[str, Any] = {"connection": connection.name}
-    rows.append(row)
-    try:
-        yield row
-    except Exception as error:
-        row["error"] = str(error)
-        raise
 
 
 def report_json(connection: Connection, report: Report, began: datetime) -> dict[str, Any]:
@@ -120,6 +108,7 @@ def report_json(connection: Connection, report: Report, began: datetime) -> dict
         state = connection_status(session, connection.name)
         decided = list(carried_out(session, connection.name, began))
     return {
+        "connection": connection.name,
         "writes": report.written,
         "created": {connection.connector(Side(to)).name: count for to, count in report.created.items()},
         "pairs": report.pairs,
