@@ -65,8 +65,9 @@ def test_plan_shows_what_a_first_sync_would_do_and_writes_nothing(sandboxed: Hou
     ended = sandboxed.run("plan", "--json")
     assert (ended.code, ended.err) == (0, "")
     assert {frozenset(one) for one in ended.json} == {
-        frozenset({"connection", "action", "system", "nexudus_id", "crm_id", "fields"})
+        frozenset({"connection", "action", "system", "nexudus_id", "crm_id", "fields", "title", "customer"})
     }
+    assert all(one["title"] for one in ended.json)
     assert {one["action"] for one in ended.json} <= {"link", "create", "create-party", "update", "delete"}
     assert sum(one["action"] == "create" and one["system"] == "overplane" for one in ended.json) == 8
     assert (len(world.nexudus.changes), len(world.overplane.changes)) == before

@@ -344,6 +344,7 @@ def export(
     ] = None,
     as_json: JsonFlag = False,
     as_csv: CsvFlag = False,
+    in_utc: UtcFlag = False,
 ) -> None:
     """Show the report of the first run again, or write it to a file."""
     from nexudus_sync.cli import first_run as work

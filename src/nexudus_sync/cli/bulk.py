@@ -1,6 +1,6 @@
 """Decisions about many at once: by filter, after a preview."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import typer
@@ -23,6 +23,8 @@ from nexudus_sync.texts import plural
 
 SHOWN = 10
 """How many of those concerned the preview shows."""
+AT_ONCE = 200
+"""How many are stored in one transaction, so that none of them keeps `run` waiting for long."""
 MOST = 2**31
 """As many as there are."""
 
@@ -91,19 +93,18 @@ def _answer(desk: Desk, session: Session, one: ConflictRow, answer: Answer) -> N
 
 
 def _each(
-    desk: Desk, chosen: Iterable[ConflictRow], work: Callable[[Session, ConflictRow], None]
+    desk: Desk, chosen: Sequence[ConflictRow], work: Callable[[Session, ConflictRow], None]
 ) -> tuple[int, list[str]]:
-    """Do the work for each, each in a transaction of its own; returns how many went well, and what did not."""
-    done, problems = 0, list[str]()
-    for one in chosen:
-        try:
-            with desk.store.session() as session:
-                work(session, one)
-        except SyncError as error:
-            problems.append(str(error))
-        else:
-            done += 1
-    return done, problems
+    """Do the work for each, some in a transaction; returns how many went well, and what was refused."""
+    problems = list[str]()
+    for start in range(0, len(chosen), AT_ONCE):
+        with desk.store.session() as session:
+            for one in chosen[start : start + AT_ONCE]:
+                try:
+                    work(session, one)
+                except SyncError as error:  # was raised before anything about this one was changed
+                    problems.append(str(error))
+    return len(chosen) - len(problems), problems
 
 
 def retry(root: Root, connection: str | None, only: Only, *, yes: bool) -> None:

@@ -100,8 +100,11 @@ def resolve(root: Root, number: int, take: str | None, value: str | None) -> Non
             one = conflicts.take(session, number, Side(take or ""), by=by, now=now)
         else:
             one = conflicts.say_value(session, desk.settings, number, value, by=by, now=now)
+        pair = one.nexudus_id, one.crm_id
+        name = names(over(session), [pair]).get(pair, Name())
         said = conflicts.what_happens(one)
-    say(f"{said}, at the next cycle.")
+    known = f"{name.title}: " if name.title else ""
+    say(f"{known}{said}, at the next cycle.")
 
 
 def take_back(root: Root, number: int) -> None:

@@ -15,6 +15,7 @@ from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import print_table, say, spreadsheet, utc
 from nexudus_sync.cli.reading import open_reading
 from nexudus_sync.cli.summary import Summary
+from nexudus_sync.cli.times import when
 from nexudus_sync.deciding.records import no_such
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.rehearse.estimate import Estimate
@@ -98,7 +99,8 @@ def export(root: Root, connection: str | None, out: Path | None, *, as_json: boo
 def _print(one: dict[str, Any]) -> None:
     by = f" by {one['by']}" if one["by"] else ""
     systems = one["systems"]
-    say(f"{one['connection']}: first run{by}, {one['started_at']} to {one['done_at']}", style="bold")
+    began, ended = (when(datetime.fromisoformat(one[key])) for key in ("started_at", "done_at"))
+    say(f"{one['connection']}: first run{by}, {began} to {ended}", style="bold")
     rows = [(row["what"], f"{row['nexudus']:,}", f"{row['crm']:,}") for row in one["records"]]
     names = tuple(systems.values())
     print_table(("records", *names), rows, right=names)

@@ -23,6 +23,7 @@ from nexudus_sync.engine.rehearse.rehearse import Rehearsal, rehearse
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side, Unmapped
+from nexudus_sync.store.names import Name, Pair
 from nexudus_sync.texts import plural
 
 WORDS = {
@@ -51,6 +52,7 @@ def plan(root: Root, connection: str | None, wanted: Wanted) -> int:
     settings = load_settings(root)
     settings.named(connection)
     found: list[Action] = []
+    known: dict[Pair, Name] = {}
 
     async def body() -> int:
         async with open_engine(settings) as engine:
@@ -61,6 +63,7 @@ def plan(root: Root, connection: str | None, wanted: Wanted) -> int:
                 async with watching(each.name, report):
                     seen = await rehearse(each, Options(), record=place, report=report)
                 found.extend(seen.actions)
+                known.update(seen.names)
                 if not wanted.as_json:
                     await _print(each, seen, settings, wanted)
                 return worst([seen.report.exit_code, int(wanted.strict and seen.status.waiting > 0)])
@@ -72,7 +75,8 @@ def plan(root: Root, connection: str | None, wanted: Wanted) -> int:
 
     code = run(body())
     if wanted.as_json:
-        print_json([saved_plan.action_json(action) for action in found])
+        called = ((action, known.get((action.nexudus_id, action.crm_id), Name())) for action in found)
+        print_json([saved_plan.action_json(action, name) for action, name in called])
     elif wanted.out is not None:
         _tell_file(wanted.out, code, wanted)
     return code
@@ -100,8 +104,8 @@ async def _print(connection: Connection, seen: Rehearsal, settings: Settings, wa
             f"  {plural(acting, 'card')} would enter a stage that acts on the customer (a message, tasks, the account)."
         )
     if wanted.detail:
-        rows = [saved_plan.row_of(action) for action in seen.actions]
-        print_table(("action", "in", "record", "fields"), rows, title=f"{connection.name}, one by one" if rows else "")
+        title = f"{connection.name}, one by one" if seen.actions else ""
+        saved_plan.print_actions(seen.actions, seen.names, title)
     elif seen.actions and not wanted.out:
         say("  `--detail` lists them one by one; `--out FILE` keeps the plan, for `sync --plan FILE`.")
 

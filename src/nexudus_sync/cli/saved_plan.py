@@ -8,13 +8,15 @@ from typing import Any
 
 from nexudus_sync import codec
 from nexudus_sync.cli.files import write_private
-from nexudus_sync.cli.output import cell, print_table, say, utc
+from nexudus_sync.cli.output import BLANK, Card, cell, print_table, say, utc
 from nexudus_sync.config import Settings
 from nexudus_sync.config.toml import read
 from nexudus_sync.engine.actions import Action, Allowed
 from nexudus_sync.engine.connection import Connection, fingerprint
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.files import Unfit, read_text
+from nexudus_sync.store.ask import over
+from nexudus_sync.store.names import Name, Pair, names
 from nexudus_sync.texts import pair_of, plural
 
 FORMAT = 1
@@ -102,25 +104,39 @@ def print_allowed(connection: Connection) -> None:
         return
     name, done, all_of_it = connection.name, len(allowed.done), len(allowed.actions)
     say(f"{name}: {done:,} of {plural(all_of_it, 'planned action')} done")
-    _list(allowed.left(), "in the plan, but no longer what has to be done: not done")
-    _list(list(allowed.skipped.values()), "not in the plan: left for a later sync")
+    _list(connection, allowed.left(), "in the plan, but no longer what has to be done: not done")
+    _list(connection, list(allowed.skipped.values()), "not in the plan: left for a later sync")
 
 
-def _list(actions: Sequence[Action], title: str) -> None:
-    rows = [row_of(action) for action in actions[:SHOWN]]
-    print_table(("action", "in", "record", "fields"), rows, title=f"{len(actions):,} {title}" if rows else "")
+def _list(connection: Connection, actions: Sequence[Action], title: str) -> None:
+    shown = actions[:SHOWN]
+    with connection.store.read() as session:
+        known = names(over(session), [(one.nexudus_id, one.crm_id) for one in shown])
+    print_actions(shown, known, f"{len(actions):,} {title}" if shown else "")
     if len(actions) > SHOWN:
         say(f"{plural(len(actions) - SHOWN, 'more action')} not shown.")
 
 
-def row_of(action: Action) -> tuple[str, str, str, str]:
-    """An action as a row for people: what, where, which record, and the change of each field."""
-    return (
-        action.action,
-        action.system or "both",
-        pair_of(action.nexudus_id, action.crm_id),
-        "; ".join(_change(name, said["old"], said["new"]) for name, said in action.fields.items()),
-    )
+COLUMNS = ("action", "in", "title", "customer", "fields", "record")
+
+
+def print_actions(actions: Iterable[Action], known: Mapping[Pair, Name], title: str) -> None:
+    """Print each action: what, where, of which record, and the change of each field."""
+    rows = (_row(action, known.get((action.nexudus_id, action.crm_id), Name())) for action in actions)
+    print_table(COLUMNS, rows, title=title, card=_card)
+
+
+def _row(action: Action, name: Name) -> tuple[str, ...]:
+    changes = "; ".join(_change(field, said["old"], said["new"]) for field, said in action.fields.items())
+    pair = pair_of(action.nexudus_id, action.crm_id)
+    return (action.action, action.system or "both", name.title, name.customer, changes, pair)
+
+
+def _card(cells: Sequence[str]) -> Card:
+    said = dict(zip(COLUMNS, cells, strict=True))
+    name = " · ".join(one for one in (said["title"], said["customer"]) if one != BLANK)
+    changes = [said["fields"]] if said["fields"] != BLANK else []
+    return Card("", f"{said['action']} in {said['in']}: {name or said['record']}", [*changes, said["record"]])
 
 
 def allowed_json(connection: Connection) -> dict[str, Any]:
@@ -137,9 +153,10 @@ def allowed_json(connection: Connection) -> dict[str, Any]:
     }
 
 
-def action_json(action: Action) -> dict[str, Any]:
-    """An action in the JSON of the contract."""
-    return {key: getattr(action, key) for key in _KEYS}
+def action_json(action: Action, name: Name | None = None) -> dict[str, Any]:
+    """An action in the JSON of the contract, with what people know its record by if that is known."""
+    known = {} if name is None else {"title": name.title, "customer": name.customer}
+    return {key: getattr(action, key) for key in _KEYS} | known
 
 
 def _change(field: str, old: Any, new: Any) -> str:

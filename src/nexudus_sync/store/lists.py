@@ -76,7 +76,7 @@ def conflicts(
     ask: Ask, connections: Collection[str], states: Collection[str] = ("open",), only: Only = ALL
 ) -> Listing[ConflictRow]:
     """The conflicts of these connections in these states; of several states, the open ones come first."""
-    where, values = _in(connections, states, only.of("conflict", "opened_at", ("nexudus", "crm", "base", "reason")))
+    where, values = _in(connections, states, only.of("opened_at", ("nexudus", "crm", "base", "reason")))
     columns = "id, connection, field, base, nexudus, crm, nexudus_id, crm_id, state, take, value"
     columns += ", kind, side, reason, opened_at, decided_by"
 
@@ -106,7 +106,7 @@ class FailureRow:
 
 def failures(ask: Ask, connections: Collection[str], only: Only = ALL) -> Listing[FailureRow]:
     """The open failures of these connections."""
-    where, values = _in(connections, ("open",), only.of("failure", "first_at", ("reason",)))
+    where, values = _in(connections, ("open",), only.of("first_at", ("reason",)))
     columns = "id, connection, kind, field, reason, nexudus_id, crm_id, attempts, next_attempt, first_at, last_at"
 
     def make(*row: Any) -> FailureRow:

@@ -4,7 +4,8 @@ So it prints what `sync` does, by construction. Reads are real; no record, link 
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from nexudus_sync.engine.actions import Action
 from nexudus_sync.engine.connection import Connection
@@ -12,7 +13,9 @@ from nexudus_sync.engine.cycle import Options, run_cycle, settle_record
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, journal, links
+from nexudus_sync.store.ask import over
 from nexudus_sync.store.in_memory import copy_of
+from nexudus_sync.store.names import Name, Pair, names
 from nexudus_sync.store.status import ConnectionStatus, connection_status
 from nexudus_sync.store.tables import Journal, Unlinked
 
@@ -24,6 +27,8 @@ class Rehearsal:
     actions: list[Action]
     report: Report
     status: ConnectionStatus
+    names: Mapping[Pair, Name] = field(default_factory=dict)
+    """What people know the records of the actions by."""
 
     @property
     def listed(self) -> dict[Side, int]:
@@ -60,9 +65,10 @@ async def rehearse(
         with copy.read() as session:
             actions = [*_pairs(session, linked), *_writes(session, connection, journaled)]
             status = connection_status(session, connection.name)
+            known = names(over(session), [(one.nexudus_id, one.crm_id) for one in actions])
     finally:
         copy.close()
-    return Rehearsal(actions, report, status)
+    return Rehearsal(actions, report, status, known)
 
 
 def _pairs(session: Session, after: int) -> list[Action]:
