@@ -8,6 +8,7 @@ import pytest
 from cli_house import AT, House, conflict, failure, link
 
 from nexudus_sync.cli import bulk, times
+from nexudus_sync.store import Store, running
 from nexudus_sync.store.tables import Conflict, Failure, History, Unlinked
 
 NOW = datetime.now(UTC)
@@ -198,3 +199,17 @@ def test_watching_the_status_needs_a_terminal(office: House) -> None:
     ended = office.run("status", "--watch")
     assert ended.code == 2
     assert "--watch: needs a terminal" in ended.err
+
+
+def test_the_status_says_whether_run_is_at_work(office: House) -> None:
+    def sign(at: datetime) -> None:
+        store = Store.open("sqlite:///state.db", base_dir=office.folder)
+        with store.session() as session:
+            running.beat(session, running.Beat(at, AT, 1, "here"))
+        store.close()
+
+    assert "`run`" not in office.run("status").out
+    sign(datetime.now(UTC))
+    assert "`run` is at work." in office.run("status").out
+    sign(AT)
+    assert "`run` has given no sign of life since 2026-03-02" in office.run("status").out

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 import typer
@@ -14,9 +14,11 @@ from nexudus_sync.cli.times import both
 from nexudus_sync.connectors.totals import TOLD, systems_without_totals
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.store.ask import Ask
-from nexudus_sync.store.status import ConnectionStatus, Progress, progress_of, status_of
+from nexudus_sync.store.status import ConnectionStatus, Progress, progress_of, sign_of_life, status_of
 from nexudus_sync.texts import plural
 
+SILENT = timedelta(minutes=1)
+"""How long `run` may go without a sign of life; it gives three a minute."""
 EVERY = 2
 """Seconds between two looks of `--watch`."""
 
@@ -71,10 +73,21 @@ def _print(ask: Ask, found: list[ConnectionStatus]) -> None:
         _remark(one, progress[one.name])
     for system in sorted(systems_without_totals(ask)):
         say(f"{system} {TOLD}.")
+    _tell_run(sign_of_life(ask))
     if any(one.conflicts for one in found):
         say("Conflicts are waiting for you: `nexudus-sync conflicts list`.")
     if any(one.failures for one in found):
         say("To see what failed, and why: `nexudus-sync failures list`.")
+
+
+def _tell_run(sign: datetime | None) -> None:
+    """Say whether `run` is at work, where it was ever started and not ended as it should."""
+    if sign is None:
+        return
+    if datetime.now(UTC) - sign <= SILENT:
+        say("`run` is at work.")
+    else:
+        say(f"`run` has given no sign of life since {both(sign)}; see `nexudus-sync health`.", style="bold red")
 
 
 def _remark(one: ConnectionStatus, progress: Progress) -> None:
