@@ -128,7 +128,8 @@ def print_table(
 ) -> None:
     """Print a table; `right` names the columns of numbers. Without rows, print the line `empty` if there is one.
 
-    A table of many columns that does not fit the terminal is printed row by row instead, as `card` makes of the cells.
+    A table of many columns that does not fit the terminal is printed row by row instead, and one that has a `card` as
+    cards as soon as a cell would have to be folded.
     Rows are taken a page at a time: the first page decides the look of all, and a terminal gets a heading for each.
     """
     right, columns = [visible(name) for name in right], [cut(visible(name), CELL) for name in columns]
@@ -140,17 +141,14 @@ def print_table(
         return
     if title:
         say(title, style="bold")
-    if len(columns) > _FOLDABLE and _least_width(columns, first) > out.width:
-        rows_left = chain(first, chain.from_iterable(pages))
-        if card is None:
-            _print_stacked(out, columns, rows_left)
-        else:
-            _print_cards(out, map(card, rows_left))
-    elif out.width == _UNBOUNDED:
+    if out.width == _UNBOUNDED:
         _print_plain(columns, first, pages, right)
+    elif card is not None and _whole_width(columns, first) > out.width:
+        _print_cards(out, map(card, chain(first, chain.from_iterable(pages))))
+    elif len(columns) > _FOLDABLE and _least_width(columns, first) > out.width:
+        _print_stacked(out, columns, chain(first, chain.from_iterable(pages)))
     else:
-        for page in chain([first], pages):
-            _print_grid(out, columns, page, right)
+        _print_grids(out, columns, chain([first], pages), right)
 
 
 def _pages(rows: Iterable[Sequence[Any]]) -> Iterator[list[list[str]]]:
@@ -158,6 +156,13 @@ def _pages(rows: Iterable[Sequence[Any]]) -> Iterator[list[list[str]]]:
     left = iter(rows)
     while page := [[cell(value) for value in row] for row in islice(left, _PAGE)]:
         yield page
+
+
+def _print_grids(
+    out: Console, columns: Sequence[str], pages: Iterable[Sequence[Sequence[str]]], right: Sequence[str]
+) -> None:
+    for page in pages:
+        _print_grid(out, columns, page, right)
 
 
 def _print_grid(out: Console, columns: Sequence[str], shown: Sequence[Sequence[str]], right: Sequence[str]) -> None:
@@ -187,6 +192,11 @@ def _print_plain(
 def _padded(value: str, width: int, right: bool) -> str:
     gap = " " * (width - cell_len(value))
     return gap + value if right else value + gap
+
+
+def _whole_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """The width of a table that folds no cell."""
+    return sum(2 + max(map(cell_len, cells)) for cells in zip(columns, *rows, strict=True))
 
 
 def _least_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
