@@ -63,7 +63,7 @@ def test_a_whole_plan_of_a_first_run_is_carried_out_whole(tmp_path: Path) -> Non
     ended = house.run("backfill", "--yes", "--json", "--plan", str(tmp_path / "p"))
     assert (ended.code, ended.err) == (0, "")
     (row,) = ended.json["connections"]
-    assert (row["planned"], row["done"], row["not_in_plan"]) == (len(planned), len(planned), [])
+    assert (row["planned"], row["taken_up"], row["not_in_plan"]) == (len(planned), len(planned), [])
     assert row["no_longer_due"] == []
     assert row["created"] == {"overplane": 8, "nexudus": 4}
     assert not [one for one in house.rows(Journal) if one.state == "planned"]
@@ -86,7 +86,7 @@ def test_what_a_plan_does_not_have_is_neither_paired_nor_copied_nor_written(tmp_
     links = house.rows(Link)
     assert sorted(one.nexudus_id for one in links) == sorted([pair["nexudus_id"], copy["nexudus_id"]])
     assert len(mine.nexudus.changes) == before
-    assert "2 of 2 planned actions done" in ended.out
+    assert "2 of 2 planned actions taken up" in ended.out
     assert "not in the plan: left for a later sync" in ended.out
     assert house.rows(Failure) == []
     assert len(house.rows(Unlinked)) == 16 + 12 - 3
@@ -101,7 +101,7 @@ def test_a_change_after_the_plan_waits_for_a_later_sync(home: House, world: Sand
     assert home.run("plan", "--out", str(file)).code == 0
     _retitle(world, second, "came later")
     ended = home.run("sync", "--plan", str(file))
-    assert "1 of 1 planned action done" in ended.out
+    assert "1 of 1 planned action taken up" in ended.out
     assert "title: " in ended.out
     assert "came later" in ended.out
     assert [one.new for one in home.rows(History) if one.new in ("planned", "came later")] == ["planned"]
@@ -117,7 +117,7 @@ def test_an_action_with_another_value_by_now_is_not_the_planned_one(home: House,
     home.run("plan", "--out", str(file))
     _retitle(world, link, "on second thoughts")
     (row,) = home.run("sync", "--json", "--plan", str(file)).json["connections"]
-    assert (row["writes"], row["done"]) == (0, 0)
+    assert (row["writes"], row["taken_up"]) == (0, 0)
     assert [one["fields"]["title"]["new"] for one in row["not_in_plan"]] == ["on second thoughts"]
     assert [one["fields"]["title"]["new"] for one in row["no_longer_due"]] == ["as planned"]
 
@@ -155,3 +155,13 @@ def test_brakes_hold_a_plan_as_well(home: House, world: Sandbox) -> None:
     state = home.rows(ConnectionState)[0]
     home.keep(Brake(connection=state.name, name="mass-change", evidence="all moved", set_at=AT))
     assert home.run("sync", "--plan", str(file)).code == 3
+
+
+def test_an_incomplete_plan_is_not_kept(home: House) -> None:
+    file = home.folder / "plan.json"
+    home.keep(Brake(connection="london", name="mass-change", evidence="all moved", set_at=AT))
+    for more in ((), ("--json",), ("--strict",)):
+        ended = home.run("plan", "--out", str(file), *more)
+        assert ended.code == 3
+        assert "not written, because the plan is not complete" in ended.err
+    assert not file.exists()

@@ -10,7 +10,7 @@ from typing import Any
 from nexudus_sync.cli import saved_plan
 from nexudus_sync.cli.backfill import limits_of, span_of, system_names
 from nexudus_sync.cli.desk import each, load_settings, open_engine, run
-from nexudus_sync.cli.frame import Root, worst
+from nexudus_sync.cli.frame import Root, complain, worst
 from nexudus_sync.cli.output import print_json, print_table, say
 from nexudus_sync.cli.progress import watching
 from nexudus_sync.cli.sync import target
@@ -21,7 +21,6 @@ from nexudus_sync.engine.cycle import Options
 from nexudus_sync.engine.rehearse.costs import between, of_run, pace
 from nexudus_sync.engine.rehearse.rehearse import Rehearsal, rehearse
 from nexudus_sync.engine.report import Report
-from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side, Unmapped
 from nexudus_sync.store.names import Name, Pair
 from nexudus_sync.texts import plural
@@ -53,6 +52,7 @@ def plan(root: Root, connection: str | None, wanted: Wanted) -> int:
     settings.named(connection)
     found: list[Action] = []
     known: dict[Pair, Name] = {}
+    whole, kept = set[str](), list[Path]()
 
     async def body() -> int:
         async with open_engine(settings) as engine:
@@ -64,28 +64,27 @@ def plan(root: Root, connection: str | None, wanted: Wanted) -> int:
                     seen = await rehearse(each, Options(), record=place, report=report)
                 found.extend(seen.actions)
                 known.update(seen.names)
+                if seen.report.brake is None:
+                    whole.add(each.name)
                 if not wanted.as_json:
                     await _print(each, seen, settings, wanted)
                 return worst([seen.report.exit_code, int(wanted.strict and seen.status.waiting > 0)])
 
             code = await each(root, engine, connections, show)
-            if wanted.out is not None and code in (0, int(wanted.strict)):
+            if wanted.out is not None and whole == {each.name for each in connections}:
                 saved_plan.save(wanted.out, settings, connections, wanted.record, found)
+                kept.append(wanted.out)
             return code
 
     code = run(body())
     if wanted.as_json:
         called = ((action, known.get((action.nexudus_id, action.crm_id), Name())) for action in found)
         print_json([saved_plan.action_json(action, name) for action, name in called])
-    elif wanted.out is not None:
-        _tell_file(wanted.out, code, wanted)
+    elif kept:
+        say(f"Kept in {wanted.out}. `nexudus-sync sync --plan {wanted.out}` does what it says, and nothing else.")
+    if wanted.out is not None and not kept:
+        complain(root, f"--out {wanted.out}: not written, because the plan is not complete")
     return code
-
-
-def _tell_file(out: Path, code: int, wanted: Wanted) -> None:
-    if code not in (0, int(wanted.strict)):
-        raise ConfigError(f"--out {out}", "not written, because the plan is not complete", "see the lines above")
-    say(f"Kept in {out}. `nexudus-sync sync --plan {out}` does what it says, and nothing else.")
 
 
 async def _print(connection: Connection, seen: Rehearsal, settings: Settings, wanted: Wanted) -> None:

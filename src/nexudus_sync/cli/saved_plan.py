@@ -98,12 +98,12 @@ def taken_up(saved: SavedPlan, connections: Iterable[Connection]) -> list[Connec
 
 
 def print_allowed(connection: Connection) -> None:
-    """Say how much of a plan was done, and list what was left out on either side."""
+    """Say how much of a plan was taken up, and list what was left out on either side."""
     allowed = connection.allowed
     if allowed is None:
         return
-    name, done, all_of_it = connection.name, len(allowed.done), len(allowed.actions)
-    say(f"{name}: {done:,} of {plural(all_of_it, 'planned action')} done")
+    taken, all_of_it = len(allowed.taken_up), plural(len(allowed.actions), "planned action")
+    say(f"{connection.name}: {taken:,} of {all_of_it} taken up; what could not be done waits as a failure")
     _list(connection, allowed.left(), "in the plan, but no longer what has to be done: not done")
     _list(connection, list(allowed.skipped.values()), "not in the plan: left for a later sync")
 
@@ -147,7 +147,7 @@ def allowed_json(connection: Connection) -> dict[str, Any]:
     skipped, left = allowed.skipped.values(), allowed.left()
     return {
         "planned": len(allowed.actions),
-        "done": len(allowed.done),
+        "taken_up": len(allowed.taken_up),
         "not_in_plan": [action_json(one) for one in skipped],
         "no_longer_due": [action_json(one) for one in left],
     }

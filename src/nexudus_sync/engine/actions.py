@@ -49,7 +49,7 @@ class Allowed:
 
     def __init__(self, actions: Iterable[Action]) -> None:
         self.actions = {action.same: action for action in actions}
-        self.done: set[tuple[tuple[str, ...], str]] = set()
+        self.taken_up: set[tuple[tuple[str, ...], str]] = set()
         self.skipped: dict[tuple[str, ...], Action] = {}
         """What the cycle would have done and the plan does not have, by what it is about."""
         self._copies: list[Action] = []
@@ -57,10 +57,10 @@ class Allowed:
     def permits(self, action: Action) -> bool:
         """Is it in the plan, or a part of what is? Notes the answer."""
         if action.same in self.actions:
-            self.done.add(action.same)
+            self.taken_up.add(action.same)
             if action.action == CREATE:
                 self._copies.append(action)
-                self.done |= {same for same, one in self.actions.items() if one.key == _customer_of(action)}
+                self.taken_up |= {same for same, one in self.actions.items() if one.key == _customer_of(action)}
             return True
         if self._delivers_a_copy(action):
             return True
@@ -82,7 +82,7 @@ class Allowed:
 
     def left(self) -> list[Action]:
         """What the plan has and the cycle found no reason to do."""
-        return [action for same, action in self.actions.items() if same not in self.done]
+        return [action for same, action in self.actions.items() if same not in self.taken_up]
 
 
 def _customer_of(copy: Action) -> tuple[str, ...]:
