@@ -285,7 +285,15 @@ def test_every_commented_setting_of_the_example_is_valid_too(tmp_path: Path) -> 
     shown = {key for key, field in ConnectionSettings.model_fields.items() if key in london.model_fields_set}
     assert shown == set(ConnectionSettings.model_fields)
     assert {crm.connector for crm in settings.crms.values()} == {"overplane", "erpnext"}
-    own = {"connector", "company", "limits", "proxy", "ca_file", "http"}  # the last three are shown with Nexudus
+    own = {
+        "connector",
+        "company",
+        "limits",
+        "proxy",
+        "ca_file",
+        "http",
+        "record_url",
+    }  # the last four are shown with Nexudus
     erpnext = settings.crms["erpnext"].settings
     assert erpnext.model_fields_set == set(type(erpnext).model_fields) - own
     optional = {key: field for key, field in type(erpnext).model_fields.items() if not field.is_required()}

@@ -5,6 +5,7 @@
     │   └── MappingError
     ├── StoreError                  the store cannot be opened, read or written    exit code 1
     │   └── StoreLocked             another process holds it
+    ├── NotPlanned                  the saved plan that is being carried out has no such write
     ├── Unforeseen                  an unexpected exception about one record
     └── ConnectorError              a system answered, or failed to                exit code 1
         ├── AuthenticationFailed    wrong user name, password or token             exit code 2
@@ -59,6 +60,10 @@ class StoreError(SyncError):
 
 class StoreLocked(StoreError):
     """Another process holds the store's lock."""
+
+
+class NotPlanned(SyncError):
+    """The saved plan that is being carried out does not have this action; nothing was done."""
 
 
 class Unforeseen(SyncError):

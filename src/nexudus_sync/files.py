@@ -16,8 +16,9 @@ class Unfit(Exception):
     """What is there cannot be what was meant; the text says why, to follow the file's name."""
 
 
-def read_text(path: Path) -> str:
-    """The text of a file, without a byte order mark. Raises OSError, UnicodeDecodeError, Unfit.
+def read_text(path: Path, largest: int = LARGEST) -> str:
+    """The text of a file, without a byte order mark. Raises OSError, UnicodeDecodeError, and Unfit,
+    also above `largest` bytes.
 
     Nothing is waited for: a pipe may never say a word, and a device never stop.
     """
@@ -28,9 +29,9 @@ def read_text(path: Path) -> str:
             raise IsADirectoryError
         if not stat.S_ISREG(found.st_mode):
             raise Unfit("is a pipe or a device, not a file")
-        content = opened.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise Unfit(f"is larger than {LARGEST >> 20} MiB")
+        content = opened.read(largest + 1)
+    if len(content) > largest:
+        raise Unfit(f"is larger than {largest >> 20} MiB")
     return content.decode("utf-8-sig")
 
 

@@ -9,9 +9,9 @@ from cli_house import AT, CONFIG, SECOND, House, conflict, failure, link
 from nexudus_sync.store.tables import Brake, ConnectionState, History, Journal
 
 VERBS = (
-    *("demo", "sandbox", "init", "check", "plan", "backfill", "sync", "run", "status", "health", "explain", "history"),
-    *("undo", "link", "unlink", "ignore", "pause", "resume", "conflicts", "failures", "links", "brake", "notify"),
-    *("mapping", "backup", "restore"),
+    *("demo", "sandbox", "init", "check", "plan", "backfill", "sync", "export", "run", "status", "health"),
+    *("explain", "history", "undo", "link", "unlink", "ignore", "pause", "resume", "conflicts", "failures"),
+    *("links", "brake", "notify", "mapping", "backup", "restore"),
 )
 
 
@@ -20,6 +20,8 @@ def test_every_verb_explains_itself(house: House, verb: str) -> None:
     ended = house.run(verb, "--help")
     assert ended.code == 0
     assert "Usage:" in ended.out
+    assert "<bool>" not in ended.out
+    assert "x<=" not in ended.out
 
 
 @pytest.mark.processes
@@ -121,6 +123,13 @@ def test_conflicts_list_has_the_contracts_shape_and_shows_open_ones(house: House
             "crm": "c",
             "nexudus_id": "101",
             "crm_id": "opp_1",
+            "kind": "field",
+            "reason": None,
+            "opened_at": "2026-03-02T08:00:00Z",
+            "title": "",
+            "customer": "",
+            "nexudus_url": None,
+            "crm_url": None,
         }
     ]
 
@@ -138,6 +147,12 @@ def test_failures_list_has_the_contracts_shape(house: House) -> None:
             "crm_id": "opp_1",
             "attempts": 1,
             "next_attempt": "2026-03-02T09:00:00Z",
+            "first_at": "2026-03-02T08:00:00Z",
+            "last_at": "2026-03-02T08:00:00Z",
+            "title": "",
+            "customer": "",
+            "nexudus_url": None,
+            "crm_url": None,
         }
     ]
 
@@ -158,6 +173,10 @@ def test_history_has_the_contracts_shape(house: House) -> None:
         "from": "crm",
         "nexudus_id": "101",
         "crm_id": "opp_1",
+        "title": "",
+        "customer": "",
+        "nexudus_url": None,
+        "crm_url": None,
     }
     assert house.run("history", "opp_2", "--json").json == [second]
     assert house.run("history", "--limit", "1", "--json").json == [second]

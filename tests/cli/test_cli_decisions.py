@@ -427,10 +427,9 @@ def test_explain_tells_of_a_linked_record(house: House) -> None:
     house.keep(failure(), conflict(), conflict(field="city", state="resolved", take="crm"))
     for record in ("101", "opp_1"):
         out = house.run("explain", record).out
-        assert "Nexudus 101 ⇄ overplane opp_1, connection london" in out
-        assert "2026-03-02|maria" in out
-        assert "CrmBoardColumnId 3001 (New lead)" in out
-        assert ["title", "Desk"] in [line.split() for line in out.splitlines()]
+        assert out.startswith("Desk\n")
+        assert ["record", "Nexudus", "101", "⇄", "overplane", "opp_1"] in [line.split() for line in out.splitlines()]
+        assert ["sales_stage", "New", "lead", "New", "lead"] in [line.split() for line in out.splitlines()]
         assert "(not carried over yet)" in out
         assert "(not read yet)" in out
         assert "keeps its company, Example Iberia" in out
@@ -447,7 +446,7 @@ def test_explain_tells_of_a_record_without_counterpart(house: House) -> None:
     why = "several records share it"
     house.keep(alone("105", state="unmatched", reason=why, email="a@example.com", created_at=AT - timedelta(days=1)))
     out = house.run("explain", "105").out
-    assert "Nexudus 105, connection london: no counterpart" in out
+    assert out.startswith("a@example.com: no counterpart\n") or "· a@example.com: no counterpart" in out
     assert why in out
     assert "Nothing is waiting." in out
 

@@ -83,7 +83,7 @@ def test_a_mapping_with_a_mistake_runs_nothing(set_up: House, verb: tuple[str, .
     ended = set_up.run(*verb)
     assert ended.code == 2
     assert ended.err.count("\n") == 1
-    assert "nexudus.toml: fields.utm_source.path" in ended.err
+    assert "nexudus.toml:73: fields.utm_source.path" in ended.err
     assert not (set_up.folder / "state.db").exists()
 
 
@@ -95,7 +95,10 @@ def test_a_mapping_that_breaks_a_law_runs_nothing(
     ended = set_up.run(*verb)
     assert ended.code == 2
     assert ended.err.count("\n") == 1
-    assert "fields.title: breaks GetPut: writing back 'x' changes 'y'; correct the field" in ended.err
+    assert (
+        "fields.title: fails the check 'written back unchanged': writing back 'x' changes 'y'; correct the field"
+        in ended.err
+    )
     assert not (set_up.folder / "state.db").exists()
 
 
@@ -120,14 +123,14 @@ def test_a_database_without_its_driver_is_2(house: House) -> None:
     house.write('[store]\nurl = "oracle://host/state"\n' + CONFIG)
     ended = house.run("status")
     told = "[store] url: the driver of oracle is not installed; install it or use sqlite\n"
-    assert (ended.code, ended.err) == (2, f"nexudus-sync: {house.config}: {told}")
+    assert (ended.code, ended.err) == (2, f"nexudus-sync: {house.config}:2: {told}")
 
 
 def test_a_database_of_an_unknown_kind_names_the_file(house: House) -> None:
     house.write('[store]\nurl = "mangodb://host/state"\n' + CONFIG)
     ended = house.run("status")
     told = "store.url: unknown kind of database 'mangodb'; known here: sqlite, postgresql\n"
-    assert (ended.code, ended.err) == (2, f"nexudus-sync: {house.config}: {told}")
+    assert (ended.code, ended.err) == (2, f"nexudus-sync: {house.config}:2: {told}")
 
 
 @pytest.mark.parametrize(
@@ -141,14 +144,14 @@ def test_a_database_of_an_unknown_kind_names_the_file(house: House) -> None:
         (("sync", "now"), "got unexpected extra argument(s) (now); see `nexudus-sync sync --help`"),
         (("conflicts",), "missing command; see `nexudus-sync conflicts --help`"),
         (("sync", "--record"), "option '--record' requires an argument; see `nexudus-sync --help`"),
-        (("conflicts", "resolve", "x", "--take", "crm"), "invalid value for 'ID': "),
+        (("conflicts", "resolve", "x", "--take", "crm"), "invalid value for '[ID]': "),
         (("conflicts", "resolve", "1", "--take", "both"), "invalid value for '--take': 'both' is not one of "),
         (("conflicts", "resolve", "1"), "conflicts resolve: needs either --take or --value; give one of them"),
         (("history", "--limit", "0"), "invalid value for '--limit': "),
         (("history", "--limit", BEYOND), "invalid value for '--limit': "),
         (("undo", BEYOND), "invalid value for 'ID': "),
         (("conflicts", "show", BEYOND), "invalid value for 'ID': "),
-        (("failures", "dismiss", BEYOND), "invalid value for 'ID': "),
+        (("failures", "dismiss", BEYOND), "invalid value for '[ID]': "),
         (("undo", "--", f"-{BEYOND}"), "invalid value for 'ID': "),
         (("conflicts", "show", "--", f"-{BEYOND}"), "invalid value for 'ID': "),
         (("failures", "retry", "--", f"-{BEYOND}"), "invalid value for '[ID]': "),

@@ -1,6 +1,7 @@
 """What stops a first run before it makes a second set of all records."""
 
 import signal
+import stat
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from cli_house import House, link
 from nexudus_sandbox.world import Sandbox
 from nexudus_sync.cli import sync as sync_module
 from nexudus_sync.engine.match import no_pairs
-from nexudus_sync.store.tables import Brake, Journal, Link
+from nexudus_sync.store.tables import Brake, Fact, Journal, Link
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_a_mistyped_company_stops_every_verb_and_the_names_there_are_are_told(
 
 
 def test_the_line_names_file_and_key(mistyped: House) -> None:
-    assert "config.toml: connection[0].company: no opportunity carries" in mistyped.run("sync").err
+    assert "config.toml:27: connection[0].company: no opportunity carries" in mistyped.run("sync").err
 
 
 def test_a_company_that_is_to_be_new_passes(mistyped: House) -> None:
@@ -122,3 +123,25 @@ def test_the_question_ends_at_the_first_signal(
     assert ended.code == 130
     assert "interrupted" in ended.err
     assert [brake.state for brake in strangers.rows(Brake)] == ["set"]
+
+
+def test_the_report_of_the_first_run_is_kept_and_can_be_passed_on(tmp_path: Path) -> None:
+    mine = Sandbox(nexudus=16, crm=12, shared=8)
+    house = House.of(tmp_path, mine)
+    house.write(mine.config_toml())
+    ended = house.run("export")
+    assert (ended.code, ended.out) == (2, "")
+    assert "`nexudus-sync backfill` makes one" in ended.err
+    assert house.run("backfill", "--yes").code == 0
+    (kept,) = [one for one in house.rows(Fact) if one.system == "first run"]
+    (told,) = house.run("export", "--json").json
+    assert (kept.key, kept.value) == ("london", told)
+    assert told["announced"]["creates"] == told["created"] == {"nexudus": 4, "overplane": 8}
+    assert told["records"][-1] == {"what": "in this connection", "nexudus": 20, "crm": 20}
+    assert len(told["customers"]) == sum(told["customers_created"].values()) == 11
+    assert "london,in this connection,20,20" in house.run("export", "--csv").out.splitlines()
+    assert "20 pairs linked" in house.run("export").out
+    file = tmp_path / "report.csv"
+    assert house.run("export", "--out", str(file)).code == 0
+    assert file.read_text() == house.run("export", "--csv").out
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -64,7 +64,7 @@ def test_a_mapping_that_breaks_a_law_is_never_remembered(sandboxed: House, monke
     for _ in range(2):
         ended = sandboxed.run("plan")
         assert ended.code == 2
-        assert "fields.title: breaks GetPut" in ended.err
+        assert "fields.title: fails the check 'written back unchanged'" in ended.err
     assert [one for one in sandboxed.rows(Fact) if one.system == desk._LAWS] == []
 
 

@@ -82,7 +82,8 @@ def test_a_narrow_terminal_gets_every_page(monkeypatch: pytest.MonkeyPatch, caps
 def test_looking_loads_nothing_that_talks_to_a_system_or_a_database(full: House) -> None:
     """In a process of its own, since the tests have loaded all of it."""
     heavy = ("sqlalchemy", "sqlmodel", "httpx", "structlog", "asyncio", "nexudus_sync.engine", "nexudus_sync.mapping")
-    words = [["status"], ["status", "--json"], *map(list, LISTS), *([*verb, "--json"] for verb in LISTS)]
+    looks = [("status",), ("inbox",), ("conflicts", "list", "--text", "b"), *LISTS]
+    words = [*map(list, looks), *([*verb, "--json"] for verb in looks), *([*verb, "--csv"] for verb in LISTS)]
     code = f"""
 import sys
 from nexudus_sync.cli.app import app

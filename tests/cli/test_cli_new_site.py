@@ -92,7 +92,7 @@ def test_a_default_that_the_sites_own_list_lacks_stops_both(
     house.write(house.config.read_text(encoding="utf-8") + 'mapping = { crm = "own.toml" }\n')
     ended = house.run(*verb)
     assert ended.code == 2
-    assert "own.toml: fields.lost_reasons.on_unmapped.default: the CRM has no 'Other'; it has none" in ended.err
+    assert "own.toml:53: fields.lost_reasons.on_unmapped.default: the CRM has no 'Other'; it has none" in ended.err
 
 
 def test_a_company_that_only_creates_carry_is_named_where_it_stands(site: tuple[House, ERPNextDouble]) -> None:
@@ -102,4 +102,4 @@ def test_a_company_that_only_creates_carry_is_named_where_it_stands(site: tuple[
     house.write(text)
     ended = house.run("sync")
     assert ended.code == 2
-    assert 'config.toml: crm.erpnext.company: erpnext has no company "Nowhere Ltd" (it has ' in ended.err
+    assert 'config.toml:20: crm.erpnext.company: erpnext has no company "Nowhere Ltd" (it has ' in ended.err

@@ -13,18 +13,22 @@ import typer
 from nexudus_sync.cli import groups, upkeep
 from nexudus_sync.cli.frame import (
     ConnectionName,
+    CsvFlag,
     FullFlag,
     JsonFlag,
     LogFormat,
     LogLevel,
+    PlanOption,
     RecordOption,
     Root,
     StrictFlag,
+    UtcFlag,
     end,
     guarded,
     root_of,
 )
 from nexudus_sync.cli.setup import options
+from nexudus_sync.cli.times import IN_UTC
 from nexudus_sync.cli.usage import Keeping, Verbs
 from nexudus_sync.texts import WHOLE
 
@@ -39,7 +43,7 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, configuration, mapping or p
 
 
 class CrmName(StrEnum):
-    """The CRMs that the sandbox has a double for."""
+    """The CRMs that the sandbox has a stand-in for."""
 
     OVERPLANE = "overplane"
     ERPNEXT = "erpnext"
@@ -101,6 +105,7 @@ def root(
 ) -> None:
     """Read the options that come before the verb."""
     WHOLE.set(False)
+    IN_UTC.set(False)
     ctx.obj = Root(config, debug, log_level, log_format)
 
 
@@ -234,15 +239,21 @@ def init(
 
 @app.command(rich_help_panel=_START)
 @guarded
-def check(ctx: typer.Context, connection: ConnectionName = None, full: FullFlag = False) -> None:
+def check(
+    ctx: typer.Context,
+    connection: ConnectionName = None,
+    as_json: JsonFlag = False,
+    full: FullFlag = False,
+    in_utc: UtcFlag = False,
+) -> None:
     """Check that everything works, without writing anything.
 
-    Logs in to both systems and checks the roles, the filters, the clocks, the scope, the mapping's laws, and that the
+    Logs in to both systems and checks the roles, the filters, the clocks, the scope, the mapping, and that the
     stages and values named by the mapping exist.
     """
     from nexudus_sync.cli import check as work
 
-    end(work.check(root_of(ctx), connection))
+    end(work.check(root_of(ctx), connection, as_json=as_json))
 
 
 @app.command(rich_help_panel=_RUN)
@@ -251,17 +262,22 @@ def plan(
     ctx: typer.Context,
     connection: ConnectionName = None,
     record: RecordOption = None,
+    detail: Annotated[bool, typer.Option("--detail", help="List every action, with each change.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Keep the plan in this file, for `sync --plan FILE`.")
+    ] = None,
     as_json: JsonFlag = False,
     strict: StrictFlag = False,
     full: FullFlag = False,
+    in_utc: UtcFlag = False,
 ) -> None:
-    """Show what a sync would do now. Writes no record, link or cursor.
+    """Show what a sync would do now; writes nothing.
 
     It runs the same code as sync, on a copy of the state, so what it shows is what would happen.
     """
     from nexudus_sync.cli import plan as work
 
-    end(work.plan(root_of(ctx), connection, record, as_json=as_json, strict=strict))
+    end(work.plan(root_of(ctx), connection, work.Wanted(record, out, detail, as_json, strict)))
 
 
 @app.command(rich_help_panel=_RUN)
@@ -279,6 +295,8 @@ def backfill(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="Create at most N records.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Continue without asking.")] = False,
+    saved: PlanOption = None,
+    as_json: JsonFlag = False,
     strict: StrictFlag = False,
 ) -> None:
     """Do the first run: match what exists on both sides, copy the rest.
@@ -289,7 +307,7 @@ def backfill(
     from nexudus_sync.cli import backfill as work
 
     day = None if since is None else since.date()
-    end(work.backfill(root_of(ctx), connection, work.Wanted(day, limit, yes, strict)))
+    end(work.backfill(root_of(ctx), connection, work.Wanted(day, limit, yes, strict, saved, as_json)))
 
 
 @app.command(rich_help_panel=_RUN)
@@ -301,6 +319,8 @@ def sync(
         bool, typer.Option("--reconcile", help="Also compare everything and look for deletions.")
     ] = False,
     record: RecordOption = None,
+    saved: PlanOption = None,
+    as_json: JsonFlag = False,
     strict: StrictFlag = False,
 ) -> None:
     """Run one cycle and exit.
@@ -310,7 +330,26 @@ def sync(
     """
     from nexudus_sync.cli import sync as work
 
-    end(work.sync(root_of(ctx), connection, record, reconcile=reconcile, strict=strict))
+    end(work.sync(root_of(ctx), connection, work.Wanted(record, reconcile, strict, as_json, saved)))
+
+
+@app.command(rich_help_panel=_RUN)
+@guarded
+def export(
+    ctx: typer.Context,
+    connection: ConnectionName = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write to this file: JSON, or CSV if its name ends with .csv."),
+    ] = None,
+    as_json: JsonFlag = False,
+    as_csv: CsvFlag = False,
+    in_utc: UtcFlag = False,
+) -> None:
+    """Show the report of the first run again, or write it to a file."""
+    from nexudus_sync.cli import first_run as work
+
+    work.export(root_of(ctx), connection, out, as_json=as_json, as_csv=as_csv)
 
 
 @app.command(rich_help_panel=_RUN)

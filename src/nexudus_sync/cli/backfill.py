@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import typer
 
-from nexudus_sync.cli.desk import asking, each, load_settings, open_engine, run, waiting
+from nexudus_sync.cli import first_run, saved_plan
+from nexudus_sync.cli.desk import asking, each, load_settings, open_engine, run, waiting, who
 from nexudus_sync.cli.frame import Root, worst
-from nexudus_sync.cli.output import at_terminal, print_table, say
-from nexudus_sync.cli.progress import progress
-from nexudus_sync.cli.summary import print_summary
-from nexudus_sync.cli.sync import answered, print_decisions, print_report
+from nexudus_sync.cli.output import at_terminal, print_json, print_table, say
+from nexudus_sync.cli.progress import progress, saying
+from nexudus_sync.cli.summary import print_summary, summary_of
+from nexudus_sync.cli.sync import answered, print_decisions, print_report, report_json
 from nexudus_sync.config import Settings
 from nexudus_sync.connectors.budget import Limits
 from nexudus_sync.engine.connection import Connection
@@ -27,41 +30,64 @@ from nexudus_sync.texts import plural
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The options of a backfill. `since`: nothing created before that day is copied; `limit` caps the creates."""
+    """The options of a backfill. `since`: nothing created before that day is copied; `limit` caps the creates.
+
+    `plan`: the file whose plan is carried out, and nothing else.
+    """
 
     since: date | None = None
     limit: int | None = None
     yes: bool = False
     strict: bool = False
+    plan: Path | None = None
+    as_json: bool = False
 
 
 def backfill(root: Root, connection: str | None, wanted: Wanted) -> int:
     """Backfill each connection. Returns the exit code."""
     settings = load_settings(root)
     settings.named(connection)
+    saved = None if wanted.plan is None else saved_plan.load(wanted.plan, settings)
+    if saved is not None and saved.record is not None:
+        raise ConfigError(
+            f"--plan {wanted.plan}", "is about one record", "carry it out with `nexudus-sync sync --plan`"
+        )
     if wanted.since is not None and wanted.since > datetime.now(UTC).date() + timedelta(days=1):
         # the date is kept with the connection: a typo would keep every new record out for good
         raise ConfigError("--since", f"{wanted.since} is in the future", "give a past date")
 
+    if wanted.as_json and not wanted.yes:
+        raise ConfigError("--json", "leaves no room for a question", "add --yes")
+    rows: list[dict[str, Any]] = []
+
     async def body() -> int:
         async with open_engine(settings) as engine:
             connections = engine.connection(connection)
+            connections = saved_plan.taken_up(saved, connections) if saved else connections
             with engine.store.lock():
 
                 async def work(each: Connection) -> int:
-                    return await backfill_one(each, settings, wanted)
+                    return await backfill_one(each, settings, wanted, rows)
 
-                code = await each(root, engine, connections, work)
+                code = await each(root, engine, connections, work, rows)
             waits = waiting(engine.store, [each.name for each in connections])
             return worst([code, int(wanted.strict and waits > 0)])
 
-    return run(body())
+    code = run(body())
+    if wanted.as_json:
+        print_json({"connections": rows})
+    return code
 
 
-async def backfill_one(connection: Connection, settings: Settings, wanted: Wanted) -> int:
-    """Estimate, ask, run, sum up. Returns the exit code of this connection."""
-    coming = await estimate(connection, limit=wanted.limit, since=wanted.since)
-    print_estimate(connection, coming, settings)
+async def backfill_one(
+    connection: Connection, settings: Settings, wanted: Wanted, rows: list[dict[str, Any]] | None = None
+) -> int:
+    """Estimate, ask, run, sum up; as JSON only a row of `rows`. Returns the exit code of this connection."""
+    async with saying(lambda: f"{connection.name}: listing both sides"):
+        coming = await estimate(connection, limit=wanted.limit, since=wanted.since)
+    if not wanted.as_json:
+        print_estimate(connection, coming, settings)
+        _tell_plan(connection)
     if not wanted.yes and not _agreed():
         say(f"{connection.name}: nothing was done.")
         return 0
@@ -71,11 +97,28 @@ async def backfill_one(connection: Connection, settings: Settings, wanted: Wante
             unlinked.take_up_again(session, connection.name, "old")
     began = connection.clock.now()
     report = await answered(connection, lambda: _work(connection, wanted, coming), ask=not wanted.yes)
+    names = system_names(connection)
+    summary = summary_of(connection.store, connection.name, names)
+    ran = report.brake is None and not report.paused
+    if ran:
+        told = first_run.report_of(connection, coming, report, summary, began=began, by=who())
+        first_run.keep(connection, told)
+    if rows is not None and wanted.as_json:
+        rows.append(report_json(connection, report, began) | ({"first_run": told} if ran else {}))
+        return report.exit_code
     print_report(connection, report)
     print_decisions(connection, began)
-    if report.brake is None and not report.paused:
-        print_summary(connection.store, connection.name, system_names(connection))
+    saved_plan.print_allowed(connection)
+    if ran:
+        print_summary(summary, names)
     return report.exit_code
+
+
+def _tell_plan(connection: Connection) -> None:
+    """Say that a saved plan narrows down what was just announced."""
+    if connection.allowed is not None:
+        count = plural(len(connection.allowed.actions), "action")
+        say(f"Of this, only what the plan has is done: {count}.")
 
 
 async def _work(connection: Connection, wanted: Wanted, coming: Estimate) -> Report:

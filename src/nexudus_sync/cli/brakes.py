@@ -1,8 +1,10 @@
 """`brake`: show what stopped a connection, and let it continue once."""
 
+from typing import Any
+
 from nexudus_sync.cli.desk import open_desk, who
 from nexudus_sync.cli.frame import Root
-from nexudus_sync.cli.output import print_table, say
+from nexudus_sync.cli.output import print_json, print_table, say, utc
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.deciding import brakes as deciding
 from nexudus_sync.store import brakes
@@ -10,14 +12,30 @@ from nexudus_sync.store.tables import Brake
 from nexudus_sync.texts import plural
 
 
-def show(root: Root, connection: str | None) -> None:
+def show(root: Root, connection: str | None, *, as_json: bool) -> None:
     """Print the brakes that are set, or released for the next cycle."""
     with open_desk(root) as desk, desk.store.read() as session:
         found = brakes.of_connections(session, desk.names(connection), ("set", "released"))
+    if as_json:
+        print_json([_json(one) for one in found])
+        return
     rows = [(one.name, one.connection, one.evidence, one.set_at, _state(one)) for one in found]
-    print_table(("brake", "connection", "evidence", "since (UTC)", "state"), rows, empty="No brake is set.")
+    print_table(("brake", "connection", "evidence", "since", "state"), rows, empty="No brake is set.")
     if any(one.state == "set" for one in found):
         say("If this is intended: `nexudus-sync brake release NAME`; the next cycle continues, for these records only.")
+
+
+def _json(one: Brake) -> dict[str, Any]:
+    return {
+        "brake": one.name,
+        "connection": one.connection,
+        "evidence": one.evidence,
+        "state": one.state,
+        "set_at": utc(one.set_at),
+        "released_at": utc(one.released_at),
+        "released_by": one.released_by,
+        "links": len(one.links),
+    }
 
 
 def release(root: Root, name: str, connection: str | None) -> None:

@@ -1,11 +1,15 @@
 """`check`: find out whether everything works. Nothing is written to either system."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
 
 from nexudus_sync.cli.desk import load_settings, open_engine, run
 from nexudus_sync.cli.frame import Root, complain, worst
 from nexudus_sync.cli.mappings import MARKS
-from nexudus_sync.cli.output import print_table, say
+from nexudus_sync.cli.output import print_json, print_table, say
+from nexudus_sync.cli.progress import saying
+from nexudus_sync.cli.words import CHECKS
 from nexudus_sync.config import secrets
 from nexudus_sync.connectors.base import Check
 from nexudus_sync.connectors.failed import failed
@@ -19,21 +23,32 @@ _WRONG_FILE = 2
 _CORRECT = "correct the field; `nexudus-sync mapping check` shows all findings"
 
 
-def check(root: Root, connection: str | None) -> int:
+def check(root: Root, connection: str | None, *, as_json: bool = False) -> int:
     """Check each connection and print the findings. Returns the worst exit code."""
     settings = load_settings(root)
     settings.named(connection)
 
     async def body() -> int:
         async with open_engine(settings) as engine:
-            return worst([await check_one(root, each) for each in engine.connection(connection)])
+            return worst([await check_one(root, each, rows) for each in engine.connection(connection)])
 
-    return run(body())
+    rows: list[dict[str, Any]] | None = [] if as_json else None
+    code = run(body())
+    if rows is not None:
+        print_json({"connections": rows})
+    return code
 
 
-async def check_one(root: Root, connection: Connection) -> int:
-    """Print all findings about a connection, and each failure again as one line. Returns the exit code."""
-    found = await _findings(root, connection)
+async def check_one(root: Root, connection: Connection, rows: list[dict[str, Any]] | None = None) -> int:
+    """Print all findings about a connection, and each failure again as one line. Returns the exit code.
+
+    With `rows`, the findings are put there instead, for JSON.
+    """
+    async with saying(lambda: f"{connection.name}: asking both systems"):
+        found = await _findings(root, connection)
+    if rows is not None:
+        rows.append({"connection": connection.name, "findings": [_json(where, line) for where, line in found]})
+        return worst([line.exit_code for _, line in found if line.level == "fail"])
     print_table(("", "where", "what", "finding"), list(_rows(found)), title=connection.name)
     failed = [(where, line) for where, line in found if line.level == "fail"]
     for where, line in failed:
@@ -42,6 +57,12 @@ async def check_one(root: Root, connection: Connection) -> int:
     verdict = "everything works" if not failed else plural(len(failed), "failure")
     say(f"{connection.name}: {verdict}, {plural(warned, 'warning')}")
     return worst([line.exit_code for _, line in failed])
+
+
+def _json(where: str, line: Check) -> dict[str, Any]:
+    """A finding as JSON: "level" is "ok", "warn" or "fail"."""
+    said = asdict(line)
+    return {"where": where, "what": said.pop("subject"), **said}
 
 
 async def _findings(root: Root, connection: Connection) -> list[tuple[str, Check]]:
@@ -85,14 +106,14 @@ async def _system(connection: Connection, side: Side) -> list[Check]:
 
 
 async def _mapping(connection: Connection) -> list[Check]:
-    """The laws, tried with the systems' own lists, and the names in the files that those lists lack."""
+    """The mapping's checks, with the systems' own lists, and the names in the files that those lists lack."""
     contexts = {side: await connection.context(side, {}) for side in Side}
     findings = laws.check(connection.mapping, contexts)
     held = sum(one.level == "ok" and one.law != "place" for one in findings)
     waiting = {
         (field.name, one.side): one.text for field in connection.mapping.fields for one in lacking(field, contexts)
     }
-    lines = [Check("laws", "ok", f"{plural(held, 'law')} hold")]
+    lines = [Check("mapping", "ok", f"{plural(held, 'check')} passed")]
     lines += [_of_law(one) for one in findings if one.level != "ok" and (one.field, one.to) not in waiting]
     lines += [Check(name, "warn", text) for (name, _), text in waiting.items()]
     lines += [
@@ -104,4 +125,10 @@ async def _mapping(connection: Connection) -> list[Check]:
 
 
 def _of_law(one: laws.Finding) -> Check:
-    return Check(one.field, one.level, f"{one.law}: {one.detail}", _WRONG_FILE, _CORRECT if one.level == "fail" else "")
+    return Check(
+        one.field,
+        one.level,
+        f"{CHECKS.get(one.law, one.law)}: {one.detail}",
+        _WRONG_FILE,
+        _CORRECT if one.level == "fail" else "",
+    )

@@ -22,6 +22,7 @@ from nexudus_sync.engine.cycle import run_cycle
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import history
+from nexudus_sync.store.ask import over
 from nexudus_sync.store.conflicts import open_about_card
 from nexudus_sync.store.tables import Conflict
 
@@ -95,14 +96,16 @@ async def _acts(connection: Connection, world: World) -> int:
     if conflict is None or conflict.id is None:
         say("The conflict did not appear.")
         return 1
-    print_conflicts([conflict])
+    with connection.store.read() as session:
+        print_conflicts([conflict], over(session))
     say(f"$ nexudus-sync conflicts resolve {conflict.id} --take crm")
     with connection.store.session() as session:
         take(session, conflict.id, Side.CRM, by="demo", now=connection.clock.now())
     await _sync(connection)
     _step("2. Everything else that they changed was carried over, field by field")
     say("María adds to a title and marks a deal lost; Tom drags a card to another stage and sets an amount.")
-    print_history([one for one in found if (one.id or 0) > before], {})
+    with connection.store.read() as session:
+        print_history([one for one in found if (one.id or 0) > before], {}, over(session))
     _step("3. The first run, before that: what is on both sides was paired, the rest copied")
     print_report(connection, first)
     _step("4. Nothing has changed since: a last sync writes nothing")

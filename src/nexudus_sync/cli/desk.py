@@ -10,12 +10,13 @@ from collections.abc import Mapping as MappingABC
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nexudus_sync import logs
 from nexudus_sync.cli import collector
-from nexudus_sync.cli.frame import Root, tell, worst
+from nexudus_sync.cli.frame import Root, shown, tell, worst
 from nexudus_sync.cli.reading import read_settings
+from nexudus_sync.cli.words import CHECKS
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.config import Settings
 from nexudus_sync.engine.connection import Connection, fingerprint
@@ -124,13 +125,20 @@ def _broken(mapping: Mapping, finding: laws.Finding) -> MappingError:
         return MappingError(f"{mapping.crm.source}: fields.{finding.field}.on_unmapped", finding.detail)
     where = f"{mapping.nexudus.source}, {mapping.crm.source}: fields.{finding.field}"
     remedy = "correct the field; `nexudus-sync mapping check` shows all findings"
-    return MappingError(where, f"breaks {finding.law}: {finding.detail}", remedy)
+    return MappingError(where, f"fails the check '{CHECKS.get(finding.law, finding.law)}': {finding.detail}", remedy)
 
 
 async def each(
-    root: Root, engine: Engine, connections: list[Connection], work: Callable[[Connection], Awaitable[int]]
+    root: Root,
+    engine: Engine,
+    connections: list[Connection],
+    work: Callable[[Connection], Awaitable[int]],
+    rows: list[dict[str, Any]] | None = None,
 ) -> int:
-    """Do the work for each connection; a failure of one does not stop the others. Returns the worst exit code."""
+    """Do the work for each connection; a failure of one does not stop the others. Returns the worst exit code.
+
+    `rows`, for JSON, get a row about each connection that failed.
+    """
     codes = []
     for connection in connections:
         try:
@@ -139,6 +147,8 @@ async def each(
             await refuse_missing(connection)
             codes.append(await work(connection))
         except Exception as error:
+            if rows is not None:
+                rows.append({"connection": connection.name, "error": shown(root, str(error))})
             codes.append(tell(root, error, f"connection {connection.name}: " if len(engine.connections) > 1 else ""))
     return worst(codes)
 

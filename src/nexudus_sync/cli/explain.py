@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from nexudus_sync.cli.conflicts import changed_by
 from nexudus_sync.cli.desk import Desk, open_desk
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.lists import print_history
-from nexudus_sync.cli.output import cell, print_table, say
+from nexudus_sync.cli.output import cell, print_json, print_table, say, utc
+from nexudus_sync.cli.rows import cause_of, conflict_state
+from nexudus_sync.cli.times import both
 from nexudus_sync.deciding.records import Located, locate, no_such
 from nexudus_sync.engine.startup.assemble import load_mapping, plain_contexts
 from nexudus_sync.mapping import Context, Field, Mapping, Side, Unreadable
@@ -21,41 +24,52 @@ LATEST = 10
 """The number of history entries that are shown."""
 
 
-def explain(root: Root, record: str, connection: str | None) -> None:
+def explain(root: Root, record: str, connection: str | None, *, as_json: bool) -> None:
     """Print all that the store knows about a record. Raises ConfigError when it knows nothing."""
     with open_desk(root) as desk, desk.store.read() as session:
         found = locate(session, desk.settings, record, connection)
+        if as_json:
+            print_json(_json(session, desk, found, connection))
+            return
         if found.link is not None:
             _print_link(session, desk, found.link)
         elif found.unlinked is not None:
-            _print_alone(found, found.unlinked)
-        elif not _decisions(session, found, desk.names(connection), {record}):
-            remedy = "check that it is in a connection's scope; `nexudus-sync sync` looks for new records"
-            raise no_such("record", record, remedy)
+            _print_alone(desk, found, found.unlinked)
         else:
+            _need_decision(session, desk, found, connection)
             say(f"{found.side.word} {record}: no cycle has seen it", style="bold")
         _print_waiting(session, found, desk.names(connection))
         say()
         lines = history.newest(session, desk.names(), record, LATEST)
-        print_history(lines, undone(over(session)))
+        print_history(lines, undone(over(session)), over(session))
+
+
+def _need_decision(session: Session, desk: Desk, found: Located, connection: str | None) -> None:
+    """Raise ConfigError for a record that no cycle has seen and nobody has decided about."""
+    if not _decisions(session, found, desk.names(connection), {found.id}):
+        remedy = "check that it is in a connection's scope; `nexudus-sync sync` looks for new records"
+        raise no_such("record", found.id, remedy)
 
 
 def _print_link(session: Session, desk: Desk, link: Link) -> None:
-    say(f"Nexudus {link.nexudus_id} ⇄ {link.crm} {link.crm_id}, connection {link.connection}", style="bold")
+    name = " · ".join(filter(None, (_title(desk, link) or link.title, link.customer)))
+    say(name or f"Nexudus {link.nexudus_id} ⇄ {link.crm} {link.crm_id}", style="bold")
+    in_nexudus, in_crm = desk.settings.urls(link.connection, *link.pair)
     rows: list[tuple[str, Any]] = [
-        ("title", _title(desk, link)),
-        ("linked since (UTC)", link.created_at),
+        ("record", f"Nexudus {link.nexudus_id} ⇄ {link.crm} {link.crm_id}"),
+        ("connection", link.connection),
+        ("in Nexudus", in_nexudus),
+        ("in the CRM", in_crm),
+        ("last edit in Nexudus", changed_by(link.nexudus_changed_at, link.nexudus_changed_by)),
+        ("last edit in the CRM", changed_by(link.crm_changed_at, link.crm_changed_by)),
+        ("linked since", both(link.created_at)),
         ("state", link.state if link.closed_reason is None else f"{link.state}: {link.closed_reason}"),
-        ("Nexudus stamp when read", link.nexudus_stamp),
-        ("CRM stamp when read", link.crm_stamp),
-        ("last edit in Nexudus (UTC)", link.nexudus_changed_at),
-        ("last edit in the CRM (UTC)", link.crm_changed_at),
-        ("both read in full (UTC)", link.verified_at),
+        ("both read in full", link.verified_at),
         ("to be read again", _marked(link)),
-        ("last cycle (UTC)", _last_success(session, link.connection)),
+        ("last cycle", _last_success(session, link.connection)),
     ]
     rows += [("company", company) for company in _other_companies(session, desk, link)]
-    print_table(("link", str(link.id)), rows)
+    print_table(("link", str(link.id)), [row for row in rows if row[1] not in (None, "", [])])
     _print_snapshots(desk, link)
 
 
@@ -111,7 +125,7 @@ def _snapshot(field: Field, side: Side, link: Link, contexts: dict[Side, Context
         return cell(said(field.read(side, snapshot[path], contexts[side])))
     except Unreadable:
         name = _said(field, side.other, link.half(side.other).snapshot, contexts[side.other])
-        return f"{path} {cell(snapshot[path])}" + (f" ({name})" if name else "")
+        return name or f"{path} {cell(snapshot[path])}"
 
 
 def _said(field: Field, side: Side, snapshot: dict[str, object], context: Context) -> str | None:
@@ -125,14 +139,18 @@ def _said(field: Field, side: Side, snapshot: dict[str, object], context: Contex
         return None
 
 
-def _print_alone(found: Located, row: Unlinked) -> None:
-    say(f"{found.side.word} {row.record_id}, connection {row.connection}: no counterpart", style="bold")
+def _print_alone(desk: Desk, found: Located, row: Unlinked) -> None:
+    name = " · ".join(filter(None, (row.title, row.customer or row.email)))
+    say(f"{name or found.side.word + ' ' + row.record_id}: no counterpart", style="bold")
+    urls = desk.settings.urls(row.connection, row.record_id, row.record_id)
     rows = [
+        ("record", f"{found.side.word} {row.record_id}"),
+        ("connection", row.connection),
+        ("in the browser", urls[0] if found.side is Side.NEXUDUS else urls[1]),
         ("title", row.title),
         ("e-mail", row.email),
-        ("created (UTC)", row.created_at),
+        ("created", row.created_at),
         ("open", row.is_open),
-        ("stamp", row.stamp),
         ("state", row.state),
         ("why", row.reason),
     ]
@@ -169,12 +187,12 @@ def _ids(found: Located) -> set[str]:
 
 
 def _conflict(one: Conflict) -> str:
-    taken = f"; the next cycle takes {one.take}" if one.state == "resolved" else ""
+    taken = f"; {conflict_state(one)}" if one.state == "resolved" else ""
     return f"{one.field}: Nexudus says {cell(one.nexudus)}, the CRM says {cell(one.crm)}{taken}"
 
 
 def _failure(one: Failure) -> str:
-    when = f"next try {cell(one.next_attempt)} UTC" if one.next_attempt else "next try when something changes"
+    when = f"next try {cell(one.next_attempt)}" if one.next_attempt else "next try when something changes"
     if one.kind == STORED_DIFFERENTLY:
         when = "nothing is waiting"
     return f"{one.field or 'the record'} ({one.kind}, {one.attempts} tries, {when}): {one.reason}"
@@ -193,3 +211,87 @@ def _concerns(session: Session, one: Decision, link_id: int | None, ids: set[str
         entry = session.get(History, one.args["history_id"])
         named = {entry.nexudus_id, entry.crm_id} if entry else set()
     return bool(named & ids) or (link_id is not None and one.args.get("link_id") == link_id)
+
+
+def _json(session: Session, desk: Desk, found: Located, connection: str | None) -> dict[str, Any]:
+    """The same as JSON. Raises ConfigError when the store knows nothing."""
+    if not found.known:
+        _need_decision(session, desk, found, connection)
+    ids, names, ask = _ids(found), desk.names(connection), over(session)
+    undos = undone(ask)
+    return {
+        "record": found.id,
+        "side": found.side.value,
+        "connection": found.connection,
+        "link": None if found.link is None else _link_json(desk, found.link),
+        "unlinked": None if found.unlinked is None else _alone_json(found.unlinked),
+        **_waiting_json(session, found.connection or "", ids),
+        "decisions": [
+            {"kind": one.kind, "asked_at": utc(one.asked_at), "by": one.asked_by, "outcome": one.outcome}
+            for one in _decisions(session, found, names, ids)
+        ],
+        "history": [
+            {"id": str(one.id), "at": utc(one.at), "field": one.field, "old": one.old, "new": one.new}
+            | {"lost": one.lost, "from": "undo" if cause_of(one, undos) else one.from_side, "by": one.decided_by}
+            for one in history.newest(session, desk.names(), found.id, LATEST)
+        ],
+    }
+
+
+def _waiting_json(session: Session, connection: str, ids: set[str]) -> dict[str, Any]:
+    return {
+        "brakes": [one.name for one in in_state(session, connection)],
+        "conflicts": [
+            {"id": str(one.id), "field": one.field, "nexudus": one.nexudus, "crm": one.crm, "state": one.state}
+            for one in conflicts.about_records(session, ids)
+            if one.state != "closed"
+        ],
+        "failures": [
+            {"id": str(one.id), "kind": one.kind, "field": one.field, "reason": one.reason}
+            for one in failures.about_records(session, ids)
+            if one.state == "open"
+        ],
+        "writes": [
+            {"kind": one.kind, "state": one.state, "fields": sorted(one.fields)}
+            for one in journal.pending(session, connection)
+            if {one.nexudus_id, one.crm_id} & ids
+        ],
+    }
+
+
+def _link_json(desk: Desk, link: Link) -> dict[str, Any]:
+    nexudus_url, crm_url = desk.settings.urls(link.connection, *link.pair)
+    mapping, contexts = _mapping(desk, link)
+    return {
+        "id": str(link.id),
+        "title": _title(desk, link) or link.title,
+        "customer": link.customer,
+        "state": link.state,
+        "reason": link.closed_reason,
+        "nexudus_id": link.nexudus_id,
+        "crm_id": link.crm_id,
+        "nexudus_url": nexudus_url,
+        "crm_url": crm_url,
+        "created_at": utc(link.created_at),
+        "nexudus_changed_at": utc(link.nexudus_changed_at),
+        "nexudus_changed_by": link.nexudus_changed_by,
+        "crm_changed_at": utc(link.crm_changed_at),
+        "crm_changed_by": link.crm_changed_by,
+        "to_be_read_again": _marked(link),
+        "agreed": {
+            field.name: {side.value: _said(field, side, link.half(side).snapshot, contexts[side]) for side in Side}
+            for field in mapping.fields
+        },
+    }
+
+
+def _alone_json(row: Unlinked) -> dict[str, Any]:
+    return {
+        "title": row.title,
+        "customer": row.customer,
+        "email": row.email,
+        "created_at": utc(row.created_at),
+        "open": row.is_open,
+        "state": row.state,
+        "reason": row.reason,
+    }

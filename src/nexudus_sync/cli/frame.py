@@ -9,6 +9,7 @@ from typing import Annotated, Literal, ParamSpec, cast
 
 import typer
 
+from nexudus_sync.cli.times import IN_UTC
 from nexudus_sync.errors import SyncError
 from nexudus_sync.texts import LINE, WHOLE, cut, visible
 
@@ -21,6 +22,19 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
+LARGEST = 2**63 - 1
+"""The largest id that a database can hold."""
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=LARGEST, metavar="N", help="Show only the newest N. Default: 50 in a table, all in JSON and CSV."
+    ),
+]
+CsvFlag = Annotated[bool, typer.Option("--csv", help="Print CSV, for a spreadsheet.")]
+PlanOption = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="FILE", help="Do what this plan says and nothing else; see `plan --out`."),
+]
 ConnectionName = Annotated[
     str | None, typer.Option("--connection", metavar="NAME", help="Only this connection. Default: all.")
 ]
@@ -59,6 +73,16 @@ def _show_whole(whole: bool) -> bool:
 
 FullFlag = Annotated[
     bool, typer.Option("--full", callback=_show_whole, help="Show long texts in full; by default they are cut.")
+]
+
+
+def _show_utc(in_utc: bool) -> bool:
+    IN_UTC.set(in_utc)
+    return in_utc
+
+
+UtcFlag = Annotated[
+    bool, typer.Option("--utc", callback=_show_utc, help="Show times in UTC, not how long ago in your own zone.")
 ]
 
 
@@ -118,8 +142,10 @@ def _text(error: Exception, root: Root) -> str:
 
 
 def complain(root: Root, text: str) -> None:
-    """Print one line on standard error, without the known secrets."""
-    line = cut(shown(root, " ".join(text.split())), LINE)
+    """Print one line on standard error, without the known secrets; a key of a file is given its line."""
+    from nexudus_sync.cli.positions import with_line
+
+    line = cut(shown(root, with_line(" ".join(text.split()), root.config)), LINE)
     typer.echo(f"nexudus-sync: {line}", err=True)
 
 

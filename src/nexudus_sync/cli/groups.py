@@ -1,71 +1,73 @@
 """The verbs that look at the state and decide, without password or network."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from nexudus_sync.cli import groups_waiting as waiting
 from nexudus_sync.cli.frame import (
+    LARGEST,
     ConnectionName,
+    CsvFlag,
     FullFlag,
     JsonFlag,
+    Limit,
     RecordId,
     StrictFlag,
+    UtcFlag,
     end,
     guarded,
     readable,
     root_of,
-    text_or_nothing,
 )
-from nexudus_sync.errors import ConfigError
+from nexudus_sync.cli.usage import group
 
 _LOOK = "Look and decide"
 
-LARGEST = 2**63 - 1
-"""The largest id that a database can hold."""
-ConflictId = Annotated[
-    int, typer.Argument(metavar="ID", min=1, max=LARGEST, help="The id shown by `conflicts list`.", show_default=False)
-]
-FailureId = Annotated[
-    int, typer.Argument(metavar="ID", min=1, max=LARGEST, help="The id shown by `failures list`.", show_default=False)
-]
-Limit = Annotated[
-    int | None,
-    typer.Option(min=1, max=LARGEST, metavar="N", help="Show only the newest N. Default: 50 in a table, all in JSON."),
-]
 PausedName = Annotated[
     str, typer.Argument(metavar="CONNECTION", callback=readable, help="Its name in the configuration.")
 ]
-Take = Literal["nexudus", "crm"]
 
 
-def _group(text: str) -> typer.Typer:
-    return typer.Typer(help=text)
-
-
-mapping = _group("Show and check how fields correspond.")
-conflicts = _group("Fields that both sides changed to different values: a person decides.")
-failures = _group("What could not be carried over, and why.")
-links = _group("Which records are paired.")
-notify = _group("Messages to people when something is wrong or waits.")
-brake = _group("Emergency stops: something looked very wrong, and a person has to look.")
+mapping = group("Show and check how fields correspond.")
+links = group("Which records are paired.")
+notify = group("Messages to people when something is wrong or waits.")
+connections = group("Connections as a whole.")
+brake = group("Emergency stops: something looked very wrong, and a person has to look.")
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command line."""
-    for verb in (status, health, explain, history, undo, link, unlink, ignore, pause, resume):
+    for verb in (status, waiting.inbox, health, explain, history, undo, link, unlink, ignore, pause, resume, forget):
         app.command(rich_help_panel=_LOOK)(verb)
-    named = {"conflicts": conflicts, "failures": failures, "links": links, "brake": brake, "mapping": mapping}
-    named |= {"notify": notify}
-    for name, group in named.items():
-        app.add_typer(group, name=name, rich_help_panel=_LOOK)
+    named = {
+        "conflicts": waiting.conflicts,
+        "failures": waiting.failures,
+        "links": links,
+        "brake": brake,
+        "mapping": mapping,
+        "notify": notify,
+        "connection": connections,
+    }
+    for name, verbs in named.items():
+        app.add_typer(verbs, name=name, rich_help_panel=_LOOK)
 
 
 @guarded
-def status(ctx: typer.Context, as_json: JsonFlag = False, strict: StrictFlag = False, full: FullFlag = False) -> None:
+def status(
+    ctx: typer.Context,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")] = False,
+    as_json: JsonFlag = False,
+    strict: StrictFlag = False,
+    full: FullFlag = False,
+    in_utc: UtcFlag = False,
+) -> None:
     """Show the state of each connection: its links, what waits, its last success, and any brake."""
     from nexudus_sync.cli import status as work
 
+    if watch:
+        work.watch(root_of(ctx), as_json=as_json)
     end(work.status(root_of(ctx), as_json=as_json, strict=strict))
 
 
@@ -87,11 +89,18 @@ def health(
 
 
 @guarded
-def explain(ctx: typer.Context, record: RecordId, connection: ConnectionName = None, full: FullFlag = False) -> None:
+def explain(
+    ctx: typer.Context,
+    record: RecordId,
+    connection: ConnectionName = None,
+    as_json: JsonFlag = False,
+    full: FullFlag = False,
+    in_utc: UtcFlag = False,
+) -> None:
     """Explain the state of a record: its link, what both sides last said, what waits, what was written."""
     from nexudus_sync.cli import explain as work
 
-    work.explain(root_of(ctx), record, connection)
+    work.explain(root_of(ctx), record, connection, as_json=as_json)
 
 
 @guarded
@@ -102,12 +111,14 @@ def history(
     ] = None,
     limit: Limit = None,
     as_json: JsonFlag = False,
+    as_csv: CsvFlag = False,
     full: FullFlag = False,
+    in_utc: UtcFlag = False,
 ) -> None:
     """Show the values that the sync overwrote, newest first; `undo` restores one."""
     from nexudus_sync.cli import lists as work
 
-    work.show_history(root_of(ctx), record, limit, as_json=as_json)
+    work.show_history(root_of(ctx), record, work.How(limit=limit, as_json=as_json, as_csv=as_csv))
 
 
 @guarded
@@ -171,6 +182,39 @@ def resume(ctx: typer.Context, connection: PausedName) -> None:
     work.resume(root_of(ctx), connection)
 
 
+@guarded
+def forget(
+    ctx: typer.Context,
+    who: Annotated[
+        str,
+        typer.Argument(metavar="RECORD|E-MAIL", callback=readable, help="A record's id, or a person's e-mail address."),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without asking.")] = False,
+) -> None:
+    """Erase a person's values from the sync's own records, for a data-protection request.
+
+    Erases the values in history, journal, conflicts, failures, closed pairs, records without a counterpart and the
+    report of the first run. Says what it cannot reach.
+    """
+    from nexudus_sync.cli import forget as work
+
+    work.forget(root_of(ctx), who, yes=yes)
+
+
+@connections.command("rename")
+@guarded
+def connection_rename(
+    ctx: typer.Context,
+    old: Annotated[str, typer.Argument(metavar="OLD", callback=readable, help="The name that the state knows.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", callback=readable, help="The name in the configuration.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Rename without asking.")] = False,
+) -> None:
+    """Give a connection another name in the state, with all that is kept under it; `run` has to be stopped."""
+    from nexudus_sync.cli import rename as work
+
+    work.rename(root_of(ctx), old, new, yes=yes)
+
+
 @links.command("list")
 @guarded
 def links_list(
@@ -178,118 +222,29 @@ def links_list(
     connection: ConnectionName = None,
     limit: Limit = None,
     as_json: JsonFlag = False,
+    as_csv: CsvFlag = False,
     full: FullFlag = False,
+    in_utc: UtcFlag = False,
 ) -> None:
     """Show the pairs, newest first, closed ones included with the reason."""
     from nexudus_sync.cli import lists as work
 
-    work.show_links(root_of(ctx), connection, limit, as_json=as_json)
-
-
-@conflicts.command("list")
-@guarded
-def conflicts_list(
-    ctx: typer.Context,
-    connection: ConnectionName = None,
-    limit: Limit = None,
-    as_json: JsonFlag = False,
-    full: FullFlag = False,
-) -> None:
-    """Show the conflicts that wait for a decision, newest first."""
-    from nexudus_sync.cli import lists as work
-
-    work.show_conflicts(root_of(ctx), connection, limit, as_json=as_json)
-
-
-@conflicts.command("show")
-@guarded
-def conflicts_show(ctx: typer.Context, conflict: ConflictId, full: FullFlag = False) -> None:
-    """Show one conflict in full."""
-    from nexudus_sync.cli import conflicts as work
-
-    work.show(root_of(ctx), conflict)
-
-
-@conflicts.command("resolve")
-@guarded
-def conflicts_resolve(
-    ctx: typer.Context,
-    conflict: ConflictId,
-    take: Annotated[Take | None, typer.Option("--take", help="The side to take.", show_default=False)] = None,
-    value: Annotated[
-        str | None,
-        typer.Option(
-            "--value",
-            callback=text_or_nothing,
-            metavar="TEXT",
-            help='A third value, for both sides; "" empties the field.',
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """Resolve a conflict; the next cycle carries it out if both sides still have the values shown now."""
-    from nexudus_sync.cli import conflicts as work
-
-    if (take is None) == (value is None):
-        raise ConfigError("conflicts resolve", "needs either --take or --value", "give one of them")
-    work.resolve(root_of(ctx), conflict, take, value)
-
-
-@conflicts.command("take-back")
-@guarded
-def conflicts_take_back(ctx: typer.Context, conflict: ConflictId) -> None:
-    """Take a decision back, as long as no cycle has carried it out."""
-    from nexudus_sync.cli import conflicts as work
-
-    work.take_back(root_of(ctx), conflict)
-
-
-@failures.command("list")
-@guarded
-def failures_list(
-    ctx: typer.Context,
-    connection: ConnectionName = None,
-    limit: Limit = None,
-    as_json: JsonFlag = False,
-    full: FullFlag = False,
-) -> None:
-    """Show the open failures, newest first."""
-    from nexudus_sync.cli import lists as work
-
-    work.show_failures(root_of(ctx), connection, limit, as_json=as_json)
-
-
-@failures.command("retry")
-@guarded
-def failures_retry(
-    ctx: typer.Context,
-    failure: Annotated[
-        int | None, typer.Argument(metavar="[ID]", min=1, max=LARGEST, help="The id shown by `failures list`.")
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Retry all open failures.")] = False,
-) -> None:
-    """Retry a failure at the next cycle."""
-    from nexudus_sync.cli import failures as work
-
-    work.retry(root_of(ctx), failure, every=every)
-
-
-@failures.command("dismiss")
-@guarded
-def failures_dismiss(ctx: typer.Context, failure: FailureId) -> None:
-    """Hide a failure; it comes back if its reason changes."""
-    from nexudus_sync.cli import failures as work
-
-    work.dismiss(root_of(ctx), failure)
+    work.show_links(root_of(ctx), connection, work.How(limit=limit, as_json=as_json, as_csv=as_csv))
 
 
 @brake.command("show")
 @guarded
-def brake_show(ctx: typer.Context, connection: ConnectionName = None, full: FullFlag = False) -> None:
+def brake_show(
+    ctx: typer.Context,
+    connection: ConnectionName = None,
+    as_json: JsonFlag = False,
+    full: FullFlag = False,
+    in_utc: UtcFlag = False,
+) -> None:
     """Show the brakes that are set, and why."""
     from nexudus_sync.cli import brakes as work
 
-    work.show(root_of(ctx), connection)
+    work.show(root_of(ctx), connection, as_json=as_json)
 
 
 @brake.command("release")
@@ -316,23 +271,27 @@ CrmFile = Annotated[
 
 @mapping.command("check")
 @guarded
-def mapping_check(ctx: typer.Context, nexudus: NexudusFile = None, crm: CrmFile = None) -> None:
+def mapping_check(
+    ctx: typer.Context, nexudus: NexudusFile = None, crm: CrmFile = None, as_json: JsonFlag = False
+) -> None:
     """Check that the mapping round-trips: what is read and written back stays the same, and nothing else changes.
 
     Checks the mappings of the configured connections, else the shipped ones. Needs no network.
     """
     from nexudus_sync.cli import mappings as work
 
-    end(work.check(root_of(ctx), nexudus, crm))
+    end(work.check(root_of(ctx), nexudus, crm, as_json=as_json))
 
 
 @mapping.command("show")
 @guarded
-def mapping_show(ctx: typer.Context, nexudus: NexudusFile = None, crm: CrmFile = None) -> None:
+def mapping_show(
+    ctx: typer.Context, nexudus: NexudusFile = None, crm: CrmFile = None, as_json: JsonFlag = False
+) -> None:
     """Show every field as both sides see it."""
     from nexudus_sync.cli import mappings as work
 
-    work.show(root_of(ctx), nexudus, crm)
+    work.show(root_of(ctx), nexudus, crm, as_json=as_json)
 
 
 @notify.command("test")

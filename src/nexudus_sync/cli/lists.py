@@ -1,218 +1,160 @@
-"""The lists: conflicts, failures, links, history. A table shows the newest; JSON has all unless a limit is given."""
+"""The lists: conflicts, failures, links, history. A table shows the newest; JSON and CSV have all unless limited."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from nexudus_sync.cli import rows
 from nexudus_sync.cli.frame import Root
-from nexudus_sync.cli.output import print_json_list, print_table, say, utc
+from nexudus_sync.cli.output import print_csv, print_json_list, print_table, say
 from nexudus_sync.cli.reading import Reading, open_reading
-from nexudus_sync.errors import STORED_DIFFERENTLY
+from nexudus_sync.cli.rows import Undos, named
 from nexudus_sync.store import lists
-from nexudus_sync.store.lists import ConflictRow, FailureRow, HistoryRow, LinkRow, Listing, Undone
-from nexudus_sync.texts import pair_of, plural
+from nexudus_sync.store.ask import Ask
+from nexudus_sync.store.lists import ConflictRow, FailureRow, HistoryRow, LinkRow, Listing
+from nexudus_sync.store.names import Name
+from nexudus_sync.store.only import ALL, Only
+from nexudus_sync.texts import plural
 
 if TYPE_CHECKING:
     from nexudus_sync.store.tables import Conflict, History
 
 SHOWN = 50
 """How many rows a table shows unless `--limit` says otherwise."""
-CONFLICTS = ("id", "connection", "field", "before", "Nexudus says", "the CRM says", "record", "state")
-HISTORY = ("id", "at (UTC)", "field", "old", "new", "lost", "from", "record")
-FAILURES = ("id", "connection", "kind", "field", "record", "reason", "tries", "next (UTC)")
-LINKS = ("id", "connection", "Nexudus", "CRM", "state", "since (UTC)")
-
-Row = TypeVar("Row")
-Undos = Mapping[tuple[str, str, str], Sequence[Undone]]
-"""The undos that were carried out, by field, Nexudus id and CRM id."""
+Row = TypeVar("Row", ConflictRow, FailureRow, LinkRow, HistoryRow)
 
 
-def show_conflicts(root: Root, connection: str | None, limit: int | None, *, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a list is wanted: which rows, how many, and for whom."""
+
+    only: Only = ALL
+    limit: int | None = None
+    as_json: bool = False
+    as_csv: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape(Generic[Row]):
+    """How the rows of a list are said: as a table's cells, as a card's lines, as JSON."""
+
+    columns: Sequence[str]
+    cells: Callable[[Row, Name], Sequence[Any]]
+    lines: Callable[[Mapping[str, str]], Sequence[str]]
+    json: Callable[[Row], dict[str, Any]]
+    empty: str
+    csv: Sequence[str]
+    right: Sequence[str] = ("id",)
+
+
+_CONFLICTS: _Shape[ConflictRow] = _Shape(
+    rows.CONFLICTS, rows.conflict_cells, rows.conflict_lines, rows.conflict_json, "No conflicts.", rows.CONFLICTS_CSV
+)
+_FAILURES: _Shape[FailureRow] = _Shape(
+    rows.FAILURES,
+    rows.failure_cells,
+    rows.failure_lines,
+    rows.failure_json,
+    "No failures.",
+    rows.FAILURES_CSV,
+    ("id", "tries"),
+)
+_LINKS: _Shape[LinkRow] = _Shape(
+    rows.LINKS, rows.link_cells, rows.link_lines, rows.link_json, "Nothing is linked yet.", rows.LINKS_CSV
+)
+
+
+def _history(undone: Undos) -> _Shape[HistoryRow]:
+    return _Shape(
+        rows.HISTORY,
+        lambda one, name: rows.history_cells(one, name, undone),
+        rows.history_lines,
+        lambda one: rows.history_json(one, undone),
+        "Nothing has been overwritten yet.",
+        rows.HISTORY_CSV,
+    )
+
+
+def show_conflicts(root: Root, connection: str | None, how: How) -> None:
     """Print the open conflicts; the table also has the resolved ones that wait for the next cycle."""
     with open_reading(root) as desk:
         names = desk.names(connection)
-        waiting = lists.conflicts(desk.ask, names)
-        if as_json:
-            print_json_list(map(conflict_json, waiting.oldest_first(limit)))
+        waiting = lists.conflicts(desk.ask, names, only=how.only)
+        if how.as_json or how.as_csv:
+            _print_data(desk, waiting, _CONFLICTS, how)
             return
-        found = lists.conflicts(desk.ask, names, ("open", "resolved"))
-        print_conflicts(found.newest_first(limit or SHOWN))
-        _tell_rest(found, limit, "conflict")
+        found = lists.conflicts(desk.ask, names, ("open", "resolved"), how.only)
+        _print_table(desk.ask, found.newest_first(how.limit or SHOWN), _CONFLICTS)
+        tell_rest(found.count(), how.limit, "conflict")
         if waiting.count():
-            say("Resolve one with `nexudus-sync conflicts resolve ID --take nexudus|crm`.")
+            say("Look at one: `nexudus-sync conflicts show ID`. Decide: `conflicts resolve ID --take nexudus|crm`.")
 
 
-def print_conflicts(found: "Iterable[ConflictRow] | Iterable[Conflict]") -> None:
-    """Print a table of conflicts, with both values."""
-    rows = (
-        (one.id, one.connection, one.field, one.base, one.nexudus, one.crm, _pair(one), conflict_state(one))
-        for one in found
-    )
-    print_table(CONFLICTS, rows, right=("id",), empty="No conflicts.")
-
-
-def conflict_state(one: "ConflictRow | Conflict") -> str:
-    """The state, and what becomes of a resolved one."""
-    if one.state != "resolved":
-        return one.state
-    does = f"writes {one.value!r}" if one.take == "value" else f"takes {one.take}"
-    return f"resolved: the next cycle {does}"
-
-
-def conflict_json(one: ConflictRow) -> dict[str, Any]:
-    """A conflict in the JSON of the contract."""
-    return {
-        "id": str(one.id),
-        "connection": one.connection,
-        "field": one.field,
-        "base": one.base,
-        "nexudus": one.nexudus,
-        "crm": one.crm,
-        "nexudus_id": one.nexudus_id,
-        "crm_id": one.crm_id,
-    }
-
-
-def show_failures(root: Root, connection: str | None, limit: int | None, *, as_json: bool) -> None:
+def show_failures(root: Root, connection: str | None, how: How) -> None:
     """Print the open failures."""
-    _show(
-        root,
-        lambda desk: lists.failures(desk.ask, desk.names(connection)),
-        limit,
-        failure_json if as_json else None,
-        lambda found: print_table(FAILURES, map(_failure, found), right=("id", "tries"), empty="No failures."),
-        "failure",
-    )
+    _show(root, lambda desk: lists.failures(desk.ask, desk.names(connection), how.only), _FAILURES, how, "failure")
 
 
-def _failure(one: FailureRow) -> tuple[Any, ...]:
-    idle = "nothing is waiting" if one.kind == STORED_DIFFERENTLY else "when something changes"
-    what = (one.id, one.connection, one.kind, one.field or "the record", _pair(one))
-    return (*what, one.reason, one.attempts, one.next_attempt or idle)
-
-
-def failure_json(one: FailureRow) -> dict[str, Any]:
-    """A failure in the JSON of the contract."""
-    return {
-        "id": str(one.id),
-        "connection": one.connection,
-        "kind": one.kind,
-        "field": one.field,
-        "reason": one.reason,
-        "nexudus_id": one.nexudus_id,
-        "crm_id": one.crm_id,
-        "attempts": one.attempts,
-        "next_attempt": utc(one.next_attempt),
-    }
-
-
-def show_links(root: Root, connection: str | None, limit: int | None, *, as_json: bool) -> None:
+def show_links(root: Root, connection: str | None, how: How) -> None:
     """Print all links."""
-    _show(
-        root,
-        lambda desk: lists.links(desk.ask, desk.names(connection)),
-        limit,
-        link_json if as_json else None,
-        lambda found: print_table(LINKS, map(_link, found), right=("id",), empty="Nothing is linked yet."),
-        "link",
-    )
+    _show(root, lambda desk: lists.links(desk.ask, desk.names(connection)), _LINKS, how, "link")
 
 
-def _link(one: LinkRow) -> tuple[Any, ...]:
-    words = {"sleeping": "sleeping: no connection's scope has the card", "closed": f"closed: {one.closed_reason}"}
-    return (one.id, one.connection, one.nexudus_id, one.crm_id, words.get(one.state, one.state), one.created_at)
-
-
-def link_json(one: LinkRow) -> dict[str, Any]:
-    """A link as JSON."""
-    return {
-        "id": str(one.id),
-        "connection": one.connection,
-        "nexudus_id": one.nexudus_id,
-        "crm_id": one.crm_id,
-        "state": one.state,
-        "reason": one.closed_reason,
-        "created_at": utc(one.created_at),
-    }
-
-
-def show_history(root: Root, record: str | None, limit: int | None, *, as_json: bool) -> None:
+def show_history(root: Root, record: str | None, how: How) -> None:
     """Print the history of one record, or of all."""
     with open_reading(root) as desk:
-        found, undone = lists.history(desk.ask, desk.names(), record), lists.undone(desk.ask)
-        if as_json:
-            print_json_list(history_json(one, undone) for one in found.oldest_first(limit))
+        found, shape = lists.history(desk.ask, desk.names(), record), _history(lists.undone(desk.ask))
+        if how.as_json or how.as_csv:
+            _print_data(desk, found, shape, how)
             return
-        print_history(found.newest_first(limit or SHOWN), undone)
-        _tell_rest(found, limit, "entry", "entries")
+        _print_table(desk.ask, found.newest_first(how.limit or SHOWN), shape)
+        tell_rest(found.count(), how.limit, "entry", "entries")
 
 
-def print_history(found: "Iterable[HistoryRow] | Iterable[History]", undone: Undos) -> None:
+def print_conflicts(found: "Iterable[ConflictRow] | Iterable[Conflict]", ask: Ask | None = None) -> None:
+    """Print a table of conflicts, with both values; with the names of the records if there is a way to `ask`."""
+    _print_table(ask, found, _CONFLICTS)
+
+
+def print_failures(found: Iterable[FailureRow], ask: Ask | None = None) -> None:
+    """Print a table of failures."""
+    _print_table(ask, found, _FAILURES)
+
+
+def print_history(found: "Iterable[HistoryRow] | Iterable[History]", undone: Undos, ask: Ask | None = None) -> None:
     """Print a table of the history; `undone` are the undos that were carried out."""
-    rows = ((one.id, one.at, one.field, one.old, one.new, one.lost, _from(one, undone), _pair(one)) for one in found)
-    print_table(HISTORY, rows, right=("id",), empty="Nothing has been overwritten yet.")
+    _print_table(ask, found, _history(undone))
 
 
-def history_json(one: HistoryRow, undone: Undos) -> dict[str, Any]:
-    """An entry in the JSON of the contract; one that a person's `undo` caused is from "undo", "by" them if known."""
-    cause = cause_of(one, undone)
-    return {
-        "id": str(one.id),
-        "at": utc(one.at),
-        "connection": one.connection,
-        "field": one.field,
-        "old": one.old,
-        "new": one.new,
-        "lost": one.lost,
-        "from": "undo" if cause else one.from_side,
-        "nexudus_id": one.nexudus_id,
-        "crm_id": one.crm_id,
-        **({"by": cause.by} if cause and cause.by else {}),
-    }
-
-
-def cause_of(one: "HistoryRow | History", undone: Undos) -> Undone | None:
-    """The `undo` that caused an entry, if a person's did."""
-    about = undone.get((one.field, one.nexudus_id, one.crm_id), ())
-    return next((undo for undo in reversed(about) if _caused(undo, one)), None)
-
-
-def _caused(undo: Undone, one: "HistoryRow | History") -> bool:
-    in_time = one.at is not None and undo.asked_at <= one.at <= undo.done_at
-    return in_time and one.new == undo.old and one.id != undo.entry
-
-
-def _from(one: "HistoryRow | History", undone: Undos) -> str:
-    cause = cause_of(one, undone)
-    if cause is None:
-        return one.from_side
-    return f"undo {cause.entry}" + (f", asked by {cause.by}" if cause.by else "")
-
-
-def _show(
-    root: Root,
-    listing: Callable[[Reading], Listing[Row]],
-    limit: int | None,
-    in_json: Callable[[Row], dict[str, Any]] | None,
-    in_table: Callable[[Iterator[Row]], None],
-    what: str,
-) -> None:
-    """Print a list, in JSON if there is a way to say a row `in_json`."""
+def _show(root: Root, listing: Callable[[Reading], Listing[Row]], shape: _Shape[Row], how: How, what: str) -> None:
     with open_reading(root) as desk:
         found = listing(desk)
-        if in_json is not None:
-            print_json_list(map(in_json, found.oldest_first(limit)))
+        if how.as_json or how.as_csv:
+            _print_data(desk, found, shape, how)
             return
-        in_table(found.newest_first(limit or SHOWN))
-        _tell_rest(found, limit, what)
+        _print_table(desk.ask, found.newest_first(how.limit or SHOWN), shape)
+        tell_rest(found.count(), how.limit, what)
 
 
-def _tell_rest(found: Listing[Row], limit: int | None, one: str, many: str = "") -> None:
+def _print_data(desk: Reading, found: Listing[Row], shape: _Shape[Row], how: How) -> None:
+    """Print a list for programs, the oldest first, each row as it is read."""
+    each = named(desk.ask, found.oldest_first(how.limit))
+    said = ({**shape.json(one), **rows.name_json(desk.settings, one, name)} for one, name in each)
+    if how.as_json:
+        print_json_list(said)
+    else:
+        print_csv(said, shape.csv)
+
+
+def _print_table(ask: Ask | None, found: Any, shape: _Shape[Any]) -> None:
+    cells = (shape.cells(one, name) for one, name in named(ask, found))
+    card = rows.card_of(shape.columns, shape.lines)
+    print_table(shape.columns, cells, right=shape.right, empty=shape.empty, card=card)
+
+
+def tell_rest(count: int, limit: int | None, one: str, many: str = "") -> None:
     """Say how many rows of a list the table left out."""
-    left = found.count() - (limit or SHOWN)
+    left = count - (limit or SHOWN)
     if left > 0:
         more = plural(left, f"more {one}", f"more {many or one + 's'}")
         say(f"{more} not shown; --limit N shows the newest N.")
-
-
-def _pair(one: "ConflictRow | Conflict | FailureRow | HistoryRow | History") -> str:
-    return pair_of(one.nexudus_id, one.crm_id)

@@ -1,11 +1,13 @@
 """`mapping check` and `mapping show`: the mapping files, without a network."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from nexudus_sync.cli.desk import load_settings
 from nexudus_sync.cli.frame import Root
-from nexudus_sync.cli.output import print_table, say
+from nexudus_sync.cli.output import print_json, print_table, say
+from nexudus_sync.cli.words import CHECKS
 from nexudus_sync.engine.startup.assemble import HUB, load_mapping
 from nexudus_sync.mapping import Context, Field, Mapping, Side, Sync, laws, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping import show as tables
@@ -22,19 +24,33 @@ LISTED = frozenset({"stage", "user"})
 """The types whose values are names in one of the system's lists."""
 
 
-def check(root: Root, nexudus: Path | None, crm: Path | None) -> int:
-    """Print what the laws say about each mapping. Returns the exit code."""
-    broken = False
+def check(root: Root, nexudus: Path | None, crm: Path | None, *, as_json: bool = False) -> int:
+    """Check each mapping and print the findings. Returns the exit code."""
+    broken, kept = False, list[dict[str, Any]]()
     for name, mapping in _mappings(root, nexudus, crm):
         findings = laws.check(mapping, offline_contexts(mapping))
-        rows = [(MARKS[one.level], one.field, one.law, one.detail) for one in findings if one.level != "ok"]
+        rows = [
+            (MARKS[one.level], one.field, CHECKS.get(one.law, one.law), one.detail)
+            for one in findings
+            if one.level != "ok"
+        ]
+        kept += [_finding_json(name, one) for one in findings]
         failed = sum(one.level == "fail" for one in findings)
-        print_table(("", "field", "law", "finding"), rows, title=name)
+        broken = broken or failed > 0
+        if as_json:
+            continue
+        print_table(("", "field", "check", "finding"), rows, title=name)
         held = sum(one.level == "ok" and one.law != "place" for one in findings)
         warned = len(rows) - failed
-        say(f"{name}: {plural(held, 'law')} hold, {plural(warned, 'warning')}, {failed:,} broken")
-        broken = broken or failed > 0
+        say(f"{name}: {plural(held, 'check')} passed, {plural(warned, 'warning')}, {failed:,} failed")
+    if as_json:
+        print_json(kept)
     return 2 if broken else 0
+
+
+def _finding_json(mapping: str, one: laws.Finding) -> dict[str, Any]:
+    check = CHECKS.get(one.law, one.law)
+    return {"mapping": mapping, "level": one.level, "field": one.field, "check": check, "detail": one.detail}
 
 
 def offline_contexts(mapping: Mapping) -> dict[Side, Context]:
@@ -66,8 +82,12 @@ def _lines(lens: Lens) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return lens.values.entries if lens.values else ()
 
 
-def show(root: Root, nexudus: Path | None, crm: Path | None) -> None:
+def show(root: Root, nexudus: Path | None, crm: Path | None, *, as_json: bool = False) -> None:
     """Print each mapping as both sides see it, and its value tables."""
+    if as_json:
+        made = {name: tables.rows(mapping) for name, mapping in _mappings(root, nexudus, crm)}
+        print_json({name: [asdict(row) for row in rows] for name, rows in made.items()})
+        return
     for name, mapping in _mappings(root, nexudus, crm):
         found = tables.rows(mapping)
         print_table(("field", "Nexudus", "CRM", "type", "rule"), [_row(row) for row in found], title=name)
@@ -75,7 +95,7 @@ def show(root: Root, nexudus: Path | None, crm: Path | None) -> None:
             meanings = [(one.nexudus, one.crm) for one in row.values]
             if meanings:
                 print_table((f"{row.field}: Nexudus", "CRM"), meanings)
-        say("Unless a type or a rule says otherwise: text, two-way, and a value without a counterpart is parked.")
+        say("Unless a type or a rule says otherwise: text, two-way, and a value without a counterpart waits.")
 
 
 def _row(row: tables.Row) -> tuple[str, ...]:
@@ -84,7 +104,7 @@ def _row(row: tables.Row) -> tuple[str, ...]:
 
 
 def _rule(row: tables.Row) -> str:
-    """The direction unless two-way, who wins, and what happens to an unmapped value unless it is parked."""
+    """The direction unless two-way, who wins, and what happens to an unmapped value unless it waits."""
     if row.sync is Sync.OFF:
         return "stays"
     winner = row.on_conflict if row.on_conflict == "manual" else f"{row.on_conflict} wins"

@@ -1,8 +1,10 @@
 """How the command line prints: JSON, tables for people at any width, and plain lines."""
 
+import csv
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain, islice
@@ -16,12 +18,17 @@ from rich.table import Table
 from rich.text import Text
 
 from nexudus_sync import codec
+from nexudus_sync.cli.times import ago, when
 from nexudus_sync.texts import CELL, LINE, cut, in_json, visible
 
 BLANK = "–"
 _UNBOUNDED = 10_000
+_FORMULA = frozenset("=+-@\t\r")
+"""How a text begins that a spreadsheet runs."""
 _PAGE = 200
 """Rows of a table that are laid out at a time."""
+_KEY = 4
+"""Columns that the keys of cards have."""
 _FOLDABLE = 4
 """A table with at most this many columns still reads well when its cells are folded."""
 
@@ -53,6 +60,31 @@ def console(*, errors: bool = False) -> Console:
     return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
 
 
+def spreadsheet(value: Any) -> str:
+    """A value as a cell of a CSV file; one that a spreadsheet would take for a formula begins with an apostrophe."""
+    if value is None or isinstance(value, datetime):
+        return utc(value) or ""
+    text = value if isinstance(value, str) else "" if value == [] else _cell(value)
+    return f"'{text}" if isinstance(value, str) and text[:1] in _FORMULA else text
+
+
+def print_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Print the rows as CSV on standard output, each as it comes, with a heading."""
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    out.writerow(columns)
+    for row in rows:
+        out.writerow([visible(spreadsheet(row.get(name))) for name in columns])
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A row of a list where a table of it does not fit: a key, a heading, and lines below it."""
+
+    key: str
+    heading: str
+    lines: Sequence[str]
+
+
 def at_terminal() -> bool:
     """Can somebody read a question and answer it?"""
     return sys.stdin.isatty() and console().is_terminal
@@ -64,7 +96,7 @@ def say(text: str = "", style: str = "") -> None:
 
 
 def cell(value: Any) -> str:
-    """A value as a table cell: blank is a dash, a moment is UTC to the minute, lists are joined.
+    """A value as a table cell: blank is a dash, lists are joined, a moment is told as `times` tells it.
 
     Terminal control is made visible, and the text is cut to what a column can show.
     """
@@ -75,7 +107,7 @@ def _cell(value: Any) -> str:
     if value is None or value in ("", []):
         return BLANK
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+        return ago(value) if console().is_terminal else when(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Decimal):
@@ -92,11 +124,13 @@ def print_table(
     title: str = "",
     right: Sequence[str] = (),
     empty: str = "",
+    card: Callable[[Sequence[str]], Card] | None = None,
 ) -> None:
     """Print a table; `right` names the columns of numbers. Without rows, print the line `empty` if there is one.
 
-    A table of many columns that does not fit the terminal is printed row by row instead. Rows are taken a page at a
-    time: the first page decides the look of all, and a terminal gets a heading for each.
+    A table of many columns that does not fit the terminal is printed row by row instead, and one that has a `card` as
+    cards as soon as a cell would have to be folded.
+    Rows are taken a page at a time: the first page decides the look of all, and a terminal gets a heading for each.
     """
     right, columns = [visible(name) for name in right], [cut(visible(name), CELL) for name in columns]
     out, pages = console(), _pages(rows)
@@ -107,13 +141,14 @@ def print_table(
         return
     if title:
         say(title, style="bold")
-    if len(columns) > _FOLDABLE and _least_width(columns, first) > out.width:
-        _print_stacked(out, columns, chain(first, chain.from_iterable(pages)))
-    elif out.width == _UNBOUNDED:
+    if out.width == _UNBOUNDED:
         _print_plain(columns, first, pages, right)
+    elif card is not None and _whole_width(columns, first) > out.width:
+        _print_cards(out, map(card, chain(first, chain.from_iterable(pages))))
+    elif len(columns) > _FOLDABLE and _least_width(columns, first) > out.width:
+        _print_stacked(out, columns, chain(first, chain.from_iterable(pages)))
     else:
-        for page in chain([first], pages):
-            _print_grid(out, columns, page, right)
+        _print_grids(out, columns, chain([first], pages), right)
 
 
 def _pages(rows: Iterable[Sequence[Any]]) -> Iterator[list[list[str]]]:
@@ -121,6 +156,13 @@ def _pages(rows: Iterable[Sequence[Any]]) -> Iterator[list[list[str]]]:
     left = iter(rows)
     while page := [[cell(value) for value in row] for row in islice(left, _PAGE)]:
         yield page
+
+
+def _print_grids(
+    out: Console, columns: Sequence[str], pages: Iterable[Sequence[Sequence[str]]], right: Sequence[str]
+) -> None:
+    for page in pages:
+        _print_grid(out, columns, page, right)
 
 
 def _print_grid(out: Console, columns: Sequence[str], shown: Sequence[Sequence[str]], right: Sequence[str]) -> None:
@@ -132,14 +174,9 @@ def _print_grid(out: Console, columns: Sequence[str], shown: Sequence[Sequence[s
         table.add_column(Text(name, style="bold"), justify="right" if name in right else "left", overflow="fold")
     for row in shown:
         table.add_row(*(Text(value) for value in row))
+    _print_trimmed(out, table)
     if terminal:
-        out.print(table)
         out.print()
-        return
-    with out.capture() as captured:
-        out.print(table)
-    for line in captured.get().splitlines():  # without the padding of the last column
-        typer.echo(line.rstrip())
 
 
 def _print_plain(
@@ -157,6 +194,11 @@ def _padded(value: str, width: int, right: bool) -> str:
     return gap + value if right else value + gap
 
 
+def _whole_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """The width of a table that folds no cell."""
+    return sum(2 + max(map(cell_len, cells)) for cells in zip(columns, *rows, strict=True))
+
+
 def _least_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     """The least width of a table that breaks no words."""
     lines = [columns, *rows]
@@ -170,6 +212,30 @@ def _print_stacked(out: Console, columns: Sequence[str], rows: Iterable[Sequence
     for row in rows:
         out.print(_stacked(columns, row))
         out.print()
+
+
+def _print_cards(out: Console, cards: Iterable[Card]) -> None:
+    for one in cards:
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column(min_width=_KEY, no_wrap=True, justify="right")
+        table.add_column(overflow="fold")
+        table.add_row(Text(one.key, style="bold"), Text(one.heading, style="bold"))
+        for line in one.lines:
+            table.add_row("", Text(line))
+        _print_trimmed(out, table)
+    if out.is_terminal:
+        out.print()
+
+
+def _print_trimmed(out: Console, table: Table) -> None:
+    """Print a table; where nobody sees colours, without the spaces at the ends of its lines."""
+    if out.is_terminal:
+        out.print(table)
+        return
+    with out.capture() as captured:
+        out.print(table)
+    for line in captured.get().splitlines():
+        typer.echo(line.rstrip())
 
 
 def _stacked(columns: Sequence[str], row: Sequence[str]) -> Table:

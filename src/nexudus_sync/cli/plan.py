@@ -1,69 +1,99 @@
 """`plan`: what a sync would do now, and its cost in calls and time."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from nexudus_sync.cli import saved_plan
 from nexudus_sync.cli.backfill import limits_of, span_of, system_names
 from nexudus_sync.cli.desk import each, load_settings, open_engine, run
-from nexudus_sync.cli.frame import Root, worst
-from nexudus_sync.cli.output import cell, print_json, print_table, say
+from nexudus_sync.cli.frame import Root, complain, worst
+from nexudus_sync.cli.output import print_json, print_table, say
+from nexudus_sync.cli.progress import watching
 from nexudus_sync.cli.sync import target
 from nexudus_sync.config import Settings
+from nexudus_sync.engine.actions import Action
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Options
 from nexudus_sync.engine.rehearse.costs import between, of_run, pace
-from nexudus_sync.engine.rehearse.rehearse import Action, Rehearsal, rehearse
+from nexudus_sync.engine.rehearse.rehearse import Rehearsal, rehearse
+from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side, Unmapped
-from nexudus_sync.texts import pair_of, plural
+from nexudus_sync.store.names import Name, Pair
+from nexudus_sync.texts import plural
+
+WORDS = {
+    "link": "pair two existing records",
+    "create": "create",
+    "create-party": "create the customer",
+    "update": "update",
+    "delete": "delete",
+}
+"""What an action does, for people; the order is that of the table."""
 
 
-def plan(root: Root, connection: str | None, record: str | None, *, as_json: bool, strict: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options of a plan. `out`: the file to keep it in."""
+
+    record: str | None = None
+    out: Path | None = None
+    detail: bool = False
+    as_json: bool = False
+    strict: bool = False
+
+
+def plan(root: Root, connection: str | None, wanted: Wanted) -> int:
     """Rehearse a cycle of each connection and show it. Returns the exit code."""
     settings = load_settings(root)
     settings.named(connection)
-    found: list[dict[str, Any]] = []
+    found: list[Action] = []
+    known: dict[Pair, Name] = {}
+    whole, kept = set[str](), list[Path]()
 
     async def body() -> int:
         async with open_engine(settings) as engine:
-            place, connections = target(engine, engine.connection(connection), record)
+            place, connections = target(engine, engine.connection(connection), wanted.record)
 
             async def show(each: Connection) -> int:
-                seen = await rehearse(each, Options(), record=place)
-                found.extend(as_row(action) for action in seen.actions)
-                if not as_json:
-                    await _print(each, seen, settings)
-                return worst([seen.report.exit_code, int(strict and seen.status.waiting > 0)])
+                report = Report(each.name)
+                async with watching(each.name, report):
+                    seen = await rehearse(each, Options(), record=place, report=report)
+                found.extend(seen.actions)
+                known.update(seen.names)
+                if seen.report.brake is None:
+                    whole.add(each.name)
+                if not wanted.as_json:
+                    await _print(each, seen, settings, wanted)
+                return worst([seen.report.exit_code, int(wanted.strict and seen.status.waiting > 0)])
 
-            return await each(root, engine, connections, show)
+            code = await each(root, engine, connections, show)
+            if wanted.out is not None and whole == {each.name for each in connections}:
+                saved_plan.save(wanted.out, settings, connections, wanted.record, found)
+                kept.append(wanted.out)
+            return code
 
     code = run(body())
-    if as_json:
-        print_json(found)
+    if wanted.as_json:
+        called = ((action, known.get((action.nexudus_id, action.crm_id), Name())) for action in found)
+        print_json([saved_plan.action_json(action, name) for action, name in called])
+    elif kept:
+        say(f"Kept in {wanted.out}. `nexudus-sync sync --plan {wanted.out}` does what it says, and nothing else.")
+    if wanted.out is not None and not kept:
+        complain(root, f"--out {wanted.out}: not written, because the plan is not complete")
     return code
 
 
-def as_row(action: Action) -> dict[str, Any]:
-    """An action in the JSON of the contract."""
-    return {
-        "connection": action.connection,
-        "action": action.action,
-        "system": action.system,
-        "nexudus_id": action.nexudus_id,
-        "crm_id": action.crm_id,
-        "fields": action.fields,
-    }
-
-
-async def _print(connection: Connection, seen: Rehearsal, settings: Settings) -> None:
+async def _print(connection: Connection, seen: Rehearsal, settings: Settings, wanted: Wanted) -> None:
+    """Print the numbers first; each action only when asked."""
     if seen.report.brake is not None:
         say(f"{connection.name}: the brake {seen.report.brake} stops it; nothing would be written.", style="bold red")
         say("  If it is not set yet, the next sync sets it and says why; see `nexudus-sync brake show`.")
         return
-    rows = [_row(action) for action in seen.actions]
-    print_table(("action", "in", "record", "fields"), rows, title=connection.name)
+    print_table(("what a sync would do", "in", "records", "fields"), _counted(seen.actions), right=("records",))
     say(f"{connection.name}: {_totals(seen.actions)}; {_waits(seen)}")
     if seen.actions:
         say(f"  {_cost(connection, seen, settings)}")
@@ -72,25 +102,36 @@ async def _print(connection: Connection, seen: Rehearsal, settings: Settings) ->
         say(
             f"  {plural(acting, 'card')} would enter a stage that acts on the customer (a message, tasks, the account)."
         )
+    if wanted.detail:
+        title = f"{connection.name}, one by one" if seen.actions else ""
+        saved_plan.print_actions(seen.actions, seen.names, title)
+    elif seen.actions and not wanted.out:
+        say("  `--detail` lists them one by one; `--out FILE` keeps the plan, for `sync --plan FILE`.")
 
 
-def _row(action: Action) -> tuple[str, str, str, str]:
-    return (
-        action.action,
-        action.system or "both",
-        pair_of(action.nexudus_id, action.crm_id),
-        "; ".join(_change(name, said["old"], said["new"]) for name, said in action.fields.items()),
-    )
+def _counted(actions: Iterable[Action]) -> list[tuple[str, str, str, str]]:
+    """How many records each kind of action is about, and how often each field."""
+    found: dict[tuple[str, str], list[Action]] = {}
+    for one in actions:
+        found.setdefault((one.action, one.system), []).append(one)
+    order = list(WORDS)
+    kinds = sorted(found, key=lambda kind: (order.index(kind[0]) if kind[0] in order else len(order), kind[1]))
+    return [
+        (WORDS.get(kind, kind), system or "both", f"{len(found[kind, system]):,}", _fields(kind, found[kind, system]))
+        for kind, system in kinds
+    ]
 
 
-def _change(field: str, old: Any, new: Any) -> str:
-    return f"{field}: {cell(new)}" if old is None else f"{field}: {cell(old)} → {cell(new)}"
+def _fields(kind: str, actions: Iterable[Action]) -> str:
+    """How often each field is changed, the most frequent first; of a new record all are new."""
+    if kind != "update":
+        return ""
+    counts = Counter(name for action in actions for name in action.fields)
+    return ", ".join(f"{name} {count:,}" for name, count in counts.most_common())
 
 
-def _totals(actions: Iterable[Action]) -> str:
-    counts = Counter((one.action, one.system) for one in actions)
-    said = [f"{count:,} × {action}{f' in {system}' if system else ''}" for (action, system), count in counts.items()]
-    return ", ".join(said) or "nothing to do"
+def _totals(actions: Sequence[Action]) -> str:
+    return plural(len(actions), "action") if actions else "nothing to do"
 
 
 def _waits(seen: Rehearsal) -> str:

@@ -1,15 +1,26 @@
 """`status`: the state of each connection."""
 
+import time
 from dataclasses import asdict
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+import typer
 
 from nexudus_sync.cli.frame import Root
-from nexudus_sync.cli.output import print_json, print_table, say, utc
+from nexudus_sync.cli.output import console, print_json, print_table, say, utc
 from nexudus_sync.cli.reading import open_reading
+from nexudus_sync.cli.times import both
 from nexudus_sync.connectors.totals import TOLD, systems_without_totals
+from nexudus_sync.errors import ConfigError
 from nexudus_sync.store.ask import Ask
-from nexudus_sync.store.status import ConnectionStatus, Progress, progress_of, status_of
+from nexudus_sync.store.status import ConnectionStatus, Progress, progress_of, sign_of_life, status_of
 from nexudus_sync.texts import plural
+
+SILENT = timedelta(minutes=1)
+"""How long `run` may go without a sign of life; it gives three a minute."""
+EVERY = 2
+"""Seconds between two looks of `--watch`."""
 
 
 def status(root: Root, *, as_json: bool, strict: bool) -> int:
@@ -24,6 +35,20 @@ def status(root: Root, *, as_json: bool, strict: bool) -> int:
     return int(strict and any(one.waiting for one in found))
 
 
+def watch(root: Root, *, as_json: bool) -> NoReturn:
+    """Print the status again and again, on a clean screen, until Ctrl-C. Raises ConfigError without a terminal."""
+    if as_json or not console().is_terminal:
+        raise ConfigError("--watch", "needs a terminal", "leave it out, or call `status --json` every so often")
+    try:
+        while True:
+            console().clear()
+            status(root, as_json=False, strict=False)
+            say(f"{datetime.now().astimezone():%H:%M:%S}, every {EVERY} seconds; Ctrl-C ends it.")
+            time.sleep(EVERY)
+    except KeyboardInterrupt:
+        raise typer.Exit from None
+
+
 def _row(one: ConnectionStatus) -> dict[str, Any]:
     """A connection in the JSON of the contract."""
     row = {**asdict(one), "last_success": utc(one.last_success), "paused_at": utc(one.paused_at)}
@@ -32,14 +57,14 @@ def _row(one: ConnectionStatus) -> dict[str, Any]:
 
 
 def _print(ask: Ask, found: list[ConnectionStatus]) -> None:
-    columns = ("connection", "links", "conflicts", "failures", "pending", "last success (UTC)", "brake")
+    columns = ("connection", "links", "conflicts", "failures", "pending", "last success", "brake")
     rows = [(c.name, c.links, c.conflicts, c.failures, c.pending, c.last_success or "never", c.brake) for c in found]
     print_table(columns, rows, right=columns[1:5])
     progress = {one.name: progress_of(ask, one.name) for one in found}
     behind = (
         "connection",
-        "backfilled (UTC)",
-        "last reconcile (UTC)",
+        "backfilled",
+        "last reconcile",
         "without a counterpart",
         "decisions to carry out",
     )
@@ -48,10 +73,21 @@ def _print(ask: Ask, found: list[ConnectionStatus]) -> None:
         _remark(one, progress[one.name])
     for system in sorted(systems_without_totals(ask)):
         say(f"{system} {TOLD}.")
+    _tell_run(sign_of_life(ask))
     if any(one.conflicts for one in found):
         say("Conflicts are waiting for you: `nexudus-sync conflicts list`.")
     if any(one.failures for one in found):
         say("To see what failed, and why: `nexudus-sync failures list`.")
+
+
+def _tell_run(sign: datetime | None) -> None:
+    """Say whether `run` is at work, where it was ever started and not ended as it should."""
+    if sign is None:
+        return
+    if datetime.now(UTC) - sign <= SILENT:
+        say("`run` is at work.")
+    else:
+        say(f"`run` has given no sign of life since {both(sign)}; see `nexudus-sync health`.", style="bold red")
 
 
 def _remark(one: ConnectionStatus, progress: Progress) -> None:
@@ -71,7 +107,8 @@ def _remark(one: ConnectionStatus, progress: Progress) -> None:
 def paused(one: ConnectionStatus) -> str:
     """Since when a connection is paused, by whom, and how it goes on."""
     by = f" by {one.paused_by}" if one.paused_by else ""
-    return f"paused since {utc(one.paused_at)}{by}; `nexudus-sync resume {one.name}` lets it run again"
+    since = both(one.paused_at) if one.paused_at else ""
+    return f"paused since {since}{by}; `nexudus-sync resume {one.name}` lets it run again"
 
 
 def _unfinished(name: str, progress: Progress) -> str:

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from nexudus_sync.cli.output import print_table, say
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, Store, failures, journal, links, unlinked
-from nexudus_sync.store.status import connection_status
+from nexudus_sync.store.status import ConnectionStatus, connection_status
 from nexudus_sync.texts import plural
 
 WORDS = {
@@ -22,16 +23,31 @@ Line = tuple[str, int, int]
 """What became of records, the number in Nexudus, the number in the CRM."""
 
 
-def print_summary(store: Store, connection: str, names: Mapping[Side, str]) -> None:
-    """Print a table by side: how records were linked, or why they are alone. `names`: those of the two systems."""
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What became of the records; `failures` counts the open ones by kind."""
+
+    lines: list[Line]
+    status: ConnectionStatus
+    failures: dict[str, int]
+
+
+def summary_of(store: Store, connection: str, names: Mapping[Side, str]) -> Summary:
+    """How records were linked, or why they are alone; the last line counts all. `names`: those of the two systems."""
     with store.read() as session:
         linked, alone = _linked(session, connection, names), _alone(session, connection)
-        status = connection_status(session, connection)
+        status, kinds = connection_status(session, connection), failures.kinds(session, connection)
     lines = [line for line in (*linked, *alone) if line[1] or line[2]]
-    rows = [*lines, ("in this connection", sum(line[1] for line in lines), sum(line[2] for line in lines))]
-    print_table(("records", *names.values()), rows, right=tuple(names.values()))
-    conflicts, failures = plural(status.conflicts, "conflict"), plural(status.failures_waiting, "failure")
-    say(f"{plural(status.links, 'pair')} linked; {conflicts} and {failures} waiting for a person.")
+    lines += [("in this connection", sum(line[1] for line in lines), sum(line[2] for line in lines))]
+    return Summary(lines, status, kinds)
+
+
+def print_summary(summary: Summary, names: Mapping[Side, str]) -> None:
+    """Print the summary as a table by side."""
+    status = summary.status
+    print_table(("records", *names.values()), summary.lines, right=tuple(names.values()))
+    conflicts, failed = plural(status.conflicts, "conflict"), plural(status.failures_waiting, "failure")
+    say(f"{plural(status.links, 'pair')} linked; {conflicts} and {failed} waiting for a person.")
 
 
 def _linked(session: Session, connection: str, names: Mapping[Side, str]) -> list[Line]:

@@ -1,14 +1,20 @@
 """`sync` and `run`: cycles of the configured connections, once or until stopped."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import typer
 
+from nexudus_sync.cli import saved_plan
 from nexudus_sync.cli.desk import asking, each, load_settings, open_engine, run, waiting
 from nexudus_sync.cli.frame import Root, worst
-from nexudus_sync.cli.output import at_terminal, say
+from nexudus_sync.cli.output import at_terminal, print_json, say, utc
+from nexudus_sync.cli.progress import watching
 from nexudus_sync.cli.status import paused
+from nexudus_sync.config import Settings
 from nexudus_sync.deciding.records import locate
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Options, run_cycle, settle_record
@@ -23,36 +29,100 @@ from nexudus_sync.store.status import connection_status
 from nexudus_sync.texts import plural
 
 
-def sync(root: Root, connection: str | None, record: str | None, *, reconcile: bool, strict: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options of a sync. `plan`: the file whose plan is carried out, and nothing else."""
+
+    record: str | None = None
+    reconcile: bool = False
+    strict: bool = False
+    as_json: bool = False
+    plan: Path | None = None
+
+
+def sync(root: Root, connection: str | None, wanted: Wanted) -> int:
     """One cycle of each connection. Returns the exit code."""
     settings = load_settings(root)
     settings.named(connection)
+    saved = _plan_of(wanted, settings)
+    record = saved.record if saved else wanted.record
+    rows: list[dict[str, Any]] = []
 
     async def body() -> int:
         async with open_engine(settings) as engine:
             connections = engine.connection(connection)
             with engine.store.lock():
                 place, connections = target(engine, connections, record)
+                connections = saved_plan.taken_up(saved, connections) if saved else connections
 
                 async def cycle(each: Connection) -> int:
-                    began = each.clock.now()
+                    return await _cycle(each, place, wanted, rows)
 
-                    async def once() -> Report:
-                        options = Options(reconcile=reconcile)
-                        return await (
-                            run_cycle(each, options) if place is None else settle_record(each, *place, options)
-                        )
-
-                    report = await answered(each, once)
-                    print_report(each, report)
-                    print_decisions(each, began)
-                    return report.exit_code
-
-                code = await each(root, engine, connections, cycle)
+                code = await each(root, engine, connections, cycle, rows)
             waits = waiting(engine.store, [each.name for each in connections])
-            return worst([code, int(strict and waits > 0)])
+            return worst([code, int(wanted.strict and waits > 0)])
 
-    return run(body())
+    code = run(body())
+    if wanted.as_json:
+        print_json({"connections": rows})
+    return code
+
+
+def _plan_of(wanted: Wanted, settings: Settings) -> saved_plan.SavedPlan | None:
+    """The plan to be carried out. Raises ConfigError for one that cannot be, and for options that contradict it."""
+    if wanted.plan is None:
+        return None
+    if wanted.record is not None or wanted.reconcile:
+        raise ConfigError(
+            "--plan", "goes with neither --record nor --reconcile", "leave them out: the plan says it all"
+        )
+    return saved_plan.load(wanted.plan, settings)
+
+
+async def _cycle(
+    connection: Connection, place: tuple[Side, str] | None, wanted: Wanted, rows: list[dict[str, Any]]
+) -> int:
+    """One cycle of a connection, or of one record, and what it did: printed, or a row of `rows`."""
+    began, options = connection.clock.now(), Options(reconcile=wanted.reconcile)
+
+    async def once() -> Report:
+        report = Report(connection.name)
+        async with watching(connection.name, report):
+            if place is None:
+                return await run_cycle(connection, options, report)
+            return await settle_record(connection, *place, options, report)
+
+    report = await answered(connection, once, ask=not wanted.as_json)
+    if wanted.as_json:
+        rows.append(report_json(connection, report, began))
+    else:
+        print_report(connection, report)
+        print_decisions(connection, began)
+        saved_plan.print_allowed(connection)
+    return report.exit_code
+
+
+def report_json(connection: Connection, report: Report, began: datetime) -> dict[str, Any]:
+    """What a cycle did, as JSON; `created` is by system."""
+    with connection.store.read() as session:
+        state = connection_status(session, connection.name)
+        decided = list(carried_out(session, connection.name, began))
+    return {
+        "connection": connection.name,
+        "writes": report.written,
+        "created": {connection.connector(Side(to)).name: count for to, count in report.created.items()},
+        "pairs": report.pairs,
+        "closed": report.closed,
+        "deleted": report.deleted,
+        "brake": report.brake,
+        "paused": report.paused,
+        "conflicts": state.conflicts,
+        "failures": state.failures,
+        "last_success": utc(state.last_success),
+        "errors": report.errors,
+        "decisions": [{"kind": one.kind, "args": one.args, "outcome": one.outcome} for one in decided],
+        **saved_plan.allowed_json(connection),
+    }
 
 
 async def answered(connection: Connection, once: Callable[[], Awaitable[Report]], *, ask: bool = True) -> Report:

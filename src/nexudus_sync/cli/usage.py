@@ -17,7 +17,44 @@ WRONG = 2
 _UsageError: Any = typer.BadParameter.__bases__[0]
 
 
-class Verbs(TyperGroup):
+class Group(TyperGroup):
+    """A group of commands whose help is for people: without the types and bounds that only programmers read."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One of its commands; None if there is none of that name."""
+        found = super().get_command(ctx, cmd_name)
+        if found is not None:
+            _tidy(found, ctx)
+        return found
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write its own help."""
+        _tidy(self, ctx)
+        super().format_help(ctx, formatter)
+
+
+def group(text: str) -> typer.Typer:
+    """A group of verbs with this help."""
+    return typer.Typer(cls=Group, help=text)
+
+
+def _tidy(command: Any, ctx: Any) -> None:
+    """Leave out of its help what would read `<bool>` or `[1<=x<=9]`; what is accepted stays the same."""
+    for param in command.get_params(ctx):
+        kind = getattr(param, "type", None)
+        bounded = any(getattr(one, "min", None) is not None for one in (param, kind))
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+        elif bounded and param.metavar is None:
+            param.metavar = "N"
+        if getattr(param, "param_type_name", "") == "argument" and hasattr(param, "display_type_rich"):
+            param.display_type_rich = lambda ctx: ""
+        for owner, name in ((param, "_get_number_range_help_str"), (kind, "_describe_range")):  # by typer's version
+            if bounded and hasattr(owner, name):
+                setattr(owner, name, lambda: "")
+
+
+class Verbs(Group):
     """The command line; without arguments it shows its help."""
 
     def main(

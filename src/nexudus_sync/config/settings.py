@@ -249,6 +249,12 @@ class Settings:
             raise ConfigError("--connection", f"no connection is named {name!r}", f"configured connections: {known}")
         return found
 
+    def urls(self, connection: str, nexudus_id: str, crm_id: str) -> tuple[str | None, str | None]:
+        """Where a person opens the two records of a pair, Nexudus's first; None where nobody said."""
+        crm = next((self.crms[one.crm].settings for one in self.connections if one.name == connection), None)
+        url_of = getattr(crm, "url_of", None)  # a connector that somebody else wrote may have none
+        return self.nexudus.url_of(nexudus_id), url_of(crm_id) if callable(url_of) and crm_id else None
+
     def secrets(self) -> frozenset[str]:
         """All secrets in the configuration, for the log to mask."""
         store = unquote(urlsplit(self.store_url).password or "")

@@ -6,7 +6,7 @@ A proxy from the environment would see what is sent to a server that is reached 
 import base64
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
@@ -42,7 +42,8 @@ class Network(BaseModel):
     """The keys that any system's table may have.
 
     `proxy` is the address of an HTTP proxy; `ca_file` holds the certificates (PEM) to trust in place of the usual
-    ones. `http` is what carries the requests: the sync's own transport, or httpx's.
+    ones. `http` is what carries the requests: the sync's own transport, or httpx's. `record_url` is where people open a
+    record in a browser, with `{id}` for its id; a system that knows its own pages overrides `url_of`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +51,26 @@ class Network(BaseModel):
     proxy: str | None = Field(default=None, repr=False)
     ca_file: Path | None = None
     http: Literal["fast", "httpx"] = "fast"
+    record_url: str | None = None
+
+    def url_of(self, record_id: str) -> str | None:
+        """Where a person opens this record in a browser; None where that is not known."""
+        if self.record_url is None or not record_id:
+            return None
+        return self.record_url.replace("{id}", quote(record_id, safe=""))
+
+    @field_validator("record_url")
+    @classmethod
+    def _opens_records(cls, template: str | None) -> str | None:
+        if template is not None:
+            try:
+                parts = urlsplit(template.replace("{id}", "1"))
+                known = parts.scheme in {"http", "https"} and bool(parts.hostname)
+            except ValueError:
+                known = False
+            if not known or "{id}" not in template or not template.isprintable() or " " in template:
+                raise ValueError('is not the address of a record; write one like "https://crm.example.com/deals/{id}"')
+        return template
 
     @field_validator("proxy")
     @classmethod

@@ -47,7 +47,7 @@ def against_ours(seconds: float) -> str:
     ahead = round(seconds)
     if ahead == 0:
         return "the server's clock is in step with ours"
-    return f"the server's clock is {ahead:+d} s from ours; stamps are corrected by that"
+    return f"the server's clock is {ahead:+d} s from ours; its times are corrected by that"
 
 
 @lru_cache(maxsize=_KEPT)  # many answers of one second name the same

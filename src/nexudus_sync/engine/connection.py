@@ -1,13 +1,16 @@
 """One configured connection at work: its two ends, its mapping, and the rules the engine follows."""
 
+from collections.abc import Mapping as FieldMapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
+from typing import Any
 
 from nexudus_sync import addresses, codec
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Connector, Facts, Record, Scope
 from nexudus_sync.connectors.optional import RemembersMisses
+from nexudus_sync.engine.actions import VERBS, Action, Allowed, refuse_unplanned
 from nexudus_sync.errors import storable
 from nexudus_sync.mapping import Context, Mapping, Side, Unreadable
 from nexudus_sync.opportunity import Status
@@ -52,8 +55,8 @@ class End:
 class Connection:
     """A connection, ready to work.
 
-    `siblings` are the other connections to the same CRM; `dry`: nothing is written (`plan`); `where` is its place in
-    the configuration, for errors.
+    `siblings` are the other connections to the same CRM; `dry`: nothing is written (`plan`); `allowed`: a saved
+    plan, and nothing else is done; `where` is its place in the configuration, for errors.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Connection:
     rules: Rules = field(default_factory=Rules)
     siblings: list["Connection"] = field(default_factory=list)
     dry: bool = False
+    allowed: Allowed | None = None
     where: str = "the connection"
     sweeping_since: datetime | None = None
     """When the reconcile that is under way began; None in any other cycle."""
@@ -78,6 +82,21 @@ class Connection:
     def scope(self, side: Side) -> Scope:
         """What of a side belongs to this connection."""
         return self.ends[side].scope
+
+    def action(
+        self, kind: str, side: Side, nexudus_id: str, crm_id: str, fields: FieldMapping[str, Any] | None = None
+    ) -> Action:
+        """A write of that kind to a side, as `plan` shows it."""
+        said = {name: {"old": one["old"], "new": one["new"]} for name, one in (fields or {}).items()}
+        return Action(self.name, VERBS.get(kind, kind), self.connector(side).name, nexudus_id, crm_id, said)
+
+    def link_action(self, nexudus_id: str, crm_id: str) -> Action:
+        """Two records that become a pair, as `plan` shows it."""
+        return Action(self.name, "link", "", nexudus_id, crm_id, {})
+
+    def refuse_unplanned(self, action: Action) -> None:
+        """Raise NotPlanned for what the saved plan that is being carried out does not have."""
+        refuse_unplanned(self.allowed, action)
 
     def key(self, side: Side, record_id: str) -> str:
         """The external key by which the other side can name a record of `side`."""

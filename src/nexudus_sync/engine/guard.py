@@ -11,7 +11,7 @@ from nexudus_sync.engine.read.fetch import Outdated
 from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.write.another import note_link_error
-from nexudus_sync.errors import OutcomeUnknown, SyncError, Unforeseen
+from nexudus_sync.errors import NotPlanned, OutcomeUnknown, SyncError, Unforeseen
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Link
 
@@ -35,7 +35,7 @@ def guard(
     guarded, ids = Guarded(), ids_of(link)
     try:
         yield guarded
-    except Outdated:
+    except (Outdated, NotPlanned):
         return  # its mark stays: the next poll reads it again
     except Exception as error:
         problem = of_record(error)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, not_, or_, update
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.orm import object_session
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from nexudus_sync.errors import storable
 from nexudus_sync.store.concerning import failures_about, naming
@@ -175,6 +175,14 @@ def kinds_by_pair(session: Session, connection: str) -> list[tuple[str, str, str
         col(Failure.connection) == connection, col(Failure.field) == "", col(Failure.state) != "solved"
     )
     return list(session.exec(query))
+
+
+def kinds(session: Session, connection: str) -> dict[str, int]:
+    """How many open failures there are of each kind."""
+    query = select(Failure.kind, func.count()).where(
+        col(Failure.connection) == connection, col(Failure.state) == "open"
+    )
+    return dict(session.exec(query.group_by(col(Failure.kind))).all())
 
 
 def waits(session: Session, nexudus_id: str, crm_id: str, field: str) -> bool:

@@ -169,6 +169,18 @@ def count_created(session: Session, connection: str) -> int:
     return session.exec(select(func.count()).where(col(Journal.connection) == connection, *created)).one()
 
 
+def new_parties(session: Session, connection: str, since: datetime) -> list[tuple[str, str]]:
+    """The side and e-mail address of each customer that was created since then, oldest first."""
+    query = select(Journal).where(
+        col(Journal.connection) == connection,
+        col(Journal.kind) == "party.create",
+        col(Journal.state) == "confirmed",
+        col(Journal.planned_at) >= since,
+    )
+    rows = session.exec(query.order_by(col(Journal.id)))
+    return [(row.side, str(row.step.get("email") or "")) for row in rows]
+
+
 def newest_id(session: Session) -> int:
     """The number of the newest write, 0 where there is none."""
     return session.exec(select(func.max(Journal.id))).one() or 0

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from nexudus_sync.store.ask import Ask, moment, number, one_of, value
+from nexudus_sync.store.only import ALL, Only, Where
 
 BROUGHT_BACK = "brought back"
 """The outcome of an undo that was carried out."""
@@ -64,15 +65,24 @@ class ConflictRow:
     state: str
     take: str | None
     value: Any
+    kind: str
+    side: str
+    reason: str | None
+    opened_at: datetime | None
+    decided_by: str
 
 
-def conflicts(ask: Ask, connections: Collection[str], states: Collection[str] = ("open",)) -> Listing[ConflictRow]:
+def conflicts(
+    ask: Ask, connections: Collection[str], states: Collection[str] = ("open",), only: Only = ALL
+) -> Listing[ConflictRow]:
     """The conflicts of these connections in these states; of several states, the open ones come first."""
-    where, values = _in(connections, states)
+    where, values = _in(connections, states, only.of("opened_at", ("nexudus", "crm", "base", "reason")))
     columns = "id, connection, field, base, nexudus, crm, nexudus_id, crm_id, state, take, value"
+    columns += ", kind, side, reason, opened_at, decided_by"
 
     def make(*row: Any) -> ConflictRow:
-        return ConflictRow(*(*row[:3], *map(value, row[3:6]), *row[6:-1], value(row[-1])))
+        said = (*row[:3], *map(value, row[3:6]), *row[6:10], value(row[10]), *row[11:14], moment(row[14]), row[15])
+        return ConflictRow(*said)
 
     return Listing(ask, "conflict", columns, where, values, make, first="state")
 
@@ -90,15 +100,17 @@ class FailureRow:
     crm_id: str
     attempts: int
     next_attempt: datetime | None
+    first_at: datetime | None
+    last_at: datetime | None
 
 
-def failures(ask: Ask, connections: Collection[str]) -> Listing[FailureRow]:
+def failures(ask: Ask, connections: Collection[str], only: Only = ALL) -> Listing[FailureRow]:
     """The open failures of these connections."""
-    where, values = _in(connections, ("open",))
-    columns = "id, connection, kind, field, reason, nexudus_id, crm_id, attempts, next_attempt"
+    where, values = _in(connections, ("open",), only.of("first_at", ("reason",)))
+    columns = "id, connection, kind, field, reason, nexudus_id, crm_id, attempts, next_attempt, first_at, last_at"
 
     def make(*row: Any) -> FailureRow:
-        return FailureRow(*(*row[:-1], moment(row[-1])))
+        return FailureRow(*(*row[:8], *map(moment, row[8:])))
 
     return Listing(ask, "failure", columns, where, values, make)
 
@@ -141,6 +153,7 @@ class HistoryRow:
     from_side: str
     nexudus_id: str
     crm_id: str
+    decided_by: str
 
 
 def history(ask: Ask, connections: Collection[str], record: str | None = None) -> Listing[HistoryRow]:
@@ -148,7 +161,7 @@ def history(ask: Ask, connections: Collection[str], record: str | None = None) -
     where, values = one_of("connection", connections)
     if record is not None:
         where, values = f"{where} AND (nexudus_id = :record OR crm_id = :record)", {**values, "record": record}
-    columns = "id, at, connection, field, old, new, lost, from_side, nexudus_id, crm_id"
+    columns = "id, at, connection, field, old, new, lost, from_side, nexudus_id, crm_id, decided_by"
 
     def make(*row: Any) -> HistoryRow:
         return HistoryRow(row[0], moment(row[1]), *row[2:4], *map(value, row[4:7]), *row[7:])
@@ -185,6 +198,6 @@ def undone(ask: Ask) -> dict[tuple[str, str, str], list[Undone]]:
     return found
 
 
-def _in(connections: Collection[str], states: Collection[str]) -> tuple[str, dict[str, Any]]:
+def _in(connections: Collection[str], states: Collection[str], only: Where) -> tuple[str, dict[str, Any]]:
     (mine, names), (such, kinds) = one_of("connection", connections), one_of("state", states)
-    return f"{mine} AND {such}", {**names, **kinds}
+    return " AND ".join([mine, such, *only[0]]), {**names, **kinds, **only[1]}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nexudus_sync import codec
 from nexudus_sync.errors import STORED_DIFFERENTLY
-from nexudus_sync.store.ask import Ask, moment, number, over
+from nexudus_sync.store.ask import Ask, moment, number, over, value
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -95,6 +95,13 @@ def progress_of(ask: Ask, name: str) -> Progress:
     alone = {why: int(count) for why, count in ask(_ALONE, named)}
     backfilled, reconciled = (None, None) if state is None else map(moment, state)
     return Progress(state is not None, backfilled, reconciled, alone, number(ask(_DECISIONS, named)))
+
+
+def sign_of_life(ask: Ask) -> datetime | None:
+    """When `run` last gave a sign of life; None when it never ran, or ended as it should."""
+    said = "SELECT value FROM fact WHERE system = 'the run' AND key = 'heartbeat'"
+    beat = next((value(row[0]) for row in ask(said, {})), None)
+    return None if beat is None else datetime.fromisoformat(beat["at"])
 
 
 def systems_with(ask: Ask, key: str, *, known: Any) -> list[str]:

@@ -20,7 +20,7 @@ async def test_a_site_that_is_set_up_well_passes(site: Site) -> None:
     site.add()
     lines = await found(site)
     assert {line.level for line in lines.values()} == {"ok"}
-    assert lines["login"].detail == f"logged in as {SYNC}; stamps are in Europe/Madrid"
+    assert lines["login"].detail == f"logged in as {SYNC}; its times are in Europe/Madrid"
     assert lines["company"].detail == f'"{COMPANY}" has 1 opportunities'
     assert lines["external key"].detail.startswith("custom_nexudus_id shows")
     assert lines["utm_medium"].detail == "1 documents of UTM Medium"
@@ -165,5 +165,5 @@ def test_a_clock_that_is_off_is_a_warning() -> None:
     assert checks.clock(None).level == "warn"
     assert checks.clock(0.4).level == "ok"
     assert checks.clock(-61.0) == Check(
-        "clock", "warn", "the server's clock is -61 s from ours; stamps are corrected by that"
+        "clock", "warn", "the server's clock is -61 s from ours; its times are corrected by that"
     )

@@ -28,7 +28,7 @@ async def lines(
     api: Api, directories: Directories, site: Site, settings: ERPNextSettings, scope: Scope
 ) -> AsyncIterator[Check]:
     """Every finding about a site that the login works on."""
-    yield Check("login", "ok", f"logged in as {site.user}; stamps are in {site.zone.key}")
+    yield Check("login", "ok", f"logged in as {site.user}; its times are in {site.zone.key}")
     yield _fields(site)
     yield _key(site, settings)
     names = _names(directories, site, settings.create_missing)

@@ -9,7 +9,14 @@ from nexudus_sync.engine.decisions.pairing import fetch_if_there, link_by_hand, 
 from nexudus_sync.engine.inbox import RECORD, of_record
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.write.confirm import close_and_count
-from nexudus_sync.errors import AuthenticationFailed, ConnectorError, OutcomeUnknown, StoreError, Unavailable
+from nexudus_sync.errors import (
+    AuthenticationFailed,
+    ConnectorError,
+    NotPlanned,
+    OutcomeUnknown,
+    StoreError,
+    Unavailable,
+)
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import conflicts, decisions, failures, records
 from nexudus_sync.store.tables import Decision, Link, Unlinked
@@ -40,6 +47,8 @@ async def carry_out(cycle: Cycle) -> Restore:
             outcome = await _carry_out_one(connection, report, decision, restored)
         except AuthenticationFailed:
             raise
+        except NotPlanned:
+            continue
         except (Unavailable, OutcomeUnknown) as error:
             report.errors.append(str(error))
             continue

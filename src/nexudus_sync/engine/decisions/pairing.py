@@ -14,7 +14,7 @@ from nexudus_sync.store.tables import Link, Unlinked
 
 
 async def link_by_hand(connection: Connection, nexudus_id: str, crm_id: str) -> str:
-    """Link two records; returns the decision's outcome. Raises the `ConnectorError` tree."""
+    """Link two records; returns the decision's outcome. Raises the `ConnectorError` tree, NotPlanned."""
     ids, identities = {}, {}
     for side, record_id in ((Side.NEXUDUS, nexudus_id), (Side.CRM, crm_id)):
         record = await fetch_if_there(connection, side, record_id)
@@ -27,6 +27,7 @@ async def link_by_hand(connection: Connection, nexudus_id: str, crm_id: str) -> 
     pair_ids = ids[Side.NEXUDUS], ids[Side.CRM]
     if _in_doubt(connection, *pair_ids):
         raise Unavailable(connection.crm, "it is not known yet whether it was already copied", " and ".join(pair_ids))
+    connection.refuse_unplanned(connection.link_action(*pair_ids))
     with connection.store.session() as session:
         for side, record_id in ids.items():
             known = next(iter(records.links_of(session, connection.crm, side, record_id, identities[side])), None)

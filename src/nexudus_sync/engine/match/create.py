@@ -33,7 +33,7 @@ from nexudus_sync.engine.write.created import (
     show_held,
 )
 from nexudus_sync.engine.write.perform import perform, rules_moved
-from nexudus_sync.errors import NotFound, OutcomeUnknown, Refused, SyncError
+from nexudus_sync.errors import NotFound, NotPlanned, OutcomeUnknown, Refused, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import UNSENT
 from nexudus_sync.store import Session, records, unlinked
@@ -110,6 +110,8 @@ def _is_new(cycle: Cycle, row: Unlinked) -> bool:
 def _note_error(cycle: Cycle, row: Unlinked, error: SyncError) -> None:
     """Keep what went wrong, by its kind. Raises the error when a system no longer answers at all."""
     connection, report = cycle.connection, cycle.report
+    if isinstance(error, NotPlanned):  # waits for a cycle without a saved plan
+        return
     if isinstance(error, NotCreated):  # was refused by a rule of ours
         _note_refused(connection, row, error)
     elif isinstance(error, NotFound):  # was deleted, or left the scope, since it was listed
@@ -165,6 +167,7 @@ async def _copy_record(connection: Connection, report: Report, row: Unlinked, *,
     await fill_draft(connection, creation)
     await rules_moved(connection, creation.to, None, creation.after)
     apply_rules(connection, creation, live=live)
+    _refuse_unplanned(connection, creation)
     party = await _find_or_create_party(connection, report, creation)
     if await rules_moved(
         connection, creation.to, None, creation.after
@@ -176,6 +179,14 @@ async def _copy_record(connection: Connection, report: Report, row: Unlinked, *,
     pending = UNSENT in link.half(source).snapshot.values()
     sight = Sight(record, creation.context, connector.stamp(record), began, whole=True)
     return Created(link.id, pending, source, sight)
+
+
+def _refuse_unplanned(connection: Connection, creation: Creation) -> None:
+    """Raise NotPlanned, before there is a customer, if a saved plan does not have this copy with these values."""
+    if connection.allowed is not None:
+        intent = intent_of(creation, carried(connection, creation))
+        ids = intent.nexudus_id, intent.crm_id
+        connection.refuse_unplanned(connection.action("opportunity.create", creation.to, *ids, intent.fields))
 
 
 async def _find_or_create_party(connection: Connection, report: Report, creation: Creation) -> Party:

@@ -106,12 +106,16 @@ def _left_out_before(connection: Connection, creation: Creation, refused: Refuse
     return None
 
 
-def carried(connection: Connection, creation: Creation, step: Step) -> dict[str, Any]:
-    """The values that a create carries, as the journal row keeps them: mapped, and as the source spells them."""
+def carried(connection: Connection, creation: Creation, step: Step | None = None) -> dict[str, Any]:
+    """The values that a create carries, as the journal row keeps them: mapped, and as the source spells them.
+
+    Without a `step` also those that it leaves to later writes, as a plan shows them.
+    """
     fields = {}
     for mapped in connection.mapping.fields:
         lens = mapped.lens(creation.to)
-        if (connection.dry or lens.path.root in step.keys) and lens.raw(creation.after) is not None:
+        is_sent = step is None or connection.dry or lens.path.root in step.keys
+        if is_sent and lens.raw(creation.after) is not None:
             value = mapped.get(creation.to, creation.after, creation.there)
             raw = mapped.lens(creation.source).raw(creation.record)
             sent = lens.raw(creation.after)

@@ -68,7 +68,7 @@ class Matching:
                     continue
                 other = (plan.partner.side, plan.partner.id)
                 if other not in done:
-                    self._matches.append(_match(row, waiting.rows[other]))
+                    self._matches += self._permitted(row, waiting.rows[other])
                     done |= {key, other}
             self._link(session)
             alone = {key: plan for key, plan in left.items() if key not in done}
@@ -76,6 +76,11 @@ class Matching:
                 self._sort_unpaired(session, waiting.rows[key], plan, lost_creates)
             self._close_questions(session)
         return list(self.linked)
+
+    def _permitted(self, row: Unlinked, partner: Unlinked) -> list[Match]:
+        """The match of the two; none if a saved plan is carried out that does not have this pair."""
+        allowed, found = self.connection.allowed, _match(row, partner)
+        return [found] if allowed is None or allowed.permits(self.connection.link_action(*found.ids)) else []
 
     def _link(self, session: Session) -> None:
         """Link what was found to match so far."""

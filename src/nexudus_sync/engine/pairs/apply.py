@@ -18,7 +18,7 @@ from nexudus_sync.engine.write.another import forget_others, refuse_held
 from nexudus_sync.engine.write.confirm import Done, confirm_update, intent_fields, note_begun
 from nexudus_sync.engine.write.perform import Intent, drop_row, drop_rows, perform, rules_moved
 from nexudus_sync.engine.write.refused import RefusedValue, blamed, show_refused
-from nexudus_sync.errors import Refused, Stale, Unavailable
+from nexudus_sync.errors import NotPlanned, Refused, Stale, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome
 from nexudus_sync.plan import Presence
@@ -72,6 +72,7 @@ async def _write_side(cycle: Cycle, pair: Pair, side: Side) -> None:
             if pair.sights[side].presence is not Presence.HERE:
                 return
             continue
+        _refuse_unplanned(connection, pair, side)
         try:
             await _perform_steps(cycle, pair, side, connection.connector(side).update_steps(before, after))
         except Stale:  # was edited after the last read, and the system said so
@@ -84,6 +85,18 @@ async def _write_side(cycle: Cycle, pair: Pair, side: Side) -> None:
             continue
         return
     raise Unavailable(connection.connector(side).name, "the record keeps changing", pair.link.half(side).id)
+
+
+def _refuse_unplanned(connection: Connection, pair: Pair, side: Side) -> None:
+    """Raise NotPlanned, with no write of the pair left to come, if a saved plan does not have this one."""
+    if connection.allowed is None:
+        return
+    fields = intent_of(connection, pair, side).fields
+    try:
+        connection.refuse_unplanned(connection.action("opportunity.update", side, *pair.link.pair, fields))
+    except NotPlanned:
+        drop_rows(connection, pair.rows)
+        raise
 
 
 def _hold_back(connection: Connection, pair: Pair, side: Side, error: Refused, refused: set[str]) -> bool:

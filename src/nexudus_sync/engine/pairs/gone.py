@@ -90,6 +90,7 @@ def _edited_values(connection: Connection, names: Collection[str], side: Side, s
 
 
 async def _delete(connection: Connection, report: Report, link: Link, side: Side, reason: str) -> None:
+    connection.refuse_unplanned(connection.action("opportunity.delete", side, *link.pair))
     step = connection.connector(side).delete_step(link.half(side).id)
     intent = Intent(side, link.nexudus_id, link.crm_id, link.id)
 

@@ -4,40 +4,20 @@ So it prints what `sync` does, by construction. Reads are real; no record, link 
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
+from nexudus_sync.engine.actions import Action
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Options, run_cycle, settle_record
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, journal, links
+from nexudus_sync.store.ask import over
 from nexudus_sync.store.in_memory import copy_of
+from nexudus_sync.store.names import Name, Pair, names
 from nexudus_sync.store.status import ConnectionStatus, connection_status
 from nexudus_sync.store.tables import Journal, Unlinked
-
-VERBS = {
-    "opportunity.create": "create",
-    "opportunity.update": "update",
-    "opportunity.delete": "delete",
-    "party.create": "create-party",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One thing a cycle would do: "link", "create", "create-party", "update" or "delete".
-
-    `system` is the one that is written to ("" for "link"); `fields` is {canonical field: {"old", "new"}}; an id is ""
-    where there is none yet.
-    """
-
-    connection: str
-    action: str
-    system: str
-    nexudus_id: str
-    crm_id: str
-    fields: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +27,8 @@ class Rehearsal:
     actions: list[Action]
     report: Report
     status: ConnectionStatus
+    names: Mapping[Pair, Name] = field(default_factory=dict)
+    """What people know the records of the actions by."""
 
     @property
     def listed(self) -> dict[Side, int]:
@@ -64,23 +46,29 @@ class Rehearsal:
         return Counter((one.action, sides[one.system]) for one in self.actions if one.system in sides)
 
 
-async def rehearse(connection: Connection, options: Options, *, record: tuple[Side, str] | None = None) -> Rehearsal:
-    """What a cycle of this connection would do now. Raises what the cycle raises while reading."""
+async def rehearse(
+    connection: Connection, options: Options, *, record: tuple[Side, str] | None = None, report: Report | None = None
+) -> Rehearsal:
+    """What a cycle of this connection would do now; `report` fills on the way.
+
+    Raises what the cycle raises while reading.
+    """
     copy = copy_of(connection.store)
     try:
         stage = replace(connection, store=copy, siblings=[], dry=True)
         with copy.read() as session:
             journaled, linked = journal.newest_id(session), links.newest_id(session)
         if record is None:
-            report = await run_cycle(stage, options)
+            report = await run_cycle(stage, options, report)
         else:
-            report = await settle_record(stage, *record, options)
+            report = await settle_record(stage, *record, options, report)
         with copy.read() as session:
             actions = [*_pairs(session, linked), *_writes(session, connection, journaled)]
             status = connection_status(session, connection.name)
+            known = names(over(session), [(one.nexudus_id, one.crm_id) for one in actions])
     finally:
         copy.close()
-    return Rehearsal(actions, report, status)
+    return Rehearsal(actions, report, status, known)
 
 
 def _pairs(session: Session, after: int) -> list[Action]:
@@ -92,17 +80,7 @@ def _writes(session: Session, connection: Connection, after: int) -> list[Action
     rows = journal.planned_after(session, after)
     parties: set[tuple[str, str]] = set()
     found = [row for row in rows if not _repeats_party(session, row, parties)]
-    return [
-        Action(
-            row.connection,
-            VERBS.get(row.kind, row.kind),
-            connection.connector(Side(row.side)).name,
-            row.nexudus_id,
-            row.crm_id,
-            {name: {"old": said["old"], "new": said["new"]} for name, said in row.fields.items()},
-        )
-        for row in found
-    ]
+    return [connection.action(row.kind, Side(row.side), row.nexudus_id, row.crm_id, row.fields) for row in found]
 
 
 def _repeats_party(session: Session, row: Journal, parties: set[tuple[str, str]]) -> bool:

@@ -1,0 +1,55 @@
+"""Which rows of a list are wanted: by field, kind, age, or any text of the row or its record's name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+Where = tuple[list[str], dict[str, Any]]
+"""Conditions that all have to hold, and the values in them."""
+
+_CALLED = "(lower(title) LIKE :text ESCAPE '!' OR lower(customer) LIKE :text ESCAPE '!')"
+_NAMED = f"""
+nexudus_id IN (SELECT nexudus_id FROM link WHERE {_CALLED})
+OR crm_id IN (SELECT crm_id FROM link WHERE {_CALLED})
+OR nexudus_id IN (SELECT record_id FROM unlinked WHERE side = 'nexudus' AND {_CALLED})
+OR crm_id IN (SELECT record_id FROM unlinked WHERE side = 'crm' AND {_CALLED})
+"""  # noqa: S608 - none of it is from outside; and each of these is asked once, not once a row
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """What is asked for; None: anything. `text` may be part of a value, an id, a title or a customer, in any case."""
+
+    field: str | None = None
+    kind: str | None = None
+    text: str | None = None
+    before: datetime | None = None
+
+    def of(self, since: str, texts: Sequence[str]) -> Where:
+        """The conditions; `since` is the column of its age, `texts` those that hold text."""
+        found: list[str] = []
+        values: dict[str, Any] = {}
+        if self.field is not None:
+            found.append("field = :field")
+            values["field"] = self.field
+        if self.kind is not None:
+            found.append("kind = :kind")
+            values["kind"] = self.kind
+        if self.before is not None:
+            found.append(f"{since} < :before")
+            values["before"] = self.before.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        if self.text is not None:
+            told = " OR ".join(f"lower({name}) LIKE :text ESCAPE '!'" for name in (*texts, "nexudus_id", "crm_id"))
+            found.append(f"({told} OR {_NAMED})")
+            values["text"] = f"%{_literal(self.text)}%"
+        return found, values
+
+
+ALL = Only()
+"""Every row."""
+
+
+def _literal(text: str) -> str:
+    """The text as LIKE finds it: its own % and _ stand for themselves."""
+    return "".join(f"!{char}" if char in "!%_" else char for char in text.lower())
