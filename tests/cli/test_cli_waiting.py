@@ -59,6 +59,8 @@ def test_a_conflict_shows_who_changed_what_and_where_to_open_it(office: House) -
     assert out.startswith("opportunity_amount of Hot desk · García Ltd\n")
     assert "2026-03-02 08:00 by maria@example.com" in out
     assert "https://crm.example.com/opp_1" in out
+    assert "or `--value TEXT` for a third value" in out
+    assert "--value" not in office.run("conflicts", "show", "3").out
     told = office.run("conflicts", "show", "1", "--json").json
     assert (told["crm_url"], told["nexudus_url"]) == ("https://crm.example.com/opp_1", None)
     assert told["nexudus_changed_by"] == "maria@example.com"

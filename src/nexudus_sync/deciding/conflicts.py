@@ -95,7 +95,8 @@ def how(one: Conflict) -> str:
     """The commands that resolve it."""
     chosen = f"`nexudus-sync conflicts resolve {one.id} --take"
     if one.kind != ConflictKind.MATCH:
-        return f"{chosen} nexudus` or `--take crm`"
+        third = ", or `--value TEXT` for a third value" if one.kind == ConflictKind.FIELD else ""
+        return f"{chosen} nexudus` or `--take crm`{third}"
     pair = f"{one.nexudus_id or 'NEXUDUS'} {one.crm_id or 'CRM'}"
     own = f"{chosen} {own_side(one).value}` to copy it as a new record"
     return f"`nexudus-sync link {pair}`, or `nexudus-sync ignore {own_id(one)}`, or {own}"
