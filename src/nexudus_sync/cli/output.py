@@ -107,7 +107,7 @@ def _cell(value: Any) -> str:
     if value is None or value in ("", []):
         return BLANK
     if isinstance(value, datetime):
-        return ago(value) if console().is_terminal else when(value)
+        return ago(value) if sys.stdout.isatty() else when(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Decimal):
