@@ -57,7 +57,7 @@ async def _write_side(cycle: Cycle, pair: Pair, side: Side) -> None:
     while merges_left:
         merges_left -= 1
         await decide(cycle, pair)
-        agree(connection, pair)
+        agree(pair)
         after, before = pair.plan.after.get(side), pair.sights[side].record
         if after is None:  # was found to need no write after all
             drop_row(connection, pair.rows.pop(side, None))

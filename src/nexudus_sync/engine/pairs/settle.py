@@ -173,7 +173,7 @@ async def _remember(cycle: Cycle, pairs: list[Pair], restore: RestoredValues) ->
 def _remember_one(cycle: Cycle, session: Session, pair: Pair, items: OpenItems) -> None:
     """In the planning transaction: store what agrees, what waits for people, and the planned writes."""
     connection, link, found = cycle.connection, pair.link, pair.plan.outcomes
-    agree(connection, pair)
+    agree(pair)
     settled = not pair.plan.after
     both = pair.both_read
     record_outcomes(session, connection, link, found, items, both_read=both, written=False, settled=settled)
