@@ -86,13 +86,11 @@ def test_what_is_no_json_is_a_value_error_however_deep(text: str) -> None:
         codec.loads(text)
 
 
-FLAT = st.dictionaries(
-    st.text(),
-    st.none() | st.booleans() | st.integers(-(2**80), 2**80) | st.text() | st.decimals(allow_infinity=False),
-)
+PLAIN = st.none() | st.booleans() | st.integers(-(2**80), 2**80) | st.text() | st.decimals(allow_infinity=False)
+NESTED = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
 
 
-@given(FLAT, st.booleans())
+@given(st.dictionaries(st.text(), PLAIN | NESTED), st.booleans())
 def test_the_fast_way_writes_what_the_slow_way_does(record: dict[str, Any], sort_keys: bool) -> None:
     """Digests in the store were made of the slow way's text: another text would look like a change of every record."""
     try:

@@ -11,7 +11,6 @@ from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.zones import follow_zone
 from nexudus_sync.engine.write.refused import refused_again
 from nexudus_sync.mapping import Side
-from nexudus_sync.merge import View
 from nexudus_sync.plan import ASKED, Hold, Holds, agreed_snapshot, differing_currencies, plan_fields
 
 
@@ -27,7 +26,8 @@ async def decide(cycle: Cycle, pair: Pair) -> None:
 def _decide_now(cycle: Cycle, pair: Pair) -> None:
     connection, link = cycle.connection, pair.link
     follow_zone(connection, link, pair.sights[Side.NEXUDUS])
-    pair.plan = plan_fields(connection.mapping, views_of(connection, pair), pair.policy, _holds(cycle, pair))
+    pair.views = {side: sights.view(connection, side, link, sight) for side, sight in pair.sights.items()}
+    pair.plan = plan_fields(connection.mapping, pair.views, pair.policy, _holds(cycle, pair))
 
 
 def _holds(cycle: Cycle, pair: Pair) -> Holds:
@@ -50,20 +50,15 @@ def _open_questions(pair: Pair) -> list[Hold]:
     return [Hold(ASKED, "", name, side=pair.unread) for name in pair.policy.asked]
 
 
-def views_of(connection: Connection, pair: Pair) -> dict[Side, View]:
-    """Both sides as the merge wants them."""
-    return {side: sights.view(connection, side, pair.link, sight) for side, sight in pair.sights.items()}
-
-
 def agree(connection: Connection, pair: Pair) -> None:
-    """Let the link remember what needs no write."""
-    link, outcomes, views = pair.link, pair.plan.outcomes, views_of(connection, pair)
-    for side, view in views.items():
+    """Let the link remember what was decided and needs no write, and by what people know the pair."""
+    link = pair.link
+    for side, view in pair.views.items():
         half = link.half(side)
         if view.changed_at != half.changed_at:
             stamp = pair.sights[side].stamp
             half.changed_by = stamp.author if stamp is not None and view.changed_at is not None else ""
-        half.snapshot, half.changed_at = agreed_snapshot(outcomes, side, view), view.changed_at
+        half.snapshot, half.changed_at = agreed_snapshot(pair.plan.outcomes, side, view), view.changed_at
     for side in (Side.CRM, Side.NEXUDUS):  # where the two differ, the pair goes by the card's name
         sight = pair.sights[side]
         title, customer = connection.known_by(side, sight.record)

@@ -9,7 +9,7 @@ from nexudus_sync.engine.inbox import record_outcomes
 from nexudus_sync.engine.read.sight import Sight
 from nexudus_sync.engine.write.refused import RefusedValue
 from nexudus_sync.mapping import Side
-from nexudus_sync.merge import Outcome, Policy
+from nexudus_sync.merge import Outcome, Policy, View
 from nexudus_sync.plan import FieldPlan, Presence
 from nexudus_sync.store import open_items
 from nexudus_sync.store.tables import Link
@@ -30,6 +30,8 @@ class Pair:
     policy: Policy = field(default_factory=Policy)
     refused: list[RefusedValue] = field(default_factory=list)
     """Values known to be refused: their fields wait."""
+    views: dict[Side, View] = field(default_factory=dict)
+    """Both sides as the merge saw them."""
     plan: FieldPlan = field(default_factory=lambda: FieldPlan((), {}))
     rows: dict[Side, int] = field(default_factory=dict)
     reread: set[Side] = field(default_factory=set)
