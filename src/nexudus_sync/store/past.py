@@ -48,6 +48,12 @@ def page(ask: Ask, wanted: Filter, *, before: int | None = None, after: int | No
     return found[::-1] if after is not None else found
 
 
+def newest(ask: Ask, wanted: Filter) -> int:
+    """The number of the newest entry, 0 where there is none."""
+    where, values = _where(wanted)
+    return number(ask(f"SELECT i.id FROM history i WHERE {where} ORDER BY i.id DESC LIMIT 1", values))  # noqa: S608
+
+
 def every(ask: Ask, wanted: Filter) -> Iterator[HistoryRow]:
     """All entries, while they are read."""
     where, values = _where(wanted)

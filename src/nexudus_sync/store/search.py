@@ -18,14 +18,15 @@ def like(text: str) -> dict[str, str]:
 def condition(columns: Iterable[str]) -> str:
     """The condition on a row `i` that it, or its record, names the text.
 
-    The records' names are looked through once for all rows, not for each.
+    The records' names are looked through once for all rows, not for each. In values, case counts where the database
+    says so: `lower` would take four times as long.
     """
     said = " OR ".join(_LIKE.format(name) for name in ("title", "customer"))
     linked = f"i.nexudus_id IN (SELECT nexudus_id FROM link WHERE {said})"  # noqa: S608
     alone = f"(SELECT record_id FROM unlinked WHERE side = '{{}}' AND ({said}))"  # noqa: S608
     card = f"i.nexudus_id IN {alone.format('nexudus')}"
     record = f"(i.nexudus_id = '' AND i.crm_id IN {alone.format('crm')})"
-    values = [_LIKE.format(column) for column in columns]
+    values = [f"{column} LIKE :like ESCAPE '!'" for column in columns]
     return f"({' OR '.join([*values, 'i.nexudus_id = :text', 'i.crm_id = :text', linked, card, record])})"
 
 

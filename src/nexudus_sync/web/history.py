@@ -51,7 +51,7 @@ def show(view: View) -> Response:
         if after is not None and len(found) < past.PAGE:
             found, before, after = past.page(ask, wanted), None, None
         names = names_of(ask, found)
-        newest = past.page(ask, wanted)[:1] if before is not None or after is not None else found[:1]
+        newest = 0 if before is None and after is None else past.newest(ask, wanted)
         fields = past.fields(ask, tuple(view.desk.names))
     return view.page(
         "history.html",
@@ -60,7 +60,7 @@ def show(view: View) -> Response:
         total=total,
         wanted=wanted,
         fields=sorted(fields, key=field_word),
-        newer=bool(found and newest and newest[0].id > found[0].id),
+        newer=bool(found) and newest > found[0].id,
         older=len(found) == past.PAGE,
         since=view.query.get("since", ""),
     )
