@@ -12,7 +12,7 @@ from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Options
 from nexudus_sync.engine.read.zones import as_read
 from nexudus_sync.engine.rehearse.rehearse import Rehearsal, rehearse
-from nexudus_sync.engine.startup.assemble import Engine, plain_contexts
+from nexudus_sync.engine.startup.assemble import HUB, Engine, plain_contexts
 from nexudus_sync.engine.startup.missing_names import refuse_missing
 from nexudus_sync.mapping import Context, Side
 from nexudus_sync.web import app
@@ -49,8 +49,15 @@ def desk_of(engine: Engine, hands: Hands | None = None) -> Desk:
         mappings={one.name: one.mapping for one in engine.connections},
         context=context,
         hands=hands,
-        titles={name: title for name, one in engine.connectors.items() if (title := getattr(one, "title", ""))},
+        titles=_titles(engine),
     )
+
+
+def _titles(engine: Engine) -> dict[str, str]:
+    """How the systems call themselves; one that the configuration gives another name goes by that."""
+    kinds = {HUB: HUB, **{one.name: one.connector for one in engine.settings.crms.values()}}
+    titles = {name: getattr(one, "title", "") for name, one in engine.connectors.items()}
+    return {name: titles[name] or name if kinds.get(name) == name else name for name in titles}
 
 
 class RunHands:

@@ -6,8 +6,9 @@ from pathlib import Path
 from sqlmodel import col, select
 from web_people import Person, client, token_of
 
-from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Failure, History
+from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Decision, Failure, History
 from nexudus_sync.web.history import _harmless
+from nexudus_sync.web.words import value_word
 from page_office import NAME, PASSWORD, Office
 
 
@@ -209,8 +210,7 @@ def test_a_value_of_the_history_is_set_back(sofia: Person) -> None:
         entry = session.exec(select(History).where(col(History.new) == "18500.00")).first()
     assert entry is not None
     page = sofia.do(f"/history/{entry.id}/undo", back="/history")
-    assert "set back" in page
-    assert "is not linked" not in page
+    assert "Amount is set back to" in page
 
 
 def test_a_record_is_read_again_unlinked_and_found(sofia: Person) -> None:
@@ -283,3 +283,45 @@ def test_who_signs_in_comes_to_the_page_that_was_asked_for(office: Office) -> No
     assert back is not None
     form = {"token": token_of(shown.text), "name": NAME, "password": PASSWORD, "back": back[1]}
     assert str(browser.post("/sign-in", data=form).url).endswith("/history?field=title")
+
+
+def test_a_record_with_several_candidates_is_linked_copied_or_left_alone(sofia: Person) -> None:
+    asked = {"connection": "london", "field": "record", "kind": "match", "opened_at": sofia.office.clock.now()}
+    with sofia.office.engine.store.session() as session:
+        one = Conflict(
+            **asked,
+            nexudus_id="4711",
+            nexudus=["Team suite (4711)"],
+            crm=["Team suite (opportunity_a)", "Team suite (old) (opportunity_b)"],
+            reason="two records have its address; pair it with `link`",
+        )
+        session.add(one)
+        session.flush()
+        number = one.id
+    item = unfolded(sofia, f"c{number}")
+    assert "Which record belongs to the one in Nexudus?" in item
+    assert "Two records have its address." in item
+    assert '<option value="opportunity_b">' in item
+    assert "Copy it to Overplane as a new record" in item
+    assert "They become a pair" in sofia.do(f"/inbox/c{number}/link", other="opportunity_b")
+    assert "It is left alone" in sofia.do(f"/inbox/c{number}/ignore")
+    with sofia.office.engine.store.session() as session:
+        asked_for = list(session.exec(select(Decision).where(col(Decision.kind).in_(("link", "ignore")))))
+        assert [(each.kind, each.asked_by) for each in asked_for] == [("link", NAME), ("ignore", NAME)]
+        for each in (*asked_for, session.get(Conflict, number)):
+            session.delete(each)
+
+
+def test_a_value_that_has_changed_since_is_set_back_only_after_a_second_word(sofia: Person) -> None:
+    with sofia.office.engine.store.session() as session:
+        first, second = session.exec(select(History).where(col(History.field) == "expected_closing").limit(2))
+        second.nexudus_id, second.crm_id, second.new = first.nexudus_id, first.crm_id, "2027-06-01"
+        session.add(second)
+    page = sofia.do(f"/history/{first.id}/undo", back="/history")
+    assert "has changed since" in page
+    assert "--force" not in page
+    again = re.search(r'action="(/history/\d+/undo\?force=yes)"', page)
+    assert again is not None
+    assert "Set it back all the same" in page
+    said = f"Expected closing is set back to {value_word(first.old)}"
+    assert said in sofia.do(again[1], back="/history")

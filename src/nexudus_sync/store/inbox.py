@@ -136,6 +136,12 @@ def groups(ask: Ask, wanted: Filter) -> list[Group]:
     return found
 
 
+def changed_at(ask: Ask, item: Item) -> tuple[datetime | None, datetime | None]:
+    """When both records were last changed by people, as far as is known, Nexudus's first."""
+    rows = ask("SELECT nexudus_changed_at, crm_changed_at FROM link WHERE id = :link", {"link": item.link_id or 0})
+    return next(((moment(nexudus), moment(crm)) for nexudus, crm in list(rows)), (None, None))
+
+
 def get(ask: Ask, key: str) -> Item | None:
     """The item of that key, None where there is none."""
     what = {"c": "conflict", "f": "failure"}.get(key[:1])

@@ -48,6 +48,12 @@ def page(ask: Ask, wanted: Filter, *, before: int | None = None, after: int | No
     return found[::-1] if after is not None else found
 
 
+def get(ask: Ask, entry: int) -> HistoryRow | None:
+    """The entry of that number."""
+    rows = ask(f"SELECT {_COLUMNS} FROM history i WHERE i.id = :entry", {"entry": entry})  # noqa: S608
+    return next((_made(row) for row in list(rows)), None)
+
+
 def newest(ask: Ask, wanted: Filter) -> int:
     """The number of the newest entry, 0 where there is none."""
     where, values = _where(wanted)

@@ -9,16 +9,17 @@ from starlette.responses import Response, StreamingResponse
 
 from nexudus_sync import codec
 from nexudus_sync.deciding import undo as undoing
+from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import past
-from nexudus_sync.store.ask import Ask
+from nexudus_sync.store.ask import Ask, over
 from nexudus_sync.store.lists import HistoryRow
 from nexudus_sync.store.past import Filter
 from nexudus_sync.web.inbox import AGES
 from nexudus_sync.web.naming import names_of
 from nexudus_sync.web.sessions import Notice
 from nexudus_sync.web.view import View
-from nexudus_sync.web.words import field_word
+from nexudus_sync.web.words import field_word, value_word
 
 SINCE = {**AGES, "month": timedelta(days=30)}
 """How far back can be chosen."""
@@ -39,6 +40,9 @@ _COLUMNS = (
 _CALCULATED = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 _AT_ONCE = 500
+_NOTHING = "nothing to restore."
+_MOVED = "; add --force"
+"""Where an error begins to say, for the command line, how a value that has changed since is set back."""
 
 
 def show(view: View) -> Response:
@@ -82,10 +86,28 @@ def filter_of(view: View) -> Filter:
 def undo(view: View) -> Response:
     """Ask for a value to be brought back at the next cycle."""
     number = view.request.path_params["number"]
-    force = view.form.get("force") == "yes"
-    with view.desk.store.session() as session:
-        said = undoing.ask(session, view.desk.settings, number, force=force, by=view.user, now=view.now)
-    return view.go(view.back("/history"), Notice(said))
+    force, back = view.query.get("force") == "yes", view.back("/history")
+    try:
+        with view.desk.store.session() as session:
+            said = undoing.ask(session, view.desk.settings, number, force=force, by=view.user, now=view.now)
+            entry = past.get(over(session), number)
+    except SyncError as error:
+        text, moved, _ = str(error).partition(_MOVED)
+        if not moved:
+            raise
+        again = f"/history/{number}/undo?force=yes"
+        return view.go(back, Notice(f"{text}.", undo=again, word="Set it back all the same", back=back, failed=True))
+    return view.go(back, Notice(said if entry is None else _undone(entry, said)))
+
+
+def _undone(entry: HistoryRow, said: str) -> str:
+    """What comes of an undo; the command line says it with the ids of both records."""
+    field, old = field_word(entry.field), value_word(entry.old, entry.field)
+    if said.endswith(_NOTHING):
+        return f"{field} says {old} already: there is nothing to set back."
+    if entry.from_side not in {side.value for side in Side}:
+        return f"{field}: both sides get back what they said, at the next cycle, and the conflict opens again."
+    return f"{field} is set back to {old} on both sides, at the next cycle."
 
 
 def csv(view: View) -> Response:
@@ -135,8 +157,3 @@ def _harmless(text: str) -> str:
 def _number(view: View, key: str) -> int | None:
     said = view.query.get(key, "")
     return int(said) if said.isdecimal() and len(said) < 16 else None
-
-
-def written_in(row: HistoryRow) -> Side | None:
-    """The side that was written to; None where a person's value went to both."""
-    return None if row.from_side not in {side.value for side in Side} else Side(row.from_side).other

@@ -1,14 +1,15 @@
 """The inbox: conflicts and failures in one list, each answered by itself."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from starlette.responses import HTMLResponse, Response
 
 from nexudus_sync import codec
-from nexudus_sync.deciding import conflicts, failures
+from nexudus_sync.deciding import conflicts, failures, pairing
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.mapping import Sync as Direction
@@ -23,6 +24,7 @@ from nexudus_sync.web.sessions import Notice
 from nexudus_sync.web.view import View
 from nexudus_sync.web.words import field_word, side_of, span_word, value_word
 
+_IN_BRACKETS = re.compile(r"\(([^()]+)\)$")
 AGES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 """What "waiting for" can be chosen."""
 
@@ -150,6 +152,21 @@ def _when(view: View, connection: str) -> str:
     return f"It is carried out in about {span_word(following - view.now)}."
 
 
+def _link(view: View, item: Item) -> str:
+    other = view.form.get("other", "").strip()
+    nexudus, crm = (item.nexudus_id, other) if item.nexudus_id else (other, item.crm_id)
+    with view.desk.store.session() as session:
+        pairing.link(session, view.desk.settings, nexudus, crm, item.connection, by=view.user, now=view.now)
+    return f"They become a pair. {_when(view, item.connection)}"
+
+
+def _ignore(view: View, item: Item) -> str:
+    record = item.nexudus_id or item.crm_id
+    with view.desk.store.session() as session:
+        pairing.ignore(session, view.desk.settings, record, item.connection, by=view.user, now=view.now)
+    return f"It is left alone. {_when(view, item.connection)}"
+
+
 def _take_back(view: View, item: Item) -> str:
     with view.desk.store.session() as session:
         conflicts.take_back(session, item.id)
@@ -184,6 +201,8 @@ _VERBS = {
     ("c", "take"): _take,
     ("c", "value"): _say_value,
     ("c", "take-back"): _take_back,
+    ("c", "link"): _link,
+    ("c", "ignore"): _ignore,
     ("f", "retry"): _retry,
     ("f", "retry-alike"): _retry_alike,
     ("f", "dismiss"): _dismiss,
@@ -212,6 +231,10 @@ class Detail:
     payload: str
     keep: Mapping[str, str]
     """What the buttons say, by side."""
+    changed: Mapping[str, datetime | None]
+    """When each side's record was last changed."""
+    candidates: tuple[tuple[str, str], ...] = ()
+    """Of a record without a counterpart: id and words of those that it may be."""
 
 
 def details_of(view: View, item: Item) -> Detail:
@@ -221,7 +244,7 @@ def details_of(view: View, item: Item) -> Detail:
     with view.asking() as ask:
         alike = len(items.alike(ask, item))
         write = last_write(ask, item.connection, item.nexudus_id, item.crm_id)
-    return Detail("", "", "", False, (), alike, "" if write is None else _payload(view, item, write), {})
+    return Detail("", "", "", False, (), alike, "" if write is None else _payload(view, item, write), {}, {})
 
 
 def _payload(view: View, item: Item, write: Write) -> str:
@@ -238,7 +261,20 @@ def _of_conflict(view: View, item: Item) -> Detail:
     choices = tuple(members[0] for members in field.classes.members) if field is not None and third else ()
     question, why = _asked(view, item)
     keep = {side.value: keep_word(view, item, side) for side in Side}
-    return Detail(question, why, codec.dumps([item.nexudus, item.crm]), third, choices, 0, "", keep)
+    with view.asking() as ask:
+        nexudus, crm = items.changed_at(ask, item)
+    changed = {Side.NEXUDUS.value: nexudus, Side.CRM.value: crm}
+    seen = codec.dumps([item.nexudus, item.crm])
+    return Detail(question, why, seen, third, choices, 0, "", keep, changed, _candidates(item))
+
+
+def _candidates(item: Item) -> tuple[tuple[str, str], ...]:
+    """Id and words of the records that one without a counterpart may belong to; the question names them so."""
+    named = item.crm if item.nexudus_id else item.nexudus
+    if item.kind != "match" or not isinstance(named, list):
+        return ()
+    found = [(_IN_BRACKETS.search(str(one)), str(one)) for one in named]
+    return tuple((id_[1], words) for id_, words in found if id_ is not None)
 
 
 def _asked(view: View, item: Item) -> tuple[str, str]:
@@ -254,7 +290,8 @@ def _asked(view: View, item: Item) -> tuple[str, str]:
         )
     if item.kind == "match":
         own = "Nexudus" if item.nexudus_id else crm
-        return f"Which record belongs to the one in {own}?", item.reason or "Several records may be its counterpart."
+        why = item.reason.partition(";")[0] or "several records may be its counterpart"
+        return f"Which record belongs to the one in {own}?", f"{why[:1].upper()}{why[1:]}."
     if item.kind == "deleted":
         edited = view.desk.system(item.connection, Side(item.side) if item.side else Side.NEXUDUS)
         return "Keep the record, or delete it?", item.reason or f"It was deleted on one side and edited in {edited}."

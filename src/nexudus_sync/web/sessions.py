@@ -44,11 +44,16 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What came of a change. `undo` is the address that takes it back, "" where nothing does."""
+    """What came of a change. `undo` is the address that takes it back, or goes on all the same; "" where nothing does.
+
+    `word` stands on the button for that.
+    """
 
     text: str
     title: str = ""
     undo: str = ""
+    word: str = "Take it back"
+    back: str = "/inbox"
     failed: bool = False
 
 
