@@ -6,12 +6,9 @@ from starlette.responses import Response
 
 from nexudus_sync import codec
 from nexudus_sync.clock import moment
-from nexudus_sync.store import facts
+from nexudus_sync.store.first_run import kept
 from nexudus_sync.texts import in_json
 from nexudus_sync.web.view import View
-
-_KEPT_AS = "first run"
-"""The system of the facts that hold the reports; the key is the connection's name."""
 
 
 def show(view: View) -> Response:
@@ -43,6 +40,5 @@ def as_json(view: View) -> Response:
 def _report(view: View, connection: str) -> dict[str, Any] | None:
     if connection not in view.desk.names:
         return None
-    with view.desk.store.read() as session:
-        found = facts.values(session, _KEPT_AS).get(connection)
-    return found if isinstance(found, dict) else None
+    with view.asking() as ask:
+        return kept(ask, connection)

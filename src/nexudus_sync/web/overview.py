@@ -15,6 +15,7 @@ from nexudus_sync.store import brakes, past
 from nexudus_sync.store import inbox as waiting
 from nexudus_sync.store import overview as figures
 from nexudus_sync.store.ask import Ask, over
+from nexudus_sync.store.first_run import kept
 from nexudus_sync.store.status import ConnectionStatus, progress_of, status_of
 from nexudus_sync.texts import plural
 from nexudus_sync.web.naming import names_of
@@ -68,6 +69,7 @@ class Card:
     status: ConnectionStatus
     paused: bool
     started: bool
+    reported: bool
     delay: figures.Delay | None
     hours: tuple[int, ...]
     gauges: tuple[Gauge, ...]
@@ -169,8 +171,8 @@ def _card(view: View, ask: Ask, name: str, verdict: health.Verdict, hours: tuple
     started = progress.backfilled_at is not None
     state, colour, mark, sentence = _standing(view, status, problem_of(verdict, name), started=started)
     gauges, late = tuple(_gauges(view, verdict, name)), figures.delay(ask, name)
-    paused = status.paused_at is not None
-    return Card(name, state, colour, mark, sentence, status, paused, started, late, hours, gauges)
+    paused, reported = status.paused_at is not None, kept(ask, name) is not None
+    return Card(name, state, colour, mark, sentence, status, paused, started, reported, late, hours, gauges)
 
 
 def _standing(
