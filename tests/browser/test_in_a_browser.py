@@ -182,10 +182,15 @@ def test_another_host_is_refused(screen: Any) -> None:
 
 def test_the_state_is_renewed_while_the_page_is_open_and_nothing_folds(screen: Any) -> None:
     screen.go("/")
-    with screen.page.expect_response(re.compile("/overview/state"), timeout=10_000) as renewed:
-        pass
-    assert renewed.value.ok
-    assert screen.page.get_by_role("heading", name="Connections").is_visible()
+    pause = screen.page.get_by_role("button", name="Pause london")
+    pause.focus()
+    for _ in range(2):
+        with screen.page.expect_response(re.compile("/overview/state"), timeout=10_000) as renewed:
+            pass
+        assert renewed.value.ok
+    pause.wait_for()
+    assert screen.page.evaluate("document.activeElement.textContent.trim()") == "Pause london"
+    assert screen.page.locator("#news").text_content() == ""
 
 
 def test_a_plan_is_made_while_the_page_waits(screen: Any) -> None:

@@ -325,3 +325,10 @@ def test_a_value_that_has_changed_since_is_set_back_only_after_a_second_word(sof
     assert "Set it back all the same" in page
     said = f"Expected closing is set back to {value_word(first.old)}"
     assert said in sofia.do(again[1], back="/history")
+
+
+def test_an_open_overview_says_aloud_only_what_is_new(sofia: Person) -> None:
+    seen = re.search(r"/overview/state\?seen=([0-9a-f]+)", sofia.see("/"))
+    assert seen is not None
+    assert "hx-swap-oob" not in sofia.see(f"/overview/state?seen={seen[1]}")
+    assert "hx-swap-oob" in sofia.see("/overview/state?seen=0123abcd")

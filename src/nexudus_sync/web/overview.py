@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from starlette.responses import RedirectResponse, Response
@@ -140,30 +141,36 @@ class Hero:
     well: bool
     first: str
     then: str
+    waits: int
+
+    @property
+    def digest(self) -> str:
+        """What tells whether they say something else than before."""
+        return sha256(f"{self.first}\n{self.then}".encode()).hexdigest()[:8]
 
 
 def _hero(verdict: health.Verdict, cards: list[Card]) -> Hero:
     waits = sum(card.status.waiting for card in cards)
     then = f"{plural(waits, 'item waits', 'items wait')} for you." if waits else "Nothing waits for you."
     if not verdict.alive:
-        return Hero(False, "The sync is not running.", f"Start it with `nexudus-sync run`, or its service. {then}")
+        then = f"Start it with `nexudus-sync run`, or its service. {then}"
+        return Hero(False, "The sync is not running.", then, waits)
     if verdict.problems:
-        return _troubled(verdict, len(cards), then)
+        return _troubled(verdict, len(cards), then, waits)
     paused = [card.name for card in cards if card.paused]
     if paused:
-        return Hero(
-            True, f"{' and '.join(paused)} {'is' if len(paused) == 1 else 'are'} paused.", f"All else runs. {then}"
-        )
-    return Hero(True, "All connections are in step." if len(cards) > 1 else "Both sides are in step.", then)
+        first = f"{' and '.join(paused)} {'is' if len(paused) == 1 else 'are'} paused."
+        return Hero(True, first, f"All else runs. {then}" if len(paused) < len(cards) else then, waits)
+    return Hero(True, "All connections are in step." if len(cards) > 1 else "Both sides are in step.", then, waits)
 
 
-def _troubled(verdict: health.Verdict, count: int, then: str) -> Hero:
+def _troubled(verdict: health.Verdict, count: int, then: str, waits: int) -> Hero:
     """Some connections need a look."""
     words = {"brake": "has stopped itself", "failing": "fails", "stale": "makes no progress"}
     first = ". ".join(f"{one.connection} {words.get(one.kind, 'needs a look')}" for one in verdict.problems[:3])
     well = count - len({one.connection for one in verdict.problems})
     others = f"{plural(well, 'other connection is', 'other connections are')} well. " if well else ""
-    return Hero(False, f"{first}.", others + then)
+    return Hero(False, f"{first}.", others + then, waits)
 
 
 def _card(view: View, ask: Ask, name: str, verdict: health.Verdict, hours: tuple[int, ...]) -> Card:
