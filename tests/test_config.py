@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "NEXUDUS_TOTP_SECRET": "JBSWY3DPEHPK3PXP" * 2,
     "CRM_TOKEN": "sk_test_1",
     "OVERPLANE_TOKEN": "sk_test_2",
+    "SOFIA_PASSWORD": "long enough",
     "APP_KEY": "app-key-1",
     "ERPNEXT_API_KEY": "sync",
     "ERPNEXT_API_SECRET": "secret-1",
@@ -278,7 +279,8 @@ def test_the_example_is_valid_and_says_what_the_defaults_are() -> None:
 
 
 def test_every_commented_setting_of_the_example_is_valid_too(tmp_path: Path) -> None:
-    text = re.sub(r"^# (\[[a-z.]+\]|[a-z_]+ = .*)$", r"\1", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    commented = r"^# (\[\[?[a-z.]+\]?\]|[a-z_]+ = .*)$"
+    text = re.sub(commented, r"\1", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     text = text.replace("/etc/ssl/certs/ca-certificates.crt", certifi.where())
     settings = load(written(tmp_path, text), ENVIRONMENT)
     (london,) = settings.connections
@@ -341,7 +343,25 @@ MISTAKES = [
     (
         "[[connection]]",
         '[web]\naddress = "0.0.0.0"\n[[connection]]',
-        'web.address: must be an address of this machine alone; write "127.0.0.1"',
+        "web: an address that other machines can reach needs [[web.users]]",
+    ),
+    (
+        "[[connection]]",
+        '[web]\naddress = "sync.example.com"\n[[connection]]',
+        'web.address: must be an IP address of this machine; write "127.0.0.1"',
+    ),
+    ("[[connection]]", '[web]\nhosts = ["sync.example"]\n[[connection]]', "web: a name that others may reach needs"),
+    ("[[connection]]", '[web]\nhosts = ["a/b"]\n[[connection]]', "web.hosts[0]: must be a name alone"),
+    (
+        "[[connection]]",
+        '[[web.users]]\nname = "Sofia"\npassword = "not in the file"\n[[connection]]',
+        "web.users[0].password: a secret must not be in the file",
+    ),
+    (
+        "[[connection]]",
+        "".join(f'[[web.users]]\nname = "{name}"\npassword = "${{OVERPLANE_TOKEN}}"\n' for name in ("Sofia", "sofia"))
+        + "[[connection]]",
+        "web: two of the users have the same name",
     ),
     (
         "[[connection]]",

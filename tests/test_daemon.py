@@ -21,6 +21,7 @@ from nexudus_sync.errors import AuthenticationFailed, MappingError, StoreError, 
 from nexudus_sync.signals.systemd import Service
 from nexudus_sync.store import Store, retention, running
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Decision, Failure, History, Link
+from nexudus_sync.web import app
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -110,6 +111,7 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
         cycles = Cycles(*outcomes)
         monkeypatch.setattr(daemon, "run_cycle", cycles)
         monkeypatch.setattr(daemon, "refuse_missing", no_names)
+        monkeypatch.setattr(daemon, "application", lambda engine, routes, hands: app.build(tuple(routes)))
         store = Store.open("sqlite:///state.db", base_dir=tmp_path)
         with store.session() as session:
             session.add(ConnectionState(name="london", crm="overplane", **state))

@@ -25,6 +25,7 @@ from nexudus_sync.mapping.schema import CrmPlace, Type
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ENVIRONMENT = dict.fromkeys(("NEXUDUS_USERNAME", "NEXUDUS_PASSWORD", "OVERPLANE_TOKEN", "NOTIFY_URL"), "x")
+ENVIRONMENT |= {"SOFIA_PASSWORD": "long enough"}
 
 
 def text(path: Path) -> str:

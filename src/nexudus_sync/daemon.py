@@ -22,6 +22,7 @@ from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.engine.startup.missing_names import refuse_missing
 from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, SyncError
 from nexudus_sync.mapping import Side
+from nexudus_sync.page import RunHands, application, poll_id
 from nexudus_sync.signals.health import BEAT_EVERY
 from nexudus_sync.signals.herald import LOOK_EVERY
 from nexudus_sync.signals.systemd import Service
@@ -31,7 +32,7 @@ from nexudus_sync.store.decisions import carried_out
 from nexudus_sync.store.retention import Cutoffs, prune
 from nexudus_sync.store.status import connection_status
 from nexudus_sync.store.tables import ConnectionState
-from nexudus_sync.web import app, serve
+from nexudus_sync.web import serve
 
 GRACE = 5.0
 """Seconds for a cycle to end its step when told to stop; then it is cancelled, and recovery resolves the rest."""
@@ -109,7 +110,8 @@ class Daemon:
         self._log.info("daemon.started", connections=[connection.name for connection in self._engine.connections])
         watch = asyncio.ensure_future(self._watch_clock(scheduler))
         await self._signals.beat()
-        page = serve.start(self._engine.settings.web, lambda: app.build(self._signals.routes()))
+        hands = RunHands(self._engine, scheduler, self._locks, self._running)
+        page = serve.start(self._engine.settings.web, lambda: application(self._engine, self._signals.routes(), hands))
         self._signals.herald.page = "" if page is None else page.address
         self._signals.service.ready()
         try:
@@ -162,7 +164,8 @@ class Daemon:
             poll = IntervalTrigger(seconds=_seconds(one.poll), jitter=min(jitter, _seconds(one.poll)))
             sweep = IntervalTrigger(seconds=_seconds(one.reconcile), jitter=jitter)
             now, late = self._clock.now(), None
-            scheduler.add_job(self._job, poll, (each, False), next_run_time=now, misfire_grace_time=late)
+            here = {"id": poll_id(each.name), "next_run_time": now, "misfire_grace_time": late}
+            scheduler.add_job(self._job, poll, (each, False), **here)
             due = self._reconcile_due(one, now)
             scheduler.add_job(self._job, sweep, (each, True), next_run_time=due, misfire_grace_time=late)
         # by the scheduler, not beside it: a scheduler that hangs must be missed

@@ -50,6 +50,7 @@ def test_a_demo_that_is_kept_goes_on_until_it_is_stopped(house: House) -> None:
     assert (ended.code, ended.err) == (0, "")
     assert f"Both systems keep running until Ctrl-C. In another terminal, after `cd {kept}`:" in ended.out
     assert "sandbox trigger conflict" in ended.out
+    assert "its page is at http://127.0.0.1:8780/; sign in as María Núñez" in " ".join(ended.out.split())
     assert ended.out.endswith("The sandbox has stopped.\n")
     look = House(kept, {})
     assert look.run("status", "--json").json["connections"][0]["links"] > 0

@@ -15,7 +15,7 @@ from nexudus_sync.cli.lists import print_conflicts, print_history
 from nexudus_sync.cli.output import say
 from nexudus_sync.cli.sandbox import introduce, lay_out, until_stopped
 from nexudus_sync.cli.sync import print_report
-from nexudus_sync.config import Settings
+from nexudus_sync.config import Settings, WebSettings
 from nexudus_sync.deciding.conflicts import take
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import run_cycle
@@ -40,7 +40,7 @@ def demo(root: Root, keep: Path | None, crm: str) -> int:
         code = run(_play(settings, world))
         if keep is not None and not code:
             with until_stopped() as stop, controlled(world, own_file(), keep / NAME):
-                _show_around(world, keep)
+                _show_around(world, keep, settings.web)
                 stop.wait()
             say("The sandbox has stopped.")
     return code
@@ -58,18 +58,20 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     yield keep
 
 
-def _show_around(world: World, folder: Path) -> None:
+def _show_around(world: World, folder: Path, web: WebSettings) -> None:
     """Say how to look at what the demo left running."""
     say()
     say(f"Both systems keep running until Ctrl-C. In another terminal, after `cd {folder}`:", style="bold")
     for command, why in (
-        ("nexudus-sync run", "keeps both sides in step"),
+        ("nexudus-sync run", "keeps both sides in step, and serves the page"),
         ("nexudus-sync status", "shows what is linked and what waits"),
         ("nexudus-sync conflicts list", "shows what waits for a decision"),
         ("nexudus-sync sandbox trigger conflict", "makes something happen; --help lists the others"),
     ):
         say(f"  {command:<38} {why}")
     introduce(world)
+    page, name = f"http://{web.address}:{web.port}/", world.people[0].name
+    say(f"While `run` runs, its page is at {page}; sign in as {name}, with the same password.", style="bold")
 
 
 async def _play(settings: Settings, world: World) -> int:

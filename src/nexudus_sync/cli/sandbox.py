@@ -91,12 +91,19 @@ def lay_out(world: World, folder: Path) -> None:
         file = folder / "mappings" / f"{name}.toml"
         if not file.exists():
             file.write_text(text, encoding="utf-8")
-    (folder / "config.toml").write_text(world.config_toml(own_mapping=True), encoding="utf-8")
+    text = world.config_toml(own_mapping=True) + _page_users(world)
+    (folder / "config.toml").write_text(text, encoding="utf-8")
     (folder / "env.sh").write_text(exports(world), encoding="utf-8")
     kept = folder / secrets.NAME
     text = secrets.replaced(kept, world.environment())
     kept.touch(mode=0o600)
     kept.write_text(text, encoding="utf-8")
+
+
+def _page_users(world: World) -> str:
+    """Who may decide on the page that `run` serves: the same people, with the same password."""
+    users = (f'\n[[web.users]]\nname = "{one.name}"\npassword = "${{NEXUDUS_PASSWORD}}"\n' for one in world.people)
+    return "".join(users)
 
 
 def introduce(world: World) -> None:

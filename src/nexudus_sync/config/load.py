@@ -57,7 +57,7 @@ _STAND_IN = "A" * 16
 """Stands in for an environment variable that nobody will read: text that any secret's format accepts, base32 too."""
 
 
-_SECRET_TABLES = ("nexudus", "crm", "notify")
+_SECRET_TABLES = ("nexudus", "crm", "notify", "web")
 """The tables with secrets, which not every command needs."""
 
 
@@ -83,7 +83,7 @@ def load(
         environ = _with_stand_ins(raw, environ, needed)
     filled = substitute(raw, environ, path)
     file = _validate(_File, filled, raw, path, ())
-    refuse_literal_secrets(raw.get("notify", {}), NotifySettings, path, ("notify",))
+    _refuse_literals(raw, path)
     _check_url(raw.get("store", {}), filled.get("store", {}), "url", path, ("store",), "STORE_PASSWORD")
     _check_database(file.store.url, path)
     nexudus = _system(NexudusSettings, raw["nexudus"], filled["nexudus"], path, ("nexudus",))
@@ -118,6 +118,12 @@ def _with_stand_ins(raw: Mapping[str, Any], environ: Mapping[str, str], needed: 
     named = references([raw.get(table) for table in _SECRET_TABLES if table not in needed])
     named -= references([raw.get(table) for table in needed])
     return {**environ, **{name: _STAND_IN for name in named if not environ.get(name)}}
+
+
+def _refuse_literals(raw: Mapping[str, Any], path: Path) -> None:
+    """Refuse a secret written into one of the tables that are not a system's."""
+    for key, model in (("notify", NotifySettings), ("web", WebSettings)):
+        refuse_literal_secrets(raw.get(key, {}), model, path, (key,))
 
 
 def _validate(model: type[Model], table: Any, raw: Any, path: Path, location: Location) -> Model:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=366)
+_SHORTEST = 8
+"""Characters that a password of the page has at least."""
 
 
 def duration(value: object) -> timedelta:
@@ -65,15 +67,18 @@ def _no_boolean(value: object) -> object:
     return value
 
 
-def _loopback(address: str) -> str:
-    """Refuse an address that other machines can reach: everybody there could look."""
+def _address(text: str) -> str:
+    """Refuse a name: what it stands for may change, and with it who can reach the page."""
     try:
-        near = ip_address(address).is_loopback
+        return str(ip_address(text)) if text != "localhost" else text
     except ValueError:
-        near = address == "localhost"
-    if not near:
-        raise ValueError('must be an address of this machine alone; write "127.0.0.1"')
-    return address
+        raise ValueError('must be an IP address of this machine; write "127.0.0.1"') from None
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", text):
+        raise ValueError('must be a name alone, without a port or a path; write one like "sync.example.com"')
+    return text.casefold()
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
@@ -177,12 +182,36 @@ class RunSettings(Section):
     stale_after: Duration | None = None
 
 
+class WebUser(Section):
+    """Somebody who may decide on the page."""
+
+    name: Text
+    password: SecretStr = Field(min_length=_SHORTEST)
+
+
 class WebSettings(Section):
-    """Where `run` serves its page and its signals. `port` 0 is any free one, which the log then names."""
+    """Where `run` serves its page and its signals, and who may use it.
+
+    `port` 0 is any free one, which the log then names. `hosts` are names beside this machine's own under which browsers
+    reach the page, behind a proxy for example. Without `users` it only shows, and to this machine alone.
+    """
 
     off: bool = False
-    address: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
+    address: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
     port: Annotated[int, BeforeValidator(_no_boolean), Field(ge=0, le=65535)] = 8780
+    hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = ()
+    users: tuple[WebUser, ...] = ()
+
+    @model_validator(mode="after")
+    def _guarded(self) -> "WebSettings":
+        near = self.address == "localhost" or ip_address(self.address).is_loopback
+        open_to = "an address that other machines can reach" if not near else "a name that others may reach"
+        if not self.off and not self.users and (not near or self.hosts):
+            raise ValueError(f"{open_to} needs [[web.users]]: without them, everybody there could look")
+        names = [one.name.casefold() for one in self.users]
+        if len(set(names)) < len(names):
+            raise ValueError("two of the users have the same name; give each its own")
+        return self
 
 
 class NotifySettings(Section):
@@ -260,7 +289,7 @@ class Settings:
         store = unquote(urlsplit(self.store_url).password or "")
         systems = [self.nexudus, *(crm.settings for crm in self.crms.values())]
         proxies = [urlsplit(getattr(one, "proxy", None) or "").password or "" for one in systems]
-        named = _secrets([*systems, self.notify])
+        named = _secrets([*systems, self.notify, self.web])
         return frozenset({store, *proxies, *map(unquote, proxies), *named} - {""})
 
 

@@ -75,6 +75,11 @@ def moment(value: str | datetime | None) -> datetime | None:
     return None if found is None else found.replace(tzinfo=UTC)
 
 
+def stored(at: datetime) -> str:
+    """A moment as a column has it, to compare with."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
 def value(text: str | None) -> Any:
     """A JSON value as a row has it."""
     return None if text is None else codec.loads(text)

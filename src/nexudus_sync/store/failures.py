@@ -237,3 +237,8 @@ def _failed_pairs(connection: str, *when: ColumnElement[bool]) -> Any:
 
 def _of_pair(nexudus_id: str, crm_id: str) -> tuple[ColumnElement[bool], ...]:
     return (col(Failure.nexudus_id) == nexudus_id, col(Failure.crm_id) == crm_id)
+
+
+def of_numbers(session: Session, numbers: Collection[int]) -> list[Failure]:
+    """The failures of these numbers that there are, oldest first."""
+    return list(session.exec(select(Failure).where(col(Failure.id).in_(numbers)).order_by(col(Failure.id))))

@@ -197,3 +197,8 @@ def closed_ids(session: Session, connection: str) -> set[int]:
 def cards(session: Session) -> set[str]:
     """The cards of all links of all connections, closed ones too."""
     return set(session.exec(select(Link.nexudus_id)))
+
+
+def of_numbers(session: Session, numbers: Collection[int]) -> list[Link]:
+    """The links of these numbers that there are, oldest first."""
+    return list(session.exec(select(Link).where(col(Link.id).in_(numbers)).order_by(col(Link.id))))

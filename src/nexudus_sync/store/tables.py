@@ -87,6 +87,8 @@ class Link(SQLModel, table=True):
         UniqueConstraint("crm", "nexudus_id", "nexudus_identity", name="uq_link_nexudus"),
         UniqueConstraint("crm", "crm_id", "crm_identity", name="uq_link_crm"),
         Index("ix_link_connection", "connection", "state"),
+        # all that a search by name needs: the rows themselves are long
+        Index("ix_link_names", "title", "customer", "nexudus_id"),
     )
     id: int | None = Field(default=None, primary_key=True)
     crm: str

@@ -188,6 +188,7 @@ CREATE INDEX ix_failure_state ON failure (state, connection);
 CREATE INDEX ix_failure_record ON failure (nexudus_id, crm_id);
 CREATE INDEX ix_failure_crm_record ON failure (crm_id);
 CREATE INDEX ix_link_connection ON link (connection, state);
+CREATE INDEX ix_link_names ON link (title, customer, nexudus_id);
 CREATE INDEX ix_journal_state ON journal (state, connection);
 CREATE INDEX ix_history_connection ON history (connection, id);
 COMMIT;

@@ -58,6 +58,7 @@ class ERPNextConnector:
     """One ERPNext site, behind one user's API key."""
 
     Settings = ERPNextSettings
+    title = "ERPNext"
     questions = setup.QUESTIONS
     traits = Traits(
         lists_everything=False,

@@ -51,6 +51,7 @@ class NexudusConnector:
     """Nexudus under one login. `store` keeps the budget spent and what was learnt; `transport` replaces the network."""
 
     Settings = NexudusSettings
+    title = "Nexudus"
     questions = setup.QUESTIONS
     traits = Traits(lists_everything=False, rows_are_whole=False, names_author=True, reads_before_write=True)
 

@@ -58,6 +58,7 @@ class OverplaneConnector:
     """One Overplane account, behind one token."""
 
     Settings = OverplaneSettings
+    title = "Overplane"
     questions = setup.QUESTIONS
     traits = Traits(lists_everything=True, rows_are_whole=True, child_keys=frozenset({steps.CHILDREN}))
 

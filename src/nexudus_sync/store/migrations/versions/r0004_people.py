@@ -32,6 +32,7 @@ def upgrade() -> None:
     with op.batch_alter_table("history") as history:
         history.add_column(sa.Column("decided_by", sa.String(), nullable=False, server_default=""))
     op.create_index("ix_history_connection", "history", ["connection", "id"])
+    op.create_index("ix_link_names", "link", ["title", "customer", "nexudus_id"])
     _name_pairs()
     _name_askers()
 

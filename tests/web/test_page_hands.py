@@ -1,0 +1,99 @@
+"""What a run does for its page: it comes from another thread, and goes to the run's own loop."""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nexudus_sandbox.world import Sandbox
+from nexudus_sync import config
+from nexudus_sync.clock import SystemClock
+from nexudus_sync.engine.startup.assemble import Engine, assemble
+from nexudus_sync.errors import ConfigError
+from nexudus_sync.page import RunHands, desk_of, poll_id
+
+DUE = datetime.fromisoformat("2026-03-02T08:00:00+00:00")
+
+
+class Scheduler:
+    """Stands for the run's scheduler: one job, which notes when it was told to run."""
+
+    def __init__(self, *names: str) -> None:
+        self.moved: list[datetime] = []
+        self._jobs = {poll_id(name): SimpleNamespace(next_run_time=DUE, modify=self._modify) for name in names}
+
+    def _modify(self, next_run_time: datetime) -> None:
+        self.moved.append(next_run_time)
+
+    def get_job(self, number: str) -> Any:
+        return self._jobs.get(number)
+
+
+async def assembled(folder: Path, crm: str = "overplane", **changes: str) -> Engine:
+    sandbox, clock = Sandbox(crm_name=crm, nexudus=6, crm=4, shared=2, seed=3), SystemClock()
+    text = sandbox.config_toml()
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+    settings = config.load(folder / "config.toml", sandbox.environment())
+    return assemble(settings, clock=clock, rng=random.Random(1), transports=sandbox.transports(clock))
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
+    made = await assembled(tmp_path)
+    yield made
+    await made.aclose()
+
+
+async def test_a_cycle_is_asked_for_from_another_thread(engine: Engine) -> None:
+    scheduler = Scheduler("london")
+    hands = RunHands(engine, scheduler, defaultdict(asyncio.Lock), set())
+    assert await asyncio.to_thread(hands.soon, "london")
+    await asyncio.sleep(0)
+    (at,) = scheduler.moved
+    assert engine.clock.now() - at < timedelta(minutes=1)
+    assert hands.next_cycle("london") == DUE
+    assert not hands.soon("nowhere")
+    assert hands.next_cycle("nowhere") is None
+
+
+async def test_a_plan_waits_for_the_cycle_under_way_and_is_ended_with_the_run(engine: Engine) -> None:
+    locks, running = defaultdict[str, asyncio.Lock](asyncio.Lock), set[asyncio.Task[None]]()
+    hands = RunHands(engine, Scheduler("london"), locks, running)
+    await locks["overplane"].acquire()
+    made = asyncio.ensure_future(asyncio.to_thread(hands.plan, "london"))
+    while not running:
+        await asyncio.sleep(0)
+    assert not made.done()
+    locks["overplane"].release()
+    found = await made
+    assert {step.action for step in found.steps} >= {"link", "create"}
+    assert found.brake is None
+    assert running == set()
+
+
+async def test_a_plan_of_a_connection_that_is_not_configured_is_refused(engine: Engine) -> None:
+    hands = RunHands(engine, Scheduler(), defaultdict(asyncio.Lock), set())
+    with pytest.raises(ConfigError):
+        await asyncio.to_thread(hands.plan, "nowhere")
+
+
+async def test_systems_are_called_as_they_call_themselves_or_as_the_configuration_does(tmp_path: Path) -> None:
+    engine = await assembled(tmp_path, "erpnext")
+    desk = desk_of(engine)
+    assert [desk.system("london", side) for side in ("nexudus", "crm")] == ["Nexudus", "ERPNext"]
+    assert desk.system("nowhere", "crm") == "the CRM"
+    await engine.aclose()
+    (tmp_path / "other").mkdir()
+    engine = await assembled(
+        tmp_path / "other", "erpnext", **{"[crm.erpnext": "[crm.berlin", 'crm = "erpnext"': 'crm = "berlin"'}
+    )
+    assert desk_of(engine).system("london", "crm") == "berlin"
+    await engine.aclose()
