@@ -10,10 +10,11 @@ Pure. Every field is decided by itself, by class (`Field.same`), under the mappi
     yes              | yes         | AGREED if alike, else by `on_conflict`: TRAVELS or CONFLICT
     never agreed on one side or both | a first match: AGREED if alike, a value fills a blank, else by `on_conflict`
 
-A text that is still as our own write left it, or a rendering of that (`View.written`), has not changed. If one of the
-two values cannot be read and the verdict would not be NOTHING, the field is PARKED. In a one-way field only the
-source's values travel, and they always win: NOTHING as long as the source has not changed (or, at a first match, is
-blank), whatever the other side says.
+A value that the other side need not know and has no word for (`Field.is_aside`) says nothing: only the other side's
+changes count, and at a first match both stay as they are. A text that is still as our own write left it, or a rendering
+of that (`View.written`), has not changed. If one of the two values cannot be read and the verdict would not be NOTHING,
+the field is PARKED. In a one-way field only the source's values travel, and they always win: NOTHING as long as the
+source has not changed (or, at a first match, is blank), whatever the other side says.
 """
 
 from collections.abc import Mapping as MappingABC
@@ -136,7 +137,7 @@ def merge(mapping: Mapping, nexudus: View, crm: View, policy: Policy) -> list[Ou
 def merge_field(field: Field, nexudus: View, crm: View, policy: Policy) -> Outcome:
     """Decide one field; see the table at the top."""
     views = {Side.NEXUDUS: nexudus, Side.CRM: crm}
-    changes = {side: _change(field, side, view) for side, view in views.items()}
+    changes = _changes(field, views)
     if set(changes.values()) == {_Change.NO}:  # nobody edited it, so even a value that cannot be read is left alone
         return Outcome(field, Verdict.NOTHING)
     try:
@@ -151,6 +152,21 @@ def merge_field(field: Field, nexudus: View, crm: View, policy: Policy) -> Outco
     if all(rendered.values()):  # was written by us and is only spelled in the system's own way: nobody edited it
         return replace(seen, verdict=Verdict.AGREED, kind=STORED_DIFFERENTLY, reason="; ".join(rendered.values()))
     return _later_match(seen, [side for side, reason in rendered.items() if not reason], views, policy)
+
+
+def _changes(field: Field, views: _Views) -> dict[Side, _Change]:
+    """Which side has changed. One that says what the other need not know has not."""
+    changes = {side: _change(field, side, view) for side, view in views.items()}
+    if set(changes.values()) == {_Change.NO}:
+        return changes
+    aside = [side for side in Side if _is_aside(field, side, views)]
+    if aside and _Change.FIRST in changes.values():  # there is nothing to compare: both stay as they are
+        aside = list(Side)
+    return changes | dict.fromkeys(aside, _Change.NO)
+
+
+def _is_aside(field: Field, side: Side, views: _Views) -> bool:
+    return field.is_aside(side, views[side].record, views[side].context, views[side.other].context)
 
 
 def _seen(field: Field, views: _Views) -> Outcome:

@@ -58,3 +58,12 @@ class ChecksScopes(Protocol):
         `first`: nothing is linked yet, so that the scope has not proven itself.
         """
         ...
+
+
+@runtime_checkable
+class AsksForKeys(Protocol):
+    """What a connector offers besides, when its system shows only the keys that are asked for."""
+
+    def want(self, keys: frozenset[str]) -> None:
+        """The record's top-level keys that a mapping names; told before `start`, once for each connection."""
+        ...

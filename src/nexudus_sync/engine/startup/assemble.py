@@ -13,6 +13,7 @@ from nexudus_sync.config.toml import place
 from nexudus_sync.connectors import registry
 from nexudus_sync.connectors.base import Connector, Traits
 from nexudus_sync.connectors.nexudus import NexudusConnector
+from nexudus_sync.connectors.optional import AsksForKeys
 from nexudus_sync.engine.connection import Connection, End, Rules
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Context, Side, load_file, pair, parse, shipped_names
@@ -125,6 +126,8 @@ def assemble(
         connectors[name] = kind(name, crm.settings, clock=clock, rng=rng, store=opened, transport=replaced.get(name))
     engine = Engine(settings, opened, clock, connectors)
     engine.connections = [_connection(engine, one, mappings[one.name]) for one in settings.connections]
+    for connection in engine.connections:
+        _tell_keys(connection)
     _introduce(engine.connections)
     return engine
 
@@ -145,6 +148,14 @@ def _connection(engine: Engine, connection: ConnectionSettings, mapping: FieldMa
     )
     where = place(engine.settings.path, ("connection", engine.settings.connections.index(connection)))
     return Connection(connection.name, connection.crm, mapping, ends, engine.store, engine.clock, rules, where=where)
+
+
+def _tell_keys(connection: Connection) -> None:
+    """Tell each system that has to be asked for them which keys the mapping names."""
+    for side in Side:
+        connector = connection.connector(side)
+        if isinstance(connector, AsksForKeys):
+            connector.want(frozenset(path.root for path in connection.mapping.paths(side)))
 
 
 def _introduce(connections: Iterable[Connection]) -> None:
