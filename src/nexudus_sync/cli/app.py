@@ -42,6 +42,7 @@ class CrmName(StrEnum):
 
     OVERPLANE = "overplane"
     ERPNEXT = "erpnext"
+    HUBSPOT = "hubspot"
 
 
 app = typer.Typer(

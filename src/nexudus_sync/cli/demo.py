@@ -103,7 +103,7 @@ class Edit:
 
 def _edit(world: World) -> list[Edit]:
     """Make the edits of the day, each on a pair of its own whose sides were equal."""
-    nexudus, crm = world.nexudus, world.crm.double
+    nexudus, crm = world.nexudus, world.crm.at_work
     free = [
         (card, row)
         for card, row in world.seeded.equal

@@ -142,16 +142,16 @@ def _ask(answers: Answers, folder: Path) -> tuple[str, str]:
     connector = answers.connector or prompt(
         "--connector", f"The kind of CRM ({', '.join(known)})", connector_of, known[0]
     )
-    company = answers.company
+    company, part = answers.company, getattr(registry.find(connector, where="--connector"), "part", "company")
     if company is None:
-        company = prompt("--company", "The CRM's company for this location (empty: all)", _text_or_none, "")
+        company = prompt("--company", f"The CRM's {part} for this location (empty: all)", _text_or_none, "")
     text = _CONFIG.format(
         crm=connector,
         connector=codec.dumps(connector),
         keys=_keys(connector, answers),
         name=codec.dumps(name),
         scope=scope,
-        company=f"company = {codec.dumps(company)}\n" if company else "",
+        company=f"{part} = {codec.dumps(company)}\n" if company else "",
     )
     return text, connector
 
