@@ -92,7 +92,7 @@ class Writer:
             return Written(str(found[records.ID]), found, records.stamp(found), echoed=True, found=True)
         contacts = [payload["contact"]]
         self.contacts.note(str(echo["id"]), contacts)
-        record = records.lifted(steps.made(step, echo), contacts, self.account.statuses)
+        record = records.lifted(self._asked_only(steps.made(step, echo)), contacts, self.account.statuses)
         return Written(str(echo["id"]), record, records.stamp(record), echoed=True)
 
     async def _update(self, step: Step, record: Record) -> Written:
@@ -102,11 +102,16 @@ class Writer:
             stage = await last_open_stage(self.api, step.record_id, pipeline)
             sent |= {} if stage is None else {STAGE: stage}
         echo = await self.api.update(step.record_id, sent)
-        told = {**sent, **(echo.get(steps.PROPERTIES) or {})}
+        told = self._asked_only({steps.PROPERTIES: {**sent, **(echo.get(steps.PROPERTIES) or {})}})[steps.PROPERTIES]
         after = {key: value for key, value in {**record, **told}.items() if value not in (None, "")}
         after |= {UPDATED: echo.get("updatedAt")}
         after = records.with_status(after, self.account.statuses)
         return Written(step.record_id, after, records.stamp(after) if after.get(UPDATED) else None, echoed=True)
+
+    def _asked_only(self, raw: Record) -> Record:
+        """An echo without the properties that no read shows."""
+        asked = self.asked()
+        return {**raw, steps.PROPERTIES: {key: value for key, value in raw[steps.PROPERTIES].items() if key in asked}}
 
     async def _create_party(self, step: Step) -> Written:
         """A contact; one that has the address already, perhaps as a second one, is as good."""
