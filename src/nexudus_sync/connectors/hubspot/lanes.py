@@ -17,7 +17,8 @@ _MAX, _LEFT = "x-hubspot-ratelimit-max", "x-hubspot-ratelimit-remaining"
 _DAY_LEFT = "x-hubspot-ratelimit-daily-remaining"
 _FEW = 10
 """In hundredths of a window: what is left over of it for others, and for people."""
-_BREATH = 2.0
+_BREATH, _WINDOW = 2.0, 10.0
+"""Seconds to pause when few calls are left of the window, and when none is."""
 
 
 class Lanes:
@@ -41,8 +42,9 @@ class Lanes:
         with suppress(ValueError, KeyError):
             self.left_today = int(told[_DAY_LEFT])
         with suppress(ValueError, KeyError):
-            if int(told[_LEFT]) * 100 < int(told[_MAX]) * _FEW:
-                self.usual.pause(_BREATH)
+            left = int(told[_LEFT])
+            if left * 100 < int(told[_MAX]) * _FEW:
+                self.usual.pause(_BREATH if left > 1 else _WINDOW)
 
 
 def _budget(limits: Limits, clock: Clock, store: Store | None, lane: str, name: str) -> Budget:
