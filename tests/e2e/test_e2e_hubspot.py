@@ -1,17 +1,21 @@
 """What HubSpot has to do well: first runs, edits that the search shows late, the number of calls, and its limits."""
 
+import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nexudus_sandbox.double import Entry
+from nexudus_sandbox.hubspot.pipelines import Pipeline
 from nexudus_sandbox.nexudus import NexudusDouble, NexudusOptions
 from nexudus_sandbox.seed import seed
+from nexudus_sandbox.wire import Request
 from nexudus_sync.connectors.http import template
-from nexudus_sync.engine.cycle import Options
+from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.rehearse.rehearse import rehearse
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Link
@@ -38,6 +42,10 @@ class HubOffice(SmallOffice):
             self.deals.properties.of["deals"].pop("nexudus_id")
             self.seeded = seed(fresh, self.deals, nexudus=nexudus, crm=crm, shared=shared)
             self.engine = self._engine()
+
+    @property
+    def london(self) -> Pipeline:
+        return next(one for one in self.deals.pipelines.all if one.label == "Example Corp")
 
     def seen(self, side: Side) -> int:
         return len(self._double(side).log)
@@ -172,3 +180,51 @@ async def test_edits_within_the_lag_of_the_search_all_arrive_and_none_is_reverte
     assert office.conflicts() == asked
     assert office.deals.gate.exceeded == []
     await office.engine.aclose()
+
+
+class CrashError(BaseException):
+    """The process ends here; nothing may catch it."""
+
+
+async def test_twenty_processes_that_end_in_a_first_run_with_lost_answers_double_nothing(tmp_path: Path) -> None:
+    office, rng, left = HubOffice(tmp_path, nexudus=45, crm=45, shared=5), random.Random(8), 0
+
+    def dies(request: Request, _: object) -> None:
+        nonlocal left
+        left -= request.method != "GET"
+        if left == 0:  # it has written, and nobody hears the answer
+            raise CrashError
+
+    for double in (office.cards, office.deals):
+        double.watchers.append(dies)
+    for number in range(20):
+        office.engine = office._engine()
+        for faults in (office.card_faults, office.deal_faults):
+            faults.clear()
+            faults.add("drop_after", "^(POST|PUT|PATCH) .*(deals|contacts|opportunities|coworkers)$", share=0.2)
+        office.clock.turn(30)
+        left = rng.randint(3, 20)
+        with suppress(CrashError):
+            await office.engine.start()
+            await run_cycle(office.engine.connections[0], Options())
+        await office.engine.aclose()
+        assert left == 0 or number > 10
+    left = -1
+    office.card_faults.clear()
+    office.deal_faults.clear()
+    office.engine = office._engine()
+    await office.engine.start()
+    found = await office.settle(6)
+    assert found[-1] == {}
+    assert doubled(row["nexudus_id"] for row in office.deals.records().values() if row.get("nexudus_id")) == []
+    live = office.deals.objects.live("contacts")
+    assert doubled(one.values["email"] for one in live if one.values.get("email")) == []
+    links = office.rows(Link, state="active")
+    assert len(links) == len({one.crm_id for one in links}) == len({one.nexudus_id for one in links})
+    london = [row for row in office.deals.records().values() if row["pipeline"] == office.london.id]
+    assert len(london) == len(links) == 85
+    await office.engine.aclose()
+
+
+def doubled(values: Iterable[str]) -> list[str]:
+    return [value for value, count in Counter(values).items() if count > 1]

@@ -11,6 +11,7 @@ from nexudus_sandbox.hubspot import HubSpotDouble, HubSpotOptions
 from nexudus_sandbox.hubspot.pipelines import Pipeline
 from nexudus_sandbox.transport import DoubleTransport
 from nexudus_sandbox.wire import Response
+from nexudus_sync import codec
 from nexudus_sync.connectors.base import Draft, Party, Record, Row, Scope
 from nexudus_sync.connectors.hubspot import HubSpotConnector, HubSpotSettings
 
@@ -91,8 +92,6 @@ class Account:
 
     def answer(self, match: str, status: int, body: Any, **headers: str) -> None:
         """The next call of this kind is answered like that."""
-        from nexudus_sync import codec
-
         text = body if isinstance(body, str) else codec.dumps(body)
         known = {name.replace("_", "-"): value for name, value in headers.items()}
         self.faults.change(match, lambda _: Response(status, known, text.encode()))
