@@ -40,6 +40,7 @@ LASTS = {"late_commit": 8.0, "throttle_409": 1.0, "throttle_429": 1.0}
 INSTALLATIONS = {
     "overplane": ("overplane", ""),
     "erpnext": ("erpnext", ""),
+    "hubspot": ("hubspot", ""),
     "erpnext-own-names": ("erpnext", 'external_key_field = "custom_absent"\nown_names = true'),
     "erpnext-by-content": ("erpnext", 'external_key_field = "custom_absent"'),
 }

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from nexudus_sandbox.double import Row
 from nexudus_sandbox.hubspot.double import HubSpotDouble
-from nexudus_sandbox.hubspot.objects import Object
+from nexudus_sandbox.hubspot.objects import Object, iso
 from nexudus_sandbox.hubspot.pipelines import Pipeline, Stage
 from nexudus_sandbox.hubspot.shape import CONTACTS, DEALS
 
@@ -30,8 +30,14 @@ _CLASSES = {"Quotation": "Open", "Replied": "Open", "Closed": "Lost"}
 class People:
     """People at work in an account. What is not said here is the double's."""
 
+    double: HubSpotDouble
+
     def __init__(self, double: HubSpotDouble) -> None:
-        self.double = double
+        object.__setattr__(self, "double", double)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A setting is the double's."""
+        setattr(self.double, name, value)
 
     def __getattr__(self, name: str) -> Any:
         """What the double itself offers."""
@@ -70,7 +76,7 @@ class People:
         with self.double.lock:
             self.double.settle()
             one = self.double.deal(row_id)
-            return {**one.values, **self._words(one)}
+            return {**one.values, **self._words(one), **self._as_shown(one)}
 
     def records(self) -> dict[str, Row]:
         """All deals by id."""
@@ -81,8 +87,13 @@ class People:
     def as_read(self, row_id: str) -> Row:
         """A deal as the connector reads it."""
         one = self.double.deal(row_id)
+        return {**one.values, **self._as_shown(one)}
+
+    def _as_shown(self, one: Object) -> Row:
         status = {"Converted": "won", "Lost": "lost"}.get(self._words(one)["status"], "open")
-        return {**one.values, "@id": str(one.id), "@status": status, "@contacts": []}
+        stamps = {"@createdAt": iso(one.created), "@updatedAt": iso(one.updated)}
+        contacts = [str(each) for each in self.double.objects.others(one, CONTACTS)]
+        return {"@id": str(one.id), "@status": status, "@contacts": contacts, **stamps}
 
     def _pipeline(self, one: Object) -> Pipeline:
         found = self.double.pipelines.find(one.values.get("pipeline"))
