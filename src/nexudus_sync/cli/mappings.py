@@ -6,7 +6,7 @@ from pathlib import Path
 from nexudus_sync.cli.desk import load_settings
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import plural, print_table, say
-from nexudus_sync.engine.startup.assemble import HUB, load_mapping
+from nexudus_sync.engine.startup.assemble import HUB, compound_of, load_mapping
 from nexudus_sync.mapping import Context, Field, Mapping, Side, Sync, laws, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping import show as tables
 from nexudus_sync.mapping.context import Table
@@ -24,8 +24,8 @@ LISTED = frozenset({"stage", "user"})
 def check(root: Root, nexudus: Path | None, crm: Path | None) -> int:
     """Print what the laws say about each mapping. Returns the exit code."""
     broken = False
-    for name, mapping in _mappings(root, nexudus, crm):
-        findings = laws.check(mapping, offline_contexts(mapping))
+    for name, connector, mapping in _mappings(root, nexudus, crm):
+        findings = laws.check(mapping, offline_contexts(mapping), compound_of(connector))
         rows = [(MARKS[one.level], one.field, one.law, one.detail) for one in findings if one.level != "ok"]
         failed = sum(one.level == "fail" for one in findings)
         print_table(("", "field", "law", "finding"), rows, title=name)
@@ -67,7 +67,7 @@ def _lines(lens: Lens) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def show(root: Root, nexudus: Path | None, crm: Path | None) -> None:
     """Print each mapping as both sides see it, and its value tables."""
-    for name, mapping in _mappings(root, nexudus, crm):
+    for name, _, mapping in _mappings(root, nexudus, crm):
         found = tables.rows(mapping)
         print_table(("field", "Nexudus", "CRM", "type", "rule"), [_row(row) for row in found], title=name)
         for row in found:
@@ -91,14 +91,16 @@ def _rule(row: tables.Row) -> str:
     return ", ".join(said + ([row.on_unmapped] if row.on_unmapped != "park" else []))
 
 
-def _mappings(root: Root, nexudus: Path | None, crm: Path | None) -> list[tuple[str, Mapping]]:
-    """The mappings to use, by name: the given files, else the configured ones, else the shipped ones."""
+def _mappings(root: Root, nexudus: Path | None, crm: Path | None) -> list[tuple[str, str, Mapping]]:
+    """The mappings to use, each with its name and connector: the given files, the configured or the shipped ones."""
     if nexudus is None and crm is None and (root.config.exists() or root.config != Root().config):
         settings = load_settings(root, secrets=False)
-        return [(one.name, load_mapping(settings, one)) for one in settings.connections]
+        return [
+            (one.name, settings.crms[one.crm].connector, load_mapping(settings, one)) for one in settings.connections
+        ]
     shipped = [Path(f"{name}.toml") for name in shipped_names() if name != HUB]
     hub = nexudus or Path(f"{HUB}.toml")
-    return [(f"{hub.stem} ⇄ {file.stem}", _pair(hub, file)) for file in ([crm] if crm else shipped)]
+    return [(f"{hub.stem} ⇄ {file.stem}", file.stem, _pair(hub, file)) for file in ([crm] if crm else shipped)]
 
 
 def _pair(nexudus: Path, crm: Path) -> Mapping:

@@ -35,6 +35,7 @@ from nexudus_sync.connectors.hubspot.account import Account, Options
 from nexudus_sync.connectors.hubspot.api import Api, another
 from nexudus_sync.connectors.hubspot.contacts import Contacts
 from nexudus_sync.connectors.hubspot.dialect import HubSpotDialect
+from nexudus_sync.connectors.hubspot.example import StageAndStatus
 from nexudus_sync.connectors.hubspot.history import changed_at
 from nexudus_sync.connectors.hubspot.lanes import Lanes
 from nexudus_sync.connectors.hubspot.listing import Lister
@@ -53,6 +54,7 @@ class HubSpotConnector:
 
     Settings = HubSpotSettings
     part = "pipeline"
+    compound = StageAndStatus()
     traits = Traits(lists_everything=False, rows_are_whole=True)
 
     def __init__(

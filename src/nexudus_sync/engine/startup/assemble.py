@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import httpx
 
@@ -18,6 +19,7 @@ from nexudus_sync.engine.connection import Connection, End, Rules
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Context, Side, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping import Mapping as FieldMapping
+from nexudus_sync.mapping.compound import Compound
 from nexudus_sync.mapping.shipped import shipped
 from nexudus_sync.store import Store
 
@@ -79,6 +81,12 @@ def mapping_of(connector: str, *, where: str = "connector") -> str | None:
     """The text of the mapping that comes with a connector, its package's own or a shipped one; None without one."""
     own = registry.own_mapping(connector, where=where)
     return shipped(connector) if own is None and connector in shipped_names() else own
+
+
+def compound_of(connector: str) -> Compound | None:
+    """What a connector tells of fields that are one value in its system; None if it has none, or is not installed."""
+    found = getattr(registry.find(connector), "compound", None) if connector in registry.names() else None
+    return cast("Compound | None", found)
 
 
 def _crm_file(settings: Settings, connection: ConnectionSettings) -> tuple[str, str]:
