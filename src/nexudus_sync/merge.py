@@ -67,6 +67,12 @@ class View:
     context: Context
     changed_at: datetime | None = None
     written: frozenset[str] = frozenset()
+    dated: MappingABC[str, datetime] = field(default_factory=dict)
+    """When single keys of the record were last changed, by our clock, where the system tells."""
+
+    def changed(self, key: str) -> datetime | None:
+        """When somebody else last changed what stands under a key of the record; else the record; None if unknown."""
+        return self.dated.get(key, self.changed_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +262,7 @@ def _later_match(seen: Outcome, moved: list[Side], views: _Views, policy: Policy
 def _by_rule(seen: Outcome, rule: OnConflict, views: _Views, policy: Policy) -> Outcome:
     """Value against value: a person's choice between exactly these two, else the rule."""
     stands = rule is OnConflict.NEWEST and policy.asked.get(seen.field.name) == (say(seen.nexudus), say(seen.crm))
-    winner = _resolved(seen, policy) or (None if stands else _winner(rule, views))
+    winner = _resolved(seen, policy) or (None if stands else _winner(seen.field, rule, views))
     return replace(seen, verdict=Verdict.CONFLICT) if winner is None else _travels(seen, winner, overrules=True)
 
 
@@ -273,13 +279,13 @@ def _resolved(seen: Outcome, policy: Policy) -> Side | None:
     return choice.take
 
 
-def _winner(rule: OnConflict, views: _Views) -> Side | None:
+def _winner(field: Field, rule: OnConflict, views: _Views) -> Side | None:
     """The side a rule prefers; None leaves it to a person."""
     if rule is OnConflict.NEXUDUS:
         return Side.NEXUDUS
     if rule is OnConflict.CRM:
         return Side.CRM
-    nexudus, crm = views[Side.NEXUDUS].changed_at, views[Side.CRM].changed_at
+    nexudus, crm = (views[side].changed(field.lens(side).path.root) for side in Side)
     # Under `newest` a person decides where an edit's time is not known, or the two are too close to tell.
     if rule is OnConflict.MANUAL or nexudus is None or crm is None or abs(nexudus - crm) <= CLOSE_CALL:
         return None

@@ -1,5 +1,6 @@
 """What a connector may offer besides the protocol that all of them implement: the engine asks with `isinstance`."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -57,6 +58,15 @@ class ChecksScopes(Protocol):
 
         `first`: nothing is linked yet, so that the scope has not proven itself.
         """
+        ...
+
+
+@runtime_checkable
+class DatesValues(Protocol):
+    """What a connector offers besides, when its system tells when each value of a record was set."""
+
+    async def changed_at(self, record_id: str, keys: frozenset[str]) -> Mapping[str, datetime]:
+        """When these top-level keys of a record were last set, by the server's clock, as far as that is known."""
         ...
 
 
