@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "CRM_TOKEN": "sk_test_1",
     "OVERPLANE_TOKEN": "sk_test_2",
     "SOFIA_PASSWORD": "long enough",
+    "HUBSPOT_TOKEN": "pat-na1-test",
     "APP_KEY": "app-key-1",
     "ERPNEXT_API_KEY": "sync",
     "ERPNEXT_API_SECRET": "secret-1",
@@ -285,17 +286,9 @@ def test_every_commented_setting_of_the_example_is_valid_too(tmp_path: Path) -> 
     settings = load(written(tmp_path, text), ENVIRONMENT)
     (london,) = settings.connections
     shown = {key for key, field in ConnectionSettings.model_fields.items() if key in london.model_fields_set}
-    assert shown == set(ConnectionSettings.model_fields)
-    assert {crm.connector for crm in settings.crms.values()} == {"overplane", "erpnext"}
-    own = {
-        "connector",
-        "company",
-        "limits",
-        "proxy",
-        "ca_file",
-        "http",
-        "record_url",
-    }  # the last four are shown with Nexudus
+    assert shown == set(ConnectionSettings.model_fields) - {"pipeline"}  # which is in place of company
+    assert {crm.connector for crm in settings.crms.values()} == {"overplane", "erpnext", "hubspot"}
+    own = {"connector", "company", "limits", "proxy", "ca_file", "http", "record_url"}  # shown with Nexudus
     erpnext = settings.crms["erpnext"].settings
     assert erpnext.model_fields_set == set(type(erpnext).model_fields) - own
     optional = {key: field for key, field in type(erpnext).model_fields.items() if not field.is_required()}
@@ -643,3 +636,10 @@ def test_a_syntax_error_names_the_line(tmp_path: Path) -> None:
 
 def test_a_file_that_ends_too_early_is_refused(tmp_path: Path) -> None:
     assert complaint(tmp_path, '[store]\nurl = """x').startswith("is not valid TOML: ")
+
+
+def test_a_pipeline_is_the_part_of_a_crm_in_place_of_a_company(tmp_path: Path) -> None:
+    (london,) = loaded(tmp_path, MINIMAL + 'pipeline = "Sales"\n').connections
+    assert (london.part, london.scope().company) == ("Sales", "Sales")
+    with pytest.raises(ConfigError, match="has both company and pipeline; give the one that the CRM has"):
+        loaded(tmp_path, MINIMAL + 'pipeline = "Sales"\ncompany = "Example Corp"\n')

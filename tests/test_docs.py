@@ -24,7 +24,9 @@ from nexudus_sync.mapping.schema import CrmPlace, Type
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-ENVIRONMENT = dict.fromkeys(("NEXUDUS_USERNAME", "NEXUDUS_PASSWORD", "OVERPLANE_TOKEN", "NOTIFY_URL"), "x")
+ENVIRONMENT = dict.fromkeys(
+    ("NEXUDUS_USERNAME", "NEXUDUS_PASSWORD", "OVERPLANE_TOKEN", "HUBSPOT_TOKEN", "NOTIFY_URL"), "x"
+)
 ENVIRONMENT |= {"SOFIA_PASSWORD": "long enough"}
 
 
@@ -118,7 +120,7 @@ def in_place(shipped: str, block: str | None) -> str:
 def cases() -> Iterator[tuple[str, str | None, str | None]]:
     """Each example beside each shipped CRM's file, or beside the one that it is about."""
     for nexudus, crm in examples():
-        for shipped in ("overplane.toml", "erpnext.toml"):
+        for shipped in ("overplane.toml", "erpnext.toml", "hubspot.toml"):
             if crm is None or "mappings/" not in crm or f"mappings/{shipped}" in crm:
                 yield shipped, nexudus, crm
 

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from nexudus_sandbox.erpnext import ERPNextDouble
 from nexudus_sandbox.erpnext.permissions import SALES_MANAGER, SALES_USER, User
+from nexudus_sandbox.hubspot import HubSpotDouble
+from nexudus_sandbox.hubspot.people import People
 from nexudus_sandbox.overplane import OverplaneDouble, OverplaneOptions
 from nexudus_sandbox.people import SALESPEOPLE, Person
 from nexudus_sandbox.seed.places import SYNC_USER
@@ -24,6 +27,17 @@ base_url = "{url}"
 api_key = "${{ERPNEXT_API_KEY}}"
 api_secret = "${{ERPNEXT_API_SECRET}}"
 """
+_HUBSPOT = """\
+[crm.hubspot]
+connector = "hubspot"
+base_url = "{url}"
+token = "${{HUBSPOT_TOKEN}}"
+limits = {{ per_second = 400, per_day = 250000 }}
+search_limits = {{ per_second = 150 }}
+"""
+
+
+CrmDouble = OverplaneDouble | ERPNextDouble | HubSpotDouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +45,22 @@ class SandboxCrm:
     """A double with a login for the sync: `table` is its part of the configuration, `{url}` in it its address.
 
     `title` is what people call it; `environment` holds the variables that the table names; `people` are the salespeople
-    who can log in to it.
+    who can log in to it. `part` is the key by which a connection names its part of the CRM; `words` puts the words of
+    an opportunity into the CRM's own.
     """
 
     title: str
-    double: OverplaneDouble | ERPNextDouble
+    double: CrmDouble
     table: str
     environment: Mapping[str, str]
     people: tuple[Person, ...] = ()
+    part: str = "company"
+    words: Any = None
+
+    @property
+    def at_work(self) -> Any:
+        """What a story's people work with: the double, or what puts their words into its own."""
+        return self.words or self.double
 
 
 def _overplane(clock: Callable[[], datetime]) -> SandboxCrm:
@@ -63,5 +85,12 @@ def _erpnext(clock: Callable[[], datetime]) -> SandboxCrm:
     return SandboxCrm("ERPNext", double, _ERPNEXT, secrets, tuple(people))
 
 
-CRMS = {"overplane": _overplane, "erpnext": _erpnext}
+def _hubspot(clock: Callable[[], datetime]) -> SandboxCrm:
+    double = HubSpotDouble(clock, seed=2)
+    double.add_key(TOKEN, SYNC_USER)
+    double.gate.ten_seconds, double.gate.a_second = 5_000, 250  # 50 times what an account has
+    return SandboxCrm("HubSpot", double, _HUBSPOT, {"HUBSPOT_TOKEN": TOKEN}, part="pipeline", words=People(double))
+
+
+CRMS = {"overplane": _overplane, "erpnext": _erpnext, "hubspot": _hubspot}
 """By the name that the configuration gives them."""

@@ -9,6 +9,7 @@ import httpx
 from nexudus_sandbox.crms import CRMS
 from nexudus_sandbox.erpnext import ERPNextDouble
 from nexudus_sandbox.faults import Faults
+from nexudus_sandbox.hubspot import HubSpotDouble
 from nexudus_sandbox.nexudus import NEXUDUS_WINDOWS, NexudusDouble, NexudusOptions
 from nexudus_sandbox.overplane import OverplaneDouble
 from nexudus_sandbox.people import PASSWORD as PASSWORD
@@ -45,7 +46,7 @@ customer_creations_per_day = {creations}
 name = "london"
 crm = "{crm}"
 scope = {{ business_id = {business_id} }}
-company = "{company}"
+{part} = "{company}"
 {mapping}poll = "5s"
 reconcile = "24h"
 deletes = "ignore"
@@ -55,7 +56,7 @@ deletes = "ignore"
 class Sandbox:
     """Both doubles with data, called in process: `transports` carries requests to them without a socket.
 
-    `crm_name` says which CRM it has ("overplane" or "erpnext"). `nexudus`, and `overplane` or `erpnext`, are the
+    `crm_name` says which CRM it has ("overplane", "erpnext" or "hubspot"). `nexudus`, and the one of that name, are the
     doubles (people's edits go there), `nexudus_faults` and `crm_faults` what goes wrong on the way to them, `seeded`
     says what stands where. `nexudus_url` and `crm_url` are their addresses, without a path. `counts` are `seed`'s:
     nexudus, crm, shared, seed.
@@ -99,6 +100,12 @@ class Sandbox:
         assert isinstance(self.crm.double, ERPNextDouble)
         return self.crm.double
 
+    @property
+    def hubspot(self) -> HubSpotDouble:
+        """The CRM, where it is HubSpot."""
+        assert isinstance(self.crm.double, HubSpotDouble)
+        return self.crm.double
+
     def config_toml(self, *, own_mapping: bool = False) -> str:
         """A complete configuration for London; its limits stay a tenth below what the sandbox grants.
 
@@ -123,6 +130,7 @@ class Sandbox:
             business_id=london.business_id,
             company=london.company,
             mapping=f"mapping = {files}\n" if own_mapping else "",
+            part=self.crm.part,
         )
 
     def environment(self) -> dict[str, str]:

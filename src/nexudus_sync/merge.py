@@ -10,10 +10,11 @@ Pure. Every field is decided by itself, by class (`Field.same`), under the mappi
     yes              | yes         | AGREED if alike, else by `on_conflict`: TRAVELS or CONFLICT
     never agreed on one side or both | a first match: AGREED if alike, a value fills a blank, else by `on_conflict`
 
-A text that is still as our own write left it, or a rendering of that (`View.written`), has not changed. If one of the
-two values cannot be read and the verdict would not be NOTHING, the field is PARKED. In a one-way field only the
-source's values travel, and they always win: NOTHING as long as the source has not changed (or, at a first match, is
-blank), whatever the other side says.
+A value that the other side need not know and has no word for (`Field.is_aside`) says nothing: only the other side's
+changes count, and at a first match both stay as they are. A text that is still as our own write left it, or a rendering
+of that (`View.written`), has not changed. If one of the two values cannot be read and the verdict would not be NOTHING,
+the field is PARKED. In a one-way field only the source's values travel, and they always win: NOTHING as long as the
+source has not changed (or, at a first match, is blank), whatever the other side says.
 """
 
 from collections.abc import Mapping as MappingABC
@@ -65,6 +66,12 @@ class View:
     context: Context
     changed_at: datetime | None = None
     written: frozenset[str] = frozenset()
+    dated: MappingABC[str, datetime] = field(default_factory=dict)
+    """When single keys of the record were last changed, by our clock, where the system tells."""
+
+    def changed(self, key: str) -> datetime | None:
+        """When somebody else last changed what stands under a key of the record; else the record; None if unknown."""
+        return self.dated.get(key, self.changed_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +172,7 @@ def merge(mapping: Mapping, nexudus: View, crm: View, policy: Policy) -> list[Ou
 def merge_field(field: Field, nexudus: View, crm: View, policy: Policy) -> Outcome:
     """Decide one field; see the table at the top."""
     views = {Side.NEXUDUS: nexudus, Side.CRM: crm}
-    changes = {side: _change(field, side, view) for side, view in views.items()}
+    changes = _changes(field, views)
     if set(changes.values()) == {_Change.NO}:  # nobody edited it, so even a value that cannot be read is left alone
         return Outcome(field, Verdict.NOTHING)
     try:
@@ -180,6 +187,21 @@ def merge_field(field: Field, nexudus: View, crm: View, policy: Policy) -> Outco
     if all(rendered.values()):  # was written by us and is only spelled in the system's own way: nobody edited it
         return replace(seen, verdict=Verdict.AGREED, kind=STORED_DIFFERENTLY, reason="; ".join(rendered.values()))
     return _later_match(seen, [side for side, reason in rendered.items() if not reason], views, policy)
+
+
+def _changes(field: Field, views: _Views) -> dict[Side, _Change]:
+    """Which side has changed. One that says what the other need not know has not."""
+    changes = {side: _change(field, side, view) for side, view in views.items()}
+    if set(changes.values()) == {_Change.NO}:
+        return changes
+    aside = [side for side in Side if _is_aside(field, side, views)]
+    if aside and _Change.FIRST in changes.values():  # there is nothing to compare: both stay as they are
+        aside = list(Side)
+    return changes | dict.fromkeys(aside, _Change.NO)
+
+
+def _is_aside(field: Field, side: Side, views: _Views) -> bool:
+    return field.is_aside(side, views[side].record, views[side].context, views[side.other].context)
 
 
 def _seen(field: Field, views: _Views) -> Outcome:
@@ -269,7 +291,7 @@ def _later_match(seen: Outcome, moved: list[Side], views: _Views, policy: Policy
 def _by_rule(seen: Outcome, rule: OnConflict, views: _Views, policy: Policy) -> Outcome:
     """Value against value: a person's choice between exactly these two, else the rule."""
     stands = rule is OnConflict.NEWEST and policy.asked.get(seen.field.name) == (say(seen.nexudus), say(seen.crm))
-    winner = _resolved(seen, policy) or (None if stands else _winner(rule, views))
+    winner = _resolved(seen, policy) or (None if stands else _winner(seen.field, rule, views))
     return replace(seen, verdict=Verdict.CONFLICT) if winner is None else _travels(seen, winner, overrules=True)
 
 
@@ -286,13 +308,13 @@ def _resolved(seen: Outcome, policy: Policy) -> Side | None:
     return choice.take
 
 
-def _winner(rule: OnConflict, views: _Views) -> Side | None:
+def _winner(field: Field, rule: OnConflict, views: _Views) -> Side | None:
     """The side a rule prefers; None leaves it to a person."""
     if rule is OnConflict.NEXUDUS:
         return Side.NEXUDUS
     if rule is OnConflict.CRM:
         return Side.CRM
-    nexudus, crm = views[Side.NEXUDUS].changed_at, views[Side.CRM].changed_at
+    nexudus, crm = (views[side].changed(field.lens(side).path.root) for side in Side)
     # Under `newest` a person decides where an edit's time is not known, or the two are too close to tell.
     if rule is OnConflict.MANUAL or nexudus is None or crm is None or abs(nexudus - crm) <= CLOSE_CALL:
         return None

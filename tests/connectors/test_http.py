@@ -634,3 +634,50 @@ def test_a_clock_that_was_set_makes_the_older_answers_void() -> None:
         offset.learn("Sun, 01 Mar 2026 12:00:00 GMT", START, START)
     offset.learn("Sun, 01 Mar 2026 13:00:00 -0000", START, START)
     assert offset.seconds == pytest.approx(3600 + 0.5 - 0.25)
+
+
+# --- reads that are asked by POST, and lanes
+
+
+def test_a_read_with_a_body_is_asked_by_post_and_tried_again() -> None:
+    rig = Rig(httpx.ReadTimeout("slow"), answer(500), answer(body="[1]"))
+    assert rig.get("/things/search", body={"limit": 7}) == [1]
+    assert [(one.method, one.content) for one in rig.server.asked] == [("POST", b'{"limit":7}')] * 3
+    assert {one.headers["Content-Type"] for one in rig.server.asked} == {"application/json"}
+
+
+class Counting(Unlimited):
+    """Keeps what was asked for."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(clock)
+        self.asked: list[bool] = []
+
+    async def acquire(self, *, write: bool, creation: bool, priority: Priority, reserved: bool = False) -> None:
+        self.asked.append(write)
+        await super().acquire(write=write, creation=creation, priority=priority, reserved=reserved)
+
+
+def test_calls_that_are_counted_by_themselves_have_a_budget_of_their_own() -> None:
+    clock = VirtualClock()
+    usual, searches = Counting(clock), Counting(clock)
+
+    async def work() -> float:
+        server = Server(answer(429, Retry_After="30"), answer())
+        http = Http(
+            "https://plain.example/api",
+            PlainDialect(),
+            clock=clock,
+            rng=random.Random(1),
+            budget=usual,
+            lanes={"/search": searches},
+            transport=httpx.MockTransport(server),
+        )
+        await http.get("/things/search", body={})
+        waited = clock.seconds
+        await http.get("/things")
+        await http.aclose()
+        return waited
+
+    assert clock.run(work()) == pytest.approx(30)
+    assert (usual.asked, searches.asked) == ([True, False], [False, False])  # the first is the login

@@ -25,7 +25,8 @@ def test_the_shipped_connector_is_found_by_its_name():
 
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones():
     with pytest.raises(
-        ConfigError, match=r'^config\.toml: crm\.x: no connector is named "x"; known connectors: "erpnext", "overplane"'
+        ConfigError,
+        match=r'^config\.toml: crm\.x: no connector is named "x"; known connectors: "erpnext", "hubspot", "overplane"',
     ) as e:
         registry.find("x", where="config.toml: crm.x")
     assert e.value.exit_code == 2

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import structlog
 from contract_kit import PAGE, Rig
-from contract_rigs import ERPNext15Rig, ERPNext16Rig, NexudusRig, OverplaneRig
+from contract_rigs import ERPNext15Rig, ERPNext16Rig, HubSpotRig, NexudusRig, OverplaneRig
 from example_rig import JsonFileRig
 
 from nexudus_sync.connectors.nexudus import listing
 
-RIGS: tuple[type[Rig], ...] = (NexudusRig, OverplaneRig, ERPNext15Rig, ERPNext16Rig, JsonFileRig)
+RIGS: tuple[type[Rig], ...] = (NexudusRig, OverplaneRig, ERPNext15Rig, ERPNext16Rig, HubSpotRig, JsonFileRig)
 KINDS = {
     "offset": "offsets",
     "trouble": "trouble",

@@ -70,10 +70,14 @@ class Rig:
     """A page of a list says how many rows there are in all."""
     comes_in_pages: bool = True
     """A list takes several reads, so it can move meanwhile."""
+    pages_hold: bool = False
+    """Each page of a list begins behind the last id of the one before, so that nothing moves between them."""
     coarse_stamps: bool = True
     """Two edits can have one stamp."""
     has_lock: bool = False
     """An update made from a state that is not the latest is refused."""
+    silent_deletes: bool = False
+    """A deletion is answered with 204 and no body, so that an empty answer is a success."""
     has_login: bool = True
     has_rights: bool = True
     """A login can lack the right to read opportunities; see `forbid`."""

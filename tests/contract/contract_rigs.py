@@ -5,11 +5,14 @@ from typing import Any, Literal
 from contract_kit import ANA, KAI, PAGE, SECRET, SYNC, HttpRig
 
 from nexudus_sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.hubspot import HubSpotDouble, HubSpotOptions
+from nexudus_sandbox.hubspot.pipelines import Stage
 from nexudus_sandbox.nexudus import NexudusDouble
 from nexudus_sandbox.overplane import OverplaneDouble
 from nexudus_sandbox.transport import DoubleTransport
 from nexudus_sync.connectors.base import Scope
 from nexudus_sync.connectors.erpnext import ERPNextConnector, ERPNextSettings
+from nexudus_sync.connectors.hubspot import HubSpotConnector, HubSpotSettings
 from nexudus_sync.connectors.nexudus import NexudusConnector
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
 from nexudus_sync.connectors.overplane import OverplaneConnector, OverplaneSettings
@@ -158,3 +161,56 @@ class ERPNext15Rig(ERPNext16Rig):
     """The same on the version before."""
 
     version = 15
+
+
+class HubSpotRig(HttpRig):
+    """HubSpot, with two pipelines."""
+
+    title, unknown, bad_value = "dealname", {"x_colour": "ü – kept"}, {"closedate": "soon"}
+    path, party_path = "/crm/objects/2026-03/deals", "/crm/objects/2026-03/contacts"
+    user_path = "/crm/owners/2026-03"
+    own_scope, other_scope = Scope(company="Desks"), Scope(company="Offices")
+    keeps_author, nobody, counts_in_lists, pages_hold = False, "1", False, True
+    zones, fixed_currency = ("Europe/London", "Europe/London"), "GBP"
+    silent_deletes, throttles = True, ("throttle_429",)
+
+    def make_double(self, offset: float) -> HubSpotDouble:
+        options = HubSpotOptions(page_size=PAGE, search_size=PAGE)
+        double = HubSpotDouble(self.clock.now, offset=offset, options=options)
+        double.add_key(SECRET, SYNC)
+        double.properties.add("deals", "nexudus_id", unique=True)
+        double.properties.add("deals", "x_colour")
+        double.account.hire(ANA)
+        double.pipelines.all.clear()
+        self.pipelines = [double.pipelines.add(label, [Stage(f"{label}-1", "New")]) for label in ("Desks", "Offices")]
+        self.contacts = {KAI: double.add("contacts", ANA, email=KAI, firstname="Kai", lastname="Lund")}
+        return double
+
+    def make_connector(self, transport: DoubleTransport, secret: str) -> HubSpotConnector:
+        settings = HubSpotSettings.model_validate(
+            {"base_url": "https://hubspot.test", "token": secret, "page_size": PAGE}
+        )
+        return HubSpotConnector("hubspot", settings, clock=self.clock, rng=self.rng, transport=transport)
+
+    def add(self, title: str, email: str = KAI, *, elsewhere: bool = False) -> str:
+        if email not in self.contacts:
+            self.contacts[email] = self.double.add("contacts", ANA, email=email, firstname=title)
+        pipeline = self.pipelines[elsewhere]
+        place = {"pipeline": pipeline.id, "dealstage": pipeline.stages[0].id}
+        return str(self.double.create(ANA, dealname=title, contacts=[self.contacts[email]], **place))
+
+    def edit(self, record_id: str, **changes: Any) -> None:
+        self.double.edit(record_id, ANA, **changes)
+
+    def moved(self) -> tuple[str, ...]:
+        return ("hs_lastmodifieddate",)
+
+    def hire(self, email: str) -> None:
+        self.double.account.hire(email)
+
+    def forbid(self) -> None:
+        self.double.gate.keys[SECRET].scopes = frozenset()
+
+    def user_lists(self) -> int | None:
+        asked = super().user_lists()
+        return None if asked is None else asked // 2  # those who left are in a list of their own

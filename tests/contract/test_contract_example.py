@@ -163,7 +163,9 @@ def test_without_a_mapping_of_its_own_one_has_to_be_named(house: House, monkeypa
 def test_without_its_package_the_configuration_says_which_connectors_there_are(tmp_path: Path) -> None:
     House(tmp_path)
     environment = {"NEXUDUS_USERNAME": SYNC, "NEXUDUS_PASSWORD": SECRET}
-    with pytest.raises(ConfigError, match='no connector is named "jsonfile"; known connectors: "erpnext", "overplane"'):
+    with pytest.raises(
+        ConfigError, match='no connector is named "jsonfile"; known connectors: "erpnext", "hubspot", "overplane"'
+    ):
         config.load(tmp_path / "config.toml", environment)
 
 

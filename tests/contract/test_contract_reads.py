@@ -71,6 +71,8 @@ async def test_a_refused_value_names_its_key_and_changes_nothing(rig: Rig) -> No
 
 
 async def test_every_error_is_one_of_the_tree_and_names_the_system_in_one_line(rig: Rig, trouble: str) -> None:
+    if rig.silent_deletes and trouble in ("empty", "truncated"):
+        pytest.skip("an empty answer to a deletion is as it should be")
     record_id = rig.add("There")
     rig.strike(trouble, times=100)
     with pytest.raises(ConnectorError) as raised:

@@ -90,7 +90,11 @@ async def test_a_list_that_never_holds_still_is_never_called_complete(rig: Rig) 
         rig.remove(ids.pop())
 
     rig.while_listing(work)
-    assert not await scanned_completely(rig)
+    if rig.pages_hold:  # there it may claim to be: it lists what was there from the beginning to the end
+        listed = {row.id for page in await rig.scan() for row in page.rows}
+        assert listed >= set(ids)
+    else:
+        assert not await scanned_completely(rig)
 
 
 async def test_a_total_that_never_fits_is_made_up_for_by_two_readings_that_agree(rig: Rig) -> None:

@@ -1,5 +1,6 @@
 """How people work in each CRM, and how it is spoken to on the wire: what differs between the CRMs of an office."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,10 +12,13 @@ from nexudus_sandbox.crms import SandboxCrm
 from nexudus_sandbox.wire import Request, Response
 from nexudus_sync.connectors.base import Connector
 from nexudus_sync.connectors.erpnext import ERPNextConnector
+from nexudus_sync.connectors.hubspot import HubSpotConnector
 from nexudus_sync.connectors.overplane import OverplaneConnector
 
 BEN = "ben@example.com"
-CRM_NAMES = ("overplane", "erpnext")
+IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+CRM_NAMES = ("overplane", "erpnext", *(["hubspot"] if IS_LONG else []))
+"""What the stories of an office are told of; HubSpot's turn is the nightly run's, it has stories of its own besides."""
 
 
 overplane_only = pytest.mark.parametrize("crm_name", ["overplane"], indirect=True)
@@ -51,8 +55,8 @@ class Desk:
 
     @property
     def deals(self) -> Any:
-        """The CRM's double."""
-        return self.crm.double
+        """The CRM's double, in the words of an opportunity."""
+        return self.crm.at_work
 
     @property
     def updates(self) -> str:
@@ -187,6 +191,52 @@ class ErpnextDesk(Desk):
         return dict(self.deals.record(deal))
 
 
+class HubspotDesk(Desk):
+    """HubSpot: contacts, and one stage for status and column."""
+
+    def lead(self, person: str, email: str | None, **values: Any) -> str:
+        first, _, last = person.partition(" ")
+        known = self.deals.objects.where("contacts", "email", email.lower()) if email else None
+        values = {"email": email, "firstname": first, "lastname": last}
+        sent = {key: value for key, value in values.items() if value}
+        return str(known.id) if known else str(self.deals.add("contacts", BEN, **sent))
+
+    def lead_emails(self) -> Counter[str]:
+        return Counter(one.values.get("email", "None") for one in self.deals.objects.live("contacts"))
+
+    def add_user(self, email: str, name: str) -> None:
+        self.deals.account.hire(email, name)
+
+    def user_id(self, email: str) -> str:
+        return str(self.deals.account.owner_of(email))
+
+    def _hide(self, deal: str) -> Callable[[], None]:
+        rows = self.deals.objects.rows["deals"]
+        one = rows.pop(int(deal))
+        return lambda: rows.update({one.id: one})
+
+    def add_field(self, key: str) -> None:
+        self.deals.properties.add("deals", key)
+
+    def as_read(self, deal: str) -> dict[str, Any]:
+        return dict(self.deals.as_read(deal))
+
+
+def hubspot(crm: SandboxCrm) -> Desk:
+    """HubSpot's desk."""
+    base = "/crm/objects/2026-03"
+    return HubspotDesk(
+        "hubspot",
+        crm,
+        "deals",
+        Paths(f"{base}/deals", f"{base}/contacts", "PATCH"),
+        HubSpotConnector,
+        stamps=("hs_lastmodifieddate",),
+        own=("id", "hs_object_id", "createdate", "hs_lastmodifieddate", "party_name", "nexudus_id"),
+        needs_sweep=True,
+    )
+
+
 def overplane(crm: SandboxCrm) -> Desk:
     """Overplane's desk."""
     base = "/api/crm"
@@ -222,5 +272,5 @@ def erpnext(crm: SandboxCrm) -> Desk:
     )
 
 
-DESKS = {"overplane": overplane, "erpnext": erpnext}
+DESKS = {"overplane": overplane, "erpnext": erpnext, "hubspot": hubspot}
 """By the name of the connector."""

@@ -219,8 +219,8 @@ def no_phantoms(world: SimWorld, rest: Rest) -> list[Violation]:
     found = []
     for conflict in shown:
         field = world.connection.mapping.find(conflict.field)
-        if field is None or field.name in world.widened:
-            continue  # it does not travel any more, or was matched anew
+        if field is None or field.name in world.widened or field.name in world.desk.sets_itself:
+            continue  # it does not travel any more, was matched once more, or is the server's doing
         for side, record_id in ((Side.NEXUDUS, conflict.nexudus_id), (Side.CRM, conflict.crm_id)):
             keys = {one: key for key, one in present(rest, side).items()}
             key = keys.get(record_id, "")

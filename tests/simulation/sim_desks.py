@@ -8,6 +8,7 @@ from typing import Any
 from nexudus_sandbox.crms import SandboxCrm
 from nexudus_sandbox.erpnext import ERPNextDouble
 from nexudus_sandbox.erpnext.errors import FrappeError
+from nexudus_sandbox.hubspot.errors import HubSpotError
 from nexudus_sandbox.overplane import OverplaneDouble
 from nexudus_sandbox.seed import words
 
@@ -39,11 +40,15 @@ class Desk:
     may_write: frozenset[str]
     locks: bool
     edits: Callable[[Any, int, random.Random], list[Edit]]
+    rules: tuple[tuple[str, str], ...] = ()
+    """Lines that an operator added to fields of the CRM's mapping file from the start."""
+    sets_itself: frozenset[str] = frozenset()
+    """Fields that the server sets when another is written, such as the day on which a deal closes."""
 
     @property
     def double(self) -> Any:
-        """The CRM's double."""
-        return self.crm.double
+        """The CRM's double, in the words of an opportunity."""
+        return self.crm.at_work
 
     @property
     def kind(self) -> str:
@@ -54,7 +59,9 @@ class Desk:
         """Ben enters an opportunity of a new lead of that name; gives its id."""
         email, is_erpnext = f"{name}@example.org", self.system == "erpnext"
         lead = {"lead_name": name, "email_id": email}
-        party = self._at_once(lambda: self.double.add("Lead" if is_erpnext else "lead", BEN, **lead))
+        kind = {"erpnext": "Lead", "overplane": "lead", "hubspot": "contacts"}[self.system]
+        lead = {"email": email, "firstname": name} if self.system == "hubspot" else lead
+        party = self._at_once(lambda: self.double.add(kind, BEN, **lead))
         own = {} if is_erpnext else {"customer_name": name}
         deal = {"opportunity_from": "Lead", "party_name": party, "company": COMPANY, "transaction_date": "2026-03-02"}
         deal |= {"contact_email": email, "currency": "GBP", "title": name, "sales_stage": STAGES[0]}
@@ -80,7 +87,7 @@ def attempt(change: Callable[[], object]) -> str:
     """Somebody saves a form: what the server refuses is shown to them and stays undone."""
     try:
         change()
-    except FrappeError as error:
+    except (FrappeError, HubSpotError) as error:
         return f" (refused: {error})"
     return ""
 
@@ -127,6 +134,28 @@ def _erpnext_edits(double: ERPNextDouble, n: int, rng: random.Random) -> list[Ed
     ]
 
 
+def _hubspot_edits(double: Any, n: int, rng: random.Random) -> list[Edit]:
+    return [edit for edit in _common(double, n, rng) if edit[0] != "sales_stage"]
+
+
+def hubspot(crm: SandboxCrm) -> Desk:
+    """HubSpot: its stage is compared as a status here; what becomes of both together has stories of its own."""
+    crm.double.properties.add("deals", "phone")  # type: ignore[union-attr]
+    may = {"dealname", "dealstage", "pipeline", "amount", "closedate", "hubspot_owner_id", "closed_lost_reason"}
+    may |= {"nexudus_id", "hs_lastmodifieddate"}
+    rules = (("sales_stage", 'sync = "off"'),)
+    return Desk(
+        "hubspot",
+        crm,
+        ("deals",),
+        frozenset(may),
+        locks=False,
+        edits=_hubspot_edits,
+        rules=rules,
+        sets_itself=frozenset({"expected_closing"}),
+    )
+
+
 def overplane(crm: SandboxCrm) -> Desk:
     """Overplane, whose lists come in small pages."""
     crm.double.options.max_limit = 7  # type: ignore[union-attr]
@@ -143,4 +172,4 @@ def erpnext(crm: SandboxCrm) -> Desk:
 
 def desk(system: str, crm: SandboxCrm) -> Desk:
     """The desk of a CRM, by the name of its connector."""
-    return {"overplane": overplane, "erpnext": erpnext}[system](crm)
+    return {"overplane": overplane, "erpnext": erpnext, "hubspot": hubspot}[system](crm)

@@ -88,7 +88,8 @@ def history(seed: int, folder: Path, *, steps: int, records: int, system: str | 
     rng = random.Random(seed * 7919 + 13)
     counts = {"nexudus": records, "crm": records * 5 // 7, "shared": records * 5 // 14}
     mode, chosen = rng.choice(["ignore", "ignore", "propagate"]), rng.choice(["overplane", "erpnext"])
-    lines = [f"page_size = {rng.choice([2, 7, 500])}"]
+    size = rng.choice([2, 7, 500])
+    lines = [f"page_size = {min(size, 100) if system == 'hubspot' else size}"]
     if (system or chosen) == "erpnext":
         lines += rng.choice([["create_missing = true"], []]) + rng.choice([["own_names = true"], []])
     settings = {"deletes": mode, "system": system or chosen, "crm_settings": "\n".join(lines)}
@@ -142,6 +143,12 @@ def _vary(world: SimWorld, rng: random.Random) -> None:
     if world.desk.system == "overplane":
         world.crm.options.children_move_parent = rng.random() < 0.3
         world.crm.options.keeps = rng.choice(KEPT)
+    elif world.desk.system == "hubspot":
+        world.crm.options.search_lag = rng.choice([0.0, 3.0, 30.0])
+        world.crm.options.touch_after = rng.choice([0.0, 0.4])
+        world.crm.options.sent_closedate_stays = rng.random() < 0.5
+        world.crm.options.second_delete = rng.choice([204, 404])
+        world.crm.options.blank = rng.choice(["null", "missing"])
     else:
         world.crm.options.late_commit = rng.choice([0.0, 0.0, 3.0, 20.0])
 

@@ -92,7 +92,7 @@ class SimWorld:
         self.desk = desk(system, CRMS[system](self.clock.now))
         self.crm = self.desk.double
         counts = {"nexudus": nexudus, "crm": crm, "shared": shared, "elsewhere": ELSEWHERE}
-        self.seeded = seed(self.nexudus, self.crm, seed=seed_number, **counts)
+        self.seeded = seed(self.nexudus, self.desk.crm.double, seed=seed_number, **counts)
         self.places: dict[str, Place] = {city: getattr(self.seeded.places, city) for city in cities}
         """The location of each connection."""
         self.nexudus.add_account(SYNC_USER, ENVIRONMENT["PASSWORD"])
@@ -102,7 +102,7 @@ class SimWorld:
             double.watchers.append(self._watcher(side))
         self.folder = folder
         self.settings = {"deletes": deletes, "first_match": "manual", "crm_settings": crm_settings}
-        self.rules: dict[str, str] = {}
+        self.rules: dict[str, str] = dict(self.desk.rules)
         """Lines an operator added to fields of the CRM's mapping file."""
         self.widened: set[str] = set()
         """Fields whose edits on some side began to travel at a restart: each is a first match of its own then."""
@@ -122,7 +122,7 @@ class SimWorld:
 
     def double(self, side: Side) -> Double:
         """The double of a side."""
-        return self.nexudus if side is Side.NEXUDUS else self.desk.double
+        return self.nexudus if side is Side.NEXUDUS else self.desk.crm.double
 
     @property
     def connection(self) -> Connection:
@@ -184,7 +184,8 @@ class SimWorld:
         """The CRM's shipped mapping file, with the lines that the operator added."""
         text = shipped(self.desk.system)
         for name, line in self.rules.items():
-            text = re.sub(rf"(?m)^\[fields\.{name}\]$", f"[fields.{name}]\n{line}", text)
+            # a field that has no place in the CRM stays off
+            text = re.sub(rf"(?m)^\[fields\.{name}\]$(?!\nsync)", f"[fields.{name}]\n{line}", text)
         return text
 
     def landed_late(self, side: Side) -> list[Request]:

@@ -6,7 +6,7 @@ import pytest
 from sim_burst import burst
 
 
-@pytest.mark.parametrize("system", ["overplane", "erpnext"])
+@pytest.mark.parametrize("system", ["overplane", "erpnext", "hubspot"])
 def test_an_import_while_the_sync_reads_page_after_page_is_neither_doubled_nor_lost(
     system: str, tmp_path: Path
 ) -> None:

@@ -8,12 +8,14 @@ from itertools import count
 from typing import TypeVar
 
 from nexudus_sandbox.erpnext import ERPNextDouble
+from nexudus_sandbox.hubspot import HubSpotDouble
 from nexudus_sandbox.nexudus import NexudusDouble
 from nexudus_sandbox.nexudus.enums import IN_PROGRESS
 from nexudus_sandbox.overplane import OverplaneDouble
 from nexudus_sandbox.seed.cards import CardPlanter
 from nexudus_sandbox.seed.deals import Deal, Deals, blank_some, differ, filled
 from nexudus_sandbox.seed.documents import DocumentPlanter
+from nexudus_sandbox.seed.hubdeals import HubDealPlanter
 from nexudus_sandbox.seed.places import CRM_ONLY_STAGE, WELCOME, Place, Places, add_places
 from nexudus_sandbox.seed.rows import RowPlanter
 
@@ -55,7 +57,7 @@ class _Shared:
 
 def seed(
     nexudus_double: NexudusDouble,
-    crm_double: OverplaneDouble | ERPNextDouble,
+    crm_double: OverplaneDouble | ERPNextDouble | HubSpotDouble,
     /,
     *,
     nexudus: int = 300,
@@ -100,7 +102,11 @@ def seed(
     )
 
 
-def _crm_planter(crm: OverplaneDouble | ERPNextDouble, rng: random.Random) -> RowPlanter | DocumentPlanter:
+def _crm_planter(
+    crm: OverplaneDouble | ERPNextDouble | HubSpotDouble, rng: random.Random
+) -> RowPlanter | DocumentPlanter | HubDealPlanter:
+    if isinstance(crm, HubSpotDouble):
+        return HubDealPlanter(crm, rng)
     return DocumentPlanter(crm, rng) if isinstance(crm, ERPNextDouble) else RowPlanter(crm, rng)
 
 

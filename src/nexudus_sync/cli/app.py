@@ -47,6 +47,7 @@ class CrmName(StrEnum):
 
     OVERPLANE = "overplane"
     ERPNEXT = "erpnext"
+    HUBSPOT = "hubspot"
 
 
 Happening = Literal[

@@ -108,7 +108,8 @@ async def _system(connection: Connection, side: Side) -> list[Check]:
 async def _mapping(connection: Connection) -> list[Check]:
     """The mapping's checks, with the systems' own lists, and the names in the files that those lists lack."""
     contexts = {side: await connection.context(side, {}) for side in Side}
-    findings = laws.check(connection.mapping, contexts)
+    compound = getattr(connection.connector(Side.CRM), "compound", None)
+    findings = laws.check(connection.mapping, contexts, compound)
     held = sum(one.level == "ok" and one.law != "place" for one in findings)
     waiting = {
         (field.name, one.side): one.text for field in connection.mapping.fields for one in lacking(field, contexts)

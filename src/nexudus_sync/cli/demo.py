@@ -122,7 +122,7 @@ def _edit(world: World) -> tuple[int, str]:
 
     Returns the card that both people edited, and its title.
     """
-    nexudus, crm = world.nexudus, world.crm.double
+    nexudus, crm = world.nexudus, world.crm.at_work
     maria, tom = (person.email for person in world.people)
     free = [
         (card, row)

@@ -85,7 +85,7 @@ def _last_success(session: Session, connection: str) -> Any:
 
 def _other_companies(session: Session, desk: Desk, link: Link) -> list[str]:
     """The companies that the link kept from former connections: a moved record keeps its company in the CRM."""
-    companies = {one.name: one.company for one in desk.settings.connections}
+    companies = {one.name: one.part for one in desk.settings.connections}
     return [
         f"came from connection {name} and keeps its company, {companies.get(name) or 'unchanged'}"
         for name in journal.former_connections(session, link)

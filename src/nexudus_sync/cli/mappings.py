@@ -8,7 +8,7 @@ from nexudus_sync.cli.desk import load_settings
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import print_json, print_table, say
 from nexudus_sync.cli.words import CHECKS
-from nexudus_sync.engine.startup.assemble import HUB, load_mapping
+from nexudus_sync.engine.startup.assemble import HUB, compound_of, load_mapping
 from nexudus_sync.mapping import Context, Field, Mapping, Side, Sync, laws, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping import show as tables
 from nexudus_sync.mapping.context import Table
@@ -27,8 +27,8 @@ LISTED = frozenset({"stage", "user"})
 def check(root: Root, nexudus: Path | None, crm: Path | None, *, as_json: bool = False) -> int:
     """Check each mapping and print the findings. Returns the exit code."""
     broken, kept = False, list[dict[str, Any]]()
-    for name, mapping in _mappings(root, nexudus, crm):
-        findings = laws.check(mapping, offline_contexts(mapping))
+    for name, connector, mapping in _mappings(root, nexudus, crm):
+        findings = laws.check(mapping, offline_contexts(mapping), compound_of(connector))
         rows = [
             (MARKS[one.level], one.field, CHECKS.get(one.law, one.law), one.detail)
             for one in findings
@@ -85,10 +85,10 @@ def _lines(lens: Lens) -> tuple[tuple[str, tuple[str, ...]], ...]:
 def show(root: Root, nexudus: Path | None, crm: Path | None, *, as_json: bool = False) -> None:
     """Print each mapping as both sides see it, and its value tables."""
     if as_json:
-        made = {name: tables.rows(mapping) for name, mapping in _mappings(root, nexudus, crm)}
+        made = {name: tables.rows(mapping) for name, _, mapping in _mappings(root, nexudus, crm)}
         print_json({name: [asdict(row) for row in rows] for name, rows in made.items()})
         return
-    for name, mapping in _mappings(root, nexudus, crm):
+    for name, _, mapping in _mappings(root, nexudus, crm):
         found = tables.rows(mapping)
         print_table(("field", "Nexudus", "CRM", "type", "rule"), [_row(row) for row in found], title=name)
         for row in found:
@@ -112,14 +112,16 @@ def _rule(row: tables.Row) -> str:
     return ", ".join(said + ([row.on_unmapped] if row.on_unmapped != "park" else []))
 
 
-def _mappings(root: Root, nexudus: Path | None, crm: Path | None) -> list[tuple[str, Mapping]]:
-    """The mappings to use, by name: the given files, else the configured ones, else the shipped ones."""
+def _mappings(root: Root, nexudus: Path | None, crm: Path | None) -> list[tuple[str, str, Mapping]]:
+    """The mappings to use, each with its name and connector: the given files, the configured or the shipped ones."""
     if nexudus is None and crm is None and (root.config.exists() or root.config != Root().config):
         settings = load_settings(root, secrets=False)
-        return [(one.name, load_mapping(settings, one)) for one in settings.connections]
+        return [
+            (one.name, settings.crms[one.crm].connector, load_mapping(settings, one)) for one in settings.connections
+        ]
     shipped = [Path(f"{name}.toml") for name in shipped_names() if name != HUB]
     hub = nexudus or Path(f"{HUB}.toml")
-    return [(f"{hub.stem} ⇄ {file.stem}", _pair(hub, file)) for file in ([crm] if crm else shipped)]
+    return [(f"{hub.stem} ⇄ {file.stem}", file.stem, _pair(hub, file)) for file in ([crm] if crm else shipped)]
 
 
 def _pair(nexudus: Path, crm: Path) -> Mapping:

@@ -317,7 +317,8 @@ def _check_pair(earlier: ConnectionSettings, later: ConnectionSettings, path: Pa
             problem = f"{wanted} already belongs to connection '{earlier.name}'"
             raise clash(f"scope.{key}", problem, "give each connection its own scope")
     if earlier.crm == later.crm and (
-        earlier.company is None or later.company is None or earlier.company.casefold() == later.company.casefold()
+        earlier.part is None or later.part is None or earlier.part.casefold() == later.part.casefold()
     ):
-        problem = f"connection '{earlier.name}' uses the same CRM with overlapping companies"
-        raise clash("company", problem, "give each of the two its own company")
+        key, what = ("pipeline", "pipelines") if later.pipeline is not None else ("company", "companies")
+        problem = f"connection '{earlier.name}' uses the same CRM with overlapping {what}"
+        raise clash(key, problem, f"give each of the two its own {key}")

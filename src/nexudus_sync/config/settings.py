@@ -119,12 +119,16 @@ class MappingFiles(Section):
 
 
 class ConnectionSettings(Section):
-    """One `[[connection]]`: a scope of Nexudus ⇄ one CRM."""
+    """One `[[connection]]`: a scope of Nexudus ⇄ one CRM.
+
+    `company` or `pipeline` is the part of the CRM that takes part, in the CRM's own word; None: all of it.
+    """
 
     name: Text
     crm: Text
     cards: CardScope = Field(alias="scope")
     company: Text | None = None
+    pipeline: Text | None = None
     new_company: bool = False
     mapping: MappingFiles = MappingFiles()
     poll: Duration = timedelta(minutes=1)
@@ -143,6 +147,17 @@ class ConnectionSettings(Section):
             raise ValueError("create_board has no effect with scope.board_id, where new cards go anyway; leave it out")
         return self
 
+    @model_validator(mode="after")
+    def _one_part(self) -> "ConnectionSettings":
+        if self.company is not None and self.pipeline is not None:
+            raise ValueError("has both company and pipeline; give the one that the CRM has")
+        return self
+
+    @property
+    def part(self) -> str | None:
+        """The part of the CRM that takes part; None: all of it."""
+        return self.pipeline if self.company is None else self.company
+
     def scope(self) -> "Scope":
         """The scope in the connectors' terms."""
         from nexudus_sync.connectors.base import Scope
@@ -150,7 +165,7 @@ class ConnectionSettings(Section):
         return Scope(
             business_id=self.cards.business_id,
             board_id=self.cards.board_id,
-            company=self.company,
+            company=self.part,
             new_company=self.new_company,
             time_zone=None if self.time_zone is None else ZoneInfo(self.time_zone),
             create_board=self.create_board,

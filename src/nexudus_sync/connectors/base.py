@@ -103,6 +103,8 @@ class Row:
     hot: bool = False
     minor: bool = False
     """The system itself moved the stamp (Nexudus: "[System]" renumbering neighbours): read at reconcile's priority."""
+    lagging: bool = False
+    """It comes from an index that may be behind: `fetch` reads the record itself before anything is written over it."""
 
 
 @dataclass(frozen=True, slots=True)

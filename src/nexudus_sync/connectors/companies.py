@@ -15,7 +15,8 @@ class Companies:
 
     `wanted` is the one that creates carry, None where none is named; `names` are those there are, as far as they
     are known. `carried`: a record carries it; `others`: records carry another one. `listed`: it is in the system's own
-    list of companies, None where the system keeps none, or none that the login may read.
+    list of companies, None where the system keeps none, or none that the login may read. `what` is what the system
+    calls a company, which is also the key of the connection.
     """
 
     wanted: str | None
@@ -23,6 +24,7 @@ class Companies:
     carried: bool = False
     others: bool = False
     listed: bool | None = None
+    what: str = "company"
 
 
 @runtime_checkable
@@ -87,7 +89,10 @@ def problem(found: Companies, system: str) -> tuple[str, str]:
     if found.wanted is None:
         return "", ""
     if found.listed is False:
-        return f'{system} has no company "{found.wanted}" (it has {_names(found)})', "correct it, or add it there first"
+        return (
+            f'{system} has no {found.what} "{found.wanted}" (it has {_names(found)})',
+            "correct it, or add it there first",
+        )
     if found.carried or not found.others:
         return "", ""
     return f'no opportunity carries "{found.wanted}" (companies there: {_names(found)})', f"correct it, {MEANT}"
@@ -97,10 +102,10 @@ def line(found: Companies, system: str, *, new: bool, well: str) -> Check:
     """The line of `check`: a failure unless the company is declared new; `well` is the text when nothing is wrong."""
     wrong, remedy = problem(found, system)
     if not wrong:
-        return Check("company", "ok", well)
+        return Check(found.what, "ok", well)
     if new:
-        return Check("company", "warn", f"{wrong}: new_company says that it is new")
-    return Check("company", "fail", wrong, exit_code=2, remedy=remedy)
+        return Check(found.what, "warn", f"{wrong}: new_company says that it is new")
+    return Check(found.what, "fail", wrong, exit_code=2, remedy=remedy)
 
 
 def _names(found: Companies) -> str:

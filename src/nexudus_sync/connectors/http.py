@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
 
@@ -26,6 +26,7 @@ from nexudus_sync.connectors.answer import retry_after as retry_after
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.connectors.body import BrokenBody
 from nexudus_sync.connectors.budget import Budget
+from nexudus_sync.connectors.call import Call
 from nexudus_sync.connectors.denials import Denials
 from nexudus_sync.connectors.echoes import Echoes
 from nexudus_sync.connectors.network import Network
@@ -81,22 +82,6 @@ class Dialect(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    method: str
-    path: str
-    params: Mapping[str, str] | None
-    priority: Priority
-    body: Mapping[str, Any] = field(default_factory=dict)
-    """How the body is passed to httpx; empty for none."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    creation: bool = False
-    about: str | None = None
-    """What tells the record that it is about from others, where the path does not."""
-    repeatable: bool = True
-    """Doing it twice is harmless (reads, logging in)."""
-
-
 class _Passing(Unavailable):
     """A failure that another try may get over; the loop around the tries ends it as a plain Unavailable."""
 
@@ -104,8 +89,9 @@ class _Passing(Unavailable):
 class Http:
     """One system's HTTP client.
 
-    `calls` counts what was sent, by "METHOD path" with ids replaced by {id}. TLS is always verified, no redirect is
-    followed (it could carry the token elsewhere) and no cookie is kept.
+    `lanes` are the budgets of calls that a system counts by themselves, by the ending of their path; the others have
+    `budget`. `calls` counts what was sent, by "METHOD path" with ids replaced by {id}. TLS is always verified, no
+    redirect is followed (it could carry the token elsewhere) and no cookie is kept.
     """
 
     def __init__(
@@ -116,11 +102,12 @@ class Http:
         clock: Clock,
         rng: random.Random,
         budget: Budget,
+        lanes: Mapping[str, Budget] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         network: Network = Network(),  # noqa: B008 - it is frozen
         log: Any = None,
     ) -> None:
-        self._dialect, self._clock, self._rng, self._budget = dialect, clock, rng, budget
+        self._dialect, self._clock, self._rng, self._budget, self._lanes = dialect, clock, rng, budget, lanes or {}
         self._log = log or structlog.get_logger(system=dialect.system).bind()
         self._network = network
         self._way = network.way(base_url, transport)
@@ -145,12 +132,16 @@ class Http:
         *,
         priority: Priority = Priority.LIVE,
         about: str | None = None,
+        body: Any = None,
     ) -> Any:
         """Read; the parsed JSON of the answer. `about` names the record whose rows a list is asked for.
 
-        Raises what the dialect makes of the answer, and Unavailable when the tries are used up.
+        A `body` is sent as JSON, by POST: a search or a batch that changes nothing, so that it is repeated. Raises what
+        the dialect makes of the answer, and Unavailable when the tries are used up.
         """
-        call = _Call("GET", path, params, priority, about=about)
+        call = Call("GET", path, params, priority, about=about)
+        if body is not None:
+            call = replace(call, method="POST", reads=True, **self._as_json(body))
 
         async def once() -> Any:
             answer = await self._authorised(call)
@@ -180,10 +171,10 @@ class Http:
         when it was sent and no answer came, or one that does not tell (5xx, a redirect, a success without readable
         JSON).
         """
-        content = {} if body is None else {"content": self._written(body)}
-        kind = {} if body is None else {"Content-Type": "application/json"}
-        record = about or blake2b(content.get("content", b"")).hexdigest()
-        call = _Call(method, path, params, priority, content, kind, creation, record, repeatable=False)
+        call = Call(method, path, params, priority, creation=creation, repeatable=False)
+        if body is not None:
+            call = replace(call, **self._as_json(body))
+        call = replace(call, about=about or blake2b(call.body.get("content", b"")).hexdigest())
         answer = await self._retrying(call, lambda: self._authorised(call))
         self._raise_for(call, answer, OutcomeUnknown)
         if answer.status < 300 and answer.status not in (204, 205):
@@ -214,7 +205,7 @@ class Http:
 
         Repeated as a read is. Raises Unavailable when the tries are used up.
         """
-        call = _Call(method, path, None, priority, {} if data is None else {"data": dict(data)}, headers or {})
+        call = Call(method, path, None, priority, {} if data is None else {"data": dict(data)}, headers or {})
 
         async def once() -> Answer:
             answer = await self._exchange(call, {})
@@ -227,9 +218,13 @@ class Http:
     async def aclose(self) -> None:
         """Close the connections and give back what is left of the budget's leases."""
         await self._way.aclose()
-        self._budget.close()
+        for budget in (self._budget, *self._lanes.values()):
+            budget.close()
 
-    async def _retrying(self, call: _Call, attempt: Callable[[], Awaitable[T]]) -> T:
+    def _budget_of(self, path: str) -> Budget:
+        return next((lane for ending, lane in self._lanes.items() if path.endswith(ending)), self._budget)
+
+    async def _retrying(self, call: Call, attempt: Callable[[], Awaitable[T]]) -> T:
         """Make the attempt again after a passing failure, with exponential backoff and full jitter."""
         tried = 0
         while True:
@@ -243,7 +238,7 @@ class Http:
             self._log.info("http.retry", method=call.method, path=call.path, tried=tried, seconds=round(seconds, 3))
             await self._clock.sleep(seconds)
 
-    async def _authorised(self, call: _Call) -> Answer:
+    async def _authorised(self, call: Call) -> Answer:
         """The answer to the call with the login's headers; after a 401 once more with a renewed login."""
         login, headers = await self._headers()
         answer = await self._exchange(call, headers)
@@ -254,7 +249,7 @@ class Http:
             return await self._after_lock(call, answer, headers)
         return answer
 
-    async def _after_lock(self, call: _Call, answer: Answer, headers: Mapping[str, str]) -> Answer:
+    async def _after_lock(self, call: Call, answer: Answer, headers: Mapping[str, str]) -> Answer:
         """The answer once the lock on the record should be gone; only this call waits, and only once."""
         said = retry_after(answer)
         wait = _UNSAID_WAIT if said == UNSAID else said
@@ -277,13 +272,13 @@ class Http:
             self._logins += renewed
             return renewed
 
-    async def _exchange(self, call: _Call, headers: Mapping[str, str]) -> Answer:
+    async def _exchange(self, call: Call, headers: Mapping[str, str]) -> Answer:
         """The first answer that is not throttling. Raises Unavailable after ten minutes of nothing else."""
         since: float | None = None
-        unsaid = _UNSAID_WAIT
+        unsaid, budget = _UNSAID_WAIT, self._budget_of(call.path)
         while True:
-            await self._budget.acquire(
-                write=call.method != "GET",
+            await budget.acquire(
+                write=call.is_write,
                 creation=call.creation,
                 priority=call.priority,
                 reserved=not call.repeatable,
@@ -310,9 +305,9 @@ class Http:
             self._log.warning(
                 "http.throttled", method=call.method, path=call.path, status=answer.status, seconds=round(wait, 3)
             )
-            self._budget.pause(wait)
+            budget.pause(wait)
 
-    async def _once(self, call: _Call, headers: Mapping[str, str]) -> Answer:
+    async def _once(self, call: Call, headers: Mapping[str, str]) -> Answer:
         """Send the call and read its answer. Raises _Passing, or OutcomeUnknown for a write that had left."""
         self.calls[f"{call.method} {template(call.path)}"] += 1
         self._echoes.sent(headers)
@@ -328,7 +323,7 @@ class Http:
             kind = OutcomeUnknown if left and not call.repeatable else passing
             raise kind(self._dialect.system, self._explain(call, error, left)) from error
         seconds = self._clock.monotonic() - start
-        self._budget.observe(seconds)
+        self._budget_of(call.path).observe(seconds)
         self.took.append(seconds)
         self.watcher("read" if call.method == "GET" else "login" if call.repeatable else "write", seconds)
         self._offset.learn(response.headers.get("Date"), sent, self._clock.now())
@@ -337,7 +332,7 @@ class Http:
         self._log.debug("http.call", method=call.method, path=call.path, status=status, seconds=round(seconds, 3))
         return Answer(call.method, call.path, status, response.headers, text, self._dialect.system, mangled)
 
-    async def _transfer(self, call: _Call, headers: Mapping[str, str], start: float) -> tuple[httpx.Response, bytes]:
+    async def _transfer(self, call: Call, headers: Mapping[str, str], start: float) -> tuple[httpx.Response, bytes]:
         """The answer and its body, before the deadline: one that trickles in would keep everything waiting for ever."""
 
         def tick() -> None:
@@ -352,15 +347,19 @@ class Http:
             finally:
                 await response.aclose()
 
-    def _written(self, content: Any) -> bytes:
-        """The body of a write. Raises Refused for a value that JSON cannot express, so that it cannot be sent back."""
+    def _as_json(self, content: Any) -> dict[str, Any]:
+        """What a call needs to send a body.
+
+        Raises Refused for a value that JSON cannot express, so that it cannot be sent back.
+        """
         try:
-            return codec.dumps(content).encode()
+            text = codec.dumps(content).encode()
         except (TypeError, ValueError, RecursionError):
             problem = "it contains a value that JSON cannot express (not a number, or nested too deeply)"
             raise Refused(self._dialect.system, problem) from None
+        return {"body": {"content": text}, "headers": {"Content-Type": "application/json"}}
 
-    def _raise_for(self, call: _Call, answer: Answer, unclear: type[ConnectorError]) -> None:
+    def _raise_for(self, call: Call, answer: Answer, unclear: type[ConnectorError]) -> None:
         """Raise what the dialect makes of the answer, and `unclear` for one that cannot be a success."""
         error = self._error(answer)
         if isinstance(error, RoleMissing):
@@ -386,7 +385,7 @@ class Http:
         told = self._dialect.error(replace(answer, text=clean))
         return told if type(told) is type(error) else type(error)(error.system, answer.says(), error.record)
 
-    def _explain(self, call: _Call, error: Exception, left: bool) -> str:
+    def _explain(self, call: Call, error: Exception, left: bool) -> str:
         """What went wrong on the way, for a person; the error's own text could contain a proxy's password."""
         what = f"{call.method} {call.path}"
         if isinstance(error, BrokenBody):

@@ -85,3 +85,21 @@ class ShowsCalls(Protocol):
     def budget_left(self) -> Mapping[str, tuple[int, int]]:
         """How many calls are left of each limit, and the limit, by the limit's name in the configuration."""
         ...
+
+
+@runtime_checkable
+class DatesValues(Protocol):
+    """What a connector offers besides, when its system tells when each value of a record was set."""
+
+    async def changed_at(self, record_id: str, keys: frozenset[str]) -> Mapping[str, datetime]:
+        """When these top-level keys of a record were last set, by the server's clock, as far as that is known."""
+        ...
+
+
+@runtime_checkable
+class AsksForKeys(Protocol):
+    """What a connector offers besides, when its system shows only the keys that are asked for."""
+
+    def want(self, keys: frozenset[str]) -> None:
+        """The record's top-level keys that a mapping names; told before `start`, once for each connection."""
+        ...

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nexudus_sync.store.database import Store
 
 GROUP = "nexudus_sync.connectors"
-OWN = {name: f"{GROUP}.{name}" for name in ("erpnext", "overplane")}
+OWN = {name: f"{GROUP}.{name}" for name in ("erpnext", "hubspot", "overplane")}
 """The packages of the connectors that come with the program, by name."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 
@@ -19,6 +19,15 @@ class Directory(Protocol):
 
     def names(self) -> tuple[str, ...]:
         """All names that can be written, in the system's own order."""
+        ...
+
+
+@runtime_checkable
+class SetsAside(Protocol):
+    """A directory with names that the other side need not have, such as the stages of closed deals."""
+
+    def sets_aside(self, raw: object) -> bool:
+        """Is the raw value one of those? If the other side has no word for it, it says nothing there."""
         ...
 
 

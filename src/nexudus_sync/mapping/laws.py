@@ -15,7 +15,8 @@ from itertools import product
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from nexudus_sync.mapping.context import Context
+from nexudus_sync.mapping import compound as compounds
+from nexudus_sync.mapping.context import Context, Directory, SetsAside
 from nexudus_sync.mapping.lenses import Lens
 from nexudus_sync.mapping.model import Field, Mapping, OnUnmapped, Policy
 from nexudus_sync.mapping.paths import Record, is_blank
@@ -47,9 +48,16 @@ class Finding:
     """The side that lacks a word for a value, where it is about that."""
 
 
-def check(mapping: Mapping, contexts: MappingABC[Side, Context] = EXAMPLE_CONTEXTS) -> list[Finding]:
-    """Everything to report about a mapping, field by field. `contexts` hold the systems' lists if they are known."""
-    found: list[Finding] = []
+def check(
+    mapping: Mapping,
+    contexts: MappingABC[Side, Context] = EXAMPLE_CONTEXTS,
+    compound: compounds.Compound | None = None,
+) -> list[Finding]:
+    """Everything to report about a mapping, field by field. `contexts` hold the systems' lists if they are known.
+
+    `compound`: what the CRM's connector tells of fields that are one value there.
+    """
+    found: list[Finding] = [] if compound is None else list(_together(mapping, compound))
     for field in mapping.fields:
         surroundings = {side: example_context(field.lens(side), contexts[side]) for side in Side}
         for side in Side:
@@ -58,6 +66,18 @@ def check(mapping: Mapping, contexts: MappingABC[Side, Context] = EXAMPLE_CONTEX
         found += _coverage(field, surroundings)
         found += _default(field, contexts)
     return found + list(_resting(mapping))
+
+
+def _together(mapping: Mapping, compound: compounds.Compound) -> Iterator[Finding]:
+    """Try the laws on fields that are one value in the CRM, in every state and with every write."""
+    name = next((field.name for field in mapping.fields if field.crm.path.root in compound.keys), None)
+    if name is None:
+        return
+    broken = next(compounds.problems(mapping, compound), None)
+    if broken is not None:
+        yield Finding("fail", broken[0], broken[1], f"on the CRM side, where several fields are one value, {broken[2]}")
+        return
+    yield Finding("ok", name, "Compound", f"holds on the CRM side ({compounds.tried(mapping, compound)} writes)")
 
 
 def _laws(field: Field, side: Side, contexts: MappingABC[Side, Context]) -> Iterator[Finding]:
@@ -205,9 +225,14 @@ def _enumerable(field: Field, side: Side, context: Context) -> list[str]:
     if lens.values is None and directory is None:
         return [status.value for status in Status] if field.name == "status" else []
     if lens.values is None and directory is not None:
-        return list(dict.fromkeys(directory.names()))
+        return list(dict.fromkeys(name for name in directory.names() if not _is_aside(directory, name)))
     said = dict.fromkeys(str(value) for value in _said(field, side, context) if value is not None)
     return list(said)
+
+
+def _is_aside(directory: Directory, name: str) -> bool:
+    """Is it a name that the other side need not have?"""
+    return isinstance(directory, SetsAside) and directory.sets_aside(directory.raw(name))
 
 
 def _resting(mapping: Mapping) -> Iterator[Finding]:

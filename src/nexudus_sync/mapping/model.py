@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from nexudus_sync.mapping.context import Context
+from nexudus_sync.mapping.context import Context, SetsAside
 from nexudus_sync.mapping.lenses import Lens
 from nexudus_sync.mapping.paths import Path, Raw, Record
 from nexudus_sync.mapping.sides import Side, Unmapped, Unreadable
@@ -117,6 +117,18 @@ class Field:
     def get(self, side: Side, record: MappingABC[str, Any], context: Context) -> Value:
         """What a record of a side says. Raises Unreadable."""
         return self.lens(side).get(record, context)
+
+    def is_aside(self, side: Side, record: MappingABC[str, Any], context: Context, there: Context) -> bool:
+        """Is the record's value one that the other side need not know, and has no word for? `there` is its context."""
+        lens, raw = self.lens(side), self.lens(side).raw(record)
+        directory = lens.kind.directory(context)
+        if not isinstance(directory, SetsAside) or not directory.sets_aside(raw):
+            return False
+        try:
+            self._raw(self.lens(side.other), lens.read(raw, context), None, there)
+        except (Unmapped, Unreadable):
+            return True
+        return False
 
     def put(self, side: Side, value: Value, record: Record, context: Context, *, literal: bool = False) -> Record:
         """The record with the value on it; the record itself when it already says a value of the same class.

@@ -116,9 +116,12 @@ def _put(outcomes: list[Outcome], side: Side, view: View) -> tuple[list[Outcome]
     return done, record
 
 
-def unsaid(field: Field, reason: str) -> Hold:
-    """The hold on a value that the other side has no word for; a value to skip is not shown to anybody."""
-    if field.on_unmapped is OnUnmapped.SKIP:
+def unsaid(field: Field, reason: str, *, aside: bool = False) -> Hold:
+    """The hold on a value that the other side has no word for.
+
+    A value to skip, or one that the other side need not know (`aside`), is not shown to anybody.
+    """
+    if aside or field.on_unmapped is OnUnmapped.SKIP:
         return Hold("", "", field.name, counts_as_seen=True)
     return Hold(UNMAPPED, reason, field.name)
 

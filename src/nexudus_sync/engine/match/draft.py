@@ -35,7 +35,8 @@ async def fill_draft(connection: Connection, creation: Creation) -> None:
         except Unreadable as problem:
             creation.held.append(Hold(UNREADABLE, str(problem), mapped.name))
         except Unmapped as problem:
-            creation.held.append(unsaid(mapped, str(problem)))
+            aside = mapped.is_aside(creation.source, creation.record, creation.context, creation.there)
+            creation.held.append(unsaid(mapped, str(problem), aside=aside))
 
 
 def apply_rules(connection: Connection, creation: Creation, *, live: bool) -> None:

@@ -116,6 +116,7 @@ def _hold_back(connection: Connection, pair: Pair, side: Side, error: Refused, r
 async def _read_again(connection: Connection, pair: Pair, side: Side, touched: frozenset[str]) -> None:
     children = bool(touched & connection.connector(side).traits.child_keys)
     before = pair.sights[side]
+    pair.dated = {}  # may have been set once more since
     pair.sights[side] = await sights.read(
         connection, side, pair.link, priority=pair.priority, children=children, like=before
     )

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from nexudus_sync.connectors.base import Record
+from nexudus_sync.connectors.optional import DatesValues
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.pairs.memory import unstable_fields
@@ -10,7 +11,8 @@ from nexudus_sync.engine.pairs.pair import Pair
 from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.zones import follow_zone
 from nexudus_sync.engine.write.refused import refused_again
-from nexudus_sync.mapping import Side
+from nexudus_sync.mapping import OnConflict, Side
+from nexudus_sync.merge import Outcome, Verdict
 from nexudus_sync.plan import ASKED, Hold, Holds, agreed_snapshot, differing_currencies, plan_fields
 
 
@@ -21,12 +23,35 @@ async def decide(cycle: Cycle, pair: Pair) -> None:
         for side, sight in pair.sights.items():
             pair.sights[side] = replace(sight, context=await cycle.connection.context(side, sight.record))
         _decide_now(cycle, pair)
+    if await _dated(cycle.connection, pair):
+        _decide_now(cycle, pair)
+
+
+async def _dated(connection: Connection, pair: Pair) -> bool:
+    """Were both sides changed where the newest wins? Then ask when each value was set, where the CRM tells that."""
+    connector = connection.connector(Side.CRM)
+    keys = frozenset(o.field.crm.path.root for o in pair.plan.outcomes if _by_newest(pair, o)) - pair.dated.keys()
+    if not keys or not isinstance(connector, DatesValues):
+        return False
+    told = await connector.changed_at(pair.link.crm_id, keys)
+    ours = {key: connection.our_time(Side.CRM, at) for key, at in told.items()}
+    pair.dated |= {key: at for key, at in ours.items() if at is not None}
+    return True
+
+
+def _by_newest(pair: Pair, outcome: Outcome) -> bool:
+    """Were both sides changed since they agreed, so that the newer change wins?"""
+    agreed = all(outcome.field.lens(side).path.text in pair.link.half(side).snapshot for side in Side)
+    rival = outcome.verdict is Verdict.CONFLICT or (outcome.verdict is Verdict.TRAVELS and outcome.lost is not None)
+    return agreed and rival and outcome.field.on_conflict is OnConflict.NEWEST
 
 
 def _decide_now(cycle: Cycle, pair: Pair) -> None:
     connection, link = cycle.connection, pair.link
     follow_zone(connection, link, pair.sights[Side.NEXUDUS])
     pair.views = {side: sights.view(connection, side, link, sight) for side, sight in pair.sights.items()}
+    if pair.dated:
+        pair.views[Side.CRM] = replace(pair.views[Side.CRM], dated=pair.dated)
     pair.plan = plan_fields(connection.mapping, pair.views, pair.policy, _holds(cycle, pair))
 
 

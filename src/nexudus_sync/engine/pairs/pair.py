@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from nexudus_sync.connectors.base import Priority, Step
 from nexudus_sync.engine.connection import Connection
@@ -36,6 +37,8 @@ class Pair:
     rows: dict[Side, int] = field(default_factory=dict)
     reread: set[Side] = field(default_factory=set)
     """Sides that did not end up as sent: the next cycle reads them again."""
+    dated: dict[str, datetime] = field(default_factory=dict)
+    """When keys of the CRM's record were last set, by our clock, as far as the CRM was asked."""
     settled: bool = False
     planned: bool = False
     """Was it found to need a write?"""

@@ -55,9 +55,11 @@ def differing(connection: Connection, link: Link, side: Side, sight: Sight, *, u
 def still_now(connection: Connection, side: Side, sight: Sight) -> bool:
     """Could another change hide behind the stamp that was read?
 
-    Not behind a stamp of our own, where the system names its authors, and not where stamps are exact.
+    Not behind a stamp of our own, where the system names its authors, and not where stamps are exact. Nor where rows
+    are whole: a listing shows it then, for contents are compared as well.
     """
-    if connection.connector(side).traits.exact_stamps:
+    traits = connection.connector(side).traits
+    if traits.exact_stamps or (traits.rows_are_whole and not traits.child_keys):
         return False
     if sight.stamp is None or sight.stamp.at is None or sight.stamp.own:
         return False

@@ -35,7 +35,7 @@ async def look(
     """
     connector, snapshot = connection.connector(side), link.half(side).snapshot
     if not must_read and _covered(connection.mapping, side, snapshot):
-        if listed is None or not connector.traits.rows_are_whole:
+        if listed is None or listed.row.lagging or not connector.traits.rows_are_whole:
             record = rebuilt(connection.mapping, side, snapshot)
             return Sight(record, as_read(await connection.context(side, record), snapshot))
         record = _with_children(connection, side, listed.row.record, rebuilt(connection.mapping, side, snapshot))
@@ -66,7 +66,7 @@ async def read(
     """
     connector, half = connection.connector(side), link.half(side)
     row, began = None if listed is None else listed.row, connection.clock.monotonic()
-    if listed is not None and connector.traits.rows_are_whole:
+    if listed is not None and connector.traits.rows_are_whole and not listed.row.lagging:
         began = listed.at  # the row is as old as its listing
     try:
         record = await fetch(connection, side, half.id, half.identity, row=row, priority=priority, children=children)

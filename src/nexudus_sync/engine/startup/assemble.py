@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import httpx
 
@@ -13,11 +14,12 @@ from nexudus_sync.config.toml import place
 from nexudus_sync.connectors import registry
 from nexudus_sync.connectors.base import Connector, Traits
 from nexudus_sync.connectors.nexudus import NexudusConnector
-from nexudus_sync.connectors.optional import ReadsAhead
+from nexudus_sync.connectors.optional import AsksForKeys, ReadsAhead
 from nexudus_sync.engine.connection import Connection, End, Rules
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Context, Side, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping import Mapping as FieldMapping
+from nexudus_sync.mapping.compound import Compound
 from nexudus_sync.mapping.shipped import shipped
 from nexudus_sync.store import Store
 
@@ -86,6 +88,12 @@ def mapping_of(connector: str, *, where: str = "connector") -> str | None:
     return shipped(connector) if own is None and connector in shipped_names() else own
 
 
+def compound_of(connector: str) -> Compound | None:
+    """What a connector tells of fields that are one value in its system; None if it has none, or is not installed."""
+    found = getattr(registry.find(connector), "compound", None) if connector in registry.names() else None
+    return cast("Compound | None", found)
+
+
 def _crm_file(settings: Settings, connection: ConnectionSettings) -> tuple[str, str]:
     """The text of the CRM's mapping file and the name that errors give it."""
     path, connector = connection.mapping.crm, settings.crms[connection.crm].connector
@@ -134,6 +142,8 @@ def assemble(
             connector.read_ahead(settings.run.readers)
     engine = Engine(settings, opened, clock, connectors)
     engine.connections = [_connection(engine, one, mappings[one.name]) for one in settings.connections]
+    for connection in engine.connections:
+        _tell_keys(connection)
     _introduce(engine.connections)
     return engine
 
@@ -154,6 +164,14 @@ def _connection(engine: Engine, connection: ConnectionSettings, mapping: FieldMa
     )
     where = place(engine.settings.path, ("connection", engine.settings.connections.index(connection)))
     return Connection(connection.name, connection.crm, mapping, ends, engine.store, engine.clock, rules, where=where)
+
+
+def _tell_keys(connection: Connection) -> None:
+    """Tell each system that has to be asked for them which keys the mapping names."""
+    for side in Side:
+        connector = connection.connector(side)
+        if isinstance(connector, AsksForKeys):
+            connector.want(frozenset(path.root for path in connection.mapping.paths(side)))
 
 
 def _introduce(connections: Iterable[Connection]) -> None:

@@ -65,15 +65,16 @@ async def _refuse_company(connection: Connection) -> None:
     if scope.new_company:
         return
     connector = connection.connector(Side.CRM)
-    wrong, remedy = companies.problem(await companies.companies(connector, scope), connector.name)
+    found = await companies.companies(connector, scope)
+    wrong, remedy = companies.problem(found, connector.name)
     if wrong:
-        raise ConfigError(_company_key(connection, scope), wrong, remedy)
+        raise ConfigError(_company_key(connection, scope, found.what), wrong, remedy)
 
 
-def _company_key(connection: Connection, scope: Scope) -> str:
+def _company_key(connection: Connection, scope: Scope, what: str) -> str:
     """The key of the company: in the connection or, if it is for creates only, in the CRM's own table."""
     if scope.company is not None:
-        return f"{connection.where}.company"
+        return f"{connection.where}.{what}"
     file, found, _ = connection.where.rpartition(": ")
     return f"{file}{found}crm.{connection.crm}.company"
 

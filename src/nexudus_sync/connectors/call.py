@@ -1,0 +1,32 @@
+"""One call of a system, before it is sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nexudus_sync.connectors.base import Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked, and how it may be handled."""
+
+    method: str
+    path: str
+    params: Mapping[str, str] | None
+    priority: Priority
+    body: Mapping[str, Any] = field(default_factory=dict)
+    """How the body is passed to httpx; empty for none."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    creation: bool = False
+    about: str | None = None
+    """What tells the record that it is about from others, where the path does not."""
+    repeatable: bool = True
+    """Doing it twice is harmless (reads, logging in)."""
+    reads: bool = False
+    """It changes nothing, although its method is not GET: a search whose question is in the body."""
+
+    @property
+    def is_write(self) -> bool:
+        """Does it count as a write?"""
+        return self.method != "GET" and not self.reads

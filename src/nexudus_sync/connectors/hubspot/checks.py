@@ -1,0 +1,150 @@
+"""What `check` says about a HubSpot account, without writing a record."""
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import date
+
+from nexudus_sync.connectors.base import Check, Record, Scope
+from nexudus_sync.connectors.hubspot.account import OWNERS, PROPERTIES, Account
+from nexudus_sync.connectors.hubspot.api import DEALS, Api
+from nexudus_sync.connectors.hubspot.lanes import Lanes
+from nexudus_sync.connectors.hubspot.settings import HubSpotSettings
+from nexudus_sync.connectors.hubspot.stages import LOST, WON, Pipeline
+from nexudus_sync.connectors.offset import against_ours
+from nexudus_sync.errors import ConnectorError, NotFound, Refused, RoleMissing
+
+_NOWHERE = "0"
+_FEW_LEFT = 5_000
+_TOLERANCE = 60.0
+
+
+async def lines(
+    api: Api,
+    account: Account,
+    lanes: Lanes,
+    settings: HubSpotSettings,
+    wanted: frozenset[str],
+    scope: Scope,
+    today: date,
+) -> AsyncIterator[Check]:
+    """Account, scopes, properties, the property for the key, pipeline and stages, owners, what is left of the day."""
+    yield _account(account, settings)
+    missing = [line async for line in _scopes(api)]
+    for line in missing or [Check("scopes", "ok", "deals and contacts can be read and written")]:
+        yield line
+    for line in _properties(await account.properties(), wanted, settings.nexudus_id):
+        yield line
+    for line in _pipeline(account, settings, scope):
+        yield line
+    yield _owners(len((await account.owners(None)).names()))
+    if lanes.left_today is not None:
+        told = f"{lanes.left_today:,} calls are left today for the whole account"
+        yield Check("calls", "warn" if lanes.left_today < _FEW_LEFT else "ok", told)
+    if _age(settings.api_version, today) > 365:
+        yield Check("version", "warn", f"api_version {settings.api_version} is older than a year; take a newer one")
+
+
+def clock(offset: float | None) -> Check:
+    """How far the server's clock is from ours, in seconds."""
+    if offset is None:
+        return Check("clock", "warn", "HubSpot does not send its time, so no conflict is decided by the newer change")
+    return Check("clock", "ok" if abs(offset) <= _TOLERANCE else "warn", against_ours(offset))
+
+
+def _account(account: Account, settings: HubSpotSettings) -> Check:
+    told = account.details
+    kind, number = str(told.get("accountType") or "STANDARD"), told["portalId"]
+    said = (
+        f"account {number}, {kind.lower().replace('_', ' ')}, {account.zone.key}, {account.currency or 'no currency'}"
+    )
+    if kind in ("SANDBOX", "DEVELOPER_TEST"):
+        return Check("account", "warn", f"{said}: a test account, its deals are nobody's")
+    advice = "" if settings.portal_id else f"; portal_id = {number} makes sure that it stays this one"
+    return Check("account", "ok", said + advice)
+
+
+async def _scopes(api: Api) -> AsyncIterator[Check]:
+    """Each right by a small call: reads, and changes of a record that does not exist."""
+    calls = [
+        ("crm.objects.deals.read", api.try_read(DEALS)),
+        ("crm.objects.contacts.read", api.try_read("contacts")),
+        ("crm.objects.owners.read", api.setting(OWNERS, "the owners", limit="1", archived="false")),
+        ("crm.schemas.deals.read", api.setting(PROPERTIES, "the deal properties")),
+        ("crm.objects.deals.write", api.try_write(DEALS, _NOWHERE)),
+        ("crm.objects.contacts.write", api.try_write("contacts", _NOWHERE)),
+    ]
+    for scope, call in calls:
+        try:
+            await call
+        except RoleMissing as error:
+            yield Check("scopes", "fail", f"{scope} is missing: {error.message}")
+        except (NotFound, Refused):
+            continue  # it may do that, only not to this record
+        except ConnectorError as error:
+            yield Check("scopes", "warn", f"{scope} could not be tried: {error.message}")
+
+
+def _properties(known: dict[str, Record], wanted: Iterable[str], key: str) -> list[Check]:
+    if not known:
+        return [Check("properties", "warn", "their definitions cannot be read; give the key crm.schemas.deals.read")]
+    found = []
+    for name in sorted(wanted):
+        definition = known.get(name)
+        if definition is None:
+            problem = f'deals have no property "{name}", which the mapping names; create it, or set sync = "off"'
+            found.append(Check("properties", "fail", problem, exit_code=2))
+        elif (definition.get("modificationMetadata") or {}).get("readOnlyValue") or definition.get("calculated"):
+            problem = f'HubSpot computes "{name}" itself; set sync = "from-crm" for it, or another path'
+            found.append(Check("properties", "warn", problem))
+    return [*(found or [Check("properties", "ok", "all that the mapping names exist")]), _key(known, key)]
+
+
+def _key(known: dict[str, Record], key: str) -> Check:
+    """The property that a lost create is found again by."""
+    if not key:
+        return Check(
+            "external key", "warn", "nexudus_id is empty: after a lost answer only the search tells what was made"
+        )
+    definition = known.get(key)
+    made = f'a deal property "Nexudus ID" with the internal name {key}, single-line text, "Require unique values"'
+    if definition is None:
+        return Check("external key", "warn", f"add {made}, so that a lost answer leaves no doubt")
+    if not definition.get("hasUniqueValue"):
+        told = f"{key} does not demand unique values, which cannot be switched on later"
+        return Check("external key", "warn", f"{told}; make {made.replace(key, f'{key}_2')}, and name it in nexudus_id")
+    return Check("external key", "ok", f"{key} is unique: no deal can be created twice")
+
+
+def _pipeline(account: Account, settings: HubSpotSettings, scope: Scope) -> list[Check]:
+    labels = ", ".join(f'"{one.label}"' for one in account.pipelines) or "none"
+    wanted = scope.company or settings.pipeline
+    found = account.pipeline_of({}, scope.company)
+    if found is None:
+        told = f'there is no pipeline "{wanted}"' if wanted else "no pipeline is named, and there are several"
+        return [Check("pipeline", "fail", f"{told} (there are {labels}); name one as pipeline", exit_code=2)]
+    told = "" if scope.company else "; deals of all pipelines take part, for the connection names none"
+    rows = [Check("pipeline", "ok", f'"{found.label}" with {len(found.stages)} stages{told}')]
+    return rows + [_closing(found, status) for status in (WON, LOST)] + _locked(found)
+
+
+def _closing(pipeline: Pipeline, status: str) -> Check:
+    own = pipeline.own(status)
+    if own is None:
+        return Check("stages", "warn", pipeline.lacks(status))
+    return Check("stages", "ok", f'a card that is {status} moves its deal to "{own.label}"')
+
+
+def _locked(pipeline: Pipeline) -> list[Check]:
+    locked = ", ".join(f'"{one.label}"' for one in pipeline.stages if one.locked)
+    return [Check("stages", "warn", f"closed to programs: {locked}; a deal cannot be moved there")] if locked else []
+
+
+def _owners(count: int) -> Check:
+    if count:
+        return Check("owners", "ok", f"{count} by e-mail")
+    return Check("owners", "warn", "none can be read; responsible people wait as failures (crm.objects.owners.read)")
+
+
+def _age(version: str, today: date) -> int:
+    """Days since a version of the API came out."""
+    year, month = (int(part) for part in version.split("-"))
+    return (today - date(year, month, 1)).days

@@ -1,0 +1,37 @@
+"""What HubSpot needs in the configuration."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from nexudus_sync.connectors.budget import Limits
+from nexudus_sync.connectors.network import HeaderSecret, Network
+
+PROPERTY = r"^[a-z][a-z0-9_]*$"
+"""What the internal name of a property looks like."""
+
+
+class HubSpotSettings(Network):
+    """The table `[crm.NAME]` of a CRM with `connector = "hubspot"`.
+
+    `token` is a service key, or the token of a private app that exists already. `portal_id` is the account's number: a
+    key of another account is then refused. `api_version` is the date in the paths; from 2026-09 on HubSpot enforces
+    the rules that its administrators set. `pipeline` is where deals are created if a connection names none;
+    `won_stage` and `lost_stage` (label or id) choose one where a pipeline has several. `nexudus_id` is the deal
+    property that holds the external key, "" for none. `page_size` is how many deals one listing call asks for,
+    `overlap` how many seconds a poll reads back, for the search shows changes late.
+    """
+
+    connector: Literal["hubspot"] = "hubspot"
+    base_url: str = "https://api.hubapi.com"
+    token: HeaderSecret = Field(min_length=1)
+    portal_id: int | None = Field(default=None, gt=0)
+    api_version: str = Field(default="2026-03", pattern=r"^20\d{2}-(03|09)$")
+    pipeline: str | None = None
+    won_stage: str | None = None
+    lost_stage: str | None = None
+    nexudus_id: str = Field(default="nexudus_id", pattern=rf"{PROPERTY}|^$")
+    page_size: int = Field(default=100, ge=1, le=100)
+    overlap: int = Field(default=300, ge=0)
+    limits: Limits = Limits(per_second=8, per_day=40_000)
+    search_limits: Limits = Limits(per_second=3)

@@ -1,0 +1,138 @@
+"""Who may call, how often, and what `check` says of it."""
+
+from typing import Any
+
+import pytest
+from hubspot_server import SALES, TOKEN, Account
+
+from nexudus_sandbox.hubspot.pipelines import Stage
+from nexudus_sync.connectors.base import Scope
+from nexudus_sync.errors import AuthenticationFailed, RoleMissing, Unavailable
+
+
+def too_many(policy: str) -> dict[str, Any]:
+    return {"status": "error", "message": "too many", "errorType": "RATE_LIMIT", "policyName": policy}
+
+
+@pytest.mark.parametrize(("policy", "least", "most"), [("TEN_SECONDLY_ROLLING", 10, 11), ("SECONDLY", 1, 2)])
+async def test_a_full_window_is_waited_out(policy: str, least: float, most: float) -> None:
+    async with Account().open() as account:
+        deal, before = account.deal(), account.clock.monotonic()
+        account.answer("GET .*/deals/", 429, too_many(policy))
+        await account.connector.fetch(deal)
+        assert least <= account.clock.monotonic() - before <= most
+
+
+async def test_a_day_that_is_used_up_says_until_when() -> None:
+    async with Account().open() as account:
+        deal = account.deal()
+        account.answer("GET .*/deals/", 429, too_many("DAILY"))
+        with pytest.raises(Unavailable, match="asks to wait 16 hours"):
+            await account.connector.fetch(deal)
+
+
+async def test_an_account_that_is_moved_says_for_how_long() -> None:
+    async with Account().open() as account:
+        deal = account.deal()
+        account.double.gate.migrating = 7200
+        with pytest.raises(Unavailable, match="asks to wait 2 hours"):
+            await account.connector.fetch(deal)
+
+
+async def test_a_window_that_others_have_nearly_filled_makes_the_sync_pause() -> None:
+    async with Account().open() as account:
+        deal = account.deal()
+        account.double.gate.ten_seconds = 20
+        for _ in range(40):
+            await account.connector.fetch(deal)
+        assert account.double.gate.exceeded == []
+
+
+async def test_the_windows_are_never_exceeded_by_many_calls_at_once() -> None:
+    async with Account().open() as account:
+        deal = account.deal()
+        for number in range(200):
+            await account.connector.fetch(deal)
+            if number % 4 == 0:
+                await account.rows((account.clock.now()).isoformat())
+        assert account.double.gate.exceeded == []
+
+
+async def test_a_key_of_another_account_is_refused_before_anything_is_read() -> None:
+    account = Account(settings={"portal_id": 999})
+    with pytest.raises(AuthenticationFailed, match="one of account 12345678, not of 999"):
+        await account.connector.start()
+    assert account.asked() == ["GET /account-info/2026-03/details"]
+    await account.connector.aclose()
+
+
+async def test_a_missing_scope_is_named() -> None:
+    async with Account().open() as account:
+        key = account.double.gate.keys[TOKEN]
+        key.scopes -= {"crm.objects.deals.read"}
+        with pytest.raises(RoleMissing, match=r"lacks the scope crm\.objects\.deals\.read"):
+            await account.rows()
+
+
+async def said(account: Account, scope: Scope = SALES) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for line in await account.connector.check(scope):
+        found.setdefault(line.subject, []).append((line.level, line.detail))
+    await account.connector.aclose()
+    return found
+
+
+async def test_check_is_content_with_an_account_that_is_well_set_up() -> None:
+    account = Account(settings={"portal_id": 12345678})
+    before = account.double.records()
+    lines = await said(account)
+    assert {level for found in lines.values() for level, _ in found} == {"ok"}, lines
+    assert set(lines) >= {"account", "scopes", "properties", "external key", "pipeline", "stages", "owners", "clock"}
+    assert account.double.records() == before
+
+
+async def test_check_names_every_missing_scope() -> None:
+    account = Account()
+    account.double.gate.keys[TOKEN].scopes -= {"crm.objects.contacts.write", "crm.objects.owners.read"}
+    lines = await said(account)
+    assert [detail.split(" is ")[0] for _, detail in lines["scopes"]] == [
+        "crm.objects.owners.read",
+        "crm.objects.contacts.write",
+    ]
+
+
+async def test_check_says_what_to_create() -> None:
+    account = Account(key=False)
+    account.connector.want(frozenset({"utm_source", "hs_is_closed", "@status"}))
+    lines = await said(account)
+    assert [level for level, _ in lines["properties"]] == ["warn", "fail"]
+    assert 'no property "utm_source"' in lines["properties"][1][1]
+    assert '"Require unique values"' in lines["external key"][0][1]
+
+
+@pytest.mark.parametrize(
+    ("stages", "told"),
+    [
+        ([Stage("1", "Open")], 'pipeline "Odd" has no won stage'),
+        ([Stage("1", "Open"), Stage("2", "A", True, 1.0), Stage("3", "B", True, 1.0)], "name one of them in won_stage"),
+        ([Stage("1", "Open", permissions="READ_ONLY")], 'closed to programs: "Open"'),
+    ],
+)
+async def test_check_looks_at_the_pipelines_stages(stages: list[Stage], told: str) -> None:
+    account = Account()
+    account.double.pipelines.add("Odd", stages)
+    lines = await said(account, Scope(company="odd"))
+    assert any(level == "warn" and told in detail for level, detail in lines["stages"])
+
+
+async def test_check_refuses_a_pipeline_that_does_not_exist() -> None:
+    lines = await said(Account(), Scope(company="Nowhere"))
+    assert lines["pipeline"][0][0] == "fail"
+    assert '"Sales pipeline"' in lines["pipeline"][0][1]
+
+
+async def test_check_warns_of_a_test_account_and_of_an_old_version() -> None:
+    account = Account(settings={"api_version": "2024-09"})
+    account.double.account.kind = "SANDBOX"
+    lines = await said(account)
+    assert (lines["account"][0][0], lines["version"][0][0]) == ("warn", "warn")

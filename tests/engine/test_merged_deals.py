@@ -1,0 +1,73 @@
+"""Deals that people merge, delete and restore in a CRM that knows merges, through the whole engine."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nexudus_sync.store.tables import Conflict, Link
+from small_office import MARIA, TOM, SmallOffice
+
+
+@pytest.fixture(params=["survivor", "not-found"])
+async def office(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SmallOffice]:
+    made = SmallOffice(tmp_path, "hubspot", shared=2)
+    made.deals.options.merged_answers = request.param
+    async with made.open():
+        yield made
+
+
+def unlinked_deal(office: SmallOffice, **values: Any) -> str:
+    """A deal of another pipeline, which has no card."""
+    pipeline = next(one for one in office.deals.pipelines.all if one.label == "Example Iberia")
+    place = {"pipeline": pipeline.id, "dealstage": pipeline.stages[0].id}
+    return str(office.deals.create(TOM, dealname="Double entry", **{**place, **values}))
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_a_pair_follows_its_deal_into_the_one_that_is_left(office: SmallOffice, keeps: bool) -> None:
+    office.deals.options.merge_keeps_primary = keeps
+    card, deal = office.pairs[0]
+    other = unlinked_deal(office)
+    primary, second = (other, deal) if keeps else (deal, other)
+    pipeline = office.deals.record(deal)["pipeline"]
+    left = office.deals.merge(primary, second, TOM)
+    office.deals.edit(left, TOM, dealname="What is left", pipeline=pipeline, dealstage=_first(office, pipeline))
+    office.cards.edit(card, MARIA, Notes="looked at")
+    await office.settle(3, reconcile=True)
+    assert office.links()[card] == left
+    assert office.cards.record(card)["Name"] == "What is left"
+    assert len(office.links()) == 2
+    assert office.conflicts() == []
+
+
+def _first(office: SmallOffice, pipeline: str) -> str:
+    return str(next(one for one in office.deals.pipelines.all if one.id == pipeline).stages[0].id)
+
+
+async def test_two_deals_with_cards_of_their_own_become_a_question(office: SmallOffice) -> None:
+    (one, kept), (two, gone) = office.pairs
+    office.deals.options.merge_keeps_primary = True
+    office.deals.merge(kept, gone, TOM)
+    before = office.cards.record(two)["Name"]
+    for _ in range(3):
+        await office.settle(1, reconcile=True)
+        office.clock.turn(1200)
+    assert office.links()[one] == kept
+    assert office.cards.record(two)["Name"] == before
+    asked = [(row.nexudus_id, row.field) for row in office.rows(Conflict, state="open")]
+    assert asked == [(str(two), "record")]
+    assert len(office.deals.records()) == len([row for row in office.deals.records() if row != gone])
+
+
+async def test_a_deleted_deal_parts_its_pair_and_a_restored_one_does_no_harm(office: SmallOffice) -> None:
+    card, deal = office.pairs[0]
+    office.deals.delete(deal, TOM)
+    await office.settle(2, reconcile=True)
+    assert [link.state for link in office.rows(Link, crm_id=deal)] == ["closed"]
+    office.deals.restore(deal, TOM)
+    count = len(office.card_titles())
+    await office.settle(2, reconcile=True)
+    assert len(office.card_titles()) == count
+    assert office.cards.record(card)["Name"]

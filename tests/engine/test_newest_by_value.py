@@ -1,0 +1,43 @@
+"""Where a CRM tells when each value was set, the newest value wins, and not the record that was touched last."""
+
+from pathlib import Path
+
+import pytest
+
+from small_office import MARIA, TOM, SmallOffice
+
+
+@pytest.mark.parametrize("system", ["hubspot", "overplane"])
+async def test_a_later_edit_of_another_field_makes_no_value_newer_where_the_system_tells(
+    system: str, tmp_path: Path
+) -> None:
+    office = SmallOffice(tmp_path, system, shared=1)
+    async with office.open():
+        ((card, deal),) = office.pairs
+        title = "dealname" if system == "hubspot" else "title"
+        amount = "amount" if system == "hubspot" else "opportunity_amount"
+        office.clock.turn(600)
+        office.deals.edit(deal, TOM, **{title: "First, there"})
+        office.clock.turn(60)
+        office.cards.edit(card, MARIA, Name="Later, here")
+        office.clock.turn(60)
+        office.deals.edit(deal, TOM, **{amount: 4321})
+        since = len(office.deals.log)
+        await office.settle(3)
+        newest = "Later, here" if system == "hubspot" else "First, there"
+        assert (office.cards.record(card)["Name"], office.deals.record(deal)[title]) == (newest, newest)
+        assert float(office.cards.record(card)["Value"]) == 4321
+        histories = [one for one in office.deals.log[since:] if b'propertiesWithHistory":["' in one.body]
+        assert len(histories) == (system == "hubspot")
+
+
+async def test_the_newest_value_of_a_deal_wins(tmp_path: Path) -> None:
+    office = SmallOffice(tmp_path, "hubspot", shared=1)
+    async with office.open():
+        ((card, deal),) = office.pairs
+        office.clock.turn(600)
+        office.cards.edit(card, MARIA, Name="First, here")
+        office.clock.turn(60)
+        office.deals.edit(deal, TOM, dealname="Later, there")
+        await office.settle(3)
+        assert office.cards.record(card)["Name"] == office.deals.record(deal)["dealname"] == "Later, there"

@@ -1,0 +1,291 @@
+"""Status and stage are one value in a CRM: what people do on either side, through the whole engine, with HubSpot."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nexudus_sandbox.hubspot.pipelines import Pipeline, Stage
+from small_office import MARIA, TOM, SmallOffice
+
+OPEN, WON, LOST = 1, 2, 3
+
+
+class Desks(SmallOffice):
+    """One pair in "Tour booked", in a pipeline whose closed stages have names that Nexudus does not know."""
+
+    card: int = 0
+    deal_id: str = ""
+
+    def __init__(self, folder: Path, *, paired: bool = False) -> None:
+        super().__init__(folder, "hubspot", shared=0)
+        for old, new in (("Won", "Closed won"), ("Lost", "Closed lost")):
+            self.stage(old).label = new
+        if paired:
+            self.pair_columns()
+        self.wrote = list[dict[str, int]]()
+
+    def pair_columns(self) -> None:
+        """An ops person pairs the closed stages with columns of the board."""
+        shipped = (Path(__file__).parents[2] / "mappings" / "hubspot.toml").read_text(encoding="utf-8")
+        pairs = '[fields.sales_stage.values]\n"Closed won" = ["Won"]\n"Closed lost" = ["Lost"]\n\n'
+        text = shipped.replace("[fields.lost_reasons]", f"{pairs}[fields.lost_reasons]", 1)
+        (self.folder / "paired.toml").write_text(text, encoding="utf-8")
+        config = self.folder / "config.toml"
+        config.write_text(config.read_text() + 'mapping = { crm = "paired.toml" }\n')
+        self.engine = self._engine()
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return next(one for one in self.deals.pipelines.all if one.label == "Example Corp")
+
+    def stage(self, label: str) -> Stage:
+        return next(one for one in self.pipeline.stages if one.label == label)
+
+    async def meet(self, **values: Any) -> None:
+        """A card whose deal the sync makes."""
+        self.card = SmallOffice.card(self, "ana@example.org", "Desks", **values)
+        await self.settle(2)
+        self.deal_id = self.links()[self.card]
+
+    def column(self) -> str:
+        return str(self.cards.record(self.card)["CrmBoardColumnName"])
+
+    def says(self) -> tuple[int, str, str]:
+        """The card's status, its column, and the deal's stage."""
+        label = next(
+            one.label for one in self.pipeline.stages if one.id == self.deals.record(self.deal_id)["dealstage"]
+        )
+        return int(self.cards.record(self.card)["Status"]), self.column(), label
+
+    def drag_card(self, column: str) -> None:
+        self.cards.move(self.card, column, MARIA)
+
+    def drag_deal(self, label: str, **more: Any) -> None:
+        self.deals.edit(self.deal_id, TOM, dealstage=self.stage(label).id, **more)
+
+    async def rest(self) -> None:
+        """Until nothing is written; then nothing is asked or waits either."""
+        found = await self.settle(3)
+        self.wrote = found
+        assert not found[-1], found
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Desks]:
+    made = Desks(tmp_path)
+    async with made.open():
+        await made.meet()
+        made.drag_card("Tour booked")
+        await made.rest()
+        assert made.says() == (OPEN, "Tour booked", "Tour booked")
+        yield made
+
+
+@pytest.fixture
+async def paired(tmp_path: Path) -> AsyncIterator[Desks]:
+    made = Desks(tmp_path, paired=True)
+    async with made.open():
+        await made.meet()
+        made.drag_card("Tour booked")
+        await made.rest()
+        yield made
+
+
+async def test_a_card_set_to_won_without_a_move_wins_its_deal(office: Desks) -> None:
+    office.cards.edit(office.card, MARIA, Status=WON)
+    await office.rest()
+    assert office.says() == (WON, "Tour booked", "Closed won")
+    assert (office.failures(), office.conflicts()) == (set(), [])
+
+
+async def test_a_card_moved_into_a_winning_column_wins_its_deal(paired: Desks) -> None:
+    paired.drag_card("Won")
+    await paired.rest()
+    assert paired.says() == (WON, "Won", "Closed won")
+    assert (paired.failures(), paired.conflicts()) == (set(), [])
+
+
+async def test_a_deal_dragged_to_closed_won_wins_its_card_and_leaves_its_column(office: Desks) -> None:
+    office.drag_deal("Closed won")
+    await office.rest()
+    assert office.says() == (WON, "Tour booked", "Closed won")
+    assert (office.failures(), office.conflicts()) == (set(), [])
+
+
+async def test_a_paired_column_follows_the_stage(paired: Desks) -> None:
+    paired.drag_deal("Closed won")
+    await paired.rest()
+    assert paired.says() == (WON, "Won", "Closed won")
+
+
+async def test_a_deal_dragged_to_closed_lost_loses_its_card_with_the_reason(office: Desks) -> None:
+    office.drag_deal("Closed lost", closed_lost_reason="Price")
+    await office.rest()
+    assert office.says() == (LOST, "Tour booked", "Closed lost")
+    assert office.cards.record(office.card)["LossReason"] == 4
+    assert (office.failures(), office.conflicts()) == (set(), [])
+
+
+async def test_a_reason_that_nexudus_does_not_know_waits_alone(office: Desks) -> None:
+    office.drag_deal("Closed lost", closed_lost_reason="Bought a boat")
+    await office.rest()
+    assert office.says() == (LOST, "Tour booked", "Closed lost")
+    assert office.failures() == {("unmapped", "lost_reasons")}
+
+
+@pytest.mark.parametrize("by", ["card", "deal"])
+async def test_what_is_reopened_goes_back_to_the_last_open_stage_it_had(office: Desks, by: str) -> None:
+    office.drag_deal("Closed lost")
+    await office.rest()
+    if by == "card":
+        office.cards.edit(office.card, MARIA, Status=OPEN)
+    else:
+        office.drag_deal("Tour booked")
+    await office.rest()
+    assert office.says() == (OPEN, "Tour booked", "Tour booked")
+    assert (office.failures(), office.conflicts()) == (set(), [])
+
+
+async def test_a_deal_reopened_elsewhere_takes_its_card_along(office: Desks) -> None:
+    office.drag_deal("Closed won")
+    await office.rest()
+    office.drag_deal("Negotiation")
+    await office.rest()
+    assert office.says() == (OPEN, "Negotiation", "Negotiation")
+
+
+async def test_a_column_changed_while_the_deal_is_closed_is_not_lost(office: Desks) -> None:
+    office.drag_deal("Closed won")
+    await office.rest()
+    office.drag_card("Proposal sent")
+    await office.rest()
+    assert office.says() == (WON, "Proposal sent", "Closed won")
+    assert (office.failures(), office.conflicts()) == (set(), [])
+    office.cards.edit(office.card, MARIA, Status=OPEN)
+    await office.rest()
+    assert office.says() == (OPEN, "Proposal sent", "Proposal sent")
+
+
+async def test_status_here_and_stage_there_at_once_both_arrive(office: Desks) -> None:
+    office.cards.edit(office.card, MARIA, Status=WON)
+    office.drag_deal("Negotiation")
+    await office.rest()
+    assert office.says() == (WON, "Negotiation", "Closed won")
+    assert (office.failures(), office.conflicts()) == (set(), [])
+
+
+async def test_stage_here_and_status_there_at_once_both_arrive(office: Desks) -> None:
+    office.drag_card("Negotiation")
+    office.drag_deal("Closed lost", closed_lost_reason="Timing")
+    await office.rest()
+    assert office.says() == (LOST, "Negotiation", "Closed lost")
+    assert (office.failures(), office.conflicts()) == (set(), [])
+
+
+async def test_won_here_and_lost_there_is_asked_about(office: Desks) -> None:
+    office.cards.edit(office.card, MARIA, Status=WON)
+    office.drag_deal("Closed lost")
+    await office.rest()
+    assert office.says() == (WON, "Tour booked", "Closed lost")
+    assert office.conflicts() == ["status"]
+
+
+async def test_a_status_and_a_stage_that_travel_together_are_one_write(office: Desks) -> None:
+    office.cards.edit(office.card, MARIA, Status=LOST, LossReason=1)
+    office.drag_card("Proposal sent")
+    writes = len([entry for entry in office.deals.log if entry.method == "PATCH"])
+    await office.rest()
+    assert office.says() == (LOST, "Proposal sent", "Closed lost")
+    assert len([entry for entry in office.deals.log if entry.method == "PATCH"]) == writes + 1
+    assert office.deals.record(office.deal_id)["closed_lost_reason"] == "Timing"
+
+
+async def test_a_pipeline_without_a_lost_stage_holds_the_status_and_says_what_to_do(office: Desks) -> None:
+    office.pipeline.stages.remove(office.stage("Closed lost"))
+    office.engine.connectors["hubspot"].ask_afresh()
+    office.cards.edit(office.card, MARIA, Status=LOST, Name="Renamed")
+    await office.rest()
+    assert office.says() == (LOST, "Tour booked", "Tour booked")
+    assert office.failures() == {("no-stage", "status")}
+    assert office.deals.record(office.deal_id)["dealname"] == "Renamed"
+
+
+async def test_a_renamed_stage_is_followed(office: Desks) -> None:
+    office.stage("Tour booked").label = "Visit"
+    office.stage("Negotiation").label = "Haggling"
+    office.engine.connectors["hubspot"].ask_afresh()
+    office.cards.edit(office.card, MARIA, Name="Renamed")
+    await office.rest()
+    assert office.says() == (OPEN, "Tour booked", "Visit")
+    assert office.failures() == set()
+    office.drag_deal("Haggling")
+    await office.rest()
+    assert office.failures() == {("unmapped", "sales_stage")}
+    board = office.seeded.places.london.board_id
+    office.cards.directory.add_stage(board, "Haggling")
+    office.clock.turn(120)
+    await office.settle(2, reconcile=True)
+    assert office.says() == (OPEN, "Haggling", "Haggling")
+    assert office.failures() == set()
+
+
+async def test_a_stage_of_the_same_name_in_another_pipeline_is_never_written(office: Desks) -> None:
+    office.drag_card("Negotiation")
+    await office.rest()
+    (others,) = [one for one in office.deals.pipelines.all if one.label == "Example Iberia"]
+    stage = office.deals.record(office.deal_id)["dealstage"]
+    assert stage == office.stage("Negotiation").id
+    assert stage not in [one.id for one in others.stages]
+    assert office.deals.record(office.deal_id)["pipeline"] == office.pipeline.id
+
+
+async def test_a_stage_that_only_some_may_write_is_left_alone(office: Desks) -> None:
+    office.stage("Negotiation").permissions = "INTERNAL_ONLY"
+    office.engine.connectors["hubspot"].ask_afresh()
+    office.drag_card("Negotiation")
+    office.cards.edit(office.card, MARIA, Name="Renamed")
+    await office.rest()
+    assert office.says() == (OPEN, "Negotiation", "Tour booked")
+    assert office.failures() == {("stage-locked", "sales_stage")}
+    assert office.deals.record(office.deal_id)["dealname"] == "Renamed"
+
+
+async def test_a_card_that_is_won_already_makes_a_won_deal(office: Desks) -> None:
+    second = SmallOffice.card(office, "kai@example.org", "Offices", Status=WON)
+    await office.rest()
+    made = office.deals.record(office.links()[second])
+    assert made["dealstage"] == office.stage("Closed won").id
+    assert office.failures() == set()
+    assert office.cards.record(second)["CrmBoardColumnName"] == "New lead"
+
+
+async def test_a_deal_that_is_lost_already_makes_a_lost_card(office: Desks) -> None:
+    contact = office.deals.add("contacts", TOM, email="noor@example.org", firstname="Noor")
+    place = {"pipeline": office.pipeline.id, "dealstage": office.stage("Closed lost").id}
+    deal = office.deals.create(TOM, dealname="Gone", contacts=[contact], closed_lost_reason="Price", **place)
+    await office.rest()
+    (card,) = [card for card, made in office.links().items() if made == deal]
+    assert (office.cards.record(card)["Status"], office.cards.record(card)["LossReason"]) == (LOST, 4)
+    assert office.failures() == set()
+
+
+@pytest.mark.parametrize("stays", [True, False])
+async def test_the_close_date_that_hubspot_sets_travels_back_once(office: Desks, stays: bool) -> None:
+    office.deals.options.sent_closedate_stays = stays
+    office.cards.edit(office.card, MARIA, Status=WON)
+    await office.rest()
+    assert str(office.cards.record(office.card)["DueDate"])[:10] == "2026-03-02"
+    assert sum(sum(one.values()) for one in office.wrote) == 2
+
+
+@pytest.mark.parametrize("refuses", ["refuse", "accept"])
+async def test_a_deal_without_a_stage_is_open_and_takes_the_cards(office: Desks, refuses: Any) -> None:
+    office.deals.options.foreign_stage = refuses
+    contact = office.deals.add("contacts", TOM, email="bare@example.org", firstname="Bare")
+    deal = office.deals.create(TOM, dealname="Bare", contacts=[contact], pipeline=office.pipeline.id)
+    second = SmallOffice.card(office, "bare@example.org", "Bare")
+    await office.rest()
+    assert office.links()[second] == deal
+    assert office.deals.record(deal)["dealstage"] == office.stage("New lead").id
