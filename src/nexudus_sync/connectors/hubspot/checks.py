@@ -76,7 +76,10 @@ async def _scopes(api: Api) -> AsyncIterator[Check]:
         try:
             await call
         except RoleMissing as error:
-            yield Check("scopes", "fail", f"{scope} is missing: {error.message}")
+            told = f"{scope} is missing: {error.message}"
+            yield Check(
+                "scopes", "fail", told, remedy="add the scope to the key's, and take its new token if it gets one"
+            )
         except (NotFound, Refused):
             continue  # it may do that, only not to this record
         except ConnectorError as error:
@@ -90,8 +93,9 @@ def _properties(known: dict[str, Record], wanted: Iterable[str], key: str) -> li
     for name in sorted(wanted):
         definition = known.get(name)
         if definition is None:
-            problem = f'deals have no property "{name}", which the mapping names; create it, or set sync = "off"'
-            found.append(Check("properties", "fail", problem, exit_code=2))
+            problem = f'deals have no property "{name}", which the mapping names'
+            remedy = 'create it in HubSpot, or set sync = "off" for it in the mapping'
+            found.append(Check("properties", "fail", problem, exit_code=2, remedy=remedy))
         elif (definition.get("modificationMetadata") or {}).get("readOnlyValue") or definition.get("calculated"):
             problem = f'HubSpot computes "{name}" itself; set sync = "from-crm" for it, or another path'
             found.append(Check("properties", "warn", problem))
@@ -120,7 +124,8 @@ def _pipeline(account: Account, settings: HubSpotSettings, scope: Scope) -> list
     found = account.pipeline_of({}, scope.company)
     if found is None:
         told = f'there is no pipeline "{wanted}"' if wanted else "no pipeline is named, and there are several"
-        return [Check("pipeline", "fail", f"{told} (there are {labels}); name one as pipeline", exit_code=2)]
+        remedy = f"name one of {labels} as pipeline of the connection"
+        return [Check("pipeline", "fail", told, exit_code=2, remedy=remedy)]
     told = "" if scope.company else "; deals of all pipelines take part, for the connection names none"
     rows = [Check("pipeline", "ok", f'"{found.label}" with {len(found.stages)} stages{told}')]
     return rows + [_closing(found, status) for status in (WON, LOST)] + _locked(found)

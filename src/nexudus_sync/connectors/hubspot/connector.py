@@ -29,6 +29,7 @@ from nexudus_sync.connectors.base import (
 )
 from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.currency import digits
+from nexudus_sync.connectors.failed import failed
 from nexudus_sync.connectors.http import Http
 from nexudus_sync.connectors.hubspot import checks, records, rules, stages, steps
 from nexudus_sync.connectors.hubspot.account import Account, Options
@@ -128,7 +129,7 @@ class HubSpotConnector:
         try:
             await self.start()
         except ConnectorError as error:
-            return [Check("login", "fail", error.message, exit_code=error.exit_code)]
+            return [failed("login", error)]
         found = checks.lines(
             self.api, self.account, self.lanes, self._settings, self._wanted, scope, self._clock.now().date()
         )
