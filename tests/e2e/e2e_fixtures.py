@@ -1,6 +1,7 @@
 """Fixtures of offices, for the conftests of the folders that use them."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import pytest
 from e2e_desks import CRM_NAMES
 from e2e_office import Office
 
+IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 
-@pytest.fixture(scope="module", params=CRM_NAMES)
+
+@pytest.fixture(scope="module", params=[*CRM_NAMES, *(["hubspot"] if IS_LONG else [])])
 def crm_name(request: pytest.FixtureRequest) -> str:
     """The office's CRM: each test is run with all of them, unless it says otherwise (`e2e_desks.overplane_only`)."""
     return str(request.param)

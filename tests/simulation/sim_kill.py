@@ -76,13 +76,14 @@ class Office:
         return self.nexudus if side is Side.NEXUDUS else self.crm
 
 
-def kill_and_check(seed: int, folder: Path, kills: int = KILLS) -> Killed:
+def kill_and_check(seed: int, folder: Path, kills: int = KILLS, *, chosen: str | None = None) -> Killed:
     """Kill a backfill and syncs of one installation, while people go on with their work, then let it come to rest.
 
-    What the dead leave behind is found by the next process, which may die of it.
+    What the dead leave behind is found by the next process, which may die of it. `chosen` is the CRM, else it is drawn.
     """
     rng, outcome = random.Random(seed), Killed()
-    system = rng.choice(["overplane", "erpnext"])
+    drawn = rng.choice(["overplane", "erpnext"])
+    system = chosen or drawn
     with World(crm_name=system, nexudus=12, crm=9, shared=4, seed=seed) as world:
         config = world.config_toml() + '\n[run]\nabsence_wait = "1s"\n'
         (folder / "config.toml").write_text(config, encoding="utf-8")
@@ -124,7 +125,8 @@ def _come_to_rest(world: World, folder: Path, outcome: Killed) -> None:
 
 def _writes(world: World) -> int:
     entries = [*world.nexudus.log, *world.crm.double.log]
-    return sum(entry.method != "GET" and not entry.path.endswith("/token") for entry in entries)
+    reads = ("/token", "/search", "/batch/read")
+    return sum(entry.method != "GET" and not entry.path.endswith(reads) for entry in entries)
 
 
 @contextmanager

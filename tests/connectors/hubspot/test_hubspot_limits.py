@@ -126,9 +126,10 @@ async def test_check_looks_at_the_pipelines_stages(stages: list[Stage], told: st
 
 
 async def test_check_refuses_a_pipeline_that_does_not_exist() -> None:
-    lines = await said(Account(), Scope(company="Nowhere"))
-    assert lines["pipeline"][0][0] == "fail"
-    assert '"Sales pipeline"' in lines["pipeline"][0][1]
+    found = await Account().connector.check(Scope(company="Nowhere"))
+    (line,) = [one for one in found if one.subject == "pipeline"]
+    assert (line.level, line.detail) == ("fail", 'there is no pipeline "Nowhere"')
+    assert '"Sales pipeline"' in line.remedy
 
 
 async def test_check_warns_of_a_test_account_and_of_an_old_version() -> None:

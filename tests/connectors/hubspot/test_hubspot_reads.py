@@ -3,6 +3,7 @@
 import pytest
 from hubspot_server import BEN, SALES, Account
 
+from nexudus_sandbox.hubspot.pipelines import Stage
 from nexudus_sandbox.wire import html_response
 from nexudus_sync.errors import AnotherRecord, NotFound, Unavailable
 
@@ -170,3 +171,14 @@ async def test_when_each_property_was_set_is_told_by_its_history() -> None:
         assert (at["dealname"] - at["amount"]).total_seconds() == 60
         assert at["@status"] == at["amount"]
         assert "closedate" not in at
+
+
+async def test_a_stage_that_is_new_is_found_once_it_was_missed() -> None:
+    async with Account().open() as account:
+        record = await account.connector.fetch(account.deal())
+        one, two = [await account.connector.context(record, SALES) for _ in range(2)]
+        account.pipeline.stages.append(Stage("42", "Haggling"))
+        assert one.directories["dealstage"].raw("haggling") is None
+        account.clock.turn(120)
+        found = (await account.connector.context({}, SALES)).directories["dealstage"].raw("Haggling")
+        assert (found, two.directories["dealstage"].raw("Haggling")) == ("42", None)

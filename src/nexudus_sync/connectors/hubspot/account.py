@@ -25,9 +25,10 @@ OWNERS = "/crm/owners/{v}"
 class Stages:
     """The stages of one pipeline, by label. Those of closed deals need no counterpart."""
 
-    def __init__(self, of: Pipeline | None) -> None:
+    def __init__(self, of: Pipeline | None, missed: set[str] | None = None) -> None:
         self._of = of
-        self.missed: set[str] = set()
+        self.missed: set[str] = set() if missed is None else missed
+        """Stages that were looked for in vain, whichever deal they were wanted for."""
 
     def name(self, raw: object) -> str | None:
         """The label of a stage."""
@@ -119,7 +120,7 @@ class Account:
         self._pipelines = Cached(self._read_pipelines, clock)
         self._owners = Cached(self._read_owners, clock)
         self._properties = Cached(self._read_properties, clock)
-        self.stages = Stages(None)
+        self._missed: set[str] = set()
 
     async def start(self) -> None:
         """Read the account's details and pipelines. Raises AuthenticationFailed for a key of another account."""
@@ -181,14 +182,12 @@ class Account:
 
     async def stages_of(self, record: Record, part: str | None) -> Stages:
         """The stages that the deal can have, read again where one was looked for in vain."""
-        misses = self.stages.missed
+        if record.get("dealstage"):
+            Stages(self.pipeline_of(record, part), self._missed).name(record["dealstage"])
+        misses = tuple(self._missed)
+        self._missed.clear()  # which all that were handed out write to
         await (self._pipelines.despite(misses) if misses else self._pipelines.value())
-        found = Stages(self.pipeline_of(record, part))
-        if record.get("dealstage") and found.name(record["dealstage"]) is None:
-            await self._pipelines.despite(found.missed)
-            found = Stages(self.pipeline_of(record, part))
-        self.stages = found
-        return found
+        return Stages(self.pipeline_of(record, part), self._missed)
 
     async def owners(self, raw: object) -> Owners:
         """The owners, read again where one was looked for in vain."""
