@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
 from sqlmodel import col, select
 from web_people import Person, client, quiet, token_of
 
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Decision, Failure, History
+from nexudus_sync.web import history
 from nexudus_sync.web.history import _harmless
 from nexudus_sync.web.words import Reason, reason_of, value_word
 from page_office import NAME, PASSWORD, Office
@@ -344,3 +346,13 @@ def test_a_name_that_a_person_has_to_choose_is_shown_with_those_that_are_there()
     assert (reason.problem, reason.line) == ("Acme has no stage 'X'", '"…" = ["…", "X"]')
     assert (reason.file, reason.table, reason.names) == ("crm.toml", "fields.sales_stage.values", "New lead, Won")
     assert reason_of("it is locked; unlock it") == Reason("It is locked", "Unlock it")
+
+
+def test_the_csv_has_every_entry_once_however_many_parts_it_is_read_in(
+    sofia: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "_AT_ONCE", 7)
+    ids = [line.partition(",")[0] for line in sofia.see("/history.csv").splitlines()[1:]]
+    assert len(ids) == len(set(ids))
+    assert [int(one) for one in ids] == sorted(map(int, ids), reverse=True)
+    assert f"{len(ids):,} values carried over" in sofia.see("/history")

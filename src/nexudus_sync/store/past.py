@@ -1,6 +1,5 @@
 """The history for people who look through it: filtered and paged in SQL, the newest first."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,7 +31,9 @@ def count(ask: Ask, wanted: Filter) -> int:
     return number(ask(f"SELECT count(*) FROM history i WHERE {where}", values))  # noqa: S608
 
 
-def page(ask: Ask, wanted: Filter, *, before: int | None = None, after: int | None = None) -> list[HistoryRow]:
+def page(
+    ask: Ask, wanted: Filter, *, before: int | None = None, after: int | None = None, limit: int = PAGE
+) -> list[HistoryRow]:
     """The newest entries, those just older than the entry `before`, or those just newer than `after`."""
     where, values = _where(wanted)
     if before is not None:
@@ -42,7 +43,7 @@ def page(ask: Ask, wanted: Filter, *, before: int | None = None, after: int | No
     order = "ASC" if after is not None else "DESC"
     rows = ask(
         f"SELECT {_COLUMNS} FROM history i WHERE {where} ORDER BY i.id {order} LIMIT :limit",  # noqa: S608
-        {**values, "limit": PAGE},
+        {**values, "limit": limit},
     )
     found = [_made(row) for row in rows]
     return found[::-1] if after is not None else found
@@ -58,12 +59,6 @@ def newest(ask: Ask, wanted: Filter) -> int:
     """The number of the newest entry, 0 where there is none."""
     where, values = _where(wanted)
     return number(ask(f"SELECT i.id FROM history i WHERE {where} ORDER BY i.id DESC LIMIT 1", values))  # noqa: S608
-
-
-def every(ask: Ask, wanted: Filter) -> Iterator[HistoryRow]:
-    """All entries, while they are read."""
-    where, values = _where(wanted)
-    return map(_made, ask(f"SELECT {_COLUMNS} FROM history i WHERE {where} ORDER BY i.id DESC", values))  # noqa: S608
 
 
 def fields(ask: Ask, connections: tuple[str, ...]) -> list[str]:

@@ -117,15 +117,17 @@ def csv(view: View) -> Response:
 
 
 def _lines(view: View, wanted: Filter) -> Iterator[str]:
-    with view.asking() as ask:
-        yield _line(_COLUMNS)
-        part: list[HistoryRow] = []
-        for row in past.every(ask, wanted):
-            part.append(row)
-            if len(part) == _AT_ONCE:
-                yield from _rows(ask, part)
-                part = []
-        yield from _rows(ask, part)
+    """The table, some entries at a time: a browser that takes its time must not keep the store from tidying up."""
+    yield _line(_COLUMNS)
+    before: int | None = None
+    while True:
+        with view.asking() as ask:
+            part = past.page(ask, wanted, before=before, limit=_AT_ONCE)
+            lines = list(_rows(ask, part))
+        yield from lines
+        if len(part) < _AT_ONCE:
+            return
+        before = part[-1].id
 
 
 def _rows(ask: Ask, part: list[HistoryRow]) -> Iterator[str]:
