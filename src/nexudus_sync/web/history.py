@@ -50,10 +50,10 @@ def show(view: View) -> Response:
     wanted = filter_of(view)
     before, after = _number(view, "before"), _number(view, "after")
     with view.asking() as ask:
-        total = past.count(ask, wanted)
-        found = past.page(ask, wanted, before=before, after=after)
+        total, found = past.look(ask, wanted, before=before, after=after)
         if after is not None and len(found) < past.PAGE:
-            found, before, after = past.page(ask, wanted), None, None
+            before = after = None
+            total, found = past.look(ask, wanted, before=None, after=None)
         names = names_of(ask, found)
         newest = 0 if before is None and after is None else past.newest(ask, wanted)
         fields = past.fields(ask, tuple(view.desk.names))
