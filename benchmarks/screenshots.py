@@ -18,11 +18,19 @@ from page_office import NAME, PASSWORD, Office
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 LOOKS = {
-    "desktop-light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
-    "desktop-dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
+    "desktop-light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
+    "desktop-dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
     "phone-light": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "has_touch": True},
     "phone-dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True},
 }
+
+
+LOOKED_AT = ("overview", "inbox")
+"""The pages that the docs show in every look; of the others one is enough."""
+
+
+def wanted(name: str, look: str, every: bool) -> bool:
+    return every or look == "desktop-light" or name in LOOKED_AT
 
 
 def pages(office: Office) -> dict[str, str]:
@@ -43,13 +51,14 @@ def pages(office: Office) -> dict[str, str]:
     }
 
 
-def take(browser: Browser, office: Office, folder: Path) -> None:
+def take(browser: Browser, office: Office, folder: Path, every: bool) -> None:
     address = office.serve()
     for look, options in LOOKS.items():
         context = browser.new_context(**options, locale="en-GB", device_scale_factor=1)
         page = context.new_page()
         page.goto(f"{address}/sign-in")
-        page.screenshot(path=folder / f"sign-in-{look}.png")
+        if every:
+            page.screenshot(path=folder / f"sign-in-{look}.png")
         page.get_by_label("Name").fill(NAME)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
@@ -57,8 +66,9 @@ def take(browser: Browser, office: Office, folder: Path) -> None:
         page.get_by_role("button", name="Make").click()
         page.wait_for_selector(".tiles")
         for name, path in pages(office).items():
-            page.goto(address + path)
-            page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
+            if wanted(name, look, every):
+                page.goto(address + path)
+                page.screenshot(path=folder / f"{name}-{look}.png", full_page=every)
         context.close()
     office.brake()
     for look, options in LOOKS.items():
@@ -69,21 +79,23 @@ def take(browser: Browser, office: Office, folder: Path) -> None:
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         for name, path in {"stopped": "/", "brake": "/brakes"}.items():
-            page.goto(address + path)
-            page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
+            if wanted(name, look, every):
+                page.goto(address + path)
+                page.screenshot(path=folder / f"{name}-{look}.png", full_page=every)
         context.close()
 
 
 def main() -> None:
     logs.configure("error")
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images")
+    every = "--all" in sys.argv
+    folder = Path(sys.argv[-1] if every else "docs/images")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as state, sync_playwright() as play:
         office = Office(Path(state))
         office.fill()
         browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
-            take(browser, office, folder)
+            take(browser, office, folder, every)
         finally:
             browser.close()
             office.close()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from web_people import Person
+from web_people import Person, quiet
 
 from page_office import Office
 
@@ -12,7 +12,8 @@ from page_office import Office
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """One office for all tests, in which no cycle runs: each takes back what it decides."""
     made = Office(tmp_path_factory.mktemp("office"))
-    made.fill()
+    with quiet():
+        made.fill()
     made.still = True
     yield made
     made.close()

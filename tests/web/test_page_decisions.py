@@ -3,12 +3,14 @@
 import re
 from pathlib import Path
 
+import pytest
 from sqlmodel import col, select
-from web_people import Person, client, token_of
+from web_people import Person, client, quiet, token_of
 
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Decision, Failure, History
+from nexudus_sync.web import history
 from nexudus_sync.web.history import _harmless
-from nexudus_sync.web.words import value_word
+from nexudus_sync.web.words import Reason, reason_of, value_word
 from page_office import NAME, PASSWORD, Office
 
 
@@ -75,7 +77,8 @@ def test_a_third_value_is_taken_where_both_sides_can_hold_it(sofia: Person) -> N
 
 def test_what_is_decided_is_carried_out_by_the_next_cycle(tmp_path: Path) -> None:
     office = Office(tmp_path)
-    office.fill()
+    with quiet():
+        office.fill()
     sofia = Person.signed_in(office)
     conflict = sofia.conflicts()[2]
     said = seen(unfolded(sofia, f"c{conflict.id}"))
@@ -332,3 +335,24 @@ def test_an_open_overview_says_aloud_only_what_is_new(sofia: Person) -> None:
     assert seen is not None
     assert "hx-swap-oob" not in sofia.see(f"/overview/state?seen={seen[1]}")
     assert "hx-swap-oob" in sofia.see("/overview/state?seen=0123abcd")
+
+
+def test_a_name_that_a_person_has_to_choose_is_shown_with_those_that_are_there() -> None:
+    reason = reason_of(
+        "the CRM has no stage 'X' for sales_stage; add it there, or to crm.toml: fields.sales_stage.values a line like "
+        '"…" = ["…", "X"]; a person has to choose: it has New lead, Won',
+        "Acme",
+    )
+    assert (reason.problem, reason.line) == ("Acme has no stage 'X'", '"…" = ["…", "X"]')
+    assert (reason.file, reason.table, reason.names) == ("crm.toml", "fields.sales_stage.values", "New lead, Won")
+    assert reason_of("it is locked; unlock it") == Reason("It is locked", "Unlock it")
+
+
+def test_the_csv_has_every_entry_once_however_many_parts_it_is_read_in(
+    sofia: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "_AT_ONCE", 7)
+    ids = [line.partition(",")[0] for line in sofia.see("/history.csv").splitlines()[1:]]
+    assert len(ids) == len(set(ids))
+    assert [int(one) for one in ids] == sorted(map(int, ids), reverse=True)
+    assert f"{len(ids):,} values carried over" in sofia.see("/history")

@@ -1,10 +1,14 @@
 """Browsers without a screen or a socket, and a person in front of the page."""
 
+import logging
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from sqlmodel import col, select
 from starlette.exceptions import StarletteDeprecationWarning
 
@@ -15,6 +19,15 @@ from page_office import NAME, PASSWORD, Office
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", StarletteDeprecationWarning)  # it prefers a successor of httpx
     from starlette.testclient import TestClient
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Nobody reads what the cycles of the tests log, and printing it takes as long as they do."""
+    before = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(wrapper_class=before)
 
 
 def client(office: Office, **options: Any) -> TestClient:

@@ -3,12 +3,11 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from nexudus_sync.store.ask import Ask
 
 _AT_ONCE = 200
-"""Pairs that one statement asks about: each needs two parameters, and databases limit those."""
+"""Pairs that one statement asks about: each needs a parameter, and databases limit those."""
 
 Pair = tuple[str, str]
 """The ids of both records, Nexudus's first; "" where there is none."""
@@ -25,9 +24,14 @@ class Name:
 
 
 _LINKS = """
-SELECT nexudus_id, crm_id, title, customer, nexudus_changed_by, crm_changed_by FROM link WHERE {} ORDER BY id
+SELECT nexudus_id, crm_id, title, customer, nexudus_changed_by, crm_changed_by FROM link
+WHERE crm IN (SELECT DISTINCT crm FROM link) AND {} ORDER BY id
 """
-_ALONE = "SELECT side, record_id, title, customer, email FROM unlinked WHERE {}"
+_ALONE = """
+SELECT side, record_id, title, customer, email FROM unlinked
+WHERE connection IN (SELECT DISTINCT connection FROM unlinked) AND {}
+"""
+# Both indexes begin with what the first condition names: without it, every one of the long rows is looked at.
 
 
 def names(ask: Ask, pairs: Iterable[Pair]) -> dict[Pair, Name]:
@@ -43,12 +47,9 @@ def names(ask: Ask, pairs: Iterable[Pair]) -> dict[Pair, Name]:
 def _of_links(ask: Ask, pairs: Collection[Pair]) -> dict[Pair, Name]:
     if not pairs:
         return {}
-    either = " OR ".join(f"(nexudus_id = :n{number} AND crm_id = :c{number})" for number in range(len(pairs)))
-    values: dict[str, Any] = {}
-    for number, (nexudus_id, crm_id) in enumerate(pairs):
-        values |= {f"n{number}": nexudus_id, f"c{number}": crm_id}
-    rows = ask(_LINKS.format(either), values)  # the newest link of a pair comes last, and so counts
-    return {(nexudus_id, crm_id): Name(*rest) for nexudus_id, crm_id, *rest in rows}
+    wanted, marks, named = set(pairs), *_marked({nexudus_id for nexudus_id, _ in pairs})
+    rows = ask(_LINKS.format(f"nexudus_id IN ({marks})"), named)  # the newest of a pair comes last, and so counts
+    return {(row[0], row[1]): Name(*row[2:]) for row in rows if (row[0], row[1]) in wanted}
 
 
 def _alone(ask: Ask, pairs: Collection[Pair]) -> dict[Pair, Name]:
@@ -62,8 +63,13 @@ def _alone(ask: Ask, pairs: Collection[Pair]) -> dict[Pair, Name]:
 def _of_side(ask: Ask, side: str, ids: Collection[str]) -> dict[str, Name]:
     if not ids:
         return {}
-    named = {f"i{number}": record for number, record in enumerate(sorted(ids))}
-    marks, at = ", ".join(f":{name}" for name in named), 0 if side == "nexudus" else 1
+    (marks, named), at = _marked(ids), 0 if side == "nexudus" else 1
     found = {row[at]: Name(*row[2:]) for row in ask(_LINKS.format(f"{side}_id IN ({marks})"), named)}
     alone = ask(_ALONE.format(f"side = '{side}' AND record_id IN ({marks})"), named)
     return found | {record: Name(title or "", customer or email or "") for _, record, title, customer, email in alone}
+
+
+def _marked(ids: Collection[str]) -> tuple[str, dict[str, str]]:
+    """The placeholders of an IN, and their values."""
+    named = {f"i{number}": record for number, record in enumerate(sorted(ids))}
+    return ", ".join(f":{name}" for name in named), named

@@ -23,7 +23,8 @@ def delay(ask: Ask, connection: str) -> Delay | None:
     """How long the last change took to be carried over; None where that is not known."""
     rows = ask(
         "SELECT h.at, h.from_side, l.nexudus_changed_at, l.crm_changed_at FROM history h "
-        "JOIN link l ON l.nexudus_id = h.nexudus_id AND l.crm_id = h.crm_id "
+        "JOIN connection_state s ON s.name = h.connection "
+        "JOIN link l ON l.crm = s.crm AND l.nexudus_id = h.nexudus_id AND l.crm_id = h.crm_id "
         "WHERE h.connection = :name AND l.connection = :name ORDER BY h.id DESC LIMIT 1",
         {"name": connection},
     )

@@ -1,6 +1,5 @@
 """The history for people who look through it: filtered and paged in SQL, the newest first."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +11,14 @@ from nexudus_sync.store.lists import HistoryRow
 PAGE = 50
 """Entries on one page."""
 _COLUMNS = "i.id, i.at, i.connection, i.field, i.old, i.new, i.lost, i.from_side, i.nexudus_id, i.crm_id, i.decided_by"
+
+# in parts, each of which an index answers
+_ABOUT = (
+    "i.id IN (SELECT id FROM history WHERE nexudus_id = :record"
+    " UNION SELECT id FROM history WHERE nexudus_id = '' AND crm_id = :record"
+    " UNION SELECT h.id FROM link l JOIN history h ON h.nexudus_id = l.nexudus_id AND h.crm_id = l.crm_id"
+    " WHERE l.crm IN (SELECT DISTINCT crm FROM link) AND l.crm_id = :record)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,9 @@ def count(ask: Ask, wanted: Filter) -> int:
     return number(ask(f"SELECT count(*) FROM history i WHERE {where}", values))  # noqa: S608
 
 
-def page(ask: Ask, wanted: Filter, *, before: int | None = None, after: int | None = None) -> list[HistoryRow]:
+def page(
+    ask: Ask, wanted: Filter, *, before: int | None = None, after: int | None = None, limit: int = PAGE
+) -> list[HistoryRow]:
     """The newest entries, those just older than the entry `before`, or those just newer than `after`."""
     where, values = _where(wanted)
     if before is not None:
@@ -42,7 +51,7 @@ def page(ask: Ask, wanted: Filter, *, before: int | None = None, after: int | No
     order = "ASC" if after is not None else "DESC"
     rows = ask(
         f"SELECT {_COLUMNS} FROM history i WHERE {where} ORDER BY i.id {order} LIMIT :limit",  # noqa: S608
-        {**values, "limit": PAGE},
+        {**values, "limit": limit},
     )
     found = [_made(row) for row in rows]
     return found[::-1] if after is not None else found
@@ -54,16 +63,26 @@ def get(ask: Ask, entry: int) -> HistoryRow | None:
     return next((_made(row) for row in list(rows)), None)
 
 
+def look(ask: Ask, wanted: Filter, *, before: int | None, after: int | None) -> tuple[int, list[HistoryRow]]:
+    """How many entries there are, and a page of them. A text is looked for once for both."""
+    if not wanted.text:
+        return count(ask, wanted), page(ask, wanted, before=before, after=after)
+    where, values = _where(wanted)
+    ids = [int(row[0]) for row in ask(f"SELECT i.id FROM history i WHERE {where} ORDER BY i.id DESC", values)]  # noqa: S608
+    if after is not None:
+        shown = [one for one in ids if one > after][-PAGE:]
+    else:
+        shown = [one for one in ids if before is None or one < before][:PAGE]
+    named = {f"id_{place}": one for place, one in enumerate(shown)}
+    marks = ", ".join(f":{name}" for name in named) or "0"
+    rows = ask(f"SELECT {_COLUMNS} FROM history i WHERE i.id IN ({marks}) ORDER BY i.id DESC", named)  # noqa: S608
+    return len(ids), [_made(row) for row in rows]
+
+
 def newest(ask: Ask, wanted: Filter) -> int:
     """The number of the newest entry, 0 where there is none."""
     where, values = _where(wanted)
     return number(ask(f"SELECT i.id FROM history i WHERE {where} ORDER BY i.id DESC LIMIT 1", values))  # noqa: S608
-
-
-def every(ask: Ask, wanted: Filter) -> Iterator[HistoryRow]:
-    """All entries, while they are read."""
-    where, values = _where(wanted)
-    return map(_made, ask(f"SELECT {_COLUMNS} FROM history i WHERE {where} ORDER BY i.id DESC", values))  # noqa: S608
 
 
 def fields(ask: Ask, connections: tuple[str, ...]) -> list[str]:
@@ -100,7 +119,7 @@ def _where(wanted: Filter) -> tuple[str, dict[str, Any]]:
             conditions.append(f"i.{column} = :{column}")
             values[column] = said
     if wanted.record:
-        conditions.append("(i.nexudus_id = :record OR i.crm_id = :record)")
+        conditions.append(_ABOUT)
         values["record"] = wanted.record
     if wanted.since is not None:
         conditions.append("i.at >= :since")

@@ -50,10 +50,10 @@ def show(view: View) -> Response:
     wanted = filter_of(view)
     before, after = _number(view, "before"), _number(view, "after")
     with view.asking() as ask:
-        total = past.count(ask, wanted)
-        found = past.page(ask, wanted, before=before, after=after)
+        total, found = past.look(ask, wanted, before=before, after=after)
         if after is not None and len(found) < past.PAGE:
-            found, before, after = past.page(ask, wanted), None, None
+            before = after = None
+            total, found = past.look(ask, wanted, before=None, after=None)
         names = names_of(ask, found)
         newest = 0 if before is None and after is None else past.newest(ask, wanted)
         fields = past.fields(ask, tuple(view.desk.names))
@@ -117,15 +117,17 @@ def csv(view: View) -> Response:
 
 
 def _lines(view: View, wanted: Filter) -> Iterator[str]:
-    with view.asking() as ask:
-        yield _line(_COLUMNS)
-        part: list[HistoryRow] = []
-        for row in past.every(ask, wanted):
-            part.append(row)
-            if len(part) == _AT_ONCE:
-                yield from _rows(ask, part)
-                part = []
-        yield from _rows(ask, part)
+    """The table, some entries at a time: a browser that takes its time must not keep the store from tidying up."""
+    yield _line(_COLUMNS)
+    before: int | None = None
+    while True:
+        with view.asking() as ask:
+            part = past.page(ask, wanted, before=before, limit=_AT_ONCE)
+            lines = list(_rows(ask, part))
+        yield from lines
+        if len(part) < _AT_ONCE:
+            return
+        before = part[-1].id
 
 
 def _rows(ask: Ask, part: list[HistoryRow]) -> Iterator[str]:

@@ -28,13 +28,16 @@ _NEWEST = 6
 """Items and changes in the two lists."""
 _MUCH = 0.6
 """The share of a limit from which on its bar is amber."""
+_ALWAYS = ("per_hour", "per_day")
+_SELDOM = 0.2
+"""Of the other limits, those have a bar of which at least this share is used."""
 _WINDOWS = {
     "per_hour": "this hour",
     "per_day": "today",
     "writes_per_day": "writes today",
     "customer_creations_per_day": "new customers today",
 }
-"""The limits that are worth a bar, by their names in the configuration."""
+"""The limits that may have a bar, by their names in the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,5 +218,5 @@ def _gauges(view: View, verdict: health.Verdict, connection: str) -> Iterator[Ga
     left = {} if verdict.beat is None else verdict.beat.budget
     for side, system in ((Side.NEXUDUS, Side.NEXUDUS.value), (Side.CRM, view.desk.crm(connection))):
         for key, (free, most) in left.get(system, {}).items():
-            if key in _WINDOWS:
+            if key in _ALWAYS or (key in _WINDOWS and most - free >= _SELDOM * most):
                 yield Gauge(view.desk.system(connection, side), side, _WINDOWS[key], max(0, most - free), most)

@@ -45,7 +45,8 @@ KINDS = {
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _SUGGESTED = re.compile(
-    r"[Aa]dd it there, or to (?P<file>[^:]+): (?P<table>\S+) a line like (?P<line>.+?)(?:; a person has to choose.*)?$"
+    r"[Aa]dd it there, or to (?P<file>[^:]+): (?P<table>\S+) a line like (?P<line>.+?)"
+    r"(?:; a person has to choose(?:: it has (?P<names>.+))?)?$"
 )
 
 
@@ -150,6 +151,8 @@ class Reason:
     file: str = ""
     table: str = ""
     line: str = ""
+    names: str = ""
+    """The names that the other side has, where a person has to choose one of them."""
 
 
 def reason_of(text: str, crm: str = "the CRM") -> Reason:
@@ -160,7 +163,7 @@ def reason_of(text: str, crm: str = "the CRM") -> Reason:
     if found is None:
         return Reason(problem, remedy)
     problem = re.sub(r" for \S+$", "", problem)
-    return Reason(problem, "", found["file"], found["table"], found["line"])
+    return Reason(problem, "", found["file"], found["table"], found["line"], found["names"] or "")
 
 
 def side_of(value: str) -> Side | None:
