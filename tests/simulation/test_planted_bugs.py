@@ -200,7 +200,7 @@ def resolved_with_old_values(patch: Patch) -> None:
 def nobody_is_asked(patch: Patch) -> None:
     """Where a person should decide, the newest wins."""
     original = merge._winner
-    patch.setattr(merge, "_winner", lambda rule, views: original(OnConflict.NEWEST, views))
+    patch.setattr(merge, "_winner", lambda field, rule, views: original(field, OnConflict.NEWEST, views))
 
 
 def loser_not_kept(patch: Patch) -> None:
