@@ -32,6 +32,7 @@ def test_a_conflict_shows_both_values_and_what_was_before_and_takes_a_side(sofia
     conflict = sofia.conflicts()[0]
     item = unfolded(sofia, f"c{conflict.id}")
     assert "Which amount is right?" in item
+    assert "the rule for this field is that a person decides" in item
     for value in (conflict.base, conflict.nexudus, conflict.crm):
         assert f"{float(value):,.2f}" in item
     page = sofia.do(f"/inbox/c{conflict.id}/take", side="crm", seen=seen(item), back="/inbox?kind=conflict")
@@ -356,3 +357,31 @@ def test_the_csv_has_every_entry_once_however_many_parts_it_is_read_in(
     assert len(ids) == len(set(ids))
     assert [int(one) for one in ids] == sorted(map(int, ids), reverse=True)
     assert f"{len(ids):,} values carried over" in sofia.see("/history")
+
+
+@pytest.mark.parametrize("text", ["", "&q=e"])
+def test_one_turns_the_pages_of_the_history_forth_and_back(sofia: Person, text: str) -> None:
+    def shown(query: str) -> list[str]:
+        return re.findall(r'action="/history/(\d+)/undo"', sofia.see(f"/history?{query}{text}"))
+
+    first = shown("since=")
+    older = shown(f"before={first[-1]}")
+    assert first
+    assert older
+    assert int(older[0]) < int(first[-1])
+    assert shown(f"after={older[0]}") == first
+
+
+def test_two_sides_that_differed_when_they_were_paired_have_no_value_from_before(sofia: Person) -> None:
+    conflict = sofia.conflicts()[-1]
+    with sofia.office.engine.store.session() as session:
+        one = session.get(Conflict, conflict.id)
+        assert one is not None
+        before, one.base = one.base, None
+    item = unfolded(sofia, f"c{conflict.id}")
+    assert "when they were paired" in item
+    assert "not known" in item
+    with sofia.office.engine.store.session() as session:
+        one = session.get(Conflict, conflict.id)
+        assert one is not None
+        one.base = before

@@ -13,6 +13,7 @@ from nexudus_sync.deciding import conflicts, failures, pairing
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.mapping import Sync as Direction
+from nexudus_sync.mapping.model import OnConflict
 from nexudus_sync.store import inbox as items
 from nexudus_sync.store.ask import over
 from nexudus_sync.store.failures import of_numbers as failures_of
@@ -282,8 +283,7 @@ def _asked(view: View, item: Item) -> tuple[str, str]:
     word = field_word(item.field).lower()
     crm = view.desk.system(item.connection, Side.CRM)
     if item.kind == "field":
-        rule = "Both sides changed it since they last agreed, and the rule for this field is that a person decides."
-        return f"Which {word} is right?", item.reason or rule
+        return f"Which {word} is right?", item.reason or _why(view, item)
     if item.kind == "overwritten":
         return f"Was the {word} meant to be overwritten?", item.reason or (
             "The sync wrote over a value that it had not seen, because it was changed at the same moment."
@@ -296,6 +296,17 @@ def _asked(view: View, item: Item) -> tuple[str, str]:
         edited = view.desk.system(item.connection, Side(item.side) if item.side else Side.NEXUDUS)
         return "Keep the record, or delete it?", item.reason or f"It was deleted on one side and edited in {edited}."
     return "Which record is the right one?", item.reason or "A system answers with another record than before."
+
+
+def _why(view: View, item: Item) -> str:
+    """Why no rule decided about a field."""
+    if item.base is None:
+        return "The two sides said different things when they were paired, and nobody is overwritten."
+    mapping = view.desk.mappings.get(item.connection)
+    field = None if mapping is None else mapping.find(item.field)
+    if field is not None and field.on_conflict is OnConflict.MANUAL:
+        return "Both sides changed it since they last agreed, and the rule for this field is that a person decides."
+    return "Both sides changed it since they last agreed, and it cannot be told whose change is the newer one."
 
 
 def keep_word(view: View, item: Item, side: Side) -> str:

@@ -54,6 +54,7 @@ class HubSpotConnector:
     """One HubSpot account, behind one service key."""
 
     Settings = HubSpotSettings
+    title = "HubSpot"
     part = "pipeline"
     compound = StageAndStatus()
     traits = Traits(lists_everything=False, rows_are_whole=True)
