@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 
@@ -22,13 +22,19 @@ class Directory(Protocol):
         ...
 
 
-@runtime_checkable
 class SetsAside(Protocol):
     """A directory with names that the other side need not have, such as the stages of closed deals."""
 
     def sets_aside(self, raw: object) -> bool:
         """Is the raw value one of those? If the other side has no word for it, it says nothing there."""
         ...
+
+
+def sets_aside(directory: Directory | None, raw: object) -> bool:
+    """Does a directory set this raw value aside? One without such names has no such method."""
+    # asked for every value of every pair: `isinstance` of a protocol would cost as much as the rest of the merge
+    asked = getattr(directory, "sets_aside", None)
+    return asked is not None and bool(asked(raw))
 
 
 @dataclass(frozen=True, slots=True)

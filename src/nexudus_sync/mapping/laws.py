@@ -16,7 +16,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from nexudus_sync.mapping import compound as compounds
-from nexudus_sync.mapping.context import Context, Directory, SetsAside
+from nexudus_sync.mapping.context import Context, Directory, sets_aside
 from nexudus_sync.mapping.lenses import Lens
 from nexudus_sync.mapping.model import Field, Mapping, OnUnmapped, Policy
 from nexudus_sync.mapping.paths import Record, is_blank
@@ -232,7 +232,7 @@ def _enumerable(field: Field, side: Side, context: Context) -> list[str]:
 
 def _is_aside(directory: Directory, name: str) -> bool:
     """Is it a name that the other side need not have?"""
-    return isinstance(directory, SetsAside) and directory.sets_aside(directory.raw(name))
+    return sets_aside(directory, directory.raw(name))
 
 
 def _resting(mapping: Mapping) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from nexudus_sync.mapping.context import Context, SetsAside
+from nexudus_sync.mapping.context import Context, sets_aside
 from nexudus_sync.mapping.lenses import Lens
 from nexudus_sync.mapping.paths import Path, Raw, Record
 from nexudus_sync.mapping.sides import Side, Unmapped, Unreadable
@@ -121,8 +121,7 @@ class Field:
     def is_aside(self, side: Side, record: MappingABC[str, Any], context: Context, there: Context) -> bool:
         """Is the record's value one that the other side need not know, and has no word for? `there` is its context."""
         lens, raw = self.lens(side), self.lens(side).raw(record)
-        directory = lens.kind.directory(context)
-        if not isinstance(directory, SetsAside) or not directory.sets_aside(raw):
+        if not sets_aside(lens.kind.directory(context), raw):
             return False
         try:
             self._raw(self.lens(side.other), lens.read(raw, context), None, there)
