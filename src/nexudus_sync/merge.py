@@ -189,6 +189,11 @@ def merge_field(field: Field, nexudus: View, crm: View, policy: Policy) -> Outco
     return _later_match(seen, [side for side, reason in rendered.items() if not reason], views, policy)
 
 
+def both_changed(field: Field, views: _Views) -> bool:
+    """Were both sides changed since they last agreed?"""
+    return set(_changes(field, views).values()) == {_Change.YES}
+
+
 def _changes(field: Field, views: _Views) -> dict[Side, _Change]:
     """Which side has changed. One that says what the other need not know has not."""
     changes = {side: _change(field, side, view) for side, view in views.items()}

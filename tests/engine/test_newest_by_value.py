@@ -41,3 +41,21 @@ async def test_the_newest_value_of_a_deal_wins(tmp_path: Path) -> None:
         office.deals.edit(deal, TOM, dealname="Later, there")
         await office.settle(3)
         assert office.cards.record(card)["Name"] == office.deals.record(deal)["dealname"] == "Later, there"
+
+
+async def test_a_value_that_was_cleared_last_stays_away_whatever_else_was_edited_since(tmp_path: Path) -> None:
+    office = SmallOffice(tmp_path, "hubspot", shared=1)
+    async with office.open():
+        ((card, deal),) = office.pairs
+        office.cards.edit(card, MARIA, DueDate="2025-08-01T00:00:00Z")
+        await office.settle(3)
+        assert office.deals.record(deal)["closedate"]
+        office.clock.turn(600)
+        office.deals.edit(deal, TOM, closedate="2025-09-01T00:00:00Z")
+        office.clock.turn(60)
+        office.cards.edit(card, MARIA, DueDate=None)
+        office.clock.turn(60)
+        office.deals.edit(deal, TOM, amount=4321)
+        await office.settle(3)
+        assert not office.cards.record(card)["DueDate"]
+        assert not office.deals.record(deal).get("closedate")

@@ -82,6 +82,11 @@ def test_undo_opens_the_conflict_again(rested: SimWorld) -> None:
         assert titles(rested, card, deal) == ("Ana's", "Ben's")
         assert [(one.nexudus, one.crm) for one in rows(rested, Conflict, state="open")] == [("Ana's", "Ben's")]
     assert [one.outcome for one in rows(rested, Decision)] == ["brought back"]
+    rested.nexudus.edit(card, ANA, Value=100)  # so that both records are read, and not only the question
+    rested.crm.edit(deal, BEN, opportunity_amount=200)
+    cycle(rested)
+    assert titles(rested, card, deal) == ("Ana's", "Ben's")
+    assert "title" in [one.field for one in rows(rested, Conflict, state="open")]
 
 
 def test_a_blank_as_the_third_value_empties_both(rested: SimWorld) -> None:

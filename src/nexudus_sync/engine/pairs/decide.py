@@ -12,7 +12,7 @@ from nexudus_sync.engine.read import record as sights
 from nexudus_sync.engine.read.zones import follow_zone
 from nexudus_sync.engine.write.refused import refused_again
 from nexudus_sync.mapping import OnConflict, Side
-from nexudus_sync.merge import Outcome, Verdict
+from nexudus_sync.merge import Outcome, Verdict, both_changed
 from nexudus_sync.plan import ASKED, Hold, Holds, agreed_snapshot, differing_currencies, plan_fields
 
 
@@ -40,10 +40,9 @@ async def _dated(connection: Connection, pair: Pair) -> bool:
 
 
 def _by_newest(pair: Pair, outcome: Outcome) -> bool:
-    """Were both sides changed since they agreed, so that the newer change wins?"""
-    agreed = all(outcome.field.lens(side).path.text in pair.link.half(side).snapshot for side in Side)
-    rival = outcome.verdict is Verdict.CONFLICT or (outcome.verdict is Verdict.TRAVELS and outcome.lost is not None)
-    return agreed and rival and outcome.field.on_conflict is OnConflict.NEWEST
+    """Were both sides changed since they agreed, so that the newer change wins? A value may have lost to a blank."""
+    differs = outcome.verdict in (Verdict.CONFLICT, Verdict.TRAVELS)
+    return differs and outcome.field.on_conflict is OnConflict.NEWEST and both_changed(outcome.field, pair.views)
 
 
 def _decide_now(cycle: Cycle, pair: Pair) -> None:
