@@ -44,7 +44,7 @@ from nexudus_sync.connectors.hubspot.settings import HubSpotSettings
 from nexudus_sync.connectors.hubspot.writer import Writer
 from nexudus_sync.connectors.optional import Watcher
 from nexudus_sync.connectors.setup import Choice, Further
-from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound
+from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, RoleMissing
 from nexudus_sync.mapping.context import Context, Directory
 from nexudus_sync.store.database import Store
 
@@ -141,6 +141,8 @@ class HubSpotConnector:
         """Key, account, scopes, properties, pipeline and its stages, owners, currency, day, clock."""
         try:
             await self.start()
+        except RoleMissing as error:
+            return [line async for line in checks.scopes(self.api)] or [failed("login", error)]
         except ConnectorError as error:
             return [failed("login", error)]
         found = checks.lines(
