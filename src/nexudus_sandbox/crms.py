@@ -89,7 +89,11 @@ def _hubspot(clock: Callable[[], datetime]) -> SandboxCrm:
     double = HubSpotDouble(clock, seed=2)
     double.add_key(TOKEN, SYNC_USER)
     double.gate.ten_seconds, double.gate.a_second = 5_000, 250  # 50 times what an account has
-    return SandboxCrm("HubSpot", double, _HUBSPOT, {"HUBSPOT_TOKEN": TOKEN}, part="pipeline", words=People(double))
+    people = []
+    for number, (email, name) in enumerate(SALESPEOPLE):  # the seed makes them owners
+        people.append(Person(email, name, {"token": f"pat-test-{email.partition('.')[0]}"}))
+        double.add_key(people[-1].crm["token"], email, app_id=str(4_170_000 + number))
+    return SandboxCrm("HubSpot", double, _HUBSPOT, {"HUBSPOT_TOKEN": TOKEN}, tuple(people), "pipeline", People(double))
 
 
 CRMS = {"overplane": _overplane, "erpnext": _erpnext, "hubspot": _hubspot}

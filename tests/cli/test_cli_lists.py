@@ -78,9 +78,15 @@ def test_a_narrow_terminal_gets_every_page(monkeypatch: pytest.MonkeyPatch, caps
     assert sum(line.endswith("ab") for line in capsys.readouterr().out.splitlines()) == output._PAGE + 5
 
 
+OVERPLANE = 'connector = "overplane"'
+
+
 @pytest.mark.processes
-def test_looking_loads_nothing_that_talks_to_a_system_or_a_database(full: House) -> None:
+@pytest.mark.parametrize("other", ["", 'connector = "hubspot"\nportal_id = 12345678'])
+def test_looking_loads_nothing_that_talks_to_a_system_or_a_database(full: House, other: str) -> None:
     """In a process of its own, since the tests have loaded all of it."""
+    text = full.config.read_text(encoding="utf-8")
+    full.write(text.replace(OVERPLANE, other or OVERPLANE))
     heavy = ("sqlalchemy", "sqlmodel", "httpx", "structlog", "asyncio", "nexudus_sync.engine", "nexudus_sync.mapping")
     looks = [("status",), ("inbox",), ("conflicts", "list", "--text", "b"), *LISTS]
     words = [*map(list, looks), *([*verb, "--json"] for verb in looks), *([*verb, "--csv"] for verb in LISTS)]

@@ -233,3 +233,40 @@ def test_erpnext_is_connected_in_the_same_way(tmp_path: Path, terminal: None, mo
     assert (ended.code, ended.err) == (0, "")
     assert secrets.read(new.folder / "secrets.env") == given
     assert "From now on `nexudus-sync run`" in ended.out
+
+
+def test_of_hubspot_a_pipeline_takes_part_and_the_account_is_remembered(
+    tmp_path: Path, terminal: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = Sandbox(crm_name="hubspot", nexudus=6, crm=5, shared=4)
+    london = next(one for one in office.hubspot.pipelines.all if one.label == "Example Corp")
+    london.stages[2].label = "Visit"
+    monkeypatch.setattr(systems, "TRANSPORTS", office.transports(SystemClock()))
+    new = House(tmp_path, {}, office)
+    given = office.environment()
+    limits = ("--set", "crm.limits={ per_second = 900 }", "--set", "crm.search_limits={ per_second = 100 }")
+    crm = ("hubspot", "http://hubspot.test", given["HUBSPOT_TOKEN"])
+    ended = new.run("init", *LIMITS, *limits, answers=typed(*LOGIN, *crm, "1", "1", "3", "-", "-", "", "n"))
+    assert (ended.code, ended.err) == (0, "")
+    assert "Which pipeline's opportunities in hubspot belong to it?" in ended.out
+    assert "1  Example Corp (5 deals)" in ended.out
+    assert "All opportunities" not in ended.out
+    assert "lists no lost reason yet, so there is nothing to pair." in ended.out
+    found = config.load(new.config, given)
+    assert (found.connections[0].pipeline, found.connections[0].company) == ("Example Corp", None)
+    assert "portal_id = 12345678\n" in new.config.read_text(encoding="utf-8")
+    assert stages(new)["Tour booked"] == ("Visit",)
+
+
+def test_the_option_for_a_pipeline_is_checked_as_one_for_a_company_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = Sandbox(crm_name="hubspot", nexudus=1, crm=1, shared=0)
+    monkeypatch.setattr(systems, "TRANSPORTS", office.transports(SystemClock()))
+    new = House(tmp_path, office.environment(), office)
+    keys = ("--set", f"nexudus.base_url={NEXUDUS}", "--connector", "hubspot", "--crm-url", "http://hubspot.test")
+    rest = ("--name", "london", "--location", "1001", *LIMITS)
+    ended = new.run("init", "--no-input", *keys, *rest, "--pipeline", "Exmaple")
+    assert (ended.code, 'hubspot has no pipeline "Exmaple"; there is: Example Corp (1 deal)' in ended.err) == (2, True)
+    assert new.run("init", "--no-input", *keys, *rest, "--pipeline", "example corp").code == 0
+    assert config.load(new.config, office.environment()).connections[0].pipeline == "Example Corp"

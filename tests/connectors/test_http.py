@@ -432,10 +432,11 @@ def test_a_watcher_is_told_the_kind_of_each_call_that_was_answered_and_how_long_
     async def work(http: Http) -> None:
         http.watcher = lambda kind, seconds: told.append((kind, seconds))
         await http.get("/things")
+        await http.get("/things/search", body={"what": "all"})
         await http.send("PUT", "/things/1", {})
 
     rig.run(work)
-    assert told == [("login", 0.0), ("read", 1.5), ("write", 1.5)]
+    assert told == [("login", 0.0), ("read", 1.5), ("read", 1.5), ("write", 1.5)]
 
 
 def test_calls_are_counted_by_method_and_path_without_ids() -> None:

@@ -4,6 +4,7 @@ import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from nexudus_sync.connectors.erpnext import ERPNextSettings
+from nexudus_sync.connectors.hubspot import HubSpotSettings
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
 from nexudus_sync.connectors.overplane import OverplaneSettings
 
@@ -27,6 +28,20 @@ def test_erpnext_knows_its_own_pages_unless_told_otherwise() -> None:
     told = ERPNextSettings.model_validate({**keys, "record_url": "https://other.example/{id}"})
     assert told.url_of("1") == "https://other.example/1"
     assert OverplaneSettings.model_validate({"token": "t"}).url_of("opp_1") is None
+
+
+def _hubspot(**keys: object) -> HubSpotSettings:
+    return HubSpotSettings.model_validate({"token": "pat-na1-1", "portal_id": 12345678, **keys})
+
+
+def test_hubspot_knows_its_own_pages_once_it_knows_its_account() -> None:
+    assert _hubspot().url_of("31") == "https://app.hubspot.com/contacts/12345678/record/0-3/31"
+    assert _hubspot(token="pat-eu1-2").url_of("3/1") == "https://app-eu1.hubspot.com/contacts/12345678/record/0-3/3%2F1"
+    assert _hubspot(token="other").url_of("31") == "https://app.hubspot.com/contacts/12345678/record/0-3/31"
+    assert _hubspot(record_url="https://x.example/{id}").url_of("31") == "https://x.example/31"
+    assert _hubspot(portal_id=None).url_of("31") is None
+    assert _hubspot().url_of("") is None
+    assert _hubspot(base_url="http://127.0.0.1:8790").url_of("31") is None  # a sandbox's deals are not there
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from nexudus_sync.clock import SystemClock
 from nexudus_sync.connectors import companies, registry
 from nexudus_sync.connectors.base import Scope
 from nexudus_sync.connectors.nexudus import NexudusConnector
-from nexudus_sync.connectors.setup import GuidesSetup
+from nexudus_sync.connectors.setup import GuidesSetup, TellsOfItself
 
 LONDON = Scope(business_id=1001)
 
@@ -79,6 +79,39 @@ async def test_companies_are_offered_by_their_number_of_opportunities(name: str)
     assert {"New lead", "Tour booked"} <= set(names["sales_stage"])
     assert "Went silent" in names["lost_reasons"]
     assert await connector.further(Scope()) == []
+
+
+async def test_pipelines_are_offered_by_their_number_of_deals_and_the_account_is_remembered() -> None:
+    office = Sandbox(crm_name="hubspot", nexudus=1, crm=20, shared=0)
+    connector = await crm(office)
+    found = await connector.choices()
+    assert [dict(one.settings) for one in found] == [
+        {"pipeline": "Example Corp"},
+        {"pipeline": "Example Iberia"},
+        {"pipeline": "Example Americas"},
+    ]
+    assert found[0].label == "Example Corp (20 deals)"
+    names = await connector.vocabulary(Scope(company="Example Corp"))
+    assert {"New lead", "Tour booked", "Won", "Lost"} <= set(names["sales_stage"])
+    assert "lost_reasons" not in names  # free text
+    assert await connector.further(Scope()) == []
+    assert isinstance(connector, TellsOfItself)
+    assert connector.learned() == {"portal_id": "12345678"}
+
+
+async def test_a_pipeline_whose_label_is_not_its_alone_is_chosen_by_its_id() -> None:
+    office = Sandbox(crm_name="hubspot", nexudus=1, crm=4, shared=0)
+    office.hubspot.pipelines.add("EXAMPLE CORP", [], "77")
+    found = await (await crm(office)).choices()
+    assert [one.settings["pipeline"] for one in found] == ["70000000", "Example Iberia", "Example Americas", "77"]
+    assert found[-1].label == "EXAMPLE CORP, id 77 (0 deals)"
+
+
+async def test_lost_reasons_are_offered_where_an_administrator_made_a_list_of_them() -> None:
+    office = Sandbox(crm_name="hubspot", nexudus=1, crm=1, shared=0)
+    office.hubspot.properties.add("deals", "closed_lost_reason", options=("Price", "Went silent"))
+    connector = await crm(office)
+    assert (await connector.vocabulary(Scope()))["lost_reasons"] == ("Price", "Went silent")
 
 
 def test_a_company_without_opportunities_beside_others_is_declared_new() -> None:

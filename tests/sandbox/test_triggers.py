@@ -14,7 +14,7 @@ from nexudus_sync.cli.app import Happening
 MARIA, TOM = "maria.nunez@example.com", "tom.oreilly@example.com"
 
 
-@pytest.fixture(params=["overplane", "erpnext"])
+@pytest.fixture(params=["overplane", "erpnext", "hubspot"])
 def office(request: pytest.FixtureRequest) -> Sandbox:
     return Sandbox(crm_name=request.param, nexudus=20, crm=20, shared=16)
 
@@ -37,24 +37,24 @@ def test_a_conflict_is_two_peoples_edits_of_one_amount(office: Sandbox) -> None:
     edited = [
         (card, row)
         for card, row in office.seeded.equal
-        if (office.nexudus.record(card)["Value"] or 0) != (office.crm.double.record(row)["opportunity_amount"] or 0)
+        if (office.nexudus.record(card)["Value"] or 0) != (office.crm.at_work.record(row)["opportunity_amount"] or 0)
     ]
     assert len(edited) == 2
     assert {office.nexudus.record(card)["UpdatedBy"] for card, _ in edited} == {MARIA}
-    assert (TOM, "opportunity_amount") in changed(office)
+    assert {(TOM, "opportunity_amount"), (TOM, "amount")} & changed(office)
 
 
 def test_a_failure_is_a_stage_that_the_other_side_lacks(office: Sandbox) -> None:
     told = pull(office, "failure")
     assert "On hold 1" in told.did[0]
-    stages = {record["sales_stage"] for record in office.crm.double.records().values()}
+    stages = {record["sales_stage"] for record in office.crm.at_work.records().values()}
     assert "On hold 1" in stages
 
 
 def test_deletions_are_as_many_as_asked_for(office: Sandbox) -> None:
-    before = len(office.crm.double.records())
+    before = len(office.crm.at_work.records())
     told = pull(office, "delete", times=5)
-    assert len(office.crm.double.records()) == before - 5
+    assert len(office.crm.at_work.records()) == before - 5
     assert "Tom deleted 5" in told.did[0]
     assert "and 2 more" in told.did[0]
 
@@ -72,12 +72,12 @@ def test_an_outage_is_of_one_system_and_ends(system: str, answers: tuple[int, in
 
 
 def test_an_import_changes_most_amounts_and_a_restamp_none(office: Sandbox) -> None:
-    before = {row: record["opportunity_amount"] for row, record in office.crm.double.records().items()}
+    before = {row: record["opportunity_amount"] for row, record in office.crm.at_work.records().items()}
     pull(office, "restamp")
-    now = {row: record["opportunity_amount"] for row, record in office.crm.double.records().items()}
+    now = {row: record["opportunity_amount"] for row, record in office.crm.at_work.records().items()}
     assert now == before
     told = pull(office, "import")
-    now = {row: record["opportunity_amount"] for row, record in office.crm.double.records().items()}
+    now = {row: record["opportunity_amount"] for row, record in office.crm.at_work.records().items()}
     assert sum(now[row] != amount for row, amount in before.items()) == 12
     assert "12 opportunities" in told.did[0]
 
@@ -100,11 +100,11 @@ def test_a_moved_card_is_in_another_location(office: Sandbox) -> None:
 
 
 def test_one_opportunity_is_added_on_both_sides(office: Sandbox) -> None:
-    counts = len(office.nexudus.records()), len(office.crm.double.records())
+    counts = len(office.nexudus.records()), len(office.crm.at_work.records())
     pull(office, "create")
-    assert (len(office.nexudus.records()), len(office.crm.double.records())) == (counts[0] + 1, counts[1] + 1)
+    assert (len(office.nexudus.records()), len(office.crm.at_work.records())) == (counts[0] + 1, counts[1] + 1)
     assert "Walk-in 1" in {record["Name"] for record in office.nexudus.records().values()}
-    assert "Walk-in 1" in {record["title"] for record in office.crm.double.records().values()}
+    assert "Walk-in 1" in {record["title"] for record in office.crm.at_work.records().values()}
 
 
 def test_a_lock_keeps_writes_of_one_record_out(office: Sandbox) -> None:
@@ -171,3 +171,23 @@ def test_they_have_tokens_of_their_own_in_overplane() -> None:
     path = f"/api/crm/opportunity/{row}"
     assert office.overplane.handle(Request("PATCH", path, {}, header, b'{"title": "Mine"}')).status == 200
     assert office.overplane.changes[-1].by == MARIA
+
+
+def test_what_they_do_in_hubspot_with_their_keys_is_theirs() -> None:
+    office = Sandbox(crm_name="hubspot", nexudus=1, crm=1, shared=1)
+    header = {"authorization": f"Bearer {office.people[1].crm['token']}", "content-type": "application/json"}
+    deal = office.seeded.crm_ids[0]
+    path, body = f"/crm/objects/2026-03/deals/{deal}", b'{"properties": {"dealname": "Mine"}}'
+    assert office.hubspot.handle(Request("PATCH", path, {}, header, body)).status == 200
+    assert (office.hubspot.record(deal)["dealname"], office.hubspot.changes[-1].by) == ("Mine", TOM)
+
+
+def test_a_lock_in_hubspot_leaves_reads_by_post_alone() -> None:
+    office = Sandbox(crm_name="hubspot", nexudus=20, crm=20, shared=16)
+    row = pull(office, "lock").did[0].partition("⇄ ")[2].partition(")")[0]
+    body = f'{{"inputs": [{{"id": "{row}"}}]}}'.encode()
+    reads = [
+        Request("POST", f"/crm/objects/2026-03/deals/{ending}", {}, {}, body) for ending in ("search", "batch/read")
+    ]
+    assert [office.crm_faults.pick(one) for one in reads] == [None, None]
+    assert office.crm_faults.pick(Request("PATCH", f"/crm/objects/2026-03/deals/{row}"))

@@ -102,6 +102,10 @@ class HubSpotDouble(Double):
         assert pipeline is not None, "the deal is in no pipeline"
         return self.edit(row_id, by, dealstage=next(one.id for one in pipeline.stages if one.label == stage))
 
+    def touch(self, row_id: str, by: str) -> None:
+        """Something moves a deal's stamp and nothing else. Raises KeyError when there is none."""
+        self.edit(row_id, by)
+
     def delete(self, row_id: str, by: str) -> None:
         """A person moves a deal to the recycle bin. Raises KeyError when there is none."""
         with self.lock:

@@ -325,7 +325,7 @@ class Http:
         seconds = self._clock.monotonic() - start
         self._budget_of(call.path).observe(seconds)
         self.took.append(seconds)
-        self.watcher("read" if call.method == "GET" else "login" if call.repeatable else "write", seconds)
+        self.watcher("read" if not call.is_write else "login" if call.repeatable else "write", seconds)
         self._offset.learn(response.headers.get("Date"), sent, self._clock.now())
         text, mangled = decoded(content)
         status = response.status_code

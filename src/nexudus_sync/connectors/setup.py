@@ -26,7 +26,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of several answers: its text, the keys of the `[[connection]]` that it stands for, a name to call it by."""
+    """One of several answers: its text, the keys of the `[[connection]]` that it stands for, a name to call it by.
+
+    The part of a CRM that takes part is named by the key that the connector's class calls its `part`, "company" where
+    it says none. If the class has `needs_part = True`, all parts together are not offered.
+    """
 
     label: str
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -40,6 +44,15 @@ class Further:
     key: str
     text: str
     choices: tuple[Choice, ...] = ()
+
+
+@runtime_checkable
+class TellsOfItself(Protocol):
+    """What a connector offers besides, when logging in tells what its own table had better say."""
+
+    def learned(self) -> Mapping[str, str]:
+        """Keys of the system's own table, dotted, with their values as TOML spells them; without those it has."""
+        ...
 
 
 @runtime_checkable

@@ -77,7 +77,7 @@ async def test_a_missing_scope_is_named() -> None:
 async def said(account: Account, scope: Scope = SALES) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
     for line in await account.connector.check(scope):
-        found.setdefault(line.subject, []).append((line.level, line.detail))
+        found.setdefault(line.subject, []).append((line.level, line.told))
     await account.connector.aclose()
     return found
 
@@ -95,10 +95,19 @@ async def test_check_names_every_missing_scope() -> None:
     account = Account()
     account.double.gate.keys[TOKEN].scopes -= {"crm.objects.contacts.write", "crm.objects.owners.read"}
     lines = await said(account)
-    assert [detail.split(" is ")[0] for _, detail in lines["scopes"]] == [
+    assert [told.split(": ")[0] for _, told in lines["scopes"]] == [
         "crm.objects.owners.read",
         "crm.objects.contacts.write",
     ]
+    assert "the key lacks it; add it in HubSpot" in lines["scopes"][0][1]
+
+
+async def test_check_names_them_all_where_the_first_one_keeps_it_from_starting() -> None:
+    account = Account()
+    account.double.gate.keys[TOKEN].scopes -= {"crm.schemas.deals.read", "crm.objects.deals.write"}
+    lines = await said(account)
+    assert [told.split(": ")[0] for _, told in lines["scopes"]] == ["crm.schemas.deals.read", "crm.objects.deals.write"]
+    assert list(lines) == ["scopes"]
 
 
 async def test_check_says_what_to_create() -> None:

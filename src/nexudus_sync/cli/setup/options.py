@@ -42,5 +42,11 @@ Board = Annotated[
 Kind = Annotated[str | None, typer.Option(help="The kind of CRM.", show_default=False)]
 CrmUrl = Annotated[str | None, typer.Option(help="The address of the CRM.", show_default=False)]
 Company = Annotated[
-    str | None, typer.Option(help="The CRM's company for this location; empty for all.", show_default=False)
+    str | None,
+    typer.Option(
+        "--company",
+        "--pipeline",
+        help="The CRM's company or pipeline for this location; empty for all.",
+        show_default=False,
+    ),
 ]

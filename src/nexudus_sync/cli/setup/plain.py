@@ -24,11 +24,11 @@ def plain(answers: Answers, asker: Asker, places: Places, hub: Table, given: Giv
     company = answers.company
     if company is None:
         company = asker.ask(
-            "--company", "The CRM's company for this location (empty: all)", options.text_or_none, default=""
+            f"--{crm.part}", f"The CRM's {crm.part} for this location (empty: all)", options.text_or_none, default=""
         )
     _address(crm, answers, asker)
     more = {"time_zone": answers.time_zone, "create_board": answers.create_board}
-    connection = {"name": name, "crm": crm.name, "scope": scope, "company": company or None, **more}
+    connection = {"name": name, "crm": crm.name, "scope": scope, crm.part: company or None, **more}
     return Draft(places, hub, crm, {key: value for key, value in connection.items() if value is not None})
 
 

@@ -52,6 +52,16 @@ class Table:
         ]
         return tuple(Question(name, f"{self.name}: {name}", hidden=name != ADDRESS) for name in needed)
 
+    @property
+    def part(self) -> str:
+        """The key by which a connection names its part of the system: what the system calls it."""
+        return str(getattr(self.kind, "part", "company"))
+
+    @property
+    def needs_part(self) -> bool:
+        """Does nothing go well unless a connection names its part?"""
+        return bool(getattr(self.kind, "needs_part", False))
+
     def variable(self, key: str) -> str:
         """The environment variable that the configuration names for a key."""
         return re.sub(r"\W", "_", f"{self.name}_{key}").upper()

@@ -19,14 +19,14 @@ from nexudus_sync.cli.setup.systems import ADDRESS, Table, connect, fill
 from nexudus_sync.config import ConnectionSettings
 from nexudus_sync.connectors import registry
 from nexudus_sync.connectors.base import Connector, Scope
-from nexudus_sync.connectors.setup import Choice, Further, GuidesSetup
+from nexudus_sync.connectors.setup import Choice, Further, GuidesSetup, TellsOfItself
 from nexudus_sync.engine.startup.assemble import HUB
 from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, RoleMissing
 from nexudus_sync.mapping import Side, SideMapping, parse
 from nexudus_sync.mapping.shipped import shipped
 from nexudus_sync.texts import plural
 
-ALL_COMPANIES = "All opportunities, whatever their company"
+ALL = "All opportunities, whatever their {part}"
 
 
 @dataclass(slots=True)
@@ -62,6 +62,8 @@ class Setup:
                 continue
             stack.push_async_callback(connector.aclose)
             say(f"{table.name}: the login works.")
+            if isinstance(connector, TellsOfItself):
+                table.values = {**connector.learned(), **table.values}
             return connector, choices
 
     def _refused(self, table: Table, error: ConnectorError | ConfigError) -> None:
@@ -99,19 +101,19 @@ class Setup:
         self.connection |= choices[index].settings
         return choices[index].name
 
-    def choose_company(self, choices: list[Choice], system: str) -> None:
-        """Settle the company: as the option says, else by what there is, else as it is typed."""
-        wanted = self.answers.company
+    def choose_part(self, choices: list[Choice], crm: Table) -> None:
+        """Settle the part of the CRM (company, pipeline): as the option says, else by what there is, else as typed."""
+        wanted, part, option = self.answers.company, crm.part, f"--{crm.part}"
         if wanted is not None:
-            self.connection |= _company(wanted, choices, system)
+            self.connection |= _part(wanted, choices, crm)
         elif choices:
-            labels = [*(one.label for one in choices), ALL_COMPANIES]
-            index = self.asker.choose("--company", f"Which company's opportunities in {system} belong to it?", labels)
+            labels = [one.label for one in choices] + ([] if crm.needs_part else [ALL.format(part=part)])
+            question = f"Which {part}'s opportunities in {crm.name} belong to it?"
+            index = self.asker.choose(option, question, labels, default=0 if len(labels) == 1 else None)
             self.connection |= choices[index].settings if index < len(choices) else {}
         else:
-            question = "The CRM's company for this location (empty: all)"
-            company = self.asker.ask("--company", question, options.text_or_none, default="")
-            self.connection |= _company(company, [], system)
+            question = f"The CRM's {part} for this location (empty: all)"
+            self.connection |= _part(self.asker.ask(option, question, options.text_or_none, default=""), [], crm)
 
     async def decide_further(self, connector: Connector) -> None:
         """Settle what the system needs besides."""
@@ -195,9 +197,9 @@ async def converse(setup: Setup, places: Places, hub: Table) -> Draft:
         crm = _crm(answers, setup.given, setup.asker)
         places.settle_mapping(crm.name)
         crm.given = _environment(crm)
-        other, companies = await setup.log_in(crm, stack)
+        other, parts = await setup.log_in(crm, stack)
         called = setup.choose_place(boards)
-        setup.choose_company(companies, other.name)
+        setup.choose_part(parts, crm)
         for connector in (nexudus, other):
             await setup.decide_further(connector)
         if places.mapping(HUB) not in places.kept:
@@ -220,14 +222,14 @@ def _crm(answers: Answers, given: Given, asker: Asker) -> Table:
     return table
 
 
-def _company(wanted: str, choices: list[Choice], system: str) -> Mapping[str, Any]:
-    """The keys for a company by its name. Raises ConfigError for one that is not among the choices there are."""
+def _part(wanted: str, choices: list[Choice], crm: Table) -> Mapping[str, Any]:
+    """The keys for a part of the CRM by its name. Raises ConfigError for one that is not among the choices."""
     if not wanted:
         return {}
-    found = [one for one in choices if str(one.settings.get("company")).casefold() == wanted.casefold()]
+    found = [one for one in choices if str(one.settings.get(crm.part)).casefold() == wanted.casefold()]
     if choices and not found:
-        raise ConfigError("--company", f'{system} has no company "{wanted}"', _there_is(choices))
-    return found[0].settings if found else {"company": wanted}
+        raise ConfigError(f"--{crm.part}", f'{crm.name} has no {crm.part} "{wanted}"', _there_is(choices))
+    return found[0].settings if found else {crm.part: wanted}
 
 
 def _number_or_none(most: int) -> Any:

@@ -68,6 +68,13 @@ class Api:
         raw = await self._http.get(self.path(DEALS, "search"), body=body, priority=priority)
         return self._rows(raw, "the search for deals")
 
+    async def count(self, filters: Sequence[Mapping[str, Any]]) -> int:
+        """How many deals the index has with these values."""
+        body = {"filterGroups": [{"filters": [*filters]}], "properties": [], "limit": 1}
+        raw = await self._http.get(self.path(DEALS, "search"), body=body)
+        self._rows(raw, "the search for deals")
+        return int(raw["total"]) if isinstance(raw.get("total"), int) else 0
+
     async def contacts_of(self, deals: list[str], priority: Priority) -> dict[str, list[str]]:
         """The ids of the contacts of each deal."""
         found: dict[str, list[str]] = {deal: [] for deal in deals}

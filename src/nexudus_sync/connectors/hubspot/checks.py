@@ -13,6 +13,7 @@ from nexudus_sync.connectors.offset import against_ours
 from nexudus_sync.errors import ConnectorError, NotFound, Refused, RoleMissing
 
 _NOWHERE = "0"
+_ADD = "add it in HubSpot (Development, Keys, Service keys), and take the key's new token if it gets one"
 _FEW_LEFT = 5_000
 _TOLERANCE = 60.0
 
@@ -28,7 +29,7 @@ async def lines(
 ) -> AsyncIterator[Check]:
     """Account, scopes, properties, the property for the key, pipeline and stages, owners, what is left of the day."""
     yield _account(account, settings)
-    missing = [line async for line in _scopes(api)]
+    missing = [line async for line in scopes(api)]
     for line in missing or [Check("scopes", "ok", "deals and contacts can be read and written")]:
         yield line
     for line in _properties(await account.properties(), wanted, settings.nexudus_id):
@@ -62,8 +63,8 @@ def _account(account: Account, settings: HubSpotSettings) -> Check:
     return Check("account", "ok", said + advice)
 
 
-async def _scopes(api: Api) -> AsyncIterator[Check]:
-    """Each right by a small call: reads, and changes of a record that does not exist."""
+async def scopes(api: Api) -> AsyncIterator[Check]:
+    """A line for each right that is missing. Small calls tell: reads, and changes of a record that does not exist."""
     calls = [
         ("crm.objects.deals.read", api.try_read(DEALS)),
         ("crm.objects.contacts.read", api.try_read("contacts")),
@@ -76,10 +77,8 @@ async def _scopes(api: Api) -> AsyncIterator[Check]:
         try:
             await call
         except RoleMissing as error:
-            told = f"{scope} is missing: {error.message}"
-            yield Check(
-                "scopes", "fail", told, remedy="add the scope to the key's, and take its new token if it gets one"
-            )
+            told = "the key lacks it" if scope in error.message else error.message
+            yield Check("scopes", "fail", f"{scope}: {told}", remedy=_ADD)
         except (NotFound, Refused):
             continue  # it may do that, only not to this record
         except ConnectorError as error:
@@ -88,7 +87,8 @@ async def _scopes(api: Api) -> AsyncIterator[Check]:
 
 def _properties(known: dict[str, Record], wanted: Iterable[str], key: str) -> list[Check]:
     if not known:
-        return [Check("properties", "warn", "their definitions cannot be read; give the key crm.schemas.deals.read")]
+        told = "their definitions cannot be read"
+        return [Check("properties", "warn", told, remedy="give the key the scope crm.schemas.deals.read")]
     found = []
     for name in sorted(wanted):
         definition = known.get(name)
@@ -97,24 +97,25 @@ def _properties(known: dict[str, Record], wanted: Iterable[str], key: str) -> li
             remedy = 'create it in HubSpot, or set sync = "off" for it in the mapping'
             found.append(Check("properties", "fail", problem, exit_code=2, remedy=remedy))
         elif (definition.get("modificationMetadata") or {}).get("readOnlyValue") or definition.get("calculated"):
-            problem = f'HubSpot computes "{name}" itself; set sync = "from-crm" for it, or another path'
-            found.append(Check("properties", "warn", problem))
+            remedy = 'set sync = "from-crm" for it in the mapping, or name another path'
+            found.append(Check("properties", "warn", f'HubSpot computes "{name}" itself', remedy=remedy))
     return [*(found or [Check("properties", "ok", "all that the mapping names exist")]), _key(known, key)]
 
 
 def _key(known: dict[str, Record], key: str) -> Check:
     """The property that a lost create is found again by."""
     if not key:
-        return Check(
-            "external key", "warn", "nexudus_id is empty: after a lost answer only the search tells what was made"
-        )
+        told = "nexudus_id is empty: after a lost answer only the search tells what was made"
+        return Check("external key", "warn", told, remedy="name a deal property with unique values in it")
     definition = known.get(key)
     made = f'a deal property "Nexudus ID" with the internal name {key}, single-line text, "Require unique values"'
     if definition is None:
-        return Check("external key", "warn", f"add {made}, so that a lost answer leaves no doubt")
+        told = f'deals have no property "{key}": after a lost answer only the search tells what was made'
+        return Check("external key", "warn", told, remedy=f"add {made}")
     if not definition.get("hasUniqueValue"):
         told = f"{key} does not demand unique values, which cannot be switched on later"
-        return Check("external key", "warn", f"{told}; make {made.replace(key, f'{key}_2')}, and name it in nexudus_id")
+        remedy = f"add {made.replace(key, f'{key}_2')}, and name it in nexudus_id"
+        return Check("external key", "warn", told, remedy=remedy)
     return Check("external key", "ok", f"{key} is unique: no deal can be created twice")
 
 

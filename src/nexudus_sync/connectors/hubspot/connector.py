@@ -5,7 +5,7 @@ anything is written over it.
 """
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 
 import httpx
@@ -31,7 +31,7 @@ from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.currency import digits
 from nexudus_sync.connectors.failed import failed
 from nexudus_sync.connectors.http import Http
-from nexudus_sync.connectors.hubspot import checks, records, rules, stages, steps
+from nexudus_sync.connectors.hubspot import checks, records, rules, setup, stages, steps
 from nexudus_sync.connectors.hubspot.account import Account, Options
 from nexudus_sync.connectors.hubspot.api import Api, another
 from nexudus_sync.connectors.hubspot.contacts import Contacts
@@ -42,7 +42,9 @@ from nexudus_sync.connectors.hubspot.lanes import Lanes
 from nexudus_sync.connectors.hubspot.listing import Lister
 from nexudus_sync.connectors.hubspot.settings import HubSpotSettings
 from nexudus_sync.connectors.hubspot.writer import Writer
-from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound
+from nexudus_sync.connectors.optional import Watcher
+from nexudus_sync.connectors.setup import Choice, Further
+from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, RoleMissing
 from nexudus_sync.mapping.context import Context, Directory
 from nexudus_sync.store.database import Store
 
@@ -55,7 +57,9 @@ class HubSpotConnector:
 
     Settings = HubSpotSettings
     title = "HubSpot"
-    part = "pipeline"
+    questions = setup.QUESTIONS
+    part = records.PIPELINE
+    needs_part = True
     compound = StageAndStatus()
     traits = Traits(lists_everything=False, rows_are_whole=True)
 
@@ -125,10 +129,20 @@ class HubSpotConnector:
         """How many seconds each of the last answers took."""
         return list(self._http.took)
 
+    def watch(self, watcher: Watcher) -> None:
+        """Tell this watcher of every call from now on."""
+        self._http.watcher = watcher
+
+    def budget_left(self) -> Mapping[str, tuple[int, int]]:
+        """How many calls are left of each limit, and the limit. See `ShowsCalls`."""
+        return self.lanes.left()
+
     async def check(self, scope: Scope) -> list[Check]:
         """Key, account, scopes, properties, pipeline and its stages, owners, currency, day, clock."""
         try:
             await self.start()
+        except RoleMissing as error:
+            return [line async for line in checks.scopes(self.api)] or [failed("login", error)]
         except ConnectorError as error:
             return [failed("login", error)]
         found = checks.lines(
@@ -271,6 +285,22 @@ class HubSpotConnector:
             found = await self.contacts.find(step.payload["email"])
             return [] if found is None else [{"id": found.id}]
         return await self._writer.created(step, since + self._offset() - _MARGIN)
+
+    async def choices(self) -> list[Choice]:
+        """Pipelines; see `GuidesSetup`."""
+        return await setup.choices(self.api, self.account)
+
+    async def further(self, scope: Scope) -> list[Further]:
+        """Nothing else has to be decided."""
+        return []
+
+    async def vocabulary(self, scope: Scope) -> dict[str, tuple[str, ...]]:
+        """Stages and, if they are a list, lost reasons; see `GuidesSetup`."""
+        return setup.names(self.account, scope.company, await self.account.properties())
+
+    def learned(self) -> dict[str, str]:
+        """The account's number; see `TellsOfItself`."""
+        return setup.learned(self.account, self._settings)
 
     async def changed_at(self, record_id: str, keys: frozenset[str]) -> dict[str, datetime]:
         """When each of these keys was last set, by the server's clock. See `DatesValues`."""

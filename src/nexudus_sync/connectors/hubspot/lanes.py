@@ -36,6 +36,11 @@ class Lanes:
         """The budgets of calls that are counted by themselves, by the ending of their path."""
         return {SEARCH: self.searches}
 
+    def left(self) -> dict[str, tuple[int, int]]:
+        """How many calls are left of each limit, and the limit, by its name; `search.` before those of searches."""
+        own = {f"search.{name}": pair for name, pair in self.searches.left().items()}
+        return {**self.usual.left(), **own}
+
     def heed(self, path: str, headers: Mapping[str, str]) -> None:
         """Take in what an answer says is left."""
         told = {name.lower(): value for name, value in headers.items()}

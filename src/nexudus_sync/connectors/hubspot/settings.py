@@ -1,14 +1,19 @@
 """What HubSpot needs in the configuration."""
 
+import re
 from typing import Literal
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field
 
-from nexudus_sync.connectors.budget import Limits
+from nexudus_sync.connectors.limits import Limits
 from nexudus_sync.connectors.network import HeaderSecret, Network
 
 PROPERTY = r"^[a-z][a-z0-9_]*$"
 """What the internal name of a property looks like."""
+_API = "hubapi.com"
+_REGION = re.compile(r"pat-([a-z]{2}\d)-")
+_FIRST = "na1"
 
 
 class HubSpotSettings(Network):
@@ -35,3 +40,13 @@ class HubSpotSettings(Network):
     overlap: int = Field(default=300, ge=0)
     limits: Limits = Limits(per_second=8, per_day=40_000)
     search_limits: Limits = Limits(per_second=3)
+
+    def url_of(self, record_id: str) -> str | None:
+        """The deal's page, once the account's number is known; None for a server that is not HubSpot's own."""
+        host = urlsplit(self.base_url).hostname or ""
+        theirs = host == _API or host.endswith(f".{_API}")
+        if self.record_url is None and self.portal_id and record_id and theirs:
+            found = _REGION.match(self.token.get_secret_value())
+            part = f"-{found[1]}" if found and found[1] != _FIRST else ""
+            return f"https://app{part}.hubspot.com/contacts/{self.portal_id}/record/0-3/{quote(record_id, safe='')}"
+        return super().url_of(record_id)
