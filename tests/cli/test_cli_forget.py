@@ -150,3 +150,26 @@ def test_nothing_is_renamed_while_run_works(house: House) -> None:
     store.close()
     assert ended.code == 1
     assert "another nexudus-sync" in ended.err
+
+
+@pytest.mark.parametrize("who", ["201", "other@example.com"])
+def test_a_deal_with_the_number_of_somebody_elses_card_is_left_alone(kept: House, who: str) -> None:
+    """The ids of some CRMs are numbers, as Nexudus's are."""
+    kept.keep(
+        link(3, nexudus_id="201", crm_id="301", state="closed", title="Going", customer="other@example.com"),
+        link(4, nexudus_id="301", crm_id="401", state="closed", title="Staying"),
+        history(nexudus_id="201", crm_id="301", old="Going"),
+        history(nexudus_id="301", crm_id="401", old="Staying"),
+        Unlinked(connection="london", side="nexudus", record_id="401", title="Staying"),
+    )
+    assert kept.run("forget", who, "--yes").code == 0
+    left = [one.model_dump() for table in (Link, History, Unlinked) for one in kept.rows(table)]
+    assert "Going" not in repr(left)
+    assert repr(left).count("Staying") == 3
+
+
+def test_an_id_that_records_of_both_systems_have_is_refused(kept: House) -> None:
+    kept.keep(link(3, nexudus_id="201", crm_id="301", state="closed"), link(4, nexudus_id="301", crm_id="401"))
+    ended = kept.run("forget", "301", "--yes")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("nexudus-sync: record 301: a record of each system has this id; give the other id")

@@ -52,6 +52,15 @@ def test_lists_begin_with_what_people_know_a_record_by(office: House, monkeypatc
     assert "Lonely room · Solo Ltd" in office.run("failures", "list").out
 
 
+@pytest.mark.parametrize(("text", "found"), [("Éva", ["5"]), ("MÜLLER", ["2"]), ("müller", ["2"])])
+def test_a_name_is_found_as_it_is_spelled_whatever_its_letters(office: House, text: str, found: list[str]) -> None:
+    office.keep(
+        link(4, title="Terrace", customer="Éva Kft"),
+        conflict(nexudus_id="104", crm_id="opp_4", link_id=4, opened_at=NOW),
+    )
+    assert ids(office, "conflicts", "list", "--text", text) == found
+
+
 def test_a_conflict_shows_who_changed_what_and_where_to_open_it(office: House) -> None:
     text = office.config.read_text().replace('token = "', 'record_url = "https://crm.example.com/{id}"\ntoken = "')
     office.write(text)

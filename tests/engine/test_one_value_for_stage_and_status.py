@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import col, select
 from stage_desks import LOST, OPEN, WON, Desks, working
 
+from nexudus_sync.store.conflicts import THIRD_VALUE
+from nexudus_sync.store.tables import Conflict, Decision, History
 from small_office import MARIA, TOM, SmallOffice
 
 
@@ -218,3 +221,82 @@ async def test_a_deal_without_a_stage_is_open_and_takes_the_cards(office: Desks,
     await office.rest()
     assert office.links()[second] == deal
     assert office.deals.record(deal)["dealstage"] == office.stage("New lead").id
+
+
+def say_value(office: Desks, value: str) -> None:
+    """A person types a third value for the one conflict."""
+    with office.engine.store.session() as session:
+        (one,) = session.exec(select(Conflict).where(col(Conflict.state) == "open"))
+        one.state, one.take, one.value = "resolved", THIRD_VALUE, value
+        one.decided_by, one.decided_at = "sofia", office.clock.now()
+
+
+async def test_a_third_status_reopens_both(office: Desks) -> None:
+    office.cards.edit(office.card, MARIA, Status=WON)
+    office.drag_deal("Closed lost")
+    await office.rest()
+    say_value(office, "Open")
+    await office.rest()
+    assert office.says() == (OPEN, "Tour booked", "Tour booked")
+    assert (office.failures(), office.conflicts()) == (set(), [])
+
+
+async def test_a_third_stage_is_taken_on_both_sides(office: Desks) -> None:
+    office.drag_card("Negotiation")
+    office.drag_deal("Proposal sent")
+    await office.rest()
+    assert office.conflicts() == ["sales_stage"]
+    say_value(office, "New lead")
+    await office.rest()
+    assert office.says() == (OPEN, "New lead", "New lead")
+    assert (office.failures(), office.conflicts()) == (set(), [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "column"), [(None, "Negotiation"), ("Negotiation", "Negotiation"), ("New lead",) * 2]
+)
+async def test_a_question_about_the_stage_is_over_once_the_deal_is_closed(
+    office: Desks, answer: str | None, column: str
+) -> None:
+    office.drag_card("Negotiation")
+    office.drag_deal("Proposal sent")
+    await office.rest()
+    if answer is not None:
+        say_value(office, answer)
+    office.cards.edit(office.card, MARIA, Status=WON)
+    await office.rest()
+    assert office.says() == (WON, column, "Closed won")
+    assert (office.failures(), office.conflicts()) == (set(), [])
+    office.cards.edit(office.card, MARIA, Status=OPEN)
+    await office.rest()
+    assert office.says() == (OPEN, column, column)
+
+
+async def test_a_third_stage_is_kept_until_nexudus_has_it_where_the_deal_is_closed_meanwhile(office: Desks) -> None:
+    office.drag_card("Negotiation")
+    office.drag_deal("Proposal sent")
+    await office.rest()
+    say_value(office, "New lead")
+    office.cards.edit(office.card, MARIA, Status=WON)
+    office.card_faults.add("connect", "^PUT ", times=99)
+    await office.settle(2)
+    office.card_faults.clear()
+    office.clock.turn(900)
+    await office.rest()
+    assert office.says() == (WON, "New lead", "Closed won")
+    assert (office.failures(), office.conflicts()) == (set(), [])
+
+
+async def test_an_undone_third_status_is_apart_again(office: Desks) -> None:
+    office.cards.edit(office.card, MARIA, Status=WON)
+    office.drag_deal("Closed lost")
+    await office.rest()
+    say_value(office, "Open")
+    await office.rest()
+    (entry,) = office.rows(History, field="status", from_side="person")
+    with office.engine.store.session() as session:
+        args = {"history_id": entry.id, "force": False}
+        session.add(Decision(connection=entry.connection, kind="undo", args=args, asked_at=office.clock.now()))
+    await office.rest()
+    assert office.says() == (WON, "Tour booked", "Closed lost")
+    assert office.conflicts() == ["status"]

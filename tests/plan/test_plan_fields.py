@@ -522,6 +522,13 @@ def test_a_third_value_is_not_written_over_what_cannot_be_read() -> None:
     assert [told(o) for o in found.outcomes] == [parked("unreadable")]
 
 
+def test_an_undo_goes_before_a_third_value() -> None:
+    policy = replace(typed("b", "c", "z"), restore={"x": "a"})
+    found = plan(TEXT, MANUAL, ("a", "a"), ("b", "c"), policy=policy)
+    assert found.after == {NEXUDUS: {"Id": "nexudus", "N": "a"}, CRM: {"Id": "crm", "c": "a"}}
+    assert [o.decided for o in found.outcomes] == [None, None]
+
+
 def test_two_values_are_brought_back_each_to_its_side_and_asked_about() -> None:
     policy = Policy(restore={"x": Apart("b", "c")})
     found = plan(TEXT, MANUAL, ("z", "z"), ("z", "z"), policy=policy)

@@ -81,10 +81,10 @@ def record_outcomes(
     _show(session, connection, link, found, about)
     if not items:
         return  # nothing waited, as is usual
-    standing = _unfinished_verdicts(both_read=both_read, written=written)
-    over = [one for one in found if one.verdict not in standing]
+    over, left = _parted(found, _unfinished_verdicts(both_read=both_read, written=written))
     restored: set[int | None] = {link.id} if both_read else set()
-    conflicts.close([one for one in asked if _is_settled(one, restored, _field_names(over))], connection.clock.now())
+    settles = _field_names(over) - _field_names(left)  # a value may go to one side and wait on the other
+    conflicts.close([one for one in asked if _is_settled(one, restored, settles)], connection.clock.now())
     says = {
         o.field.name: (o.field, o.nexudus) for o in found if o.verdict is Verdict.AGREED or _is_parked_but_readable(o)
     }
@@ -111,6 +111,14 @@ def _show(
             _park(session, connection, link, outcome, about)
 
 
+def _parted(found: Iterable[Outcome], standing: Collection[Verdict]) -> tuple[list[Outcome], list[Outcome]]:
+    """The outcomes that are over, or that nobody has to do anything about, and those that stand."""
+    over, left = list[Outcome](), list[Outcome]()
+    for one in found:
+        (left if one.verdict in standing and not _waits_unseen(one) else over).append(one)
+    return over, left
+
+
 def _unfinished_verdicts(*, both_read: bool, written: bool) -> set[Verdict]:
     """The verdicts that close nothing: there is still something to decide, to write, or to read."""
     standing = {Verdict.CONFLICT, Verdict.PARKED}
@@ -121,10 +129,15 @@ def _unfinished_verdicts(*, both_read: bool, written: bool) -> set[Verdict]:
     return standing
 
 
+def _waits_unseen(outcome: Outcome) -> bool:
+    """Does it travel by itself once the other side can take it? Then nobody has to decide or do anything."""
+    return outcome.verdict is Verdict.PARKED and not outcome.kind
+
+
 def _unwritable(found: Iterable[Outcome], about: Iterable[Failure]) -> set[str]:
     """The fields whose value cannot be written and is not retried automatically."""
     dismissed = {one.field for one in about if one.kind == REFUSED and one.state == "dismissed"}
-    parked = [one for one in found if one.verdict is Verdict.PARKED]
+    parked = [one for one in found if one.verdict is Verdict.PARKED and not _waits_unseen(one)]
     return _field_names(one for one in parked if one.kind != REFUSED or one.field.name in dismissed)
 
 

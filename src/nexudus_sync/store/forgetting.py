@@ -4,14 +4,19 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlmodel import Session, SQLModel, col, or_, select, text
+from sqlmodel import Session, SQLModel, and_, col, or_, select, text
 
+from nexudus_sync.errors import ConfigError
+from nexudus_sync.mapping.sides import Side
 from nexudus_sync.store.first_run import KEPT_AS
 from nexudus_sync.store.journal import CREATE
 from nexudus_sync.store.tables import Conflict, Decision, Fact, Failure, History, Journal, Link, Unlinked
 
 UNSETTLED = ("planned", "sent")
 """The states of writes whose outcome is not known yet: they are needed to find it out."""
+
+Ids = dict[Side, set[str]]
+"""Ids of records, by the side they are of."""
 
 OVER = ("closed", "solved", "dismissed")
 """The states of conflicts and failures that nobody waits for."""
@@ -21,7 +26,7 @@ OVER = ("closed", "solved", "dismissed")
 class Held:
     """What the store holds of a person's records: counts by what it is, and what has to stay for now."""
 
-    ids: set[str] = field(default_factory=set)
+    ids: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
     counts: dict[str, int] = field(default_factory=dict)
     linked: list[tuple[str, str]] = field(default_factory=list)
     unsettled: int = 0
@@ -33,11 +38,15 @@ class Held:
 
 
 def find(session: Session, connections: Collection[str], who: str) -> Held:
-    """What is held of a record with that id, or of the records of a person with that e-mail address."""
+    """What is held of a record with that id, or of the records of a person with that e-mail address.
+
+    Raises ConfigError for an id that a record of each side has, which are not a pair.
+    """
     mail = _mail(who)
-    held = Held(_records_of(session, connections, mail) if mail else {who})
-    for link in _about(session, Link, connections, set(held.ids)):
-        held.ids |= {*link.pair}
+    held = Held(_records_of(session, connections, mail) if mail else _record_of(session, connections, who))
+    for link in _about(session, Link, connections, {side: set(ids) for side, ids in held.ids.items()}):
+        for side in Side:
+            held.ids[side].add(link.half(side).id)
         if link.state != "closed":
             held.linked.append(link.pair)
     writes = _settled(session, connections, held.ids)
@@ -96,20 +105,41 @@ def _empty_write(session: Session, write: Journal) -> None:
     session.add(write)
 
 
-def _records_of(session: Session, connections: Collection[str], mail: str) -> set[str]:
+def _record_of(session: Session, connections: Collection[str], who: str) -> Ids:
+    """The record with that id: a CRM's ids may be numbers too, so two records of different people can share one."""
+    known = [side for side in Side if _is_known(session, connections, side, who)]
+    if len(known) > 1:
+        remedy = "give the other id of the pair that you mean, or the person's e-mail address"
+        raise ConfigError(f"record {who}", "a record of each system has this id", remedy)
+    return {side: {who} if side in known else set() for side in Side}
+
+
+def _is_known(session: Session, connections: Collection[str], side: Side, record_id: str) -> bool:
+    ids: Ids = {one: {record_id} if one is side else set() for one in Side}
+    tables = (Link, History, Journal, Conflict, Failure)
+    return bool(_alone(session, connections, ids)) or any(_about(session, one, connections, ids) for one in tables)
+
+
+def _records_of(session: Session, connections: Collection[str], mail: str) -> Ids:
     """The ids of the records that are known to be of a person with this address."""
-    found: set[str] = set()
+    found: Ids = {side: set() for side in Side}
     for row in session.exec(select(Unlinked).where(col(Unlinked.connection).in_(connections))):
         if mail in (str(row.email or "").casefold(), row.customer.casefold()):
-            found.add(row.record_id)
+            found[Side(row.side)].add(row.record_id)
     for write in session.exec(select(Journal).where(col(Journal.connection).in_(connections))):
         if str(write.step.get("email") or "").casefold() == mail:
-            found |= {write.nexudus_id, write.crm_id}
+            _add(found, write)
     for link in session.exec(select(Link).where(col(Link.connection).in_(connections))):
         values = [link.customer, *_texts(link.nexudus_snapshot), *_texts(link.crm_snapshot)]
         if any(value.casefold() == mail for value in values):
-            found |= {link.nexudus_id, link.crm_id}
-    return found - {""}
+            _add(found, link)
+    return found
+
+
+def _add(found: Ids, row: Journal | Link) -> None:
+    for side, record_id in ((Side.NEXUDUS, row.nexudus_id), (Side.CRM, row.crm_id)):
+        if record_id:
+            found[side].add(record_id)
 
 
 def _texts(value: Any) -> Iterable[str]:
@@ -120,29 +150,29 @@ def _texts(value: Any) -> Iterable[str]:
         yield value
 
 
-def _about(session: Session, table: Any, connections: Collection[str], ids: Collection[str]) -> list[Any]:
-    either = or_(table.nexudus_id.in_(ids), table.crm_id.in_(ids))
+def _about(session: Session, table: Any, connections: Collection[str], ids: Ids) -> list[Any]:
+    either = or_(table.nexudus_id.in_(ids[Side.NEXUDUS]), table.crm_id.in_(ids[Side.CRM]))
     return list(session.exec(select(table).where(table.connection.in_(connections), either)))
 
 
 def _over(session: Session, table: Any, connections: Collection[str], held: Held) -> list[Any]:
     """What may go: all but what is open about a pair in step, which the next cycle would only raise again."""
-    alive = {one for pair in held.linked for one in pair}
+    cards, deals = {pair[0] for pair in held.linked}, {pair[1] for pair in held.linked}
     found = _about(session, table, connections, held.ids)
-    return [one for one in found if one.state in OVER or not {one.nexudus_id, one.crm_id} & alive]
+    return [one for one in found if one.state in OVER or not (one.nexudus_id in cards or one.crm_id in deals)]
 
 
-def _settled(session: Session, connections: Collection[str], ids: Collection[str]) -> list[Journal]:
+def _settled(session: Session, connections: Collection[str], ids: Ids) -> list[Journal]:
     return [one for one in _about(session, Journal, connections, ids) if one.state not in UNSETTLED]
 
 
-def _closed(session: Session, connections: Collection[str], ids: Collection[str]) -> list[Link]:
+def _closed(session: Session, connections: Collection[str], ids: Ids) -> list[Link]:
     return [one for one in _about(session, Link, connections, ids) if one.state == "closed"]
 
 
-def _alone(session: Session, connections: Collection[str], ids: Collection[str]) -> list[Unlinked]:
-    query = select(Unlinked).where(col(Unlinked.connection).in_(connections), col(Unlinked.record_id).in_(ids))
-    return list(session.exec(query))
+def _alone(session: Session, connections: Collection[str], ids: Ids) -> list[Unlinked]:
+    these = (and_(col(Unlinked.side) == side.value, col(Unlinked.record_id).in_(ids[side])) for side in Side)
+    return list(session.exec(select(Unlinked).where(col(Unlinked.connection).in_(connections), or_(*these))))
 
 
 def _in_reports(session: Session, connections: Collection[str], mail: str, *, erase: bool) -> int:

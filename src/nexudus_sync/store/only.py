@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+from nexudus_sync.store.ask import stored
 
 Where = tuple[list[str], dict[str, Any]]
 """Conditions that all have to hold, and the values in them."""
 
-_CALLED = "(lower(title) LIKE :text ESCAPE '!' OR lower(customer) LIKE :text ESCAPE '!')"
+_LIKE = "(lower({0}) LIKE lower(:text) ESCAPE '!' OR lower({0}) LIKE :small ESCAPE '!')"
+# SQLite's `lower` knows ASCII only: "É" stays as it is in a row, and has to in what is looked for
+_CALLED = f"({_LIKE.format('title')} OR {_LIKE.format('customer')})"
 _NAMED = f"""
 nexudus_id IN (SELECT nexudus_id FROM link WHERE {_CALLED})
 OR crm_id IN (SELECT crm_id FROM link WHERE {_CALLED})
@@ -38,11 +42,13 @@ class Only:
             values["kind"] = self.kind
         if self.before is not None:
             found.append(f"{since} < :before")
-            values["before"] = self.before.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+            values["before"] = stored(self.before)
         if self.text is not None:
-            told = " OR ".join(f"lower({name}) LIKE :text ESCAPE '!'" for name in (*texts, "nexudus_id", "crm_id"))
+            told = " OR ".join(_LIKE.format(name) for name in (*texts, "nexudus_id", "crm_id"))
             found.append(f"({told} OR {_NAMED})")
-            values["text"] = f"%{_literal(self.text)}%"
+            values |= {
+                name: f"%{_literal(said)}%" for name, said in (("text", self.text), ("small", self.text.lower()))
+            }
         return found, values
 
 
@@ -52,4 +58,4 @@ ALL = Only()
 
 def _literal(text: str) -> str:
     """The text as LIKE finds it: its own % and _ stand for themselves."""
-    return "".join(f"!{char}" if char in "!%_" else char for char in text.lower())
+    return "".join(f"!{char}" if char in "!%_" else char for char in text)

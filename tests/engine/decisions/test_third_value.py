@@ -51,6 +51,19 @@ def test_both_sides_get_the_value_and_one_line_keeps_what_they_said(rested: SimW
     assert writes == []
 
 
+def test_the_same_question_answered_alike_a_second_time_has_a_line_of_its_own(rested: SimWorld) -> None:
+    card, deal = both_rename(rested)
+    for _ in range(2):
+        say_value(rested, "Everybody's")
+        cycle(rested), cycle(rested)
+        assert titles(rested, card, deal) == ("Everybody's", "Everybody's")
+        rested.nexudus.edit(card, ANA, Name="Ana's")
+        rested.crm.edit(deal, BEN, title="Ben's")
+        cycle(rested)
+    entries = rows(rested, History, field="title", nexudus_id=str(card), from_side="person")
+    assert [(one.old, one.lost, one.new) for one in entries] == [("Ana's", "Ben's", "Everybody's")] * 2
+
+
 def test_one_side_says_the_value_already(rested: SimWorld) -> None:
     card, deal = both_rename(rested)
     say_value(rested, "Ben's")
