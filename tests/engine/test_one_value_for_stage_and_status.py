@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 from stage_desks import LOST, OPEN, WON, Desks, working
 
+from nexudus_sandbox.hubspot.objects import Author
+from nexudus_sync.mapping import Side, Unreadable
+from nexudus_sync.mapping.context import Context
+from nexudus_sync.store.tables import Link
 from small_office import MARIA, TOM, SmallOffice
 
 
@@ -218,3 +222,14 @@ async def test_a_deal_without_a_stage_is_open_and_takes_the_cards(office: Desks,
     await office.rest()
     assert office.links()[second] == deal
     assert office.deals.record(deal)["dealstage"] == office.stage("New lead").id
+
+
+async def test_the_id_of_a_stage_that_the_pipeline_does_not_have_is_never_taken_for_its_name(office: Desks) -> None:
+    office.deals.objects.set(office.deals.deal(office.deal_id), {"dealstage": "70990001"}, Author(TOM))
+    await office.rest()
+    assert office.column() == "Tour booked"
+    assert office.failures() == {("unreadable", "sales_stage")}
+    link = office.rows(Link)[0]
+    lens = office.engine.connections[0].mapping.find("sales_stage").lens(Side.CRM)
+    with pytest.raises(Unreadable):  # as `explain` reads it, which asks no system
+        lens.read(link.crm_snapshot["dealstage"], Context())

@@ -206,8 +206,10 @@ class HubSpotConnector:
     async def context(self, record: Record, scope: Scope) -> Context:
         """The stages of its pipeline, owners, lists of options, and the account's zone and currency."""
         known = await self.account.properties()
+        known_stages = await self.account.stages_of(record, scope.company)
         directories: dict[str, Directory] = {
-            records.STAGE: await self.account.stages_of(record, scope.company),
+            "stage": known_stages,
+            records.STAGE: known_stages,  # for a mapping that gives it no type
             "user": await self.account.owners(record.get("hubspot_owner_id")),
         }
         for name in self._wanted | {"closed_lost_reason"}:
