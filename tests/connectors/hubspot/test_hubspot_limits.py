@@ -146,3 +146,10 @@ async def test_check_warns_of_a_test_account_and_of_an_old_version() -> None:
     account.double.account.kind = "SANDBOX"
     lines = await said(account)
     assert (lines["account"][0][0], lines["version"][0][0]) == ("warn", "warn")
+
+
+async def test_what_starts_again_before_each_poll_asks_nothing_again() -> None:
+    async with Account().open() as account:
+        asked = len(account.double.log)
+        await account.connector.start()
+        assert len(account.double.log) == asked
