@@ -8,6 +8,8 @@ import pytest
 from stage_desks import LOST, OPEN, WON, Desks, working
 
 from nexudus_sandbox.hubspot.objects import Author
+from nexudus_sync.engine.startup.missing_names import refuse_missing
+from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.mapping.context import Context
 from nexudus_sync.store.tables import Link
@@ -233,3 +235,12 @@ async def test_the_id_of_a_stage_that_the_pipeline_does_not_have_is_never_taken_
     lens = office.engine.connections[0].mapping.find("sales_stage").lens(Side.CRM)
     with pytest.raises(Unreadable):  # as `explain` reads it, which asks no system
         lens.read(link.crm_snapshot["dealstage"], Context())
+
+
+async def test_a_renamed_pipeline_stops_the_sync_and_is_named(office: Desks) -> None:
+    await refuse_missing(office.engine.connections[0])
+    office.pipeline.label = "Renamed"
+    office.engine.connections[0].connector(Side.CRM).ask_afresh()
+    await office.engine.start()
+    with pytest.raises(ConfigError, match='there is no pipeline "Example Corp"; name one of "Renamed"'):
+        await refuse_missing(office.engine.connections[0])

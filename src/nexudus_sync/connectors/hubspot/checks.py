@@ -34,7 +34,7 @@ async def lines(
         yield line
     for line in _properties(await account.properties(), wanted, settings.nexudus_id):
         yield line
-    for line in _pipeline(account, settings, scope):
+    for line in pipeline(account, settings, scope):
         yield line
     yield _owners(len((await account.owners(None)).names()))
     if lanes.left_today is not None:
@@ -119,13 +119,14 @@ def _key(known: dict[str, Record], key: str) -> Check:
     return Check("external key", "ok", f"{key} is unique: no deal can be created twice")
 
 
-def _pipeline(account: Account, settings: HubSpotSettings, scope: Scope) -> list[Check]:
+def pipeline(account: Account, settings: HubSpotSettings, scope: Scope) -> list[Check]:
+    """The pipeline of a scope, and which of its stages a closed card's deal goes to."""
     labels = ", ".join(f'"{one.label}"' for one in account.pipelines) or "none"
     wanted = scope.company or settings.pipeline
     found = account.pipeline_of({}, scope.company)
     if found is None:
         told = f'there is no pipeline "{wanted}"' if wanted else "no pipeline is named, and there are several"
-        remedy = f"name one of {labels} as pipeline of the connection"
+        remedy = f"name one of {labels} as pipeline of the connection; by its id, a rename does not matter"
         return [Check("pipeline", "fail", told, exit_code=2, remedy=remedy)]
     told = "" if scope.company else "; deals of all pipelines take part, for the connection names none"
     rows = [Check("pipeline", "ok", f'"{found.label}" with {len(found.stages)} stages{told}')]

@@ -150,6 +150,10 @@ class HubSpotConnector:
         )
         return [*[line async for line in found], checks.clock(self._http.offset)]
 
+    async def wrong_scope(self, scope: Scope, *, first: bool) -> list[Check]:
+        """A pipeline that is not there, perhaps because somebody renamed it: then no deal is in the scope any more."""
+        return [line for line in checks.pipeline(self.account, self._settings, scope) if line.level == "fail"]
+
     async def companies(self, scope: Scope) -> Companies:
         """HubSpot's word is pipeline; its list of them is complete."""
         labels = tuple(one.label for one in await self.account.fresh_pipelines())
