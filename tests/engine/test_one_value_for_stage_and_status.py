@@ -9,7 +9,7 @@ from stage_desks import LOST, OPEN, WON, Desks, working
 
 from nexudus_sandbox.hubspot.objects import Author
 from nexudus_sync.engine.startup.missing_names import refuse_missing
-from nexudus_sync.errors import ConfigError
+from nexudus_sync.errors import ConfigError, Unavailable
 from nexudus_sync.mapping import Side, Unreadable
 from nexudus_sync.mapping.context import Context
 from nexudus_sync.store.tables import Link
@@ -244,3 +244,14 @@ async def test_a_renamed_pipeline_stops_the_sync_and_is_named(office: Desks) -> 
     await office.engine.start()
     with pytest.raises(ConfigError, match='there is no pipeline "Example Corp"; name one of "Renamed"'):
         await refuse_missing(office.engine.connections[0])
+
+
+async def test_a_pipeline_renamed_while_the_sync_runs_is_followed_until_it_is_read_again(office: Desks) -> None:
+    office.pipeline.label = "Renamed"
+    office.deals.edit(office.deal_id, TOM, dealname="By Tom")
+    await office.rest()
+    assert office.cards.record(office.card)["Name"] == "By Tom"
+    office.engine.connections[0].connector(Side.CRM).ask_afresh()
+    await office.engine.start()
+    with pytest.raises(Unavailable, match='there is no pipeline "Example Corp"'):
+        await office.cycle()

@@ -44,7 +44,7 @@ from nexudus_sync.connectors.hubspot.settings import HubSpotSettings
 from nexudus_sync.connectors.hubspot.writer import Writer
 from nexudus_sync.connectors.optional import Watcher
 from nexudus_sync.connectors.setup import Choice, Further
-from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, RoleMissing
+from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, RoleMissing, Unavailable
 from nexudus_sync.mapping.context import Context, Directory
 from nexudus_sync.store.database import Store
 
@@ -163,7 +163,12 @@ class HubSpotConnector:
         return Companies(scope.company, labels, found is not None, bool(labels), found is not None, records.PIPELINE)
 
     async def scan(self, scope: Scope, cursor: str | None, priority: Priority = Priority.LIVE) -> AsyncIterator[Page]:
-        """What changed since the cursor, whatever its pipeline: `in_scope` tells. None: all deals, by the list."""
+        """What changed since the cursor, whatever its pipeline: `in_scope` tells. None: all deals, by the list.
+
+        Raises Unavailable if the scope's pipeline is gone: no deal would be in scope, and that would pass unseen.
+        """
+        for line in await self.wrong_scope(scope, first=False) if scope.company is not None else ():
+            raise Unavailable(self.name, line.told)
         async for page in self._lister.scan(cursor, priority):
             yield page
 
