@@ -8,8 +8,13 @@ import pytest
 from sqlmodel import col, select
 from stage_desks import LOST, OPEN, WON, Desks, working
 
+from nexudus_sandbox.hubspot.objects import Author
+from nexudus_sync.engine.startup.missing_names import refuse_missing
+from nexudus_sync.errors import ConfigError, Unavailable
+from nexudus_sync.mapping import Side, Unreadable
+from nexudus_sync.mapping.context import Context
 from nexudus_sync.store.conflicts import THIRD_VALUE
-from nexudus_sync.store.tables import Conflict, Decision, History
+from nexudus_sync.store.tables import Conflict, Decision, History, Link
 from small_office import MARIA, TOM, SmallOffice
 
 
@@ -300,3 +305,34 @@ async def test_an_undone_third_status_is_apart_again(office: Desks) -> None:
     await office.rest()
     assert office.says() == (WON, "Tour booked", "Closed lost")
     assert office.conflicts() == ["status"]
+
+
+async def test_the_id_of_a_stage_that_the_pipeline_does_not_have_is_never_taken_for_its_name(office: Desks) -> None:
+    office.deals.objects.set(office.deals.deal(office.deal_id), {"dealstage": "70990001"}, Author(TOM))
+    await office.rest()
+    assert office.column() == "Tour booked"
+    assert office.failures() == {("unreadable", "sales_stage")}
+    link = office.rows(Link)[0]
+    lens = office.engine.connections[0].mapping.find("sales_stage").lens(Side.CRM)
+    with pytest.raises(Unreadable):  # as `explain` reads it, which asks no system
+        lens.read(link.crm_snapshot["dealstage"], Context())
+
+
+async def test_a_renamed_pipeline_stops_the_sync_and_is_named(office: Desks) -> None:
+    await refuse_missing(office.engine.connections[0])
+    office.pipeline.label = "Renamed"
+    office.engine.connections[0].connector(Side.CRM).ask_afresh()
+    await office.engine.start()
+    with pytest.raises(ConfigError, match='there is no pipeline "Example Corp"; name one of "Renamed"'):
+        await refuse_missing(office.engine.connections[0])
+
+
+async def test_a_pipeline_renamed_while_the_sync_runs_is_followed_until_it_is_read_again(office: Desks) -> None:
+    office.pipeline.label = "Renamed"
+    office.deals.edit(office.deal_id, TOM, dealname="By Tom")
+    await office.rest()
+    assert office.cards.record(office.card)["Name"] == "By Tom"
+    office.engine.connections[0].connector(Side.CRM).ask_afresh()
+    await office.engine.start()
+    with pytest.raises(Unavailable, match='there is no pipeline "Example Corp"'):
+        await office.cycle()

@@ -146,3 +146,21 @@ async def test_check_warns_of_a_test_account_and_of_an_old_version() -> None:
     account.double.account.kind = "SANDBOX"
     lines = await said(account)
     assert (lines["account"][0][0], lines["version"][0][0]) == ("warn", "warn")
+
+
+async def test_what_starts_again_before_each_poll_asks_nothing_again() -> None:
+    async with Account().open() as account:
+        asked = len(account.double.log)
+        await account.connector.start()
+        assert len(account.double.log) == asked
+
+
+@pytest.mark.parametrize("several", [False, True])
+async def test_check_names_a_won_stage_that_is_none(several: bool) -> None:
+    account = Account(settings={"won_stage": "Closed one", "lost_stage": "closedlost"})
+    if several:
+        account.pipeline.stages.append(Stage("2", "Won later", True, 1.0))
+    lines = await said(account)
+    problem = 'won_stage = "Closed one" is no won stage of pipeline "Sales pipeline"'
+    told = f'{problem}; correct won_stage; there is "Closed won"'
+    assert [one for level, one in lines["stages"] if level == "warn"] == [told + (', "Won later"' if several else "")]

@@ -123,15 +123,19 @@ class Account:
         self._missed: set[str] = set()
 
     async def start(self) -> None:
-        """Read the account's details and pipelines. Raises AuthenticationFailed for a key of another account."""
-        self._details = await self._api.account()
+        """Read the account's details and pipelines, once. Raises AuthenticationFailed for a key of another account."""
+        if not self._details:
+            self._details = self._own(await self._api.account())
+        await self._pipelines.value()
+
+    def _own(self, details: Record) -> Record:
         wanted = self._settings.portal_id
-        if wanted is not None and str(self._details["portalId"]) != str(wanted):
-            told = f"the key is one of account {self._details['portalId']}, not of {wanted}"
+        if wanted is not None and str(details["portalId"]) != str(wanted):
+            told = f"the key is one of account {details['portalId']}, not of {wanted}"
             raise AuthenticationFailed(
                 self._api.system, f"{told}; put the right key in the environment, or correct portal_id"
             )
-        await self._pipelines.value()
+        return details
 
     @property
     def details(self) -> Record:

@@ -34,7 +34,7 @@ async def lines(
         yield line
     for line in _properties(await account.properties(), wanted, settings.nexudus_id):
         yield line
-    for line in _pipeline(account, settings, scope):
+    for line in pipeline(account, settings, scope):
         yield line
     yield _owners(len((await account.owners(None)).names()))
     if lanes.left_today is not None:
@@ -119,21 +119,29 @@ def _key(known: dict[str, Record], key: str) -> Check:
     return Check("external key", "ok", f"{key} is unique: no deal can be created twice")
 
 
-def _pipeline(account: Account, settings: HubSpotSettings, scope: Scope) -> list[Check]:
+def pipeline(account: Account, settings: HubSpotSettings, scope: Scope) -> list[Check]:
+    """The pipeline of a scope, and which of its stages a closed card's deal goes to."""
     labels = ", ".join(f'"{one.label}"' for one in account.pipelines) or "none"
     wanted = scope.company or settings.pipeline
     found = account.pipeline_of({}, scope.company)
     if found is None:
         told = f'there is no pipeline "{wanted}"' if wanted else "no pipeline is named, and there are several"
-        remedy = f"name one of {labels} as pipeline of the connection"
+        remedy = f"name one of {labels} as pipeline of the connection; by its id, a rename does not matter"
         return [Check("pipeline", "fail", told, exit_code=2, remedy=remedy)]
     told = "" if scope.company else "; deals of all pipelines take part, for the connection names none"
     rows = [Check("pipeline", "ok", f'"{found.label}" with {len(found.stages)} stages{told}')]
-    return rows + [_closing(found, status) for status in (WON, LOST)] + _locked(found)
+    chosen = {WON: settings.won_stage, LOST: settings.lost_stage}
+    return rows + [_closing(found, status, named) for status, named in chosen.items()] + _locked(found)
 
 
-def _closing(pipeline: Pipeline, status: str) -> Check:
-    own = pipeline.own(status)
+def _closing(pipeline: Pipeline, status: str, named: str | None) -> Check:
+    """`named`: the stage that the configuration names for this status."""
+    own, key = pipeline.own(status), f"{status}_stage"
+    fitting = [one for one in pipeline.stages if one.status == status]
+    if named is not None and fitting and not any(one.answers_to(named) for one in fitting):
+        labels = ", ".join(f'"{one.label}"' for one in fitting)
+        told = f'{key} = "{named}" is no {status} stage of pipeline "{pipeline.label}"'
+        return Check("stages", "warn", told, remedy=f"correct {key}; there is {labels}")
     if own is None:
         return Check("stages", "warn", pipeline.lacks(status))
     return Check("stages", "ok", f'a card that is {status} moves its deal to "{own.label}"')

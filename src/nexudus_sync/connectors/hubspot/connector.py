@@ -44,7 +44,7 @@ from nexudus_sync.connectors.hubspot.settings import HubSpotSettings
 from nexudus_sync.connectors.hubspot.writer import Writer
 from nexudus_sync.connectors.optional import Watcher
 from nexudus_sync.connectors.setup import Choice, Further
-from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, RoleMissing
+from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, RoleMissing, Unavailable
 from nexudus_sync.mapping.context import Context, Directory
 from nexudus_sync.store.database import Store
 
@@ -150,6 +150,10 @@ class HubSpotConnector:
         )
         return [*[line async for line in found], checks.clock(self._http.offset)]
 
+    async def wrong_scope(self, scope: Scope, *, first: bool) -> list[Check]:
+        """A pipeline that is not there, perhaps because somebody renamed it: then no deal is in the scope any more."""
+        return [line for line in checks.pipeline(self.account, self._settings, scope) if line.level == "fail"]
+
     async def companies(self, scope: Scope) -> Companies:
         """HubSpot's word is pipeline; its list of them is complete."""
         labels = tuple(one.label for one in await self.account.fresh_pipelines())
@@ -159,7 +163,12 @@ class HubSpotConnector:
         return Companies(scope.company, labels, found is not None, bool(labels), found is not None, records.PIPELINE)
 
     async def scan(self, scope: Scope, cursor: str | None, priority: Priority = Priority.LIVE) -> AsyncIterator[Page]:
-        """What changed since the cursor, whatever its pipeline: `in_scope` tells. None: all deals, by the list."""
+        """What changed since the cursor, whatever its pipeline: `in_scope` tells. None: all deals, by the list.
+
+        Raises Unavailable if the scope's pipeline is gone: no deal would be in scope, and that would pass unseen.
+        """
+        for line in await self.wrong_scope(scope, first=False) if scope.company is not None else ():
+            raise Unavailable(self.name, line.told)
         async for page in self._lister.scan(cursor, priority):
             yield page
 
@@ -206,8 +215,10 @@ class HubSpotConnector:
     async def context(self, record: Record, scope: Scope) -> Context:
         """The stages of its pipeline, owners, lists of options, and the account's zone and currency."""
         known = await self.account.properties()
+        known_stages = await self.account.stages_of(record, scope.company)
         directories: dict[str, Directory] = {
-            records.STAGE: await self.account.stages_of(record, scope.company),
+            "stage": known_stages,
+            records.STAGE: known_stages,  # for a mapping that gives it no type
             "user": await self.account.owners(record.get("hubspot_owner_id")),
         }
         for name in self._wanted | {"closed_lost_reason"}:

@@ -23,7 +23,7 @@ class StageAndStatus:
 
     def __init__(self) -> None:
         self._pipeline = Pipeline("p", "Example", _STAGES, won=_STAGES[3], lost=_STAGES[4])
-        self.context = Context(directories={STAGE: Stages(self._pipeline)})
+        self.context = Context(directories={"stage": Stages(self._pipeline), STAGE: Stages(self._pipeline)})
 
     def states(self) -> list[Record]:
         """A deal in each stage."""

@@ -23,6 +23,10 @@ class Stage:
     status: str = OPEN
     locked: bool = False
 
+    def answers_to(self, name: str) -> bool:
+        """Is that its label or its id?"""
+        return self.id == name or fold(self.label) == fold(name)
+
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
@@ -93,7 +97,7 @@ def pipeline(raw: Mapping[str, Any], won: str | None, lost: str | None) -> Pipel
 
 def _the_one(label: str, status: str, stages: list[Stage], named: str | None, doubt: dict[str, str]) -> Stage | None:
     if named is not None:
-        chosen = [one for one in stages if one.id == named or fold(one.label) == fold(named)]
+        chosen = [one for one in stages if one.answers_to(named)]
         stages = chosen or stages
     if len(stages) > 1:
         labels = ", ".join(f'"{one.label}"' for one in stages)

@@ -51,10 +51,14 @@ async def refuse_missing(connection: Connection) -> None:
 
 
 async def _refuse_scope(connection: Connection, *, first: bool) -> None:
-    """Raises ConfigError for a wrong name in a side's scope; after the `first` link only allowed stages are checked."""
+    """Raises ConfigError for a wrong name in a side's scope.
+
+    After the `first` link only allowed stages are checked, and parts of a system that a rename can take away.
+    """
     for side in Side:
         connector, scope = connection.connector(side), connection.scope(side)
-        if isinstance(connector, ChecksScopes) and (first or scope.allow_stages):
+        looks = first or scope.allow_stages or getattr(connector, "needs_part", False)
+        if looks and isinstance(connector, ChecksScopes):
             for line in await connector.wrong_scope(scope, first=first):
                 raise ConfigError(f"{connection.where}.{line.subject.replace(' ', '_')}", line.detail, line.remedy)
 
