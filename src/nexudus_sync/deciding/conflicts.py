@@ -1,6 +1,7 @@
 """Conflicts: take a side, type a third value, take an answer back; and what each of these does, in words."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
@@ -60,9 +61,9 @@ def say_value(
     if field is None or len(field.sources) != len(Side):
         raise ConfigError(where, f"{one.field} does not travel both ways", f"resolve it with {how(one)}")
     value = _value(field, text)
-    for side, context in plain_contexts(settings, connection).items():
+    for side, context in plain_contexts(settings, connection).items():  # of other values only a system knows
         lens = field.lens(side)
-        if lens.is_free(context) or lens.values is not None or value is None:  # else a directory has to be asked
+        if lens.values is not None or value is None or isinstance(value, Decimal) or lens.is_free(context):
             try:
                 lens.write(value, None, context)
             except Unmapped as problem:
