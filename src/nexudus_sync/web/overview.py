@@ -116,7 +116,7 @@ def change(view: View) -> Response:
             return view.go(
                 view.back("/"), Notice("Paused. Nothing is read or written until somebody resumes it.", name)
             )
-        connections.resume(session, view.desk.settings, name)
+        connections.resume(session, view.desk.settings, name, now=view.now)
     if view.desk.hands is not None:
         view.desk.hands.soon(name)
     return view.go(view.back("/"), Notice("Runs again.", name))
