@@ -2,14 +2,19 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlmodel import col, select
 from web_people import Person, client, quiet, token_of
 
+from nexudus_sync.page import desk_of
+from nexudus_sync.store.inbox import Item
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Decision, Failure, History
 from nexudus_sync.web import history
 from nexudus_sync.web.history import _harmless
+from nexudus_sync.web.inbox import _asked
 from nexudus_sync.web.words import Reason, reason_of, value_word
 from page_office import NAME, PASSWORD, Office
 
@@ -42,6 +47,29 @@ def test_a_conflict_shows_both_values_and_what_was_before_and_takes_a_side(sofia
     assert NAME in unfolded_in(sofia, "decided", f"c{conflict.id}")
     assert "open again" in sofia.do(f"/inbox/c{conflict.id}/take-back")
     assert sofia.conflict(conflict.id).state == "open"
+
+
+@pytest.mark.parametrize(
+    ("field", "base", "why"),
+    [
+        (
+            "opportunity_amount",
+            "1.00",
+            "since they last agreed, and the rule for this field is that a person decides.",
+        ),
+        ("opportunity_amount", None, "They never agreed, as far as is known, and the rule for this field is that"),
+        (
+            "title",
+            "Desk",
+            "since they last agreed, and it is not known which change is the newer",
+        ),
+        ("title", None, "They never agreed, as far as is known, so it takes a person"),
+    ],
+)
+def test_why_no_rule_decided_is_said_as_it_was(office: Office, field: str, base: str | None, why: str) -> None:
+    view: Any = SimpleNamespace(desk=desk_of(office.engine))
+    item = Item("conflict", 1, "london", "field", field, "1", "2", "open", None, base=base, nexudus="3", crm="4")
+    assert why in _asked(view, item)[1]
 
 
 def unfolded_in(sofia: Person, tab: str, key: str) -> str:

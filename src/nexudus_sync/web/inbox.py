@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from nexudus_sync import codec
 from nexudus_sync.deciding import conflicts, failures, pairing
 from nexudus_sync.errors import ConfigError, SyncError
-from nexudus_sync.mapping import Side
+from nexudus_sync.mapping import OnConflict, Side
 from nexudus_sync.mapping import Sync as Direction
 from nexudus_sync.store import inbox as items
 from nexudus_sync.store.ask import over
@@ -282,8 +282,7 @@ def _asked(view: View, item: Item) -> tuple[str, str]:
     word = field_word(item.field).lower()
     crm = view.desk.system(item.connection, Side.CRM)
     if item.kind == "field":
-        rule = "Both sides changed it since they last agreed, and the rule for this field is that a person decides."
-        return f"Which {word} is right?", item.reason or rule
+        return f"Which {word} is right?", item.reason or _why(view, item)
     if item.kind == "overwritten":
         return f"Was the {word} meant to be overwritten?", item.reason or (
             "The sync wrote over a value that it had not seen, because it was changed at the same moment."
@@ -296,6 +295,17 @@ def _asked(view: View, item: Item) -> tuple[str, str]:
         edited = view.desk.system(item.connection, Side(item.side) if item.side else Side.NEXUDUS)
         return "Keep the record, or delete it?", item.reason or f"It was deleted on one side and edited in {edited}."
     return "Which record is the right one?", item.reason or "A system answers with another record than before."
+
+
+def _why(view: View, item: Item) -> str:
+    """Why the field's rule did not answer it."""
+    mapping = view.desk.mappings.get(item.connection)
+    field = None if mapping is None else mapping.find(item.field)
+    known = item.base is not None
+    begun = "Both sides changed it since they last agreed" if known else "They never agreed, as far as is known"
+    if field is None or field.on_conflict is OnConflict.MANUAL:
+        return f"{begun}, and the rule for this field is that a person decides."
+    return f"{begun}, {'and it is not known which change is the newer one' if known else 'so it takes a person'}."
 
 
 def keep_word(view: View, item: Item, side: Side) -> str:
