@@ -217,6 +217,16 @@ def test_a_connection_is_paused_and_resumed_by_name(sofia: Person) -> None:
     assert state.paused_by == NAME
     assert "Runs again" in sofia.do("/connections/london/resume")
     assert "not configured" in sofia.do("/connections/nowhere/pause")
+    sofia.do("/connections/london/pause")
+    assert "cannot be asked to" in sofia.do("/connections/london/explode")
+    assert f"Paused by {NAME}" in sofia.see("/")
+    sofia.do("/connections/london/resume")
+
+
+def test_numbers_that_no_item_can_have_are_said_not_to_be_there(sofia: Person) -> None:
+    many = "9" * 30
+    assert "no such history entry" in sofia.do(f"/history/{many}/undo")
+    assert "None of these" in sofia.do("/inbox/bulk", answer="crm", item=[f"c{many}", "c" + "9" * 5000], seen="x")
 
 
 def test_a_brake_is_released_by_who_has_looked(sofia: Person) -> None:
