@@ -607,6 +607,14 @@ def test_a_file_without_connections_is_refused(tmp_path: Path) -> None:
     assert complaint(tmp_path, "connection = []\n" + MINIMAL.split("[[")[0]).startswith("connection: is empty; add one")
 
 
+def test_a_password_that_is_too_short_is_not_said_to_be_empty(tmp_path: Path) -> None:
+    text = MINIMAL.replace("[[connection]]", '[[web.users]]\nname = "Sofia"\npassword = "${SHORT}"\n[[connection]]')
+    told = complaint(tmp_path, text, {**ENVIRONMENT, "SHORT": "hotdesk"})
+    assert (
+        told == "web.users[0].password (environment variable SHORT): has fewer than 8 characters; choose a longer one"
+    )
+
+
 def test_a_missing_file_points_to_init(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no such file; run `nexudus-sync init` .* --config"):
         load(tmp_path / "nowhere.toml", ENVIRONMENT, find=find)

@@ -78,7 +78,13 @@ class RunHands:
         job = self._scheduler.get_job(poll_id(connection))
         if job is None:
             return False
-        self._loop.call_soon_threadsafe(lambda: job.modify(next_run_time=self._engine.clock.now()))
+
+        def ask() -> None:  # beside the poll: the scheduler would drop a second run of it while the first is under way
+            self._scheduler.add_job(
+                job.func, args=job.args, id=f"{connection} soon", replace_existing=True, misfire_grace_time=None
+            )
+
+        self._loop.call_soon_threadsafe(ask)
         return True
 
     def next_cycle(self, connection: str) -> datetime | None:

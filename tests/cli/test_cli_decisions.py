@@ -66,6 +66,7 @@ def test_a_third_value_is_kept_for_both_sides_with_the_name_of_who_typed_it(
     ("values", "typed", "problem"),
     [
         ({"field": "opportunity_amount"}, "a lot", "value 'a lot': opportunity_amount cannot be that: "),
+        ({"field": "opportunity_amount"}, "1e400", "value '1e400': Nexudus cannot hold it: "),
         ({"field": "expected_closing"}, "tomorrow", "value 'tomorrow': expected_closing cannot be that: "),
         ({"field": "status"}, "Gone", "value 'Gone': is not a status; one of Open, "),
         ({"field": "lead_source"}, "Fair", "conflict 1: lead_source does not travel both ways; "),

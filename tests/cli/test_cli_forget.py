@@ -112,6 +112,7 @@ def test_a_connection_is_renamed_in_every_table(house: House) -> None:
         Unlinked(connection="london", side="crm", record_id="opp_9"),
         Fact(system="first run", key="london", value={"connection": "london"}),
         Fact(system="overplane", key="no-pairs: london", value="fine"),
+        Fact(system="resumed connections", key="london", value=AT.isoformat()),
     )
     ended = house.run("connection", "rename", "london", "soho", "--yes")
     assert (ended.code, ended.err) == (0, "")
@@ -120,7 +121,7 @@ def test_a_connection_is_renamed_in_every_table(house: House) -> None:
     assert {one.connection for table in tables for one in house.rows(table)} == {"soho"}
     assert [one.name for one in house.rows(ConnectionState)] == ["soho"]
     facts = {(one.system, one.key) for one in house.rows(Fact)}
-    assert facts == {("first run", "soho"), ("overplane", "no-pairs: soho")}
+    assert facts == {("first run", "soho"), ("overplane", "no-pairs: soho"), ("resumed connections", "soho")}
     house.write(CONFIG.replace("london", "soho"))
     (row,) = house.run("status", "--json").json["connections"]
     assert (row["name"], row["links"], row["conflicts"]) == ("soho", 1, 1)

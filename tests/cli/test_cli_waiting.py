@@ -141,7 +141,7 @@ def test_without_a_yes_a_preview_is_all_there_is(office: House, monkeypatch: pyt
     words = ("conflicts", "resolve", "--field", "title", "--take", "crm")
     ended = office.run(*words)
     assert ended.code == 2
-    assert "no terminal to confirm on; add --yes" in ended.err
+    assert ended.err == "nexudus-sync: an answer to several: no terminal to confirm on; add --yes\n"
     monkeypatch.setattr(bulk, "at_terminal", lambda: True)
     office.run(*words, answers="n\n")
     assert states(office)[2] == ("open", None)

@@ -93,6 +93,12 @@ def test_a_wrong_login_is_told_and_asked_again_without_losing_the_rest(new: Hous
     assert "wr0ng" not in ended.out + ended.err
 
 
+def test_an_authenticator_key_that_was_given_by_mistake_can_be_left_out_again(new: House, terminal: None) -> None:
+    answers = (NEXUDUS, SYNC_USER, PASSWORD, "0-1", "", "", "", "-", "overplane", CRM, TOKEN)
+    ended = new.run("init", "--company", "Example Corp", "--location", "1001", "--name", "x", answers=typed(*answers))
+    assert "nexudus: the login works." in ended.out
+
+
 def test_a_wrong_token_is_asked_again(new: House, terminal: None) -> None:
     crm = (CRM, "sk_wrong", "", TOKEN)
     ended = new.run(

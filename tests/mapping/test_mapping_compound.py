@@ -41,9 +41,29 @@ class Ignores(StageAndStatus):
         return before if after == before else {**before, "dealstage": "2", "@status": "open", "dealname": "x"}
 
 
-@pytest.mark.parametrize(("compound", "law"), [(Reopens(), "GetPut"), (Ignores(), "NoClobber")])
+class Forgets(StageAndStatus):
+    """Whatever is written, the deal lands in one stage."""
+
+    def settled(self, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+        there = super().settled(before, after)
+        return before if there == before else {**there, "dealstage": self.states()[0]["dealstage"], "@status": "lost"}
+
+
+class HasMore(StageAndStatus):
+    """One deal lies in a stage that nobody knows."""
+
+    def states(self) -> list[dict[str, Any]]:
+        known = super().states()
+        return [*known, {**known[0], "dealstage": "999"}]
+
+
+@pytest.mark.parametrize(("compound", "law"), [(Reopens(), "GetPut"), (Ignores(), "NoClobber"), (Forgets(), "PutGet")])
 def test_a_connector_that_makes_another_value_of_them_is_found_out(compound: StageAndStatus, law: str) -> None:
     assert told(compound) == [("fail", law)]
+
+
+def test_a_stage_that_cannot_be_read_is_not_written_over_and_breaks_nothing() -> None:
+    assert told(HasMore()) == told(StageAndStatus())
 
 
 def test_the_label_of_a_closed_stage_need_not_exist_in_nexudus() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from nexudus_sync.config import ConnectionSettings, RunSettings, Settings
-from nexudus_sync.signals.health import Verdict, judge, machine, runs
+from nexudus_sync.deciding.connections import pause, resume
+from nexudus_sync.signals.health import Verdict, in_short, judge, machine, runs
 from nexudus_sync.store import Store, running
 from nexudus_sync.store.running import Beat
 from nexudus_sync.store.tables import Brake, ConnectionState
@@ -93,6 +94,18 @@ def test_a_run_that_ended_as_it_should_does_not_run(store: Store) -> None:
 def test_without_a_run_what_follows_from_that_is_not_told_too(store: Store) -> None:
     set_up(store, beat=None, success=NOW - 5 * HOUR, failing=HOUR)
     assert kinds(verdict(store)) == ["run"]
+
+
+def test_a_connection_that_somebody_paused_is_no_problem_however_long_it_rests(store: Store) -> None:
+    set_up(store, beat=sign(), success=NOW - 9 * HOUR, failing=8 * HOUR)
+    with store.session() as session:
+        pause(session, settings(), "london", by="sofia", now=NOW - 4 * HOUR)
+    found = verdict(store)
+    assert (kinds(found), found.connections[0].state) == ([], "paused")
+    assert in_short(found) == "All is well: london is paused."
+    with store.session() as session:
+        resume(session, settings(), "london", now=NOW)
+    assert (kinds(verdict(store)), verdict(store).connections[0].state) == ([], "ok")
 
 
 def test_a_brake_is_told_whatever_else_is_wrong(store: Store) -> None:

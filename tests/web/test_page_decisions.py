@@ -2,14 +2,19 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlmodel import col, select
 from web_people import Person, client, quiet, token_of
 
+from nexudus_sync.page import desk_of
+from nexudus_sync.store.inbox import Item
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Decision, Failure, History
 from nexudus_sync.web import history
 from nexudus_sync.web.history import _harmless
+from nexudus_sync.web.inbox import _asked
 from nexudus_sync.web.words import Reason, reason_of, value_word
 from page_office import NAME, PASSWORD, Office
 
@@ -43,6 +48,29 @@ def test_a_conflict_shows_both_values_and_what_was_before_and_takes_a_side(sofia
     assert NAME in unfolded_in(sofia, "decided", f"c{conflict.id}")
     assert "open again" in sofia.do(f"/inbox/c{conflict.id}/take-back")
     assert sofia.conflict(conflict.id).state == "open"
+
+
+@pytest.mark.parametrize(
+    ("field", "base", "why"),
+    [
+        (
+            "opportunity_amount",
+            "1.00",
+            "since they last agreed, and the rule for this field is that a person decides.",
+        ),
+        ("opportunity_amount", None, "They never agreed, as far as is known, and the rule for this field is that"),
+        (
+            "title",
+            "Desk",
+            "since they last agreed, and it is not known which change is the newer",
+        ),
+        ("title", None, "They never agreed, as far as is known, so it takes a person"),
+    ],
+)
+def test_why_no_rule_decided_is_said_as_it_was(office: Office, field: str, base: str | None, why: str) -> None:
+    view: Any = SimpleNamespace(desk=desk_of(office.engine))
+    item = Item("conflict", 1, "london", "field", field, "1", "2", "open", None, base=base, nexudus="3", crm="4")
+    assert why in _asked(view, item)[1]
 
 
 def unfolded_in(sofia: Person, tab: str, key: str) -> str:
@@ -190,6 +218,16 @@ def test_a_connection_is_paused_and_resumed_by_name(sofia: Person) -> None:
     assert state.paused_by == NAME
     assert "Runs again" in sofia.do("/connections/london/resume")
     assert "not configured" in sofia.do("/connections/nowhere/pause")
+    sofia.do("/connections/london/pause")
+    assert "cannot be asked to" in sofia.do("/connections/london/explode")
+    assert f"Paused by {NAME}" in sofia.see("/")
+    sofia.do("/connections/london/resume")
+
+
+def test_numbers_that_no_item_can_have_are_said_not_to_be_there(sofia: Person) -> None:
+    many = "9" * 30
+    assert "no such history entry" in sofia.do(f"/history/{many}/undo")
+    assert "None of these" in sofia.do("/inbox/bulk", answer="crm", item=[f"c{many}", "c" + "9" * 5000], seen="x")
 
 
 def test_a_brake_is_released_by_who_has_looked(sofia: Person) -> None:
@@ -379,8 +417,8 @@ def test_two_sides_that_differed_when_they_were_paired_have_no_value_from_before
         assert one is not None
         before, one.base = one.base, None
     item = unfolded(sofia, f"c{conflict.id}")
-    assert "when they were paired" in item
-    assert "not known" in item
+    assert "They never agreed, as far as is known" in item
+    assert "nothing that is known" in item
     with sofia.office.engine.store.session() as session:
         one = session.get(Conflict, conflict.id)
         assert one is not None

@@ -161,6 +161,6 @@ def _agreed(what: str, *, yes: bool) -> bool:
     if yes:
         return True
     if not at_terminal():
-        raise ConfigError("this", "no terminal to confirm on", "add --yes")
+        raise ConfigError("an answer to several", "no terminal to confirm on", "add --yes")
     with asking():
         return typer.confirm(f"{what}?")

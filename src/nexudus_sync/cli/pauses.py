@@ -18,5 +18,5 @@ def pause(root: Root, name: str) -> None:
 def resume(root: Root, name: str) -> None:
     """Let a connection run again. Raises ConfigError for a name that is not configured."""
     with open_desk(root) as desk, desk.store.session() as session:
-        was = connections.resume(session, desk.settings, name)
+        was = connections.resume(session, desk.settings, name, now=SystemClock().now())
     say(f"{name} runs again: `run` takes it up at its next poll." if was else f"{name} was not paused.")

@@ -86,6 +86,8 @@ def _source(raw: Any, location: Location) -> str:
 
 
 def _say(kind: str, context: Mapping[str, Any], message: str) -> str:
+    if kind == "too_short" and context.get("min_length", 1) > 1:
+        return f"has fewer than {context['min_length']} characters; choose a longer one"
     words = next((words for start, words in _WORDS.items() if kind.startswith(start)), None)
     return message[:1].lower() + message[1:] if words is None else words.format(**context)
 

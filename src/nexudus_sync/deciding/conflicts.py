@@ -1,6 +1,7 @@
 """Conflicts: take a side, type a third value, take an answer back; and what each of these does, in words."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,7 +10,7 @@ from nexudus_sync.config import Settings
 from nexudus_sync.deciding.records import no_such
 from nexudus_sync.engine.startup.assemble import load_mapping, plain_contexts
 from nexudus_sync.errors import ConfigError, SyncError
-from nexudus_sync.mapping import Field, Side, Unmapped
+from nexudus_sync.mapping import Context, Field, Lens, Side, Unmapped
 from nexudus_sync.opportunity import Status, Value, hear, say
 from nexudus_sync.store import Session
 from nexudus_sync.store.conflicts import RECORD, THIRD_VALUE, ask_again
@@ -61,13 +62,17 @@ def say_value(
         raise ConfigError(where, f"{one.field} does not travel both ways", f"resolve it with {how(one)}")
     value = _value(field, text)
     for side, context in plain_contexts(settings, connection).items():
-        lens = field.lens(side)
-        if lens.is_free(context) or lens.values is not None or value is None:  # else a directory has to be asked
-            try:
-                lens.write(value, None, context)
-            except Unmapped as problem:
-                raise ConfigError(f"value {text!r}", f"{side.word} cannot hold it: {problem}") from None
+        try:
+            _try(field.lens(side), value, context)
+        except Unmapped as problem:
+            raise ConfigError(f"value {text!r}", f"{side.word} cannot hold it: {problem}") from None
     return _answer(session, one, THIRD_VALUE, say(value), by, now)
+
+
+def _try(lens: Lens, value: Value, context: Context) -> None:
+    """Write it for a trial, unless only a system's directory could tell. Raises Unmapped."""
+    if value is None or isinstance(value, Decimal) or lens.values is not None or lens.is_free(context):
+        lens.write(value, None, context)
 
 
 def take_back(session: Session, number: int) -> Conflict:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from nexudus_sync.config import Settings
-from nexudus_sync.store import Session, records
+from nexudus_sync.store import Session, records, running
 from nexudus_sync.store.tables import ConnectionState
 
 
@@ -20,13 +20,14 @@ def pause(session: Session, settings: Settings, name: str, *, by: str, now: date
     return True
 
 
-def resume(session: Session, settings: Settings, name: str) -> bool:
+def resume(session: Session, settings: Settings, name: str, *, now: datetime) -> bool:
     """Let a connection run again; False if it was not paused. Raises ConfigError for a name that is not configured."""
     state = _state(session, settings, name)
     if state.paused_at is None:
         return False
     state.paused_at, state.paused_by = None, ""
     session.add(state)
+    running.resumed(session, name, now)
     return True
 
 

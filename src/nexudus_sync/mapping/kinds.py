@@ -262,8 +262,11 @@ class Amount(Kind):
         return None if self.zero_is_blank and not amount else amount
 
     def write(self, value: Value, old: Raw, context: Context) -> Raw:
-        """The amount with the currency's digits."""
-        return _round(expect(value, Decimal), context)
+        """The amount with the currency's digits. One that could not be read again is refused."""
+        amount = expect(value, Decimal)
+        if not _is_in_range(amount):
+            raise Unmapped("the number is too large")
+        return _round(amount, context)
 
 
 class Truth(Kind):
@@ -293,9 +296,13 @@ def _decimal(kind: Kind, raw: Raw) -> Decimal:
         number = Decimal(raw)
     except InvalidOperation:
         raise kind.unreadable(raw, "a number") from None
-    if not number.is_finite() or number.adjusted() >= _LARGEST:
+    if not _is_in_range(number):
         raise kind.unreadable(raw, "a number in range")
     return number
+
+
+def _is_in_range(number: Decimal) -> bool:
+    return number.is_finite() and number.adjusted() < _LARGEST
 
 
 def _round(amount: Decimal, context: Context) -> Decimal:

@@ -14,6 +14,7 @@ What becomes of a field, by the first line that applies:
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from nexudus_sync.mapping import Field, Mapping, OnUnmapped, Record, Side, Unmapped, Unreadable
@@ -72,15 +73,29 @@ def _typed(
     outcome: Outcome, now: MappingABC[Side, Value], typed: Resolution, views: MappingABC[Side, View]
 ) -> list[Outcome]:
     """A third value, as it is spelled: by class, a side that says its like would be left alone."""
+    problem = ""
+    try:
+        typed = replace(typed, value=_held_alike(outcome.field, typed.value, views))
+    except Unmapped as unsayable:
+        problem = str(unsayable)
     if not typed.stands_for(now[Side.NEXUDUS], now[Side.CRM]):  # was edited since: it is for the merge again
         return [outcome]
-    try:
-        for side, view in views.items():
-            outcome.field.put(side, typed.value, dict(view.record), view.context, literal=True)
-    except Unmapped as problem:  # is for both sides or for none
-        return [held(outcome, Hold(UNMAPPED, str(problem), outcome.field.name))]
+    if problem:  # is for both sides or for none
+        return [held(outcome, Hold(UNMAPPED, problem, outcome.field.name))]
     made = [_travels(outcome, now, side, typed.value) for side in Side if now[side] != typed.value]
     return [replace(one, lost=None, decided=typed) for one in made] or [instead(outcome, Verdict.AGREED)]
+
+
+def _held_alike(field: Field, value: Value, views: MappingABC[Side, View]) -> Value:
+    """The value, if both sides can say it. Raises Unmapped.
+
+    Money is rounded to the digits that a side keeps: the other would else seem to have been changed once more.
+    """
+    for side, view in views.items():
+        record = field.put(side, value, dict(view.record), view.context, literal=True)
+        said = field.get(side, record, view.context) if isinstance(value, Decimal) else None
+        value = said if isinstance(said, Decimal) else value  # of 0, which may say nothing, nothing is to be rounded
+    return value
 
 
 def _brought_back(outcome: Outcome, now: MappingABC[Side, Value], value: Value | Apart) -> list[Outcome]:

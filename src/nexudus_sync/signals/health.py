@@ -6,7 +6,7 @@ Read from the store alone, so that it can be asked beside `run`, and after `run`
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, Literal
 from nexudus_sync.config import ConnectionSettings, Settings
 from nexudus_sync.store import Session, running
 from nexudus_sync.store.brakes import in_state
-from nexudus_sync.store.running import Beat, Failing
+from nexudus_sync.store.running import Beat
 from nexudus_sync.store.status import ConnectionStatus, connection_status
 from nexudus_sync.texts import lasting, plural
 
@@ -29,7 +29,7 @@ LEAST_STALE, STALE_POLLS = timedelta(minutes=15), 10
 """Unless `[run] stale_after` says otherwise, a connection is stale after this many polls, and this long at least."""
 
 Kind = Literal["run", "brake", "failing", "stale"]
-State = Literal["ok", "brake", "failing", "stale", "unknown"]
+State = Literal["ok", "brake", "failing", "stale", "paused", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def judge(
     exists: Callable[[int], bool] = runs,
 ) -> Verdict:
     """The verdict on these connections (None: all configured ones). `exists` tells whether a process is there."""
-    beat, failing = running.last_beat(session), running.failing(session)
+    beat = running.last_beat(session)
     dead = _dead(beat, now, exists)
     problems, found = [] if dead is None else [dead], list[Standing]()
     for one in settings.connections:
@@ -157,15 +157,18 @@ def judge(
             continue
         status = connection_status(session, one.name)
         problem = _brake(session, one.name)
-        if problem is None and dead is None:  # without a run, what follows from that is not news
-            problem = _failing(one.name, failing, now) or _stale(one, settings, status, beat, now)
+        rests = status.paused_at is not None  # somebody wants it so
+        if problem is None and dead is None and not rests:  # without a run, what follows from that is not news
+            problem = _failing(session, one.name, now) or _stale(session, one, settings, status, beat, now)
         problems += [] if problem is None else [problem]
-        found.append(_standing(status, problem, "ok" if dead is None else "unknown"))
+        found.append(_standing(status, problem, dead=dead is not None))
     return Verdict(now, dead is None, beat, tuple(found), tuple(problems))
 
 
-def _standing(status: ConnectionStatus, problem: Problem | None, otherwise: State) -> Standing:
-    state = otherwise if problem is None or problem.kind == "run" else problem.kind
+def _standing(status: ConnectionStatus, problem: Problem | None, *, dead: bool) -> Standing:
+    state: State = "unknown" if dead else "ok" if status.paused_at is None else "paused"
+    if problem is not None and problem.kind != "run":
+        state = problem.kind
     return Standing(status.name, state, status.last_success, status.conflicts, status.failures_waiting, status.brake)
 
 
@@ -202,8 +205,8 @@ def _brake(session: Session, name: str) -> Problem | None:
     return Problem("brake", name, what, do, first.set_at, first.name)
 
 
-def _failing(name: str, failing: Mapping[str, Failing], now: datetime) -> Problem | None:
-    found = failing.get(name)
+def _failing(session: Session, name: str, now: datetime) -> Problem | None:
+    found = running.failing(session).get(name)
     if found is None or now - found.since < FAILS_FOR:
         return None
     what = f"has been failing for {lasting(now - found.since)}: {found.error}"
@@ -211,12 +214,18 @@ def _failing(name: str, failing: Mapping[str, Failing], now: datetime) -> Proble
 
 
 def _stale(
-    connection: ConnectionSettings, settings: Settings, status: ConnectionStatus, beat: Beat | None, now: datetime
+    session: Session,
+    connection: ConnectionSettings,
+    settings: Settings,
+    status: ConnectionStatus,
+    beat: Beat | None,
+    now: datetime,
 ) -> Problem | None:
     """What is wrong if no cycle has finished for long, although `run` had the time, and none is getting on now."""
     assert beat is not None
     longest = stale_after(connection, settings)
-    seen = max(status.last_success or beat.started, beat.started)
+    resumed = running.last_resumed(session).get(connection.name) or beat.started  # it rested until then
+    seen = max(status.last_success or beat.started, beat.started, resumed)
     if connection.name in beat.working:
         seen = max(seen, beat.last_call or seen)  # a first run, or a large change, takes as long as it takes
     if now - seen <= longest:
@@ -239,11 +248,21 @@ def in_short(verdict: Verdict) -> str:
     if verdict.problems:
         count, first = len(verdict.problems), verdict.problems[0].line
         return first if count == 1 else f"{count} problems, the first: {first}"
-    new = [one.name for one in verdict.connections if one.last_success is None]
-    count = len(verdict.connections) - len(new)
-    parts = [f"{plural(count, 'connection')} in step"] if count else []
-    parts += [f"the first run of {', '.join(new)} is under way"] if new else []
+    parts = list(_parts(verdict.connections))
     if verdict.waiting:
         waits = "waits" if verdict.waiting == 1 else "wait"
         parts += [f"{plural(verdict.waiting, 'conflict or failure', 'conflicts and failures')} {waits} for a person"]
     return f"All is well: {'; '.join(parts)}."
+
+
+def _parts(connections: Sequence[Standing]) -> Iterator[str]:
+    """How the connections are that have no problem."""
+    paused = [one.name for one in connections if one.state == "paused"]
+    new = [one.name for one in connections if one.last_success is None and one.name not in paused]
+    count = len(connections) - len(new) - len(paused)
+    if count:
+        yield f"{plural(count, 'connection')} in step"
+    if new:
+        yield f"the first run of {', '.join(new)} is under way"
+    if paused:
+        yield f"{', '.join(paused)} {'is' if len(paused) == 1 else 'are'} paused"

@@ -69,15 +69,14 @@ def look(ask: Ask, wanted: Filter, *, before: int | None, after: int | None) -> 
         return count(ask, wanted), page(ask, wanted, before=before, after=after)
     where, values = _where(wanted)
     ids = [int(row[0]) for row in ask(f"SELECT i.id FROM history i WHERE {where} ORDER BY i.id DESC", values)]  # noqa: S608
-    shown = _shown(ids, before, after)
-    named = {f"id_{place}": one for place, one in enumerate(shown)}
+    named = {f"id_{place}": one for place, one in enumerate(_part(ids, before, after))}
     marks = ", ".join(f":{name}" for name in named) or "0"
     rows = ask(f"SELECT {_COLUMNS} FROM history i WHERE i.id IN ({marks}) ORDER BY i.id DESC", named)  # noqa: S608
     return len(ids), [_made(row) for row in rows]
 
 
-def _shown(ids: list[int], before: int | None, after: int | None) -> list[int]:
-    """A page of these numbers, which fall: those just below `before`, or just above `after`."""
+def _part(ids: list[int], before: int | None, after: int | None) -> list[int]:
+    """The page of these numbers, the highest first, that lies before or after one of them."""
     if after is not None:
         return [one for one in ids if one > after][-PAGE:]
     return [one for one in ids if before is None or one < before][:PAGE]

@@ -5,7 +5,7 @@ from sqlmodel import Session, SQLModel, select, update
 from nexudus_sync.store.first_run import KEPT_AS
 from nexudus_sync.store.tables import ConnectionState, Fact, Link
 
-_BY_CONNECTION = (KEPT_AS, "mapping laws", "failing connections")
+_BY_CONNECTION = (KEPT_AS, "mapping laws", "failing connections", "resumed connections")
 """The systems of the facts whose key is a connection's name."""
 _VERDICT = "no-pairs: "
 """How the key of a fact begins that ends with a connection's name."""

@@ -16,6 +16,7 @@ from nexudus_sync.store import facts
 
 _RUN, _BEAT = "the run", "heartbeat"
 _FAILING = "failing connections"
+_RESUMED = "resumed connections"
 _NOTICES, _TOLD = "the notices", "told"
 
 
@@ -98,6 +99,17 @@ def failing(session: Session) -> dict[str, Failing]:
         name: Failing(datetime.fromisoformat(one["since"]), int(one["times"]), one["error"])
         for name, one in kept.items()
     }
+
+
+def resumed(session: Session, connection: str, now: datetime) -> None:
+    """A person let the connection go on: what it was like before it was paused is no news."""
+    worked(session, connection)
+    facts.keep(session, _RESUMED, {connection: now.isoformat()})
+
+
+def last_resumed(session: Session) -> dict[str, datetime]:
+    """When connections that were paused were let go on, by their names."""
+    return {name: datetime.fromisoformat(at) for name, at in facts.values(session, _RESUMED).items()}
 
 
 def told(session: Session) -> dict[str, Any] | None:

@@ -23,6 +23,8 @@ _AT_ONCE = 200
 """Answers that are stored in one transaction, so that a cycle never waits long for its turn."""
 _SHOWN = 50
 """Items that a preview names; it counts the others."""
+_LONGEST = 15
+"""The characters of a key from which on no item can have it."""
 _KEPT = ("q", "kind", "field", "connection", "age", "list")
 
 
@@ -96,11 +98,11 @@ def _chosen(view: View, ask: Ask, answer: str, keys: list[str]) -> Chosen:
     """The items of the filter, or of those keys alone, that the answer can be given to. Raises ConfigError."""
     if answer not in ("nexudus", "crm", "retry", "dismiss"):
         raise ConfigError("the answer", "is missing", "choose one of those that the list offers")
-    wanted, given = filter_of(view), tuple(int(key[1:]) for key in keys if key[1:].isdecimal())
-    if answer in ("retry", "dismiss"):
-        numbers = tuple(one for key, one in zip(keys, given, strict=False) if key.startswith("f"))
+    wanted, sort = filter_of(view), "f" if answer in ("retry", "dismiss") else "c"
+    known = [key for key in keys if key.startswith(sort) and key[1:].isdecimal() and len(key) < _LONGEST]
+    numbers = tuple(int(key[1:]) for key in known)
+    if sort == "f":
         return Chosen(answer, items.failures_together(ask, wanted, numbers if keys else None))
-    numbers = tuple(one for key, one in zip(keys, given, strict=False) if key.startswith("c"))
     return Chosen(answer, items.conflicts_together(ask, wanted, numbers if keys else None))
 
 

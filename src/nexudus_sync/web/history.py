@@ -40,6 +40,8 @@ _COLUMNS = (
 _CALCULATED = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 _AT_ONCE = 500
+_HIGHEST = 2**63 - 1
+"""The highest number that the store can be asked for."""
 _NOTHING = "nothing to restore."
 _MOVED = "; add --force"
 """Where an error begins to say, for the command line, how a value that has changed since is set back."""
@@ -85,7 +87,7 @@ def filter_of(view: View) -> Filter:
 
 def undo(view: View) -> Response:
     """Ask for a value to be brought back at the next cycle."""
-    number = view.request.path_params["number"]
+    number = min(view.request.path_params["number"], _HIGHEST)
     force, back = view.query.get("force") == "yes", view.back("/history")
     try:
         with view.desk.store.session() as session:

@@ -11,9 +11,8 @@ from starlette.responses import HTMLResponse, Response
 from nexudus_sync import codec
 from nexudus_sync.deciding import conflicts, failures, pairing
 from nexudus_sync.errors import ConfigError, SyncError
-from nexudus_sync.mapping import Side
+from nexudus_sync.mapping import OnConflict, Side
 from nexudus_sync.mapping import Sync as Direction
-from nexudus_sync.mapping.model import OnConflict
 from nexudus_sync.store import inbox as items
 from nexudus_sync.store.ask import over
 from nexudus_sync.store.failures import of_numbers as failures_of
@@ -299,14 +298,14 @@ def _asked(view: View, item: Item) -> tuple[str, str]:
 
 
 def _why(view: View, item: Item) -> str:
-    """Why no rule decided about a field."""
-    if item.base is None:
-        return "The two sides said different things when they were paired, and nobody is overwritten."
+    """Why the field's rule did not answer it."""
     mapping = view.desk.mappings.get(item.connection)
     field = None if mapping is None else mapping.find(item.field)
-    if field is not None and field.on_conflict is OnConflict.MANUAL:
-        return "Both sides changed it since they last agreed, and the rule for this field is that a person decides."
-    return "Both sides changed it since they last agreed, and it cannot be told whose change is the newer one."
+    known = item.base is not None
+    begun = "Both sides changed it since they last agreed" if known else "They never agreed, as far as is known"
+    if field is None or field.on_conflict is OnConflict.MANUAL:
+        return f"{begun}, and the rule for this field is that a person decides."
+    return f"{begun}, {'and it is not known which change is the newer one' if known else 'so it takes a person'}."
 
 
 def keep_word(view: View, item: Item, side: Side) -> str:

@@ -28,6 +28,7 @@ _NEWEST = 6
 """Items and changes in the two lists."""
 _MUCH = 0.6
 """The share of a limit from which on its bar is amber."""
+_VERBS = ("sync", "pause", "resume")
 _ALWAYS = ("per_hour", "per_day")
 _SELDOM = 0.2
 """Of the other limits, those have a bar of which at least this share is used."""
@@ -106,6 +107,8 @@ def change(view: View) -> Response:
     name, verb = view.request.path_params["connection"], view.request.path_params["verb"]
     if name not in view.desk.names:
         raise ConfigError("the connection", f"{name!r} is not configured", f"there are {', '.join(view.desk.names)}")
+    if verb not in _VERBS:
+        raise ConfigError("the connection", f"cannot be asked to {verb!r}", f"there are {', '.join(_VERBS)}")
     if verb == "sync":
         asked = view.desk.hands is not None and view.desk.hands.soon(name)
         text = "The next cycle starts now." if asked else "Nothing runs that could be asked; start `nexudus-sync run`."
@@ -116,7 +119,7 @@ def change(view: View) -> Response:
             return view.go(
                 view.back("/"), Notice("Paused. Nothing is read or written until somebody resumes it.", name)
             )
-        connections.resume(session, view.desk.settings, name)
+        connections.resume(session, view.desk.settings, name, now=view.now)
     if view.desk.hands is not None:
         view.desk.hands.soon(name)
     return view.go(view.back("/"), Notice("Runs again.", name))

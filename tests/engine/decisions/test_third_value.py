@@ -127,6 +127,21 @@ def test_money_keeps_its_digits(rested: SimWorld) -> None:
     assert Decimal(str(rested.crm.record(deal)["opportunity_amount"])) == Decimal("150.25")
 
 
+def test_money_with_more_digits_than_its_currency_is_rounded_once_for_both_sides(rested: SimWorld) -> None:
+    card, deal = born_in_crm(rested)
+    cycle(rested)
+    rested.nexudus.edit(card, ANA, Value=100)
+    rested.crm.edit(deal, BEN, opportunity_amount=200)
+    cycle(rested)
+    say_value(rested, "150.255")
+    cycle(rested)
+    cycle(rested)
+    assert Decimal(str(rested.nexudus.record(card)["Value"])) == Decimal("150.26")
+    assert Decimal(str(rested.crm.record(deal)["opportunity_amount"])) == Decimal("150.26")
+    (entry,) = rows(rested, History, field="opportunity_amount", nexudus_id=str(card))
+    assert (Decimal(entry.new), entry.from_side) == (Decimal("150.26"), "person")
+
+
 def test_a_name_that_one_side_does_not_have_asks_again_and_says_why(rested: SimWorld) -> None:
     card, deal = born_in_crm(rested)
     cycle(rested)

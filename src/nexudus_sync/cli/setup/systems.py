@@ -148,8 +148,11 @@ def _asked(table: Table, question: Question, asker: Asker) -> str:
         return ""
     before = table.values.get(question.key) or ""
     option = f"--set {table.word}.{question.key}=… or as {table.variable(question.key)} in the environment"
-    text = question.text + (" (Enter: as before)" if before and question.hidden else "")
-    parse = str.strip if question.optional else _filled
+    text, parse = question.text, _left_out if question.optional else _filled
+    if before and question.hidden:
+        text = text.partition(" (")[0] + (
+            " (Enter: as before; -: none)" if question.optional else " (Enter: as before)"
+        )
     default = before or ("" if question.optional else None)
     return asker.ask(option, text, parse, default=default, hidden=question.hidden)
 
@@ -159,6 +162,10 @@ def _address(table: Table, question: Question, asker: Asker) -> str:
     if not asker.asks and usual:
         return usual
     return asker.ask(f"--set {table.word}.{ADDRESS}=…", question.text, answers.address, default=before or usual)
+
+
+def _left_out(value: str) -> str:
+    return "" if value.strip() == "-" else value.strip()
 
 
 def _filled(value: str) -> str:
