@@ -8,7 +8,7 @@ import pytest
 from cli_house import AT, House, conflict, failure, link
 
 from nexudus_sync.cli import output
-from nexudus_sync.store.tables import History
+from nexudus_sync.store.tables import Conflict, Failure, History
 
 LISTS = (("conflicts", "list"), ("failures", "list"), ("links", "list"), ("history",))
 MANY = 260
@@ -99,3 +99,16 @@ print("loaded:", [name for name in {heavy!r} if name in sys.modules])
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines()[-1] == "loaded: []"
+
+
+@pytest.mark.parametrize(("verb", "row"), [("conflicts", conflict()), ("failures", failure())])
+def test_a_field_or_kind_that_nothing_has_is_answered_with_those_that_there_are(
+    house: House, verb: str, row: Conflict | Failure
+) -> None:
+    house.keep(row)
+    kinds = {"conflicts": "field", "failures": row.kind}
+    out = house.run(verb, "list", "--field", "titel", "--kind", "overwriten").out
+    one = verb.removesuffix("s")
+    assert f"No {one} that waits has the field 'titel'; there is {row.field or 'none at all'}." in out
+    assert f"No {one} that waits has the kind 'overwriten'; there is {kinds[verb]}." in out
+    assert "that waits has" not in house.run(verb, "list", "--kind", kinds[verb]).out

@@ -9,16 +9,20 @@ from pathlib import Path
 from nexudus_sandbox.control import NAME, controlled, own_file
 from nexudus_sandbox.world import World
 from nexudus_sync import config
+from nexudus_sync.cli import first_run
+from nexudus_sync.cli.backfill import system_names
 from nexudus_sync.cli.desk import open_engine, run, start_log
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.lists import print_conflicts, print_history
 from nexudus_sync.cli.output import say
 from nexudus_sync.cli.sandbox import introduce, lay_out, until_stopped
+from nexudus_sync.cli.summary import summary_of
 from nexudus_sync.cli.sync import print_report
 from nexudus_sync.config import Settings, WebSettings
 from nexudus_sync.deciding.conflicts import take
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import run_cycle
+from nexudus_sync.engine.rehearse.estimate import estimate
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side
 from nexudus_sync.store import history
@@ -85,7 +89,10 @@ async def _acts(connection: Connection, world: World) -> int:
     say(
         f"Made-up data: 120 opportunities in Nexudus and 80 in {world.crm.title}. The first run pairs and copies them …"
     )
+    began, coming = connection.clock.now(), await estimate(connection)
     first = await run_cycle(connection)
+    summary = summary_of(connection.store, connection.name, system_names(connection))
+    first_run.keep(connection, first_run.report_of(connection, coming, first, summary, began=began, by="demo"))
     card, title = _edit(world)
     _step("1. A conflict: two people change the same amount. Nothing is overwritten, a person decides")
     say(f"María sets “{title}” to 9000.00 in Nexudus, Tom to 9900.00 in {world.crm.title}.")

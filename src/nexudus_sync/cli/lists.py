@@ -1,6 +1,6 @@
 """The lists: conflicts, failures, links, history. A table shows the newest; JSON and CSV have all unless limited."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -86,6 +86,7 @@ def show_conflicts(root: Root, connection: str | None, how: How) -> None:
         found = lists.conflicts(desk.ask, names, ("open", "resolved"), how.only)
         _print_table(desk.ask, found.newest_first(how.limit or SHOWN), _CONFLICTS)
         tell_rest(found.count(), how.limit, "conflict")
+        _tell_unknown(desk.ask, "conflict", names, how)
         if waiting.count():
             say("Look at one: `nexudus-sync conflicts show ID`. Decide: `conflicts resolve ID --take nexudus|crm`.")
 
@@ -93,6 +94,9 @@ def show_conflicts(root: Root, connection: str | None, how: How) -> None:
 def show_failures(root: Root, connection: str | None, how: How) -> None:
     """Print the open failures."""
     _show(root, lambda desk: lists.failures(desk.ask, desk.names(connection), how.only), _FAILURES, how, "failure")
+    if not (how.as_json or how.as_csv):
+        with open_reading(root) as desk:
+            _tell_unknown(desk.ask, "failure", desk.names(connection), how)
 
 
 def show_links(root: Root, connection: str | None, how: How) -> None:
@@ -150,6 +154,14 @@ def _print_table(ask: Ask | None, found: Any, shape: _Shape[Any]) -> None:
     cells = (shape.cells(one, name) for one, name in named(ask, found))
     card = rows.card_of(shape.columns, shape.lines)
     print_table(shape.columns, cells, right=shape.right, empty=shape.empty, card=card)
+
+
+def _tell_unknown(ask: Ask, table: str, names: Collection[str], how: How) -> None:
+    """Say which fields and kinds there are, where one was asked for that nothing has: it may be misspelt."""
+    for column, given in (("field", how.only.field), ("kind", how.only.kind)):
+        there = [] if given is None else lists.waits_with(ask, table, column, names)
+        if given is not None and given not in there:
+            say(f"No {table} that waits has the {column} {given!r}; there is {', '.join(there) or 'none at all'}.")
 
 
 def tell_rest(count: int, limit: int | None, one: str, many: str = "") -> None:

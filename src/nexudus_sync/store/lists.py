@@ -198,6 +198,13 @@ def undone(ask: Ask) -> dict[tuple[str, str, str], list[Undone]]:
     return found
 
 
+def waits_with(ask: Ask, table: str, column: str, connections: Collection[str]) -> list[str]:
+    """The fields or kinds (`column`) of what waits in these connections; `table`: "conflict" or "failure"."""
+    where, values = _in(connections, ("open", "resolved"), ([], {}))
+    found = ask(f"SELECT DISTINCT {column} FROM {table} WHERE {where} ORDER BY {column}", values)  # noqa: S608
+    return [str(name) for (name,) in found if name]
+
+
 def _in(connections: Collection[str], states: Collection[str], only: Where) -> tuple[str, dict[str, Any]]:
     (mine, names), (such, kinds) = one_of("connection", connections), one_of("state", states)
     return " AND ".join([mine, such, *only[0]]), {**names, **kinds, **only[1]}
