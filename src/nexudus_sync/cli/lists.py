@@ -93,26 +93,24 @@ def show_conflicts(root: Root, connection: str | None, how: How) -> None:
 
 def show_failures(root: Root, connection: str | None, how: How) -> None:
     """Print the open failures."""
-    _show(root, lambda desk: lists.failures(desk.ask, desk.names(connection), how.only), _FAILURES, how, "failure")
-    if not (how.as_json or how.as_csv):
-        with open_reading(root) as desk:
-            _tell_unknown(desk.ask, "failure", desk.names(connection), how)
+    with open_reading(root) as desk:
+        names = desk.names(connection)
+        _show(desk, lists.failures(desk.ask, names, how.only), _FAILURES, how, "failure")
+        if not (how.as_json or how.as_csv):
+            _tell_unknown(desk.ask, "failure", names, how)
 
 
 def show_links(root: Root, connection: str | None, how: How) -> None:
     """Print all links."""
-    _show(root, lambda desk: lists.links(desk.ask, desk.names(connection)), _LINKS, how, "link")
+    with open_reading(root) as desk:
+        _show(desk, lists.links(desk.ask, desk.names(connection)), _LINKS, how, "link")
 
 
 def show_history(root: Root, record: str | None, how: How) -> None:
     """Print the history of one record, or of all."""
     with open_reading(root) as desk:
         found, shape = lists.history(desk.ask, desk.names(), record), _history(lists.undone(desk.ask))
-        if how.as_json or how.as_csv:
-            _print_data(desk, found, shape, how)
-            return
-        _print_table(desk.ask, found.newest_first(how.limit or SHOWN), shape)
-        tell_rest(found.count(), how.limit, "entry", "entries")
+        _show(desk, found, shape, how, "entry", "entries")
 
 
 def print_conflicts(found: "Iterable[ConflictRow] | Iterable[Conflict]", ask: Ask | None = None) -> None:
@@ -130,14 +128,13 @@ def print_history(found: "Iterable[HistoryRow] | Iterable[History]", undone: Und
     _print_table(ask, found, _history(undone))
 
 
-def _show(root: Root, listing: Callable[[Reading], Listing[Row]], shape: _Shape[Row], how: How, what: str) -> None:
-    with open_reading(root) as desk:
-        found = listing(desk)
-        if how.as_json or how.as_csv:
-            _print_data(desk, found, shape, how)
-            return
-        _print_table(desk.ask, found.newest_first(how.limit or SHOWN), shape)
-        tell_rest(found.count(), how.limit, what)
+def _show(desk: Reading, found: Listing[Row], shape: _Shape[Row], how: How, one: str, many: str = "") -> None:
+    """Print a list as it is asked for; a table shows the newest and counts the rest."""
+    if how.as_json or how.as_csv:
+        _print_data(desk, found, shape, how)
+        return
+    _print_table(desk.ask, found.newest_first(how.limit or SHOWN), shape)
+    tell_rest(found.count(), how.limit, one, many)
 
 
 def _print_data(desk: Reading, found: Listing[Row], shape: _Shape[Row], how: How) -> None:

@@ -46,9 +46,7 @@ class Only:
         if self.text is not None:
             told = " OR ".join(_LIKE.format(name) for name in (*texts, "nexudus_id", "crm_id"))
             found.append(f"({told} OR {_NAMED})")
-            values |= {
-                name: f"%{_literal(said)}%" for name, said in (("text", self.text), ("small", self.text.lower()))
-            }
+            values |= {name: f"%{literal(said)}%" for name, said in (("text", self.text), ("small", self.text.lower()))}
         return found, values
 
 
@@ -56,6 +54,6 @@ ALL = Only()
 """Every row."""
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """The text as LIKE finds it: its own % and _ stand for themselves."""
     return "".join(f"!{char}" if char in "!%_" else char for char in text)

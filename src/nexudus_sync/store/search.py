@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from nexudus_sync.mapping.sides import Side
 from nexudus_sync.store.ask import Ask, one_of
+from nexudus_sync.store.only import literal
 
 _LIKE = "lower({}) LIKE lower(:like) ESCAPE '!'"
 
 
 def like(text: str) -> dict[str, str]:
     """The parameters of the condition for this text."""
-    literal = text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    return {"like": f"%{literal}%", "text": text}
+    return {"like": f"%{literal(text)}%", "text": text}
 
 
 def condition(columns: Iterable[str]) -> str:
