@@ -17,6 +17,7 @@
         ├── AnotherRecord           the answer is about another record than the one asked for
         ├── Refused                 the system will not take this value or record
         ├── Stale                   the record moved since it was read
+        │   └── HeldUp              or may have, for the write had to wait
         └── LimitReached            a limit that does not lift within minutes (5,000 per location, customers per day)
 
 The text of each is one line for a person: what is wrong, where, what to do.
@@ -159,6 +160,10 @@ class Refused(ConnectorError):
 
 class Stale(ConnectorError):
     """The record has changed since it was read; it was not written."""
+
+
+class HeldUp(Stale):
+    """The record may have changed since it was read, for its write had to wait; it was not written."""
 
 
 class LimitReached(ConnectorError):

@@ -18,7 +18,7 @@ from nexudus_sync.connectors.echoes import Echoes
 from nexudus_sync.connectors.http import DEADLINE, Answer, Http, retry_after
 from nexudus_sync.connectors.network import Network
 from nexudus_sync.connectors.offset import http_date
-from nexudus_sync.errors import ConnectorError, OutcomeUnknown, Refused, RoleMissing, Unavailable
+from nexudus_sync.errors import ConnectorError, HeldUp, OutcomeUnknown, Refused, RoleMissing, Unavailable
 
 TOKEN = 'tok/s3cret+"=&x'
 BASIC = base64.b64encode(b"sync@example.com:pa55/word+").decode()
@@ -382,13 +382,24 @@ def test_a_record_s_refusal_is_told_in_the_server_s_own_words() -> None:
 @pytest.mark.parametrize(("headers", "seconds"), [({"Retry-After": "3"}, 3), ({}, 5), ({"Retry-After": "900"}, 0)])
 def test_a_lock_is_waited_for_once_and_not_for_long(headers: dict[str, str], seconds: float) -> None:
     rig = Rig(lambda request: httpx.Response(423, text="Maria edits it", headers=headers))
-    with pytest.raises(Refused, match="Maria edits it"):
-        rig.send()
+
+    async def work(http: Http) -> None:
+        if seconds:
+            with pytest.raises(HeldUp, match="answered 423: somebody holds the record"):
+                await http.send("PATCH", "/things/1", {})
+        with pytest.raises(Refused, match="Maria edits it"):
+            await http.send("PATCH", "/things/1", {})
+
+    rig.run(work)
     assert (len(rig.asked), rig.clock.seconds) == (2 if seconds else 1, seconds)
 
 
-def test_a_lock_that_is_gone_after_its_seconds_lets_the_write_through() -> None:
-    rig = Rig(lambda request: httpx.Response(423, headers={"Retry-After": "2"}), raw(b'{"a": 1}'))
+def test_a_lock_that_is_gone_after_its_seconds_lets_a_read_through_and_a_write_once_its_record_was_read_again() -> None:
+    locked = lambda request: httpx.Response(423, headers={"Retry-After": "2"})  # noqa: E731
+    assert Rig(locked, raw(b'{"a": 1}')).run(lambda http: http.get("/things/1")) == {"a": 1}
+    rig = Rig(locked, raw(b'{"a": 1}'))
+    with pytest.raises(HeldUp):
+        rig.send()
     assert rig.send().json() == {"a": 1}
     assert rig.clock.seconds == 2
 

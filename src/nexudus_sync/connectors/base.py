@@ -352,8 +352,9 @@ class Connector(Protocol):
     async def perform(self, step: Step, record: Record | None = None) -> Written:
         """Send one write. `record` is the whole record as known before it, None for creates.
 
-        Deleting what is gone already is a success. Raises Refused, Stale, NotFound, LimitReached, OutcomeUnknown
-        (AnsweredForAnother where the reply is about another record), Unavailable (nothing was sent), RoleMissing.
+        Deleting what is gone already is a success. Raises Refused, Stale (HeldUp when it had to wait), NotFound,
+        LimitReached, OutcomeUnknown (AnsweredForAnother where the reply is about another record), Unavailable (nothing
+        was sent), RoleMissing.
         """
         ...
 

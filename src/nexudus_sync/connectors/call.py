@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nexudus_sync import codec
 from nexudus_sync.connectors.base import Priority
+from nexudus_sync.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,26 @@ class Call:
     reads: bool = False
     """It changes nothing, although its method is not GET: a search whose question is in the body."""
 
+    rests_on_read: bool = False
+    """It replaces or deletes what was read a moment ago, so it must not be sent much later."""
+
     @property
     def is_write(self) -> bool:
         """Does it count as a write?"""
         return self.method != "GET" and not self.reads
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def as_json(content: Any, system: str) -> dict[str, Any]:
+    """What a call of a system needs to send a body.
+
+    Raises Refused for a value that JSON cannot express, so that it cannot be sent back.
+    """
+    try:
+        text = codec.dumps(content).encode()
+    except (TypeError, ValueError, RecursionError):
+        problem = "it contains a value that JSON cannot express (not a number, or nested too deeply)"
+        raise Refused(system, problem) from None
+    return {"body": {"content": text}, "headers": {"Content-Type": "application/json"}}

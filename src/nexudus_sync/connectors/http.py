@@ -2,7 +2,8 @@
 
 A read is repeated until it succeeds or the tries are used up. A write is sent once: what fails before the request has
 left is Unavailable, what fails afterwards is OutcomeUnknown. A throttled call was not done, so it is waited out and
-sent again, a write too.
+sent again, a create too. A write that replaces something is not sent again after a wait: somebody may have edited the
+record in the meantime, so the caller has to read it again first (HeldUp).
 """
 
 import asyncio
@@ -16,7 +17,6 @@ from typing import Any, Protocol, TypeVar
 import httpx
 import structlog
 
-from nexudus_sync import codec
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors import body
 from nexudus_sync.connectors.answer import UNSAID as UNSAID
@@ -26,24 +26,26 @@ from nexudus_sync.connectors.answer import retry_after as retry_after
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.connectors.body import BrokenBody
 from nexudus_sync.connectors.budget import Budget
-from nexudus_sync.connectors.call import Call
+from nexudus_sync.connectors.call import Call, as_json
 from nexudus_sync.connectors.denials import Denials
 from nexudus_sync.connectors.echoes import Echoes
+from nexudus_sync.connectors.locks import LOCKED, Locks
 from nexudus_sync.connectors.network import Network
 from nexudus_sync.connectors.offset import ClockOffset
 from nexudus_sync.connectors.optional import Watcher
-from nexudus_sync.errors import ConnectorError, OutcomeUnknown, Refused, RoleMissing, Unavailable
+from nexudus_sync.connectors.way import explain
+from nexudus_sync.errors import ConnectorError, HeldUp, OutcomeUnknown, Refused, RoleMissing, Unavailable
 
 TRIES = 4
 _BACKOFF_BASE, _BACKOFF_CAP = 0.5, 20.0
 _SHORTEST_WAIT, _UNSAID_WAIT, _LONGEST_WAIT = 0.1, 5.0, 3600.0
 _THROTTLED_FOR_LONG = 600.0
-_LONGEST_LOCK = 60.0
 DEADLINE = 180.0
 """Seconds for one request, from the connection to the last byte of the answer."""
-LOCKED = 423
-"""Somebody holds this record just now."""
+_LATE = 1.0
+"""Seconds that a write which rests on a read may wait (for its place in the budget, or a new login)."""
 _REMEMBERED = 100
+_REPLACE = frozenset({"PUT", "PATCH", "DELETE"})
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _WENT_WRONG = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, ValueError)
 """What the way there and back can end in; the last is what nonsense in an answer's headers makes of it."""
@@ -112,7 +114,7 @@ class Http:
         self._network = network
         self._way = network.way(base_url, transport)
         self._echoes, self._denials = Echoes(network.proxy_headers()), Denials()
-        self._offset = ClockOffset()
+        self._offset, self._locks = ClockOffset(), Locks(clock)
         self._login = asyncio.Lock()
         self._logins = 0
         self.calls: Counter[str] = Counter()
@@ -141,7 +143,7 @@ class Http:
         """
         call = Call("GET", path, params, priority, about=about)
         if body is not None:
-            call = replace(call, method="POST", reads=True, **self._as_json(body))
+            call = replace(call, method="POST", reads=True, **as_json(body, self._dialect.system))
 
         async def once() -> Any:
             answer = await self._authorised(call)
@@ -163,17 +165,19 @@ class Http:
         creation: bool = False,
         params: Mapping[str, str] | None = None,
         about: str | None = None,
+        trial: bool = False,
     ) -> Answer:
-        """Write, once; `body` is sent as JSON, `creation` says that it creates a customer.
+        """Write, once; `body` is sent as JSON. `creation`: it creates a customer; `trial`: it changes nothing.
 
         `about` names the record, where neither the path does nor the whole body. Raises what the dialect makes of the
-        answer; Refused for a body that JSON has no word for; Unavailable when the request never left; OutcomeUnknown
-        when it was sent and no answer came, or one that does not tell (5xx, a redirect, a success without readable
-        JSON).
+        answer; Refused for a body that JSON has no word for; Unavailable when the request never left; HeldUp when it
+        replaces something and had to wait; OutcomeUnknown when it was sent and no answer came, or one that does not
+        tell (5xx, a redirect, a success without readable JSON).
         """
-        call = Call(method, path, params, priority, creation=creation, repeatable=False)
+        rests = method in _REPLACE and not trial
+        call = Call(method, path, params, priority, creation=creation, repeatable=False, rests_on_read=rests)
         if body is not None:
-            call = replace(call, **self._as_json(body))
+            call = replace(call, **as_json(body, self._dialect.system))
         call = replace(call, about=about or blake2b(call.body.get("content", b"")).hexdigest())
         answer = await self._retrying(call, lambda: self._authorised(call))
         self._raise_for(call, answer, OutcomeUnknown)
@@ -230,33 +234,43 @@ class Http:
         while True:
             try:
                 return await attempt()
-            except _Passing as error:
-                tried += 1
+            except _Passing as passing:
+                error, tried = passing, tried + 1
                 if tried == TRIES:
                     raise Unavailable(error.system, error.message, error.record) from error
             seconds = self._rng.uniform(0, min(_BACKOFF_CAP, _BACKOFF_BASE * 2 ** (tried - 1)))
             self._log.info("http.retry", method=call.method, path=call.path, tried=tried, seconds=round(seconds, 3))
             await self._clock.sleep(seconds)
+            if call.rests_on_read:
+                raise HeldUp(error.system, error.message, error.record)
 
     async def _authorised(self, call: Call) -> Answer:
         """The answer to the call with the login's headers; after a 401 once more with a renewed login."""
         login, headers = await self._headers()
         answer = await self._exchange(call, headers)
+        asked = self._clock.monotonic()
         if answer.status == 401 and await self._renew(login):
             _, headers = await self._headers()
+            self._refuse_late(call, asked, "the login had to be renewed")
             answer = await self._exchange(call, headers)
         if answer.status == LOCKED:
             return await self._after_lock(call, answer, headers)
         return answer
 
+    def _refuse_late(self, call: Call, since: float, why: str) -> None:
+        """Raise HeldUp if a write has waited for so long that its record may have been edited."""
+        if call.rests_on_read and self._clock.monotonic() - since > _LATE:
+            raise HeldUp(self._dialect.system, why)
+
     async def _after_lock(self, call: Call, answer: Answer, headers: Mapping[str, str]) -> Answer:
-        """The answer once the lock on the record should be gone; only this call waits, and only once."""
-        said = retry_after(answer)
-        wait = _UNSAID_WAIT if said == UNSAID else said
-        if wait > _LONGEST_LOCK:
+        """The answer once the lock on the record should be gone; only this call waits."""
+        wait = self._locks.wait(call, answer)
+        if wait is None:
             return answer
         self._log.info("http.locked", method=call.method, path=call.path, seconds=round(wait, 3))
         await self._clock.sleep(wait)
+        if call.rests_on_read:
+            raise HeldUp(answer.system, f"{answer.says()}: somebody holds the record")
         return await self._exchange(call, headers)
 
     async def _headers(self) -> tuple[int, Mapping[str, str]]:
@@ -277,12 +291,14 @@ class Http:
         since: float | None = None
         unsaid, budget = _UNSAID_WAIT, self._budget_of(call.path)
         while True:
+            asked = self._clock.monotonic()
             await budget.acquire(
                 write=call.is_write,
                 creation=call.creation,
                 priority=call.priority,
                 reserved=not call.repeatable,
             )
+            self._refuse_late(call, asked, "it had to wait for its place in the request budget")
             answer = await self._once(call, headers)
             wait = self._dialect.throttled(answer)
             if wait is None:
@@ -306,6 +322,8 @@ class Http:
                 "http.throttled", method=call.method, path=call.path, status=answer.status, seconds=round(wait, 3)
             )
             budget.pause(wait)
+            if call.rests_on_read:
+                raise HeldUp(answer.system, f"{answer.says()}: too many calls")
 
     async def _once(self, call: Call, headers: Mapping[str, str]) -> Answer:
         """Send the call and read its answer. Raises _Passing, or OutcomeUnknown for a write that had left."""
@@ -321,7 +339,9 @@ class Http:
             # a body that is too large will be so again
             passing = Unavailable if isinstance(error, BrokenBody) else _Passing
             kind = OutcomeUnknown if left and not call.repeatable else passing
-            raise kind(self._dialect.system, self._explain(call, error, left)) from error
+            raise kind(
+                self._dialect.system, explain(f"{call.method} {call.path}", error, left, self._network)
+            ) from error
         seconds = self._clock.monotonic() - start
         self._budget_of(call.path).observe(seconds)
         self.took.append(seconds)
@@ -346,18 +366,6 @@ class Http:
                 return response, await body.read(response, tick)
             finally:
                 await response.aclose()
-
-    def _as_json(self, content: Any) -> dict[str, Any]:
-        """What a call needs to send a body.
-
-        Raises Refused for a value that JSON cannot express, so that it cannot be sent back.
-        """
-        try:
-            text = codec.dumps(content).encode()
-        except (TypeError, ValueError, RecursionError):
-            problem = "it contains a value that JSON cannot express (not a number, or nested too deeply)"
-            raise Refused(self._dialect.system, problem) from None
-        return {"body": {"content": text}, "headers": {"Content-Type": "application/json"}}
 
     def _raise_for(self, call: Call, answer: Answer, unclear: type[ConnectorError]) -> None:
         """Raise what the dialect makes of the answer, and `unclear` for one that cannot be a success."""
@@ -384,15 +392,3 @@ class Http:
             return error
         told = self._dialect.error(replace(answer, text=clean))
         return told if type(told) is type(error) else type(error)(error.system, answer.says(), error.record)
-
-    def _explain(self, call: Call, error: Exception, left: bool) -> str:
-        """What went wrong on the way, for a person; the error's own text could contain a proxy's password."""
-        what = f"{call.method} {call.path}"
-        if isinstance(error, BrokenBody):
-            return f"{what} was answered with {error}"
-        name = type(error).__name__
-        if left:
-            late = isinstance(error, httpx.TimeoutException | TimeoutError)
-            return f"{what}: {'timed out' if late else 'the connection broke'} ({name}); try again later"
-        detail = f": {' '.join(str(error).split())}" if isinstance(error, httpx.ConnectError) and str(error) else ""
-        return f"{what}: cannot be reached ({name}{detail}); {self._network.remedy(error)}"

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from nexudus_sync.connectors import body
+from nexudus_sync.connectors.network import Network
 
 _TIMES = {"timeout": httpx.Timeout(connect=10, read=60, write=30, pool=60).as_dict()}
 _ALWAYS = {
@@ -52,3 +53,15 @@ class Way:
         merged = httpx.Headers({"Host": self._host, **_ALWAYS})
         merged.update(headers)
         return merged
+
+
+def explain(what: str, error: Exception, left: bool, network: Network) -> str:
+    """What went wrong with a call, for a person; the error's own text could contain a proxy's password."""
+    if isinstance(error, body.BrokenBody):
+        return f"{what} was answered with {error}"
+    name = type(error).__name__
+    if left:
+        late = isinstance(error, httpx.TimeoutException | TimeoutError)
+        return f"{what}: {'timed out' if late else 'the connection broke'} ({name}); try again later"
+    detail = f": {' '.join(str(error).split())}" if isinstance(error, httpx.ConnectError) and str(error) else ""
+    return f"{what}: cannot be reached ({name}{detail}); {network.remedy(error)}"

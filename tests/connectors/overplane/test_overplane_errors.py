@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from nexudus_sync.connectors.base import Scope
 from nexudus_sync.errors import (
     AuthenticationFailed,
+    HeldUp,
     NotFound,
     OutcomeUnknown,
     Refused,
@@ -75,11 +76,15 @@ async def test_a_write_to_a_path_that_a_proxy_does_not_know_was_not_done(crm, se
 
 
 @pytest.mark.parametrize("status", [409, 429, 503])
-async def test_an_answer_that_says_when_to_come_back_is_waited_out(crm, server, clock, status):
+async def test_a_change_that_was_told_when_to_come_back_waits_and_is_left_to_be_read_again(crm, server, clock, status):
     server.add(OPPORTUNITY, id="o1")
     answers = [httpx.Response(status, headers={"Retry-After": "7"})] * 2
-    server.before = lambda request: answers.pop() if answers else None
+    server.before = lambda request: answers.pop() if answers and request.method == "PATCH" else None
     started = clock.now()
+    for _ in range(2):
+        with pytest.raises(HeldUp, match="too many calls"):
+            await patched(crm)
+        await crm.fetch("o1")
     assert (await patched(crm)).record["title"] == "b"
     assert (clock.now() - started).total_seconds() >= 14
 

@@ -12,7 +12,7 @@ from sim_stories import born_in_crm, born_in_nexudus, cycle, new_card, play, row
 from sim_world import SimWorld
 
 from nexudus_sync.mapping import Side
-from nexudus_sync.store.tables import Failure
+from nexudus_sync.store.tables import Failure, History
 
 
 def test_a_write_that_is_never_done_is_shown_as_a_failure_until_it_is(tmp_path: Path) -> None:
@@ -56,6 +56,58 @@ def test_an_edit_found_by_a_failed_attempt_travels_although_the_attempt_is_not_r
     for after in (20, 60, 60):
         cycle_of(world, "london", after=after, one_shot=False)
     assert world.crm.record(deal)["opportunity_amount"] == 777
+
+
+WAITS = [("connect", 3, 0.0), ("throttle_429", 1, 5.0), ("locked_423", 1, 5.0)]
+"""What holds up a write that has not been done: how, how often, and for how many seconds."""
+
+
+@pytest.mark.parametrize("wait", WAITS, ids=[kind for kind, *_ in WAITS])
+def test_an_edit_made_while_a_write_to_the_card_waits_to_be_sent_again_stays(
+    wait: tuple[str, int, float], tmp_path: Path
+) -> None:
+    world = at_rest(tmp_path)
+    card, deal = born_in_crm(world)
+    cycle(world)
+    world.crm.edit(deal, BEN, title="Ben's")
+    kind, times, seconds = wait
+    world.faults[Side.NEXUDUS].add(kind, "^PUT .*/crmopportunities$", times=times, seconds=seconds)
+    noted = lambda: world.nexudus.edit(card, ANA, Notes="Call on Monday")  # noqa: E731
+    when(world, Side.NEXUDUS, "GET", f"/crmopportunities/{card}", noted, later=0.2)
+    cycle(world)
+    assert (world.nexudus.record(card)["Name"], world.nexudus.record(card)["Notes"]) == ("Ben's", "Call on Monday")
+
+
+@pytest.mark.parametrize("wait", WAITS, ids=[kind for kind, *_ in WAITS])
+def test_a_newer_value_typed_while_a_write_to_the_crm_waits_to_be_sent_again_wins(
+    wait: tuple[str, int, float], tmp_path: Path
+) -> None:
+    world = at_rest(tmp_path)
+    card, deal = born_in_nexudus(world)
+    world.nexudus.edit(card, ANA, Name="Ana's")
+    kind, times, seconds = wait
+    world.faults[Side.CRM].add(kind, f"^PATCH .*/{deal}$", times=times, seconds=seconds)
+    named = lambda: world.crm.edit(deal, BEN, title="Ben's")  # noqa: E731
+    when(world, Side.NEXUDUS, "GET", f"/crmopportunities/{card}", named, later=0.2)
+    cycle(world)
+    cycle(world)
+    assert (world.crm.record(deal)["title"], world.nexudus.record(card)["Name"]) == ("Ben's", "Ben's")
+    assert "Ana's" in [one.lost for one in rows(world, History, field="title")]
+
+
+@pytest.mark.parametrize("kind", ["connect", "throttle_429", "locked_423"])
+def test_a_write_that_is_held_up_again_and_again_fails_with_the_reason(kind: str, tmp_path: Path) -> None:
+    world = at_rest(tmp_path)
+    card, deal = born_in_crm(world)
+    cycle(world)
+    world.crm.edit(deal, BEN, title="Ben's")
+    world.faults[Side.NEXUDUS].add(kind, "^PUT .*/crmopportunities$", times=99)
+    cycle(world)
+    (failure,) = rows(world, Failure, state="open", nexudus_id=str(card))
+    assert "keeps changing" not in failure.reason
+    world.faults[Side.NEXUDUS].clear()
+    cycle_of(world, "london", after=3600, reconcile=True)
+    assert world.nexudus.record(card)["Name"] == "Ben's"
 
 
 def edited_while_our_write_lingers(world: SimWorld) -> None:

@@ -128,7 +128,7 @@ class Api:
 
     async def try_write(self, kind: str, record_id: str) -> None:
         """Change nothing of an object that does not exist, to see whether changes are allowed. Raises NotFound."""
-        await self._http.send("PATCH", self.path(kind, record_id), {"properties": {}})
+        await self._http.send("PATCH", self.path(kind, record_id), {"properties": {}}, trial=True)
 
     async def account(self) -> Record:
         """The account's zone, currency and number."""

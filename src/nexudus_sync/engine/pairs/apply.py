@@ -18,7 +18,7 @@ from nexudus_sync.engine.write.another import forget_others, refuse_held
 from nexudus_sync.engine.write.confirm import Done, confirm_update, intent_fields, note_begun
 from nexudus_sync.engine.write.perform import Intent, drop_row, drop_rows, perform, rules_moved
 from nexudus_sync.engine.write.refused import RefusedValue, blamed, show_refused
-from nexudus_sync.errors import NotPlanned, Refused, Stale, Unavailable
+from nexudus_sync.errors import HeldUp, NotPlanned, Refused, Stale, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.merge import Outcome
 from nexudus_sync.plan import Presence
@@ -27,6 +27,8 @@ from nexudus_sync.store.tables import Journal
 
 MERGES = 5
 """How often a record that keeps changing is merged again before it is left for the next cycle."""
+WAITS = 4
+"""How often a write is held up before it is left for the next cycle."""
 
 
 async def apply(cycle: Cycle, pair: Pair) -> None:
@@ -54,6 +56,7 @@ async def apply(cycle: Cycle, pair: Pair) -> None:
 async def _write_side(cycle: Cycle, pair: Pair, side: Side) -> None:
     """Write what travels to one side; merge again whenever its record changes before the write."""
     connection, merges_left, refused = cycle.connection, MERGES, set[str]()
+    waits_left = WAITS
     while merges_left:
         merges_left -= 1
         await decide(cycle, pair)
@@ -75,8 +78,10 @@ async def _write_side(cycle: Cycle, pair: Pair, side: Side) -> None:
         _refuse_unplanned(connection, pair, side)
         try:
             await _perform_steps(cycle, pair, side, connection.connector(side).update_steps(before, after))
-        except Stale:  # was edited after the last read, and the system said so
+        except Stale as error:  # was edited after the last read, and the system said so; or may have been
             pair.sights[side] = replace(pair.sights[side], read_at=None)
+            if isinstance(error, HeldUp):  # what is read now may need as many merges as what was read first
+                merges_left, waits_left = MERGES, _one_fewer(waits_left, error, pair.link.half(side).id)
             continue
         except Refused as error:
             if not _hold_back(connection, pair, side, error, refused):  # was refused as a whole, or for the same reason
@@ -85,6 +90,13 @@ async def _write_side(cycle: Cycle, pair: Pair, side: Side) -> None:
             continue
         return
     raise Unavailable(connection.connector(side).name, "the record keeps changing", pair.link.half(side).id)
+
+
+def _one_fewer(waits_left: int, error: HeldUp, record_id: str) -> int:
+    """How many waits are left after this one. Raises Unavailable with the reason after the last."""
+    if waits_left == 1:
+        raise Unavailable(error.system, error.message, record_id) from error
+    return waits_left - 1
 
 
 def _refuse_unplanned(connection: Connection, pair: Pair, side: Side) -> None:
