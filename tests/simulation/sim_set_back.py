@@ -23,7 +23,8 @@ SAID_BY_HAND = ("title", "opportunity_amount", "utm_source", "utm_medium", "utm_
 def set_back(world: SimWorld, rest: Rest) -> Iterator[tuple[Side, str, str, Change]]:
     """Each write of the sync over a person's value, by side, record and field, that says what nobody ever wrote there.
 
-    An older state of a list, or what a server made of a text, is what nobody wrote.
+    An older state of a list, or what a server made of a text, is what nobody wrote. What was written before the mapping
+    made the field travel is matched for the first time then, and a blank is filled.
     """
     with world.store.read() as session:
         if session.exec(select(Decision).where(Decision.kind == "undo")).first():
@@ -32,7 +33,10 @@ def set_back(world: SimWorld, rest: Rest) -> Iterator[tuple[Side, str, str, Chan
         for field in world.connection.mapping.fields:
             if field.sync is Sync.TWO_WAY and field.name in SAID_BY_HAND:
                 for side in Side:
-                    for index, change in _over_a_person(world, side, _id(link, side), field.lens(side).path.root):
+                    matched = world.widened.get(field.name, {}).get(side, 0)
+                    for index, change in _over_a_person(
+                        world, side, _id(link, side), field.lens(side).path.root, since=matched
+                    ):
                         said = _said_there(world, link, field, side, contexts, change.new)
                         if not said and not in_any_gap(world, side, change, index):
                             yield side, _id(link, side), field.name, change
@@ -42,15 +46,20 @@ def _id(link: Link, side: Side) -> str:
     return link.nexudus_id if side is Side.NEXUDUS else link.crm_id
 
 
-def _over_a_person(world: SimWorld, side: Side, record_id: str, key: str) -> Iterator[tuple[int, Change]]:
-    """The writes of the sync to a key of a record right after a person's, with their places among all changes."""
+def _over_a_person(
+    world: SimWorld, side: Side, record_id: str, key: str, *, since: int
+) -> Iterator[tuple[int, Change]]:
+    """The writes of the sync to a key of a record right after a person's, with their places among all changes.
+
+    `since`: the place from which on the person's change counts.
+    """
     last: Change | None = None
     for index, change in enumerate(world.double(side).changes):
         if (change.record_id, change.field, change.action) != (record_id, key, "update"):
             continue
         if change.by == SYNC_USER and last is not None and last.by != SYNC_USER:
             yield index, change
-        last = change
+        last = change if index >= since else None
 
 
 def _typed(world: SimWorld, link: Link, field: Field) -> list[Any]:

@@ -104,8 +104,11 @@ class SimWorld:
         self.settings = {"deletes": deletes, "first_match": "manual", "crm_settings": crm_settings}
         self.rules: dict[str, str] = dict(self.desk.rules)
         """Lines an operator added to fields of the CRM's mapping file."""
-        self.widened: set[str] = set()
-        """Fields whose edits on some side began to travel at a restart: each is a first match of its own then."""
+        self.widened: dict[str, dict[Side, int]] = {}
+        """Fields whose edits on some side began to travel at a restart: each is a first match of its own then.
+
+        With the number of changes in each double by then; of several times the last.
+        """
         self.ever_propagated = deletes == "propagate"
         self.store, self.closed = borrowed(), False
         self.crash_at: int | None = None
@@ -140,7 +143,8 @@ class SimWorld:
         self.crashed = False
         heard = self._heard()
         self.engine = self._assemble()
-        self.widened |= {name for name, _ in self._heard() - heard}
+        so_far = {side: len(self.double(side).changes) for side in Side}
+        self.widened |= {name: so_far for name, _ in self._heard() - heard}
 
     def _heard(self) -> set[tuple[str, Side]]:
         """The fields that travel, with the sides whose edits do."""
