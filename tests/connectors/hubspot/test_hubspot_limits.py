@@ -58,6 +58,40 @@ async def test_the_windows_are_never_exceeded_by_many_calls_at_once() -> None:
         assert account.double.gate.exceeded == []
 
 
+@pytest.mark.parametrize("apart", [True, False])
+async def test_associations_have_a_window_of_their_own_that_others_may_have_nearly_filled(apart: bool) -> None:
+    async with Account().open() as account:
+        account.double.gate.associations, account.double.gate.apart = 20, apart
+        cursor = await account.cursor()
+        for _ in range(60):
+            account.deal()
+            await account.rows(cursor)
+        asked = [one for one in account.asked() if "/associations/" in one]
+        assert len(asked) == 60
+        assert account.double.gate.exceeded == []
+
+
+async def test_what_is_configured_for_associations_holds_back_them_alone() -> None:
+    async with Account(settings={"association_limits": {"per_second": 1}}).open() as account:
+        cursor, began = await account.cursor(), account.clock.monotonic()
+        for _ in range(5):
+            await account.connector.fetch(account.deal())
+        assert account.clock.monotonic() - began < 2
+        for _ in range(5):
+            account.deal()
+            await account.rows(cursor)
+        assert account.clock.monotonic() - began >= 4
+        assert account.connector.budget_left()["associations.per_second"][1] == 1
+
+
+async def test_a_refused_call_about_associations_holds_back_all_but_searches() -> None:
+    async with Account().open() as account:
+        cursor, deal, before = await account.cursor(), account.deal(), account.clock.monotonic()
+        account.answer("POST .*/associations/", 429, too_many("TEN_SECONDLY_ROLLING"))
+        assert list(await account.rows(cursor)) == [deal]
+        assert account.clock.monotonic() - before >= 10
+
+
 async def test_a_key_of_another_account_is_refused_before_anything_is_read() -> None:
     account = Account(settings={"portal_id": 999})
     with pytest.raises(AuthenticationFailed, match="one of account 12345678, not of 999"):

@@ -40,6 +40,7 @@ class HubSpotSettings(Network):
     overlap: int = Field(default=300, ge=0)
     limits: Limits = Limits(per_second=8, per_day=40_000)
     search_limits: Limits = Limits(per_second=3)
+    association_limits: Limits = Limits(per_second=8)
 
     def url_of(self, record_id: str) -> str | None:
         """The deal's page, once the account's number is known; None for a server that is not HubSpot's own."""
