@@ -7,7 +7,7 @@ from hubspot_server import SALES, TOKEN, Account
 
 from nexudus_sandbox.hubspot.pipelines import Stage
 from nexudus_sync.connectors.base import Scope
-from nexudus_sync.errors import AuthenticationFailed, RoleMissing, Unavailable
+from nexudus_sync.errors import AuthenticationFailed, OutcomeUnknown, Refused, RoleMissing, Unavailable
 
 
 def too_many(policy: str) -> dict[str, Any]:
@@ -23,20 +23,97 @@ async def test_a_full_window_is_waited_out(policy: str, least: float, most: floa
         assert least <= account.clock.monotonic() - before <= most
 
 
-async def test_a_day_that_is_used_up_says_until_when() -> None:
+async def test_a_day_that_is_used_up_says_until_when_and_nothing_is_asked_before() -> None:
     async with Account().open() as account:
         deal = account.deal()
-        account.answer("GET .*/deals/", 429, too_many("DAILY"))
-        with pytest.raises(Unavailable, match="asks to wait 16 hours"):
+        account.double.gate.a_day = account.double.gate.used_today
+        with pytest.raises(Unavailable, match=r"used up; it asks to wait 16 hours, until 2026-03-03 00:00 UTC") as told:
             await account.connector.fetch(deal)
+        assert told.value.wait == 16 * 3600
+        asked = len(account.double.log)
+        account.clock.turn(16 * 3600 - 1)
+        for call in (account.rows(account.clock.now().isoformat()), account.connector.fetch(deal)):
+            with pytest.raises(Unavailable, match="until 2026-03-03 00:00 UTC"):
+                await call
+        assert len(account.double.log) == asked
+        account.clock.turn(1)
+        assert (await account.connector.fetch(deal))["dealname"] == "Desks"
 
 
-async def test_an_account_that_is_moved_says_for_how_long() -> None:
+async def test_the_day_ends_in_the_zone_of_the_account() -> None:
+    account = Account()
+    account.double.account.time_zone = "US/Eastern"
+    async with account.open():
+        account.double.gate.a_day = account.double.gate.used_today
+        with pytest.raises(Unavailable, match="wait 21 hours, until 2026-03-03 05:00 UTC"):
+            await account.connector.fetch("1")
+
+
+async def test_an_account_that_is_moved_is_left_alone_for_as_long_as_it_says() -> None:
     async with Account().open() as account:
         deal = account.deal()
         account.double.gate.migrating = 7200
-        with pytest.raises(Unavailable, match="asks to wait 2 hours"):
-            await account.connector.fetch(deal)
+        told = "moving the account to another data centre; it asks to wait 2 hours, until 2026-03-02 10:00 UTC"
+        for _ in range(3):
+            with pytest.raises(Unavailable, match=told):
+                await account.write(deal, dealname="Offices")
+        assert [one.status for one in account.double.log][-2:] == [200, 477]
+        account.double.gate.migrating = 0
+        account.clock.turn(7200)
+        await account.write(deal, dealname="Offices")
+
+
+async def test_an_account_that_is_moved_within_the_hour_is_waited_for() -> None:
+    async with Account().open() as account:
+        deal, before = account.deal(), account.clock.monotonic()
+        account.answer("GET .*/deals/", 477, "", Retry_After="1200")
+        await account.connector.fetch(deal)
+        assert account.clock.monotonic() - before >= 1200
+
+
+async def test_searches_that_are_too_many_wait_longer_each_time() -> None:
+    async with Account().open() as account:
+        cursor, before = await account.cursor(), account.clock.monotonic()
+        said = {"status": "error", "message": "You have reached your secondly limit."}
+        for _ in range(3):
+            account.answer("POST .*/search", 429, said)
+        await account.rows(cursor)
+        assert 1 + 2 + 3 <= account.clock.monotonic() - before <= 7
+
+
+async def test_too_many_at_once_are_waited_for_as_a_full_window_is() -> None:
+    async with Account().open() as account:
+        deal, before = account.deal(), account.clock.monotonic()
+        account.answer("GET .*/deals/", 429, too_many("CONCURRENT"))
+        await account.connector.fetch(deal)
+        assert account.clock.monotonic() - before >= 10
+
+
+async def test_a_lock_is_waited_for_once_and_is_then_that_deals_failure() -> None:
+    async with Account().open() as account:
+        deal, before = account.deal(), account.clock.monotonic()
+        account.answer("PATCH", 423, {"status": "error", "message": "It is locked"})
+        await account.write(deal, dealname="Offices")
+        assert account.double.record(deal)["dealname"] == "Offices"
+        assert 5 <= account.clock.monotonic() - before <= 6
+        for _ in range(2):
+            account.answer("PATCH", 423, {"status": "error", "message": "It is locked"})
+        with pytest.raises(Refused, match=f"{deal}.*It is locked"):
+            await account.write(deal, dealname="Rooms")
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 521, 524])
+async def test_what_fails_in_hubspot_itself_is_read_again_but_never_written_again(status: int) -> None:
+    async with Account().open() as account:
+        deal = account.deal()
+        for _ in range(3):
+            account.answer("GET .*/deals/", status, "<html>bad gateway</html>")
+        assert (await account.connector.fetch(deal))["dealname"] == "Desks"
+        asked = len(account.double.log)
+        account.answer("PATCH", status, "<html>bad gateway</html>")
+        with pytest.raises(OutcomeUnknown, match=f"answered {status}"):
+            await account.write(deal, dealname="Offices")
+        assert [one.method for one in account.double.log[asked:]].count("PATCH") == 1
 
 
 async def test_a_window_that_others_have_nearly_filled_makes_the_sync_pause() -> None:
