@@ -221,6 +221,108 @@ async def test_check_names_them_all_where_the_first_one_keeps_it_from_starting()
     assert list(lines) == ["scopes"]
 
 
+def blind(**settings: Any) -> Account:
+    """An account whose details the key may not read."""
+    account = Account(settings=settings, account_scope="oauth")
+    account.double.gate.keys[TOKEN].scopes -= {"oauth"}
+    return account
+
+
+HAND = {"time_zone": "US/Eastern", "currency": "USD"}
+
+
+@pytest.mark.parametrize("settings", [{}, {"time_zone": "US/Eastern"}, {"currency": "USD"}])
+async def test_a_key_that_may_not_read_the_account_needs_zone_and_currency(settings: dict[str, str]) -> None:
+    account = blind(**settings)
+    with pytest.raises(RoleMissing, match=r"scope oauth.*time_zone and currency") as told:
+        await account.connector.start()
+    assert "\n" not in str(told.value)
+    assert account.asked() == ["GET /account-info/2026-03/details"]
+    account.double.gate.keys[TOKEN].scopes -= {"crm.objects.deals.write"}
+    lines = await said(account)
+    assert [(level, one.split(": ")[0]) for level, one in lines["scopes"]] == [
+        ("fail", "oauth"),
+        ("fail", "crm.objects.deals.write"),
+    ]
+    assert "or give time_zone and currency" in lines["scopes"][0][1]
+
+
+async def test_zone_and_currency_may_come_from_the_configuration() -> None:
+    account = blind(**HAND)
+    async with account.open():
+        deal, since = account.deal(amount="12"), len(account.double.log)
+        record = await account.connector.fetch(deal)
+        context = await account.connector.context(record, SALES)
+        assert (str(context.time_zone), context.currency) == ("US/Eastern", "USD")
+        assert account.connector.facts(record).currency == "USD"
+        assert account.connector.learned() == {}
+        await account.connector.start()
+        assert "GET /account-info/2026-03/details" not in account.asked(since)
+        account.connector.ask_afresh()
+        account.double.gate.keys[TOKEN].scopes |= {"oauth"}
+        await account.connector.start()
+        assert str((await account.connector.context(record, SALES)).time_zone) == "Europe/London"
+
+
+async def test_check_says_that_the_account_is_not_proven() -> None:
+    lines = await said(blind(**HAND, portal_id=12345678))
+    ((level, told),) = lines["account"]
+    assert level == "warn"
+    assert (
+        "US/Eastern and USD are taken from the configuration, and whether it is account 12345678 is not known" in told
+    )
+    assert [level for level, _ in lines["scopes"]] == ["ok"]
+
+
+async def test_what_the_account_says_counts_more_than_the_configuration() -> None:
+    lines = await said(Account(settings=HAND))
+    assert [level for level, _ in lines["account"]] == ["ok", "warn", "warn"]
+    assert (
+        lines["account"][1][1]
+        == "time_zone = US/Eastern in the configuration, but the account has Europe/London, which counts"
+    )
+
+
+async def test_a_key_that_has_run_out_is_said_in_one_line() -> None:
+    account = Account()
+    account.double.gate.keys.clear()
+    with pytest.raises(AuthenticationFailed, match="the token was not accepted; put a valid service key") as told:
+        await account.connector.start()
+    assert TOKEN not in str(told.value)
+    lines = await said(account)
+    assert [(level, "not accepted" in line) for level, line in lines["login"]] == [("fail", True)]
+
+
+async def test_a_server_that_forbids_without_being_hubspot_is_no_missing_scope() -> None:
+    account = Account()
+    for _ in range(4):
+        account.answer("GET", 403, "<html><body>blocked by your administrator</body></html>")
+    with pytest.raises(Unavailable, match="a server in front of HubSpot forbids it"):
+        await account.connector.start()
+    await account.connector.aclose()
+
+
+async def test_a_refusal_without_a_scope_is_told_in_hubspots_words() -> None:
+    account = Account()
+    no = {"status": "error", "message": "You do not have permissions to view object type DEAL in portal 1"}
+    account.answer("GET .*/pipelines/", 403, no)
+    with pytest.raises(RoleMissing, match="may not GET /crm/pipelines/2026-03/deals: You do not have permissions"):
+        await account.connector.start()
+    await account.connector.aclose()
+
+
+async def test_without_the_scope_for_owners_the_deals_are_read_all_the_same() -> None:
+    account = Account()
+    account.double.gate.keys[TOKEN].scopes -= {"crm.objects.owners.read"}
+    async with account.open():
+        deal = account.deal(hubspot_owner_id=account.maria)
+        record = await account.connector.fetch(deal)
+        owners = (await account.connector.context(record, SALES)).directories["user"]
+        assert (record["hubspot_owner_id"], owners.name(account.maria)) == (account.maria, None)
+    lines = await said(account)
+    assert lines["owners"][0][0] == "warn"
+
+
 async def test_check_says_what_to_create() -> None:
     account = Account(key=False)
     account.connector.want(frozenset({"utm_source", "hs_is_closed", "@status"}))
@@ -275,3 +377,8 @@ async def test_check_names_a_won_stage_that_is_none(several: bool) -> None:
     problem = 'won_stage = "Closed one" is no won stage of pipeline "Sales pipeline"'
     told = f'{problem}; correct won_stage; there is "Closed won"'
     assert [one for level, one in lines["stages"] if level == "warn"] == [told + (', "Won later"' if several else "")]
+
+
+def test_a_zone_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="'Mars' is no time zone; write it like Europe/London"):
+        Account(settings={"time_zone": "Mars"})

@@ -142,7 +142,8 @@ class HubSpotConnector:
         try:
             await self.start()
         except RoleMissing as error:
-            return [line async for line in checks.scopes(self.api)] or [failed("login", error)]
+            known = bool(self.account.details)
+            return [line async for line in checks.scopes(self.api, known=known)] or [failed("login", error)]
         except ConnectorError as error:
             return [failed("login", error)]
         found = checks.lines(
