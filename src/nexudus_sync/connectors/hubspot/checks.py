@@ -6,6 +6,7 @@ from datetime import date
 from nexudus_sync.connectors.base import Check, Record, Scope
 from nexudus_sync.connectors.hubspot.account import OWNERS, PROPERTIES, Account
 from nexudus_sync.connectors.hubspot.api import DEALS, Api
+from nexudus_sync.connectors.hubspot.key import LABEL, SCOPE, is_unique
 from nexudus_sync.connectors.hubspot.lanes import Lanes
 from nexudus_sync.connectors.hubspot.settings import HubSpotSettings
 from nexudus_sync.connectors.hubspot.stages import LOST, WON, Pipeline
@@ -125,11 +126,12 @@ def _key(known: dict[str, Record], key: str) -> Check:
         told = "nexudus_id is empty: after a lost answer only the search tells what was made"
         return Check("external key", "warn", told, remedy="name a deal property with unique values in it")
     definition = known.get(key)
-    made = f'a deal property "Nexudus ID" with the internal name {key}, single-line text, "Require unique values"'
+    made = f'a deal property "{LABEL}" with the internal name {key}, single-line text, "Require unique values"'
     if definition is None:
         told = f'deals have no property "{key}": after a lost answer only the search tells what was made'
-        return Check("external key", "warn", told, remedy=f"add {made}")
-    if not definition.get("hasUniqueValue"):
+        remedy = f"add {made}; or let `check --create-property` do it, if the key has the scope {SCOPE}"
+        return Check("external key", "warn", told, remedy=remedy)
+    if not is_unique(definition):
         told = f"{key} does not demand unique values, which cannot be switched on later"
         remedy = f"add {made.replace(key, f'{key}_2')}, and name it in nexudus_id"
         return Check("external key", "warn", told, remedy=remedy)
