@@ -272,6 +272,17 @@ async def test_a_system_that_rests_rests_for_every_connection_that_uses_it(make:
     assert [name for name, _ in cycles.asked] == ["london"]
 
 
+async def test_a_system_is_left_alone_for_as_long_as_it_asks(make: Make, clock: Any) -> None:
+    runner, cycles = make(Unavailable("nexudus", "moves; until 10:00 UTC", wait=7200.0))
+    await one(runner)
+    clock.passed += 7199
+    await one(runner)
+    assert len(cycles.asked) == 1
+    clock.passed += 1
+    await one(runner)
+    assert len(cycles.asked) == 2
+
+
 def test_rests_double_up_to_a_quarter_of_an_hour_and_end_with_a_success() -> None:
     rests = Rests()
     spans = [rests.failed("nexudus", 0.0).total_seconds() for _ in range(10)]

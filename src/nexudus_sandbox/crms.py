@@ -34,6 +34,7 @@ base_url = "{url}"
 token = "${{HUBSPOT_TOKEN}}"
 limits = {{ per_second = 400, per_day = 250000 }}
 search_limits = {{ per_second = 150 }}
+association_limits = {{ per_second = 400 }}
 """
 
 
@@ -88,7 +89,8 @@ def _erpnext(clock: Callable[[], datetime]) -> SandboxCrm:
 def _hubspot(clock: Callable[[], datetime]) -> SandboxCrm:
     double = HubSpotDouble(clock, seed=2)
     double.add_key(TOKEN, SYNC_USER)
-    double.gate.ten_seconds, double.gate.a_second = 5_000, 250  # 50 times what an account has
+    gate = double.gate
+    gate.ten_seconds, gate.associations, gate.a_second = 5_000, 5_000, 250  # 50 times what an account has
     people = []
     for number, (email, name) in enumerate(SALESPEOPLE):  # the seed makes them owners
         people.append(Person(email, name, {"token": f"pat-test-{email.partition('.')[0]}"}))

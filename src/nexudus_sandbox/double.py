@@ -116,7 +116,7 @@ class Double:
             self.changes.append(Change(at, by, kind, action, text, "", before, after))
             return
         self.changes.extend(
-            Change(at, by, kind, "update", text, key, before.get(key), value)
-            for key, value in after.items()
-            if before.get(key) != value
+            Change(at, by, kind, "update", text, key, before.get(key), after.get(key))
+            for key in {**before, **after}
+            if before.get(key) != after.get(key)
         )

@@ -20,7 +20,7 @@ from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.engine.startup.missing_names import refuse_missing
-from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, SyncError
+from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, SyncError, Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.page import RunHands, application, poll_id
 from nexudus_sync.signals.health import BEAT_EVERY
@@ -57,10 +57,11 @@ class Rests:
         self._failures: dict[str, int] = defaultdict(int)
         self._until: dict[str, float] = {}
 
-    def failed(self, system: str, now: float) -> timedelta:
-        """Record a failure; returns how long the system rests."""
+    def failed(self, system: str, now: float, wait: float = 0.0) -> timedelta:
+        """Record a failure; returns how long the system rests, at least the `wait` in seconds that it asked for."""
         self._failures[system] += 1
         rest = min(FIRST_REST * (1 << min(self._failures[system] - 1, 10)), LONGEST_REST)
+        rest = max(rest, timedelta(seconds=wait))
         self._until[system] = now + rest.total_seconds()
         return rest
 
@@ -280,7 +281,8 @@ class Daemon:
 
     def _failed(self, connection: Connection, error: Exception) -> None:
         system = error.system if isinstance(error, ConnectorError) else _OTHER
-        rest = self._rests.failed(system, self._clock.monotonic())
+        wait = error.wait if isinstance(error, Unavailable) else 0.0
+        rest = self._rests.failed(system, self._clock.monotonic(), wait)
         text = str(error) if isinstance(error, SyncError) else f"{type(error).__name__}: {error}"
         self._signals.cycle_failed(connection.name, text)
         # only a fault of the program has a traceback, and a SyncError is not one

@@ -108,7 +108,14 @@ class RoleMissing(ConnectorError):
 
 
 class Unavailable(ConnectorError):
-    """A passing failure: unreachable, timed out, 5xx, or an answer that makes no sense. Nothing was written."""
+    """A passing failure: unreachable, timed out, 5xx, or an answer that makes no sense. Nothing was written.
+
+    `wait`: for how many seconds the system wants no calls at all; 0 if it does not say so.
+    """
+
+    def __init__(self, system: str, message: str, record: str | None = None, *, wait: float = 0.0) -> None:
+        super().__init__(system, message, record)
+        self.wait = wait
 
 
 class OutcomeUnknown(ConnectorError):

@@ -130,6 +130,11 @@ class Outcome:
         """The value that travels: the one of the side it comes from."""
         return self.crm if self.to is Side.NEXUDUS else self.nexudus
 
+    @property
+    def waits_unseen(self) -> bool:
+        """Does it travel by itself once the other side can take it? Then nobody has to decide or do anything."""
+        return self.verdict is Verdict.PARKED and not self.kind
+
     def says(self, side: Side) -> Value:
         """What a side says."""
         return self.nexudus if side is Side.NEXUDUS else self.crm

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from cli_house import AT, CONFIG, SECOND, House, conflict, failure, link
 
+from nexudus_sync.store import Store, running
 from nexudus_sync.store.tables import Brake, ConnectionState, History, Journal
 
 VERBS = (
@@ -85,6 +87,15 @@ def test_status_tells_people_what_to_do_next(house: House) -> None:
     assert "conflicts list" in out
     assert "failures list" in out
     assert "brake show" in out
+
+
+def test_status_says_why_the_last_cycle_failed_and_so_until_when_a_system_wants_no_calls(house: House) -> None:
+    told = "hubspot: the account's calls for today are used up; it asks to wait 16 hours, until 2026-03-03 00:00 UTC"
+    store = Store.open("sqlite:///state.db", base_dir=house.folder)
+    with store.session() as session:
+        running.failed(session, "london", told, datetime.now(UTC))
+    store.close()
+    assert f"london: the last cycle failed: {told}" in " ".join(house.run("status").out.split())
 
 
 def test_status_of_a_backfill_that_was_killed_says_so(house: House) -> None:

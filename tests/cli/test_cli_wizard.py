@@ -276,3 +276,66 @@ def test_the_option_for_a_pipeline_is_checked_as_one_for_a_company_is(
     assert (ended.code, 'hubspot has no pipeline "Exmaple"; there is: Example Corp (1 deal)' in ended.err) == (2, True)
     assert new.run("init", "--no-input", *keys, *rest, "--pipeline", "example corp").code == 0
     assert config.load(new.config, office.environment()).connections[0].pipeline == "Example Corp"
+
+
+@pytest.fixture
+def keyless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """Nothing yet, beside a HubSpot account without the property for the key."""
+    office = Sandbox(crm_name="hubspot", nexudus=1, crm=1, shared=0)
+    office.hubspot.properties.of["deals"].pop("nexudus_id")
+    monkeypatch.setattr(systems, "TRANSPORTS", office.transports(SystemClock()))
+    return House(tmp_path, office.environment(), office)
+
+
+HUBSPOT = (
+    *("--set", f"nexudus.base_url={NEXUDUS}", "--connector", "hubspot", "--crm-url", "http://hubspot.test", *LIMITS),
+    *("--name", "london", "--location", "1001", "--pipeline", "Example Corp"),
+)
+
+
+def has_key(new: House) -> bool:
+    found = new.sandbox.hubspot.properties.of["deals"].get("nexudus_id")
+    return found is not None and found.unique
+
+
+@pytest.mark.parametrize(("answer", "made"), [("", False), ("y", True)])
+def test_the_property_for_the_key_is_made_if_a_person_says_yes(
+    keyless: House, terminal: None, answer: str, made: bool
+) -> None:
+    ended = keyless.run("init", *HUBSPOT, answers=typed(answer, *["-"] * 5, "n"))
+    assert (ended.code, ended.err) == (0, "")
+    assert "hubspot lacks the deal property" in ended.out
+    assert has_key(keyless) is made
+    assert ("check --create-property` makes it" in ended.out) is not made
+
+
+def test_the_property_for_the_key_is_made_without_a_terminal_only_where_the_option_says_so(keyless: House) -> None:
+    assert keyless.run("init", "--no-input", *HUBSPOT).code == 0
+    assert not has_key(keyless)
+    ended = keyless.run("check")
+    assert "let `check --create-property` do it, if the key has the scope crm.schemas.deals.write" in ended.out
+    ended = keyless.run("check", "--create-property")
+    assert ended.code == 0
+    assert 'hubspot: deals have the property "Nexudus ID" (nexudus_id) now; its values are unique.' in ended.out
+    assert has_key(keyless)
+    assert "now; its values" not in keyless.run("check", "--create-property").out
+
+
+def test_init_makes_the_property_for_the_key_where_the_option_says_so(keyless: House) -> None:
+    assert keyless.run("init", "--no-input", *HUBSPOT, "--create-property").code == 0
+    assert has_key(keyless)
+
+
+def test_a_refused_property_names_the_scope_and_stops_nothing(keyless: House) -> None:
+    for key in keyless.sandbox.hubspot.gate.keys.values():
+        key.scopes -= {"crm.schemas.deals.write"}
+    ended = keyless.run("init", "--no-input", *HUBSPOT, "--create-property")
+    assert (ended.code, "lacks the scope crm.schemas.deals.write" in ended.err) == (0, True)
+    ended = keyless.run("check", "--create-property", "--json")
+    assert (ended.code, "lacks the scope crm.schemas.deals.write" in ended.err) == (1, True)
+    assert '"external key"' in ended.out
+
+
+def test_a_property_is_not_made_without_a_login(keyless: House) -> None:
+    ended = keyless.run("init", "--no-input", *HUBSPOT, "--create-property", "--offline")
+    assert (ended.code, "run `check --create-property` afterwards" in ended.err) == (2, True)

@@ -17,6 +17,7 @@ from nexudus_sandbox.wire import Request
 from nexudus_sync.connectors.http import template
 from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.rehearse.rehearse import rehearse
+from nexudus_sync.errors import Unavailable
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.tables import Link
 from small_office import MARIA, TOM, SmallOffice
@@ -119,6 +120,27 @@ async def test_a_create_takes_three_calls_at_most(office: HubOffice) -> None:
     made = office.calls(Side.CRM, since)
     assert made.total() - made[SEARCH] == 3
     assert made["POST /crm/objects/{id}/deals"] == 1
+
+
+async def test_an_account_that_is_moved_ends_the_cycle_at_its_first_refusal(office: HubOffice) -> None:
+    for card, _ in office.pairs:
+        office.cards.edit(card, MARIA, Name="Renamed here")
+    office.clock.turn(10)
+
+    def moves(request: Request, _: object) -> None:
+        office.deals.gate.migrating = 7200 if request.path.endswith("/search") else office.deals.gate.migrating
+
+    office.deals.watchers.append(moves)
+    since = office.seen(Side.CRM)
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="until 2026-03-02 1"):
+            await office.cycle()
+    assert [one.status for one in office.deals.log[since:]] == [200, 477]
+    office.deals.watchers.remove(moves)
+    office.deals.gate.migrating = 0
+    office.clock.turn(7200)
+    await office.settle(2)
+    assert {office.deals.record(deal)["dealname"] for _, deal in office.pairs} == {"Renamed here"}
 
 
 async def test_a_first_match_lists_a_hundred_deals_and_their_contacts_at_a_time(tmp_path: Path) -> None:

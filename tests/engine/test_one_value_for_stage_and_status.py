@@ -139,6 +139,17 @@ async def test_a_status_and_a_stage_that_travel_together_are_one_write(office: D
     assert office.deals.record(office.deal_id)["closed_lost_reason"] == "Timing"
 
 
+async def test_a_card_won_and_moved_elsewhere_at_once_keeps_its_column_until_it_is_reopened(paired: Desks) -> None:
+    paired.cards.edit(paired.card, MARIA, Status=WON)
+    paired.drag_card("Proposal sent")
+    await paired.rest()
+    assert paired.says() == (WON, "Proposal sent", "Closed won")
+    assert (paired.failures(), paired.conflicts()) == (set(), [])
+    paired.cards.edit(paired.card, MARIA, Status=OPEN)
+    await paired.rest()
+    assert paired.says() == (OPEN, "Proposal sent", "Proposal sent")
+
+
 async def test_a_pipeline_without_a_lost_stage_holds_the_status_and_says_what_to_do(office: Desks) -> None:
     office.pipeline.stages.remove(office.stage("Closed lost"))
     office.engine.connectors["hubspot"].ask_afresh()

@@ -135,15 +135,18 @@ def _erpnext_edits(double: ERPNextDouble, n: int, rng: random.Random) -> list[Ed
 
 
 def _hubspot_edits(double: Any, n: int, rng: random.Random) -> list[Edit]:
-    return [edit for edit in _common(double, n, rng) if edit[0] != "sales_stage"]
+    def drag(deal: str) -> object:
+        stages = [stage.label for stage in double.pipelines.find(double.deal(deal).values["pipeline"]).stages]
+        return double.move(deal, rng.choice(stages), BEN)
+
+    return [*(edit for edit in _common(double, n, rng) if edit[0] != "sales_stage"), ("sales_stage", drag)]
 
 
 def hubspot(crm: SandboxCrm) -> Desk:
-    """HubSpot: its stage is compared as a status here; what becomes of both together has stories of its own."""
+    """HubSpot, where status and stage are one value."""
     crm.double.properties.add("deals", "phone")  # type: ignore[union-attr]
     may = {"dealname", "dealstage", "pipeline", "amount", "closedate", "hubspot_owner_id", "closed_lost_reason"}
     may |= {"nexudus_id", "hs_lastmodifieddate"}
-    rules = (("sales_stage", 'sync = "off"'),)
     return Desk(
         "hubspot",
         crm,
@@ -151,7 +154,6 @@ def hubspot(crm: SandboxCrm) -> Desk:
         frozenset(may),
         locks=False,
         edits=_hubspot_edits,
-        rules=rules,
         sets_itself=frozenset({"expected_closing"}),
     )
 

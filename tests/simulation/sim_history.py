@@ -149,6 +149,9 @@ def _vary(world: SimWorld, rng: random.Random) -> None:
         world.crm.options.sent_closedate_stays = rng.random() < 0.5
         world.crm.options.second_delete = rng.choice([204, 404])
         world.crm.options.blank = rng.choice(["null", "missing"])
+        if rng.random() < 0.5:  # in the others the stages of closed deals are called as columns are
+            for stage in (stage for one in world.crm.pipelines.all for stage in one.stages if stage.closed):
+                stage.label = f"Closed {stage.label.lower()}"
     else:
         world.crm.options.late_commit = rng.choice([0.0, 0.0, 3.0, 20.0])
 

@@ -55,7 +55,8 @@ class Calls:
             case ["owners"]:
                 return "crm.objects.owners.read", self._owners
             case ["account-info", "details"]:
-                return "", lambda _: self._double.account.details(self._double.moment())
+                scope = self._double.options.account_scope
+                return scope, lambda _: self._double.account.details(self._double.moment())
         return None
 
     def _object_call(self, method: str, kind: str, rest: list[str]) -> tuple[str, Handler] | None:

@@ -30,6 +30,7 @@ class Key:
 class Gate:
     """Counts calls by true time. `ten_seconds` is per app, `a_second` of searches and `a_day` of the whole account.
 
+    Calls about associations have `associations` in ten seconds; `apart`: they do not count as calls of the app besides.
     `exceeded` lists the policies that calls went against; `migrating`: seconds that the account is being moved.
     """
 
@@ -37,6 +38,8 @@ class Gate:
     zone: Callable[[], str]
     ten_seconds: int = 100
     a_second: int = 5
+    associations: int = 100
+    apart: bool = True
     a_day: int = 250_000
     keys: dict[str, Key] = field(default_factory=dict)
     exceeded: list[str] = field(default_factory=list)
@@ -70,20 +73,29 @@ class Gate:
         daily = {"X-HubSpot-RateLimit-Daily": str(self.a_day), "X-HubSpot-RateLimit-Daily-Remaining": str(left)}
         if _is_search(request):
             return daily
-        calls = self._calls.get(key.author.source_id, deque())
+        window, most = self._windows(request, key)[0]
         return {
             **daily,
             "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
-            "X-HubSpot-RateLimit-Max": str(self.ten_seconds),
-            "X-HubSpot-RateLimit-Remaining": str(max(0, self.ten_seconds - len(calls))),
+            "X-HubSpot-RateLimit-Max": str(most),
+            "X-HubSpot-RateLimit-Remaining": str(max(0, most - len(self._calls.get(window, ())))),
         }
+
+    def _windows(self, request: Request, key: Key) -> list[tuple[str, int]]:
+        """The windows of ten seconds in which a call counts, each with what it holds; the one it tells of first."""
+        app = (key.author.source_id, self.ten_seconds)
+        if "/associations/" not in request.path.partition("/objects/")[0]:
+            return [app]
+        own = (f"{key.author.source_id} associations", self.associations)
+        return [own] if self.apart else [own, app]
 
     def _over(self, request: Request, key: Key) -> str:
         if self.used_today >= self.a_day:
             return "DAILY"
         if _is_search(request):
             return "" if self._take("search", 1.0, self.a_second) else "SECONDLY"
-        return "" if self._take(key.author.source_id, 10.0, self.ten_seconds) else "TEN_SECONDLY_ROLLING"
+        room = all(self._take(window, 10.0, most) for window, most in self._windows(request, key))
+        return "" if room else "TEN_SECONDLY_ROLLING"
 
     def _take(self, window: str, seconds: float, most: int) -> bool:
         at, calls = self.now().timestamp(), self._calls.setdefault(window, deque())

@@ -17,7 +17,8 @@ class HubSpotOptions:
     `associations_move_stamp`: an association is a change of the deal. `says_source`: the history names the app behind a
     write of a service key. `history_depth`: versions kept of a property. `missing_in_batch`: 207, or just left out.
     `blank`: a property without value is null, or left out. `unique_conflict`: the status when a unique value is taken.
-    `fields_in_errors`: errors name the properties in `context`, else only in the message.
+    `fields_in_errors`: errors name the properties in `context`, else only in the message. `account_scope`: what a key
+    needs to read the account's details ("": nothing).
     """
 
     search_lag: float = 0.0
@@ -37,6 +38,7 @@ class HubSpotOptions:
     blank: Literal["null", "missing"] = "null"
     unique_conflict: Literal[400, 409] = 400
     fields_in_errors: bool = True
+    account_scope: Literal["", "oauth"] = ""
     page_size: int = 100
     """The most rows of a listing; the real number is 100, tests take less."""
     search_size: int = 200

@@ -61,7 +61,8 @@ class People:
 
     def create(self, by: str, **values: Any) -> str:
         """A person adds a deal for a contact (`party_name`), in the pipeline `company`."""
-        pipeline = next(one for one in self.double.pipelines.all if one.label == values.pop("company"))
+        company = values.pop("company")
+        pipeline = next(one for one in self.double.pipelines.all if one.label == company)
         contact = values.pop("party_name", None)
         sent = {"pipeline": pipeline.id, "dealstage": pipeline.stages[0].id}
         sent |= self._said(values, pipeline, None)

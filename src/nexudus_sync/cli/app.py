@@ -206,6 +206,7 @@ def init(
     reasons: options.Reasons = None,
     time_zone: options.TimeZone = None,
     create_board: options.CreateBoard = None,
+    create_property: options.CreateProperty = False,
     offline: options.Offline = False,
     replace: options.Replace = False,
     no_input: options.NoInput = False,
@@ -228,6 +229,7 @@ def init(
         company=company,
         time_zone=time_zone,
         create_board=create_board,
+        create_property=create_property,
         keys=tuple(keys or ()),
         stages=tuple(stages or ()),
         reasons=tuple(reasons or ()),
@@ -243,6 +245,7 @@ def init(
 def check(
     ctx: typer.Context,
     connection: ConnectionName = None,
+    create_property: options.CreateProperty = False,
     as_json: JsonFlag = False,
     full: FullFlag = False,
     in_utc: UtcFlag = False,
@@ -254,7 +257,7 @@ def check(
     """
     from nexudus_sync.cli import check as work
 
-    end(work.check(root_of(ctx), connection, as_json=as_json))
+    end(work.check(root_of(ctx), connection, as_json=as_json, create_property=create_property))
 
 
 @app.command(rich_help_panel=_RUN)

@@ -1,4 +1,4 @@
-"""`check`: find out whether everything works. Nothing is written to either system."""
+"""`check`: find out whether everything works. Nothing is written to either system, unless a person asks for it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -11,8 +11,9 @@ from nexudus_sync.cli.output import print_json, print_table, say
 from nexudus_sync.cli.progress import saying
 from nexudus_sync.cli.words import CHECKS
 from nexudus_sync.config import secrets
-from nexudus_sync.connectors.base import Check
+from nexudus_sync.connectors.base import Check, Connector
 from nexudus_sync.connectors.failed import failed
+from nexudus_sync.connectors.setup import MakesKey
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.startup.missing_names import lacking, missing_names
 from nexudus_sync.errors import SyncError
@@ -23,20 +24,46 @@ _WRONG_FILE = 2
 _CORRECT = "correct the field; `nexudus-sync mapping check` shows all findings"
 
 
-def check(root: Root, connection: str | None, *, as_json: bool = False) -> int:
-    """Check each connection and print the findings. Returns the worst exit code."""
+def check(root: Root, connection: str | None, *, as_json: bool = False, create_property: bool = False) -> int:
+    """Check each connection and print the findings. Returns the worst exit code.
+
+    `create_property`: make first what the CRMs lack to keep the external key in.
+    """
     settings = load_settings(root)
     settings.named(connection)
 
     async def body() -> int:
         async with open_engine(settings) as engine:
-            return worst([await check_one(root, each, rows) for each in engine.connection(connection)])
+            found = engine.connection(connection)
+            made = [await _make_key(one, quiet=as_json) for one in _crms(found)] if create_property else []
+            codes = [await check_one(root, each, rows) for each in found]
+            for error in filter(None, made):
+                complain(root, str(error))
+            return worst([*codes, *(error.exit_code for error in made if error)])
 
     rows: list[dict[str, Any]] | None = [] if as_json else None
     code = run(body())
     if rows is not None:
         print_json({"connections": rows})
     return code
+
+
+def _crms(connections: Iterable[Connection]) -> list[Connector]:
+    """The CRMs of these connections, each once."""
+    return list({id(one): one for one in (each.connector(Side.CRM) for each in connections)}.values())
+
+
+async def _make_key(crm: Connector, *, quiet: bool) -> SyncError | None:
+    """Make the field for the external key, if the CRM lacks it; the error if that fails, for the end."""
+    try:
+        await crm.start()
+        if isinstance(crm, MakesKey) and await crm.lacks_key():
+            made = await crm.make_key()
+            if not quiet:
+                say(f"{crm.name}: {made}.")
+    except SyncError as error:
+        return error
+    return None
 
 
 async def check_one(root: Root, connection: Connection, rows: list[dict[str, Any]] | None = None) -> int:

@@ -14,7 +14,7 @@ from nexudus_sync.cli.times import both
 from nexudus_sync.connectors.totals import TOLD, systems_without_totals
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.store.ask import Ask
-from nexudus_sync.store.status import ConnectionStatus, Progress, progress_of, sign_of_life, status_of
+from nexudus_sync.store.status import ConnectionStatus, Progress, last_error, progress_of, sign_of_life, status_of
 from nexudus_sync.texts import plural
 
 SILENT = timedelta(minutes=1)
@@ -71,6 +71,8 @@ def _print(ask: Ask, found: list[ConnectionStatus]) -> None:
     print_table(behind, [_behind(name, one) for name, one in progress.items()])
     for one in found:
         _remark(one, progress[one.name])
+        if error := last_error(ask, one.name):
+            say(f"{one.name}: the last cycle failed: {error}", style="bold red")
     for system in sorted(systems_without_totals(ask)):
         say(f"{system} {TOLD}.")
     _tell_run(sign_of_life(ask))

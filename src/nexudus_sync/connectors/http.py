@@ -21,12 +21,13 @@ from nexudus_sync.clock import Clock
 from nexudus_sync.connectors import body
 from nexudus_sync.connectors.answer import UNSAID as UNSAID
 from nexudus_sync.connectors.answer import Answer as Answer
-from nexudus_sync.connectors.answer import decoded, span, template
+from nexudus_sync.connectors.answer import decoded, template
 from nexudus_sync.connectors.answer import retry_after as retry_after
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.connectors.body import BrokenBody
 from nexudus_sync.connectors.budget import Budget
 from nexudus_sync.connectors.call import Call, as_json
+from nexudus_sync.connectors.closed import Closed
 from nexudus_sync.connectors.denials import Denials
 from nexudus_sync.connectors.echoes import Echoes
 from nexudus_sync.connectors.locks import LOCKED, Locks
@@ -117,6 +118,7 @@ class Http:
         self._offset, self._locks = ClockOffset(), Locks(clock)
         self._login = asyncio.Lock()
         self._logins = 0
+        self._closed = Closed(dialect, clock)
         self.calls: Counter[str] = Counter()
         self.took: deque[float] = deque(maxlen=_REMEMBERED)
         """The number of seconds that each of the last answers took."""
@@ -291,6 +293,7 @@ class Http:
         since: float | None = None
         unsaid, budget = _UNSAID_WAIT, self._budget_of(call.path)
         while True:
+            self._closed.refuse()
             asked = self._clock.monotonic()
             await budget.acquire(
                 write=call.is_write,
@@ -306,8 +309,7 @@ class Http:
             now = self._clock.monotonic()
             since = now if since is None else since
             if wait > _LONGEST_WAIT:
-                told = f"{answer.says()}: too many calls; it asks to wait {span(wait)}; try again after that"
-                raise Unavailable(answer.system, told)
+                raise self._closed.too_long(answer, wait)
             if now - since > _THROTTLED_FOR_LONG:
                 minutes = round((now - since) / 60)
                 raise Unavailable(

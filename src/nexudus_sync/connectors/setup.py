@@ -56,6 +56,19 @@ class TellsOfItself(Protocol):
 
 
 @runtime_checkable
+class MakesKey(Protocol):
+    """What a connector offers besides, when it can make the field in which copies keep the id of their origin."""
+
+    async def lacks_key(self) -> str:
+        """What such a field would be called there and by what right it is made, in words; "" where none is lacking."""
+        ...
+
+    async def make_key(self) -> str:
+        """Make it; says in a line what was made. Raises RoleMissing, which names the right, and what writes raise."""
+        ...
+
+
+@runtime_checkable
 class GuidesSetup(Protocol):
     """What a connector offers besides, to help a person connect it. All methods raise what reads raise."""
 

@@ -115,7 +115,7 @@ def _parted(found: Iterable[Outcome], standing: Collection[Verdict]) -> tuple[li
     """The outcomes that are over, or that nobody has to do anything about, and those that stand."""
     over, left = list[Outcome](), list[Outcome]()
     for one in found:
-        (left if one.verdict in standing and not _waits_unseen(one) else over).append(one)
+        (left if one.verdict in standing and not one.waits_unseen else over).append(one)
     return over, left
 
 
@@ -129,15 +129,10 @@ def _unfinished_verdicts(*, both_read: bool, written: bool) -> set[Verdict]:
     return standing
 
 
-def _waits_unseen(outcome: Outcome) -> bool:
-    """Does it travel by itself once the other side can take it? Then nobody has to decide or do anything."""
-    return outcome.verdict is Verdict.PARKED and not outcome.kind
-
-
 def _unwritable(found: Iterable[Outcome], about: Iterable[Failure]) -> set[str]:
     """The fields whose value cannot be written and is not retried automatically."""
     dismissed = {one.field for one in about if one.kind == REFUSED and one.state == "dismissed"}
-    parked = [one for one in found if one.verdict is Verdict.PARKED and not _waits_unseen(one)]
+    parked = [one for one in found if one.verdict is Verdict.PARKED and not one.waits_unseen]
     return _field_names(one for one in parked if one.kind != REFUSED or one.field.name in dismissed)
 
 

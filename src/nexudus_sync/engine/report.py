@@ -26,7 +26,8 @@ class Circuit:
         if not isinstance(error, Unavailable | OutcomeUnknown):
             return
         self._failed[error.system] += 1
-        if self._failed[error.system] >= IN_A_ROW:
+        wants_rest = isinstance(error, Unavailable) and error.wait > 0
+        if wants_rest or self._failed[error.system] >= IN_A_ROW:
             raise error
 
 

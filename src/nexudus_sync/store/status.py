@@ -104,6 +104,13 @@ def sign_of_life(ask: Ask) -> datetime | None:
     return None if beat is None else datetime.fromisoformat(beat["at"])
 
 
+def last_error(ask: Ask, connection: str) -> str | None:
+    """Why the last cycle that `run` made of a connection failed; None if it went well."""
+    said = "SELECT value FROM fact WHERE system = 'failing connections' AND key = :name"
+    found = next((value(row[0]) for row in ask(said, {"name": connection})), None)
+    return None if found is None else str(found["error"])
+
+
 def systems_with(ask: Ask, key: str, *, known: Any) -> list[str]:
     """The systems of which that fact is known."""
     such = {"key": key, "value": codec.dumps(known)}

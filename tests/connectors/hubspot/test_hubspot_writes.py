@@ -4,12 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hubspot_server import BEN, SALES, Account
+from hubspot_server import BEN, SALES, TOKEN, Account
 
 from nexudus_sandbox.hubspot.pipelines import Stage
 from nexudus_sandbox.hubspot.values import Rule
 from nexudus_sync.connectors.base import Party
-from nexudus_sync.errors import AnsweredForAnother, OutcomeUnknown, Refused
+from nexudus_sync.errors import AnsweredForAnother, OutcomeUnknown, Refused, RoleMissing
 
 
 async def test_a_deal_is_made_with_its_contact_company_key_and_stage_in_one_call() -> None:
@@ -161,3 +161,54 @@ async def test_a_currency_that_the_account_lacks_is_refused() -> None:
         assert (await account.connector.context({}, SALES)).currency is None
         with pytest.raises(Refused, match="has no currency USD"):
             account.connector.create_step(type(draft)(draft.record, draft.party, SALES, "k", "USD"))
+
+
+async def test_the_property_for_the_key_is_made_when_asked_and_used_from_then_on() -> None:
+    account = Account(key=False, settings={"nexudus_id": "card_id"})
+    async with account.open():
+        assert "(card_id, unique values)" in await account.connector.lacks_key()
+        told = 'deals have the property "Nexudus ID" (card_id) now; its values are unique'
+        assert await account.connector.make_key() == told
+        made = account.double.properties.of["deals"]["card_id"]
+        assert (made.unique, made.type, made.field_type, made.label) == (True, "string", "text", "Nexudus ID")
+        assert await account.connector.lacks_key() == ""
+        step = account.connector.create_step(account.draft())
+        assert step.payload["properties"]["card_id"] == "hubspot:1"
+
+
+async def test_making_the_property_takes_a_scope_that_a_refusal_names() -> None:
+    account = Account(key=False)
+    account.double.gate.keys[TOKEN].scopes -= {"crm.schemas.deals.write"}
+    async with account.open():
+        with pytest.raises(RoleMissing, match=r"lacks the scope crm\.schemas\.deals\.write; add it in HubSpot"):
+            await account.connector.make_key()
+        assert "nexudus_id" not in account.double.properties.of["deals"]
+
+
+async def test_a_property_that_somebody_made_meanwhile_will_do() -> None:
+    account = Account(key=False)
+    async with account.open():
+        assert await account.connector.lacks_key()
+        account.double.properties.add("deals", "nexudus_id", unique=True)
+        assert "now; its values are unique" in await account.connector.make_key()
+
+
+async def test_an_archived_property_that_comes_back_without_unique_values_is_not_used() -> None:
+    account = Account(key=False)
+    account.double.properties.add("deals", "nexudus_id")
+    account.double.properties.change("deals", "nexudus_id", archived=True)
+    async with account.open():
+        with pytest.raises(Refused, match=r"does not demand unique values.*name another one as nexudus_id"):
+            await account.connector.make_key()
+
+
+@pytest.mark.parametrize("case", ["none wanted", "not readable", "not unique"])
+async def test_no_property_is_offered_where_one_is_there_or_nobody_may_look(case: str) -> None:
+    account = Account(key=False, settings={"nexudus_id": ""} if case == "none wanted" else {})
+    if case == "not unique":
+        account.double.properties.add("deals", "nexudus_id")
+    async with account.open():
+        if case == "not readable":
+            account.connector.account.ask_afresh()
+            account.answer("GET .*/properties/", 403, {"status": "error", "message": "no"})
+        assert await account.connector.lacks_key() == ""

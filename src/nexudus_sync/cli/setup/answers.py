@@ -17,7 +17,8 @@ class Answers:
     """The answers given as options; None is asked for.
 
     `keys` are KEY=VALUE of the systems' own tables, beginning with "nexudus." or "crm."; `stages` and `reasons` are
-    pairs NEXUDUS=CRM. `offline`: try no login. `replace`: replace files that exist. `asks` False: ask nothing.
+    pairs NEXUDUS=CRM. `create_property`: make the CRM's field for the external key. `offline`: try no login. `replace`:
+    replace files that exist. `asks` False: ask nothing.
     """
 
     name: str | None = None
@@ -28,6 +29,7 @@ class Answers:
     company: str | None = None
     time_zone: str | None = None
     create_board: int | None = None
+    create_property: bool = False
     keys: tuple[str, ...] = ()
     stages: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
@@ -71,9 +73,7 @@ def check(answers: Answers) -> Given:
     """Refuse unusable options before anything is asked, so that nothing is typed in vain. Raises ConfigError."""
     if answers.location is not None and answers.board is not None:
         raise ConfigError("init", "has both --location and --board", "give only one of them")
-    if answers.offline and (answers.stages or answers.reasons):
-        option = "--stage" if answers.stages else "--lost-reason"
-        raise ConfigError(option, "needs the names that the systems know", "leave --offline out")
+    _refuse_without_login(answers)
     for option, given, parse in (
         ("--name", answers.name, text),
         ("--company", answers.company, text_or_none),
@@ -89,6 +89,15 @@ def check(answers: Answers) -> Given:
     tables = _tables(answers.keys)
     pairs = {"sales_stage": _pairs("--stage", answers.stages), "lost_reasons": _pairs("--lost-reason", answers.reasons)}
     return Given(tables["nexudus"], tables["crm"], pairs)
+
+
+def _refuse_without_login(answers: Answers) -> None:
+    """Raise ConfigError for an option that needs a login where none is tried."""
+    if answers.create_property and (answers.offline or answers.complete):
+        raise ConfigError("--create-property", "needs a login to the CRM", "run `check --create-property` afterwards")
+    if answers.offline and (answers.stages or answers.reasons):
+        option = "--stage" if answers.stages else "--lost-reason"
+        raise ConfigError(option, "needs the names that the systems know", "leave --offline out")
 
 
 def _tables(keys: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -28,6 +28,13 @@ TimeZone = Annotated[
 CreateBoard = Annotated[
     int | None, typer.Option(min=1, help="The id of the board for new cards, if there are several.", show_default=False)
 ]
+CreateProperty = Annotated[
+    bool,
+    typer.Option(
+        "--create-property",
+        help="First create the property in which the CRM keeps the id of a copied card, if it lacks one.",
+    ),
+]
 Offline = Annotated[bool, typer.Option("--offline", help="Try no login; ask only for names and ids.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace files that exist already.")]
 NoInput = Annotated[bool, typer.Option("--no-input", help="Ask nothing; a missing answer is an error.")]

@@ -19,7 +19,7 @@ from nexudus_sync.cli.setup.systems import ADDRESS, Table, connect, fill
 from nexudus_sync.config import ConnectionSettings
 from nexudus_sync.connectors import registry
 from nexudus_sync.connectors.base import Connector, Scope
-from nexudus_sync.connectors.setup import Choice, Further, GuidesSetup, TellsOfItself
+from nexudus_sync.connectors.setup import Choice, Further, GuidesSetup, MakesKey, TellsOfItself
 from nexudus_sync.engine.startup.assemble import HUB
 from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, RoleMissing
 from nexudus_sync.mapping import Side, SideMapping, parse
@@ -115,6 +115,21 @@ class Setup:
             question = f"The CRM's {part} for this location (empty: all)"
             self.connection |= _part(self.asker.ask(option, question, options.text_or_none, default=""), [], crm)
 
+    async def offer_key(self, connector: Connector) -> None:
+        """Make the field for the external key, if the CRM lacks it and a person wants it. A refusal stops nothing."""
+        lacking = await connector.lacks_key() if isinstance(connector, MakesKey) else ""
+        if not lacking:
+            return
+        say(f"{connector.name} lacks {lacking}. With it, nothing is ever created twice.")
+        wanted = self.answers.create_property or self.asker.agrees("Create it now?", default=False)
+        if wanted and isinstance(connector, MakesKey):
+            try:
+                say(f"{connector.name}: {await connector.make_key()}.")
+                return
+            except ConnectorError as error:
+                complain(self.root, str(error))
+        say("`nexudus-sync check` says how to make it, and `check --create-property` makes it.")
+
     async def decide_further(self, connector: Connector) -> None:
         """Settle what the system needs besides."""
         if self.answers.time_zone is not None:
@@ -198,6 +213,7 @@ async def converse(setup: Setup, places: Places, hub: Table) -> Draft:
         places.settle_mapping(crm.name)
         crm.given = _environment(crm)
         other, parts = await setup.log_in(crm, stack)
+        await setup.offer_key(other)
         called = setup.choose_place(boards)
         setup.choose_part(parts, crm)
         for connector in (nexudus, other):

@@ -20,6 +20,10 @@ from nexudus_sync.mapping.values import fold
 
 PIPELINES, PROPERTIES = "/crm/pipelines/{v}/deals", "/crm/properties/{v}/deals"
 OWNERS = "/crm/owners/{v}"
+UNKNOWN = (
+    "the key may not read the account's details (scope oauth), so its time zone and currency are not known; give it "
+    "that scope, or give time_zone and currency in the CRM's table of the configuration"
+)
 
 
 class Stages:
@@ -116,16 +120,24 @@ class Account:
 
     def __init__(self, api: Api, settings: HubSpotSettings, clock: Clock) -> None:
         self._api, self._settings = api, settings
-        self._details: Record = {}
+        self._details: Record | None = None
         self._pipelines = Cached(self._read_pipelines, clock)
         self._owners = Cached(self._read_owners, clock)
         self._properties = Cached(self._read_properties, clock)
         self._missed: set[str] = set()
 
     async def start(self) -> None:
-        """Read the account's details and pipelines, once. Raises AuthenticationFailed for a key of another account."""
-        if not self._details:
-            self._details = self._own(await self._api.account())
+        """Read the account's details and pipelines, once. Raises AuthenticationFailed for a key of another account.
+
+        A key that may not read the details will do where the configuration says what is needed of them.
+        """
+        if self._details is None:
+            try:
+                self._details = self._own(await self._api.account())
+            except RoleMissing as error:
+                if not (self._settings.time_zone and self._settings.currency):
+                    raise RoleMissing(self._api.system, UNKNOWN, said=error.said) from error
+                self._details = {}
         await self._pipelines.value()
 
     def _own(self, details: Record) -> Record:
@@ -139,25 +151,25 @@ class Account:
 
     @property
     def details(self) -> Record:
-        """What the account says of itself; empty before `start`."""
-        return self._details
+        """What the account says of itself; empty before `start`, and where the key may not read it."""
+        return self._details or {}
 
     @property
     def zone(self) -> ZoneInfo:
         """The account's time zone."""
         with suppress(ValueError, KeyError, OSError):
-            return ZoneInfo(str(self._details.get("timeZone") or "UTC"))
-        return ZoneInfo("UTC")
+            return ZoneInfo(str(self.details.get("timeZone") or self._settings.time_zone or "UTC"))
+        return ZoneInfo(self._settings.time_zone or "UTC")
 
     @property
     def currency(self) -> str | None:
         """The account's own currency."""
-        return str(self._details.get("companyCurrency") or "") or None
+        return str(self.details.get("companyCurrency") or self._settings.currency or "") or None
 
     @property
     def currencies(self) -> frozenset[str]:
         """All currencies that a deal can have."""
-        more = self._details.get("additionalCurrencies") or ()
+        more = self.details.get("additionalCurrencies") or ()
         return frozenset({*map(str, more), *([self.currency] if self.currency else [])})
 
     @property
@@ -206,7 +218,8 @@ class Account:
         return await self._properties.value()
 
     def ask_afresh(self) -> None:
-        """Read everything again when it is next needed."""
+        """Read everything again when it is next needed; the details too, if the key might not read them."""
+        self._details = self._details or None
         for kept in (self._pipelines, self._owners, self._properties):
             kept.ask_afresh()
 

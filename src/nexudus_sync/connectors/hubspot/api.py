@@ -137,6 +137,13 @@ class Api:
             raise Unavailable(self.system, "the account's details were answered with something else")
         return raw
 
+    async def make_property(self, path: str, body: Record) -> Record:
+        """The definition of a new property."""
+        raw = (await self._http.send("POST", self._settings_path(path), body)).json()
+        if not isinstance(raw, dict) or raw.get("name") != body["name"]:
+            raise OutcomeUnknown(self.system, "a new property was answered with something else; run check")
+        return raw
+
     async def create(self, kind: str, body: Record, *, creation: bool = False) -> Record:
         """The echo of a new object: what was sent and a little more. `creation` counts it as a customer."""
         answer = await self._http.send("POST", self.path(kind), body, creation=creation)

@@ -1,11 +1,12 @@
 """What `check` says about a HubSpot account, without writing a record."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from datetime import date
 
 from nexudus_sync.connectors.base import Check, Record, Scope
 from nexudus_sync.connectors.hubspot.account import OWNERS, PROPERTIES, Account
 from nexudus_sync.connectors.hubspot.api import DEALS, Api
+from nexudus_sync.connectors.hubspot.key import LABEL, SCOPE, is_unique
 from nexudus_sync.connectors.hubspot.lanes import Lanes
 from nexudus_sync.connectors.hubspot.settings import HubSpotSettings
 from nexudus_sync.connectors.hubspot.stages import LOST, WON, Pipeline
@@ -28,8 +29,9 @@ async def lines(
     today: date,
 ) -> AsyncIterator[Check]:
     """Account, scopes, properties, the property for the key, pipeline and stages, owners, what is left of the day."""
-    yield _account(account, settings)
-    missing = [line async for line in scopes(api)]
+    for line in _account(account, settings):
+        yield line
+    missing = [line async for line in scopes(api, known=True)]
     for line in missing or [Check("scopes", "ok", "deals and contacts can be read and written")]:
         yield line
     for line in _properties(await account.properties(), wanted, settings.nexudus_id):
@@ -51,21 +53,36 @@ def clock(offset: float | None) -> Check:
     return Check("clock", "ok" if abs(offset) <= _TOLERANCE else "warn", against_ours(offset))
 
 
-def _account(account: Account, settings: HubSpotSettings) -> Check:
+def _account(account: Account, settings: HubSpotSettings) -> list[Check]:
     told = account.details
+    zone, currency = account.zone.key, account.currency or "no currency"
+    if not told:
+        said = f"its details cannot be read; {zone} and {currency} are taken from the configuration"
+        proof = f", and whether it is account {settings.portal_id} is not known" if settings.portal_id else ""
+        return [Check("account", "warn", f"{said}{proof}", remedy=f"the scope oauth would tell: {_ADD}")]
     kind, number = str(told.get("accountType") or "STANDARD"), told["portalId"]
-    said = (
-        f"account {number}, {kind.lower().replace('_', ' ')}, {account.zone.key}, {account.currency or 'no currency'}"
-    )
+    said = f"account {number}, {kind.lower().replace('_', ' ')}, {zone}, {currency}"
+    rows = [
+        Check("account", "warn", f"{key} = {given} in the configuration, but the account has {own}, which counts")
+        for key, given, own in (
+            ("time_zone", settings.time_zone, told.get("timeZone")),
+            ("currency", settings.currency, told.get("companyCurrency")),
+        )
+        if given and own and given != own
+    ]
     if kind in ("SANDBOX", "DEVELOPER_TEST"):
-        return Check("account", "warn", f"{said}: a test account, its deals are nobody's")
+        return [Check("account", "warn", f"{said}: a test account, its deals are nobody's"), *rows]
     advice = "" if settings.portal_id else f"; portal_id = {number} makes sure that it stays this one"
-    return Check("account", "ok", said + advice)
+    return [Check("account", "ok", said + advice), *rows]
 
 
-async def scopes(api: Api) -> AsyncIterator[Check]:
-    """A line for each right that is missing. Small calls tell: reads, and changes of a record that does not exist."""
-    calls = [
+async def scopes(api: Api, *, known: bool) -> AsyncIterator[Check]:
+    """A line for each right that is missing. Small calls tell: reads, and changes of a record that does not exist.
+
+    `known`: the account's details were read, or need not be.
+    """
+    calls: list[tuple[str, Awaitable[object]]] = [] if known else [("oauth", api.account())]
+    calls += [
         ("crm.objects.deals.read", api.try_read(DEALS)),
         ("crm.objects.contacts.read", api.try_read("contacts")),
         ("crm.objects.owners.read", api.setting(OWNERS, "the owners", limit="1", archived="false")),
@@ -78,7 +95,8 @@ async def scopes(api: Api) -> AsyncIterator[Check]:
             await call
         except RoleMissing as error:
             told = "the key lacks it" if scope in error.message else error.message
-            yield Check("scopes", "fail", f"{scope}: {told}", remedy=_ADD)
+            remedy = f"{_ADD}; or give time_zone and currency in the configuration" if scope == "oauth" else _ADD
+            yield Check("scopes", "fail", f"{scope}: {told}", remedy=remedy)
         except (NotFound, Refused):
             continue  # it may do that, only not to this record
         except ConnectorError as error:
@@ -108,11 +126,12 @@ def _key(known: dict[str, Record], key: str) -> Check:
         told = "nexudus_id is empty: after a lost answer only the search tells what was made"
         return Check("external key", "warn", told, remedy="name a deal property with unique values in it")
     definition = known.get(key)
-    made = f'a deal property "Nexudus ID" with the internal name {key}, single-line text, "Require unique values"'
+    made = f'a deal property "{LABEL}" with the internal name {key}, single-line text, "Require unique values"'
     if definition is None:
         told = f'deals have no property "{key}": after a lost answer only the search tells what was made'
-        return Check("external key", "warn", told, remedy=f"add {made}")
-    if not definition.get("hasUniqueValue"):
+        remedy = f"add {made}; or let `check --create-property` do it, if the key has the scope {SCOPE}"
+        return Check("external key", "warn", told, remedy=remedy)
+    if not is_unique(definition):
         told = f"{key} does not demand unique values, which cannot be switched on later"
         remedy = f"add {made.replace(key, f'{key}_2')}, and name it in nexudus_id"
         return Check("external key", "warn", told, remedy=remedy)

@@ -31,7 +31,7 @@ from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.currency import digits
 from nexudus_sync.connectors.failed import failed
 from nexudus_sync.connectors.http import Http
-from nexudus_sync.connectors.hubspot import checks, records, rules, setup, stages, steps
+from nexudus_sync.connectors.hubspot import checks, key, records, rules, setup, stages, steps
 from nexudus_sync.connectors.hubspot.account import Account, Options
 from nexudus_sync.connectors.hubspot.api import Api, another
 from nexudus_sync.connectors.hubspot.contacts import Contacts
@@ -115,7 +115,7 @@ class HubSpotConnector:
         """Read whose key it is, the pipelines, and whether there is a property for the external key."""
         await self.account.start()
         known = (await self.account.properties()).get(self._settings.nexudus_id)
-        self._key = self._settings.nexudus_id if known is not None and known.get("hasUniqueValue") else ""
+        self._key = self._settings.nexudus_id if key.is_unique(known) else ""
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -142,7 +142,8 @@ class HubSpotConnector:
         try:
             await self.start()
         except RoleMissing as error:
-            return [line async for line in checks.scopes(self.api)] or [failed("login", error)]
+            known = bool(self.account.details)
+            return [line async for line in checks.scopes(self.api, known=known)] or [failed("login", error)]
         except ConnectorError as error:
             return [failed("login", error)]
         found = checks.lines(
@@ -308,6 +309,16 @@ class HubSpotConnector:
     async def vocabulary(self, scope: Scope) -> dict[str, tuple[str, ...]]:
         """Stages and, if they are a list, lost reasons; see `GuidesSetup`."""
         return setup.names(self.account, scope.company, await self.account.properties())
+
+    async def lacks_key(self) -> str:
+        """The unique deal property, where there is none; see `MakesKey`."""
+        return await key.lacking(self.account, self._settings.nexudus_id)
+
+    async def make_key(self) -> str:
+        """Make that property; creates use it from now on."""
+        made = await key.make(self.api, self.account, self._settings.nexudus_id)
+        await self.start()
+        return made
 
     def learned(self) -> dict[str, str]:
         """The account's number; see `TellsOfItself`."""

@@ -84,6 +84,12 @@ class HubSpotDialect:
             return float(min(self._searches, 10))
         return _TEN_SECONDS
 
+    def closed(self, answer: Answer) -> str:
+        """Why the account takes no calls: its day is used up, or it is moved. See `Closes`."""
+        if answer.status == _MIGRATING:
+            return "HubSpot is moving the account to another data centre"
+        return "the account's calls for today are used up" if complaint.read(answer.text).policy == "DAILY" else ""
+
     def error(self, answer: Answer) -> ConnectorError | None:
         """The error an answer stands for; None for a success."""
         self._heed(answer.path, answer.headers)

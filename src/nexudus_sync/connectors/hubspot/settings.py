@@ -1,10 +1,11 @@
 """What HubSpot needs in the configuration."""
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from nexudus_sync.connectors.limits import Limits
 from nexudus_sync.connectors.network import HeaderSecret, Network
@@ -16,6 +17,13 @@ _REGION = re.compile(r"pat-([a-z]{2}\d)-")
 _FIRST = "na1"
 
 
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"'{name}' is no time zone; write it like Europe/London") from None
+
+
 class HubSpotSettings(Network):
     """The table `[crm.NAME]` of a CRM with `connector = "hubspot"`.
 
@@ -24,7 +32,8 @@ class HubSpotSettings(Network):
     the rules that its administrators set. `pipeline` is where deals are created if a connection names none;
     `won_stage` and `lost_stage` (label or id) choose one where a pipeline has several. `nexudus_id` is the deal
     property that holds the external key, "" for none. `page_size` is how many deals one listing call asks for,
-    `overlap` how many seconds a poll reads back, for the search shows changes late.
+    `overlap` how many seconds a poll reads back, for the search shows changes late. `time_zone` and `currency` are the
+    account's own, for a key that may not read them there.
     """
 
     connector: Literal["hubspot"] = "hubspot"
@@ -38,8 +47,11 @@ class HubSpotSettings(Network):
     nexudus_id: str = Field(default="nexudus_id", pattern=rf"{PROPERTY}|^$")
     page_size: int = Field(default=100, ge=1, le=100)
     overlap: int = Field(default=300, ge=0)
+    time_zone: Annotated[str, AfterValidator(_zone)] | None = None
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     limits: Limits = Limits(per_second=8, per_day=40_000)
     search_limits: Limits = Limits(per_second=3)
+    association_limits: Limits = Limits(per_second=8)
 
     def url_of(self, record_id: str) -> str | None:
         """The deal's page, once the account's number is known; None for a server that is not HubSpot's own."""

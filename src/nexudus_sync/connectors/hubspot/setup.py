@@ -48,4 +48,5 @@ def names(account: Account, part: str | None, properties: Mapping[str, Record]) 
 
 def learned(account: Account, settings: HubSpotSettings) -> dict[str, str]:
     """The account's number, so that the key of another one is refused from now on."""
-    return {} if settings.portal_id else {"portal_id": str(account.details["portalId"])}
+    number = account.details.get("portalId")
+    return {} if settings.portal_id or number is None else {"portal_id": str(number)}

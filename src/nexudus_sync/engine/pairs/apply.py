@@ -19,7 +19,7 @@ from nexudus_sync.engine.write.confirm import Done, confirm_update, intent_field
 from nexudus_sync.engine.write.perform import Intent, drop_row, drop_rows, perform, rules_moved
 from nexudus_sync.engine.write.refused import RefusedValue, blamed, show_refused
 from nexudus_sync.errors import HeldUp, NotPlanned, Refused, Stale, Unavailable
-from nexudus_sync.mapping import Side
+from nexudus_sync.mapping import Field, Side
 from nexudus_sync.merge import Outcome
 from nexudus_sync.plan import Presence
 from nexudus_sync.store import Session, open_items
@@ -153,6 +153,7 @@ async def _perform_steps(cycle: Cycle, pair: Pair, side: Side, steps: list[Step]
             session: Session, row: Journal, written: Written, begun: Share = begun, delivered: Share = delivered
         ) -> None:
             note_begun(pair.link, side, (outcome.field for outcome in begun), written.record)
+            note_begun(pair.link, side, _displaced(pair, side, written), written.record)
             done = Done(written.record, pair.sights[side].context, written.stamp)
             fields, source = [outcome.field for outcome in delivered], pair.sights[side.other].context
             confirm_update(session, connection, row, pair.link, fields, done, source)
@@ -162,6 +163,17 @@ async def _perform_steps(cycle: Cycle, pair: Pair, side: Side, steps: list[Step]
         record = pair.sights[side].record
         written = await perform(connection, cycle.report, intent, step, confirm, record=record, row_id=row)
         pair.sights[side] = await _sight_after(connection, pair, side, step, written, delivered)
+
+
+def _displaced(pair: Pair, side: Side, written: Written) -> list[Field]:
+    """The fields that wait unseen and that the write itself has changed: nobody there meant to.
+
+    A status that closes a deal moves it to a stage, and the card's own column waits until the deal is open again.
+    """
+    before = pair.sights[side].record
+    # what a person typed stands for both sides: if the write contradicts it, that is for a person again
+    waiting = (one.field for one in pair.plan.outcomes if one.waits_unseen and one.decided is None)
+    return [field for field in waiting if field.lens(side).raw(before) != field.lens(side).raw(written.record)]
 
 
 async def _sight_after(
