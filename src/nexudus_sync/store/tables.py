@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Index, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import BigInteger, DateTime, Dialect, Index, Integer, Text, TypeDecorator, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from nexudus_sync import codec
@@ -360,3 +360,14 @@ class Fact(SQLModel, table=True):
     system: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
     value: Any = Field(default=None, sa_type=Json, nullable=True)
+
+
+def _widen() -> None:
+    """Numbers have 64 bits in any database, as they have in SQLite, where a key has to be a plain INTEGER for that."""
+    for table in SQLModel.metadata.tables.values():
+        for column in table.columns:
+            if type(column.type) is Integer:
+                column.type = BigInteger().with_variant(Integer(), "sqlite")
+
+
+_widen()
