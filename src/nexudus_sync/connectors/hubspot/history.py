@@ -7,7 +7,7 @@ from typing import Any
 from nexudus_sync.clock import moment
 from nexudus_sync.connectors.base import Priority, Record
 from nexudus_sync.connectors.hubspot.api import Api
-from nexudus_sync.connectors.hubspot.records import STAGE
+from nexudus_sync.connectors.hubspot.records import STAGE, STATUS
 from nexudus_sync.connectors.hubspot.stages import OPEN, Pipeline
 
 
@@ -25,10 +25,11 @@ def _values(entries: Any) -> Iterable[str]:
 
 
 def changed_at(past: Record, keys: Iterable[str]) -> dict[str, datetime]:
-    """When each property was last set, by the server's clock."""
+    """When each key was last set, by the server's clock; the status was when the stage was."""
     found = {}
     for key in keys:
-        first = next((one for one in past.get(key) or () if isinstance(one, dict)), None)
+        values = past.get(STAGE if key == STATUS else key) or ()
+        first = next((one for one in values if isinstance(one, dict)), None)
         at = moment(str(first.get("timestamp") or "")) if first else None
         if at is not None:
             found[key] = at
