@@ -261,7 +261,8 @@ async def _values(
         alone, since = (field.is_aside(side, lens.path.set({}, raw), context, there) for raw in values)
         if alone:
             return None
-        said = replace(said, there=field.get(side.other, other, there) if since else kept)
+        if since:
+            said = replace(said, there=_value(field, side.other, field.lens(side.other).raw(other), there))
     return None if UNREADABLE_VALUE in (lost, kept) else said
 
 

@@ -146,8 +146,9 @@ async def test_a_key_that_may_not_read_histories_says_so() -> None:
 
 
 def test_a_history_without_sense_is_passed_over() -> None:
-    past = {"1": {"amount": [None, "x", {"value": "2"}, {"value": "1", "timestamp": "yesterday"}], "dealname": None}}
-    assert trail.Trail({}, lambda _: None).read(past, []) == []  # type: ignore[arg-type]
+    odd = [None, "x", {"value": "2"}, {"value": "1", "timestamp": "yesterday"}]
+    past = {"1": {"amount": odd, "dealname": None, "closedate": 7, "pipeline": {"value": "1"}}, "2": {}}
+    assert trail.Trail({}, lambda _: None).read(past, []) == []
 
 
 async def test_a_deal_names_whom_it_says_edited_it_last() -> None:

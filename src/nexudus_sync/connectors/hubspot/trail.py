@@ -12,6 +12,7 @@ from typing import Any
 
 from nexudus_sync.clock import moment
 from nexudus_sync.connectors.base import Audited, Record, Sent
+from nexudus_sync.connectors.hubspot.history import entries
 from nexudus_sync.connectors.hubspot.records import CLOSE, PIPELINE, STAGE, STATUS
 from nexudus_sync.connectors.hubspot.steps import PROPERTIES, REOPEN
 from nexudus_sync.errors import storable
@@ -51,16 +52,16 @@ class Trail:
         writes: dict[str, list[Sent]] = {}
         for one in sent:
             writes.setdefault(one.record_id, []).append(one)
-        changes = {deal: list(_entries(history)) for deal, history in past.items()}
-        for deal, entries in changes.items():
-            self.apps.update(_app(one) for one in entries if _app(one) and _journalled(one, writes.get(deal, ())))
-        found = [one for deal, entries in changes.items() for one in self._told(deal, entries, writes.get(deal, ()))]
+        changes = {deal: list(_changes(history)) for deal, history in past.items()}
+        for deal, made in changes.items():
+            self.apps.update(_app(one) for one in made if _app(one) and _journalled(one, writes.get(deal, ())))
+        found = [one for deal, made in changes.items() for one in self._told(deal, made, writes.get(deal, ()))]
         return sorted(found, key=lambda one: one.number)
 
-    def _told(self, deal: str, entries: list[Entry], writes: Sequence[Sent]) -> Iterator[Audited]:
-        moves = [(one, write) for one in entries if one.key == STAGE and (write := self._write_of(one, writes))]
-        pipelines = [one for one in entries if one.key == PIPELINE]
-        for one in entries:
+    def _told(self, deal: str, made: list[Entry], writes: Sequence[Sent]) -> Iterator[Audited]:
+        moves = [(one, write) for one in made if one.key == STAGE and (write := self._write_of(one, writes))]
+        pipelines = [one for one in made if one.key == PIPELINE]
+        for one in made:
             write = self._write_of(one, writes) or _by_closing(one, moves)
             yield self._audited(deal, one, one.key, (one.old, one.new), write)
             if one.key == STAGE:
@@ -98,12 +99,12 @@ class Trail:
         return storable(str(label))
 
 
-def _entries(history: Record) -> Iterator[Entry]:
+def _changes(history: Record) -> Iterator[Entry]:
     """All changes of a deal, oldest first, those of one moment in the history's order."""
     found: list[Entry] = []
     for key, values in history.items():
         old: str | None = None
-        for told in reversed([one for one in values or () if isinstance(one, dict)]):
+        for told in reversed(entries(values)):
             at, new = moment(str(told.get("timestamp") or "")), str(told.get("value") or "") or None
             if at is not None and new != old:
                 found.append(Entry(key, old, new, at, told))
