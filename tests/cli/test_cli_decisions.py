@@ -166,14 +166,17 @@ def test_a_deletion_against_an_edit_says_what_becomes_of_the_record(house: House
 
 
 @pytest.mark.parametrize(
-    ("take", "told"),
+    ("side", "take", "told"),
     [
-        ("nexudus", "title of 101 ⇄ opp_1: 'b' is restored on both sides, at the next cycle."),
-        ("crm", "title of 101 ⇄ opp_1 stays 'c', and the question is closed, at the next cycle."),
+        ("", "nexudus", "title of 101 ⇄ opp_1: 'b' is restored on both sides, at the next cycle."),
+        ("", "crm", "title of 101 ⇄ opp_1 stays 'c', and the question is closed, at the next cycle."),
+        ("crm", "crm", "title of 101 ⇄ opp_1: 'c' is restored on both sides, at the next cycle."),
+        ("crm", "nexudus", "title of 101 ⇄ opp_1 stays 'b', and the question is closed, at the next cycle."),
     ],
 )
-def test_what_was_overwritten_unseen_is_brought_back_or_left(house: House, take: str, told: str) -> None:
-    house.keep(conflict(kind="overwritten", reason="overwritten between our read and our write at 08:00:00 UTC"))
+def test_what_was_overwritten_unseen_is_brought_back_or_left(house: House, side: str, take: str, told: str) -> None:
+    reason = "overwritten between our read and our write at 08:00:00 UTC"
+    house.keep(conflict(kind="overwritten", side=side, reason=reason))
     assert house.run("conflicts", "resolve", "1", "--take", take).out == f"{told}\n"
 
 

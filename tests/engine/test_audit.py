@@ -36,6 +36,7 @@ def test_a_value_lost_in_the_gap_is_shown_by_a_reconcile(tmp_path: Path) -> None
     (conflict,) = shown(world)
     assert (conflict.field, conflict.nexudus_id, conflict.nexudus) == ("opportunity_amount", link.nexudus_id, "4321.00")
     assert str(conflict.reason).startswith("overwritten")
+    assert str(conflict.reason).endswith(f" UTC; Nexudus has no lock; {ANA} had written it")
     with world.store.read() as session:
         assert any(entry.lost == "4321.00" for entry in session.exec(select(History)))
     world.close()

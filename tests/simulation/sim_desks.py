@@ -42,6 +42,8 @@ class Desk:
     edits: Callable[[Any, int, random.Random], list[Edit]]
     rules: tuple[tuple[str, str], ...] = ()
     """Lines that an operator added to fields of the CRM's mapping file from the start."""
+    keeps_histories: bool = False
+    """It tells who changed what: an edit between our read and our write is found by a reconcile."""
     sets_itself: frozenset[str] = frozenset()
     """Fields that the server sets when another is written, such as the day on which a deal closes."""
 
@@ -151,8 +153,9 @@ def hubspot(crm: SandboxCrm) -> Desk:
         "hubspot",
         crm,
         ("deals",),
-        frozenset(may),
+        frozenset({*may, "hs_updated_by_user_id"}),
         locks=False,
+        keeps_histories=True,
         edits=_hubspot_edits,
         sets_itself=frozenset({"expected_closing"}),
     )

@@ -16,8 +16,8 @@ Unless the write was on the way for longer, which nobody can help.
 
 
 def in_gap(world: SimWorld, side: Side, record_id: str, index: int) -> bool:
-    """Did the edit fall between our last read of the record and a write of ours that followed?"""
-    if side is Side.CRM and world.desk.locks:
+    """Did the edit fall between our last read of the record and a write of ours that followed, unseen for good?"""
+    if side is Side.CRM and (world.desk.locks or world.desk.keeps_histories):
         return False
     changes = world.double(side).changes
     for reading in world.readings[side]:

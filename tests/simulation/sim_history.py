@@ -145,6 +145,9 @@ def _vary(world: SimWorld, rng: random.Random) -> None:
         world.crm.options.keeps = rng.choice(KEPT)
     elif world.desk.system == "hubspot":
         world.crm.options.search_lag = rng.choice([0.0, 3.0, 30.0])
+        world.crm.options.says_source = rng.random() < 0.7
+        world.crm.options.closing_by = rng.choice(["writer", "hubspot"])
+        world.crm.options.apps_clear_editor = rng.random() < 0.3
         world.crm.options.touch_after = rng.choice([0.0, 0.4])
         world.crm.options.sent_closedate_stays = rng.random() < 0.5
         world.crm.options.second_delete = rng.choice([204, 404])

@@ -208,6 +208,15 @@ def edit_during_a_slow_read(world: SimWorld) -> None:
     cycle(world)
 
 
+def edit_in_the_gap(world: SimWorld) -> None:
+    """Ana changes an amount; Ben changes it too, right after the sync has read the deal to write it. Then a sweep."""
+    card, deal = born_in_nexudus(world)
+    world.nexudus.edit(card, ANA, Value=4321)
+    when(world, Side.CRM, "GET", f"/{deal}", lambda: world.crm.edit(deal, BEN, opportunity_amount=99))
+    cycle(world)
+    cycle(world, reconcile=True)
+
+
 def lost_deal(world: SimWorld) -> None:
     """Ana's new card is lost already, with a reason: the CRM takes that as a row of its own."""
     born_in_nexudus(world, Status=3, LossReason=1)

@@ -17,6 +17,7 @@ from nexudus_sync.connectors import answers
 from nexudus_sync.connectors.nexudus import connector as nexudus_connector
 from nexudus_sync.connectors.nexudus import records
 from nexudus_sync.connectors.nexudus.api import NexudusApi
+from nexudus_sync.engine import audit
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.match import late_copies
@@ -269,15 +270,26 @@ def one_refusal_is_everybodys(patch: Patch) -> None:
     patch.setattr(RoleMissing, "of_record", raised)
 
 
+def histories_not_read(patch: Patch) -> None:
+    """What a write to a system without a lock replaced is never looked for."""
+    original = audit.find_overwritten
+
+    async def find(connection: Connection, side: Side) -> int:
+        return await original(connection, side) if side is Side.NEXUDUS else 0
+
+    patch.setattr(audit, "find_overwritten", find)
+
+
 @dataclass(frozen=True)
 class Case:
-    """A bug, the story that shows it, and the promise that the checker sees broken."""
+    """A bug, the story that shows it, and the promise that the checker sees broken; `system`: with which CRM."""
 
     plant: Callable[[Patch], None]
     story: Story
     broken: str
     deletes: str = "ignore"
     cities: tuple[str, ...] = LONDON
+    system: str = "overplane"
 
 
 CASES = (
@@ -305,6 +317,7 @@ CASES = (
     Case(older_row_is_news, stories.shown_as_it_was, "2 set back"),
     Case(rendering_travels_back, stories.kept_differently, "2 set back"),
     Case(one_refusal_is_everybodys, stories.one_is_locked, "1 convergence"),
+    Case(histories_not_read, stories.edit_in_the_gap, "2 lost update", system="hubspot"),
     Case(day_of_the_old_zone, stories.late_in_london, "1 convergence", cities=("london", "madrid")),
 )
 
@@ -312,7 +325,7 @@ CASES = (
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.plant.__name__)
 def test_a_planted_bug_is_seen(case: Case, tmp_path: Path, monkeypatch: Patch) -> None:
     case.plant(monkeypatch)
-    found = play(case.story, tmp_path, deletes=case.deletes, cities=case.cities)
+    found = play(case.story, tmp_path, deletes=case.deletes, cities=case.cities, system=case.system)
     assert case.broken in {one.invariant for one in found}
 
 
@@ -320,3 +333,7 @@ def test_a_planted_bug_is_seen(case: Case, tmp_path: Path, monkeypatch: Patch) -
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.story.__name__)
 def test_without_the_bug_the_story_breaks_no_promise(case: Case, system: str, tmp_path: Path) -> None:
     assert play(case.story, tmp_path, deletes=case.deletes, system=system, cities=case.cities) == []
+
+
+def test_without_the_bug_an_edit_in_the_gap_is_shown(tmp_path: Path) -> None:
+    assert play(stories.edit_in_the_gap, tmp_path, system="hubspot") == []

@@ -45,13 +45,17 @@ class Account:
             "type": "PERSON",
             "firstName": first,
             "lastName": last,
-            "userId": None if archived else 500 + len(self.owners),
-            "userIdIncludingInactive": 500 + len(self.owners),
+            "userId": None if archived else 700 + len(self.owners),
+            "userIdIncludingInactive": 700 + len(self.owners),
             "createdAt": made,
             "updatedAt": made,
             "archived": archived,
         }
         return owner_id
+
+    def user_of(self, email: str) -> int | None:
+        """The user's number of an e-mail; a former user has none."""
+        return next((one["userId"] for one in self.owners.values() if one["email"] == email), None)
 
     def owner_of(self, email: str) -> str | None:
         """The owner's id of an e-mail."""

@@ -75,6 +75,11 @@ class HubSpotDouble(Double):
         known = {} if answer.status == 403 else self.gate.headers(request, key)
         return name, Response(answer.status, {**answer.headers, **known}, answer.body)
 
+    def person(self, by: str) -> Author:
+        """Somebody at work in HubSpot's pages; an owner's user has a number of its own."""
+        user = self.account.user_of(by)
+        return Author(by) if user is None else Author(by, source_id=f"userId:{user}")
+
     # -- people -----------------------------------------------------------------------------------------------------
 
     def add(self, kind: str, by: str, **values: Any) -> str:
@@ -82,7 +87,7 @@ class HubSpotDouble(Double):
         with self.lock:
             self.settle()
             linked = {other: values.pop(other, ()) for other in KINDS}
-            return str(self.put(kind, values, Author(by), linked).id)
+            return str(self.put(kind, values, self.person(by), linked).id)
 
     def create(self, by: str, **values: Any) -> str:
         """A person adds a deal; gives its id. Raises HubSpotError."""
@@ -93,7 +98,7 @@ class HubSpotDouble(Double):
         with self.lock:
             self.settle()
             one = self.deal(row_id)
-            self.change(one, changes, Author(by))
+            self.change(one, changes, self.person(by))
             return self.objects.row(one)
 
     def move(self, row_id: str, stage: str, by: str) -> Row:
@@ -110,25 +115,25 @@ class HubSpotDouble(Double):
         """A person moves a deal to the recycle bin. Raises KeyError when there is none."""
         with self.lock:
             self.settle()
-            self.objects.archive(self.deal(row_id), Author(by))
+            self.objects.archive(self.deal(row_id), self.person(by))
 
     def restore(self, row_id: str, by: str) -> None:
         """A person takes a deal out of the recycle bin."""
         with self.lock:
             self.settle()
-            self.objects.restore(self.objects.rows[DEALS][int(row_id)], Author(by))
+            self.objects.restore(self.objects.rows[DEALS][int(row_id)], self.person(by))
 
     def erase(self, row_id: str, by: str) -> None:
         """A person deletes a deal for ever, as the law about personal data demands."""
         with self.lock:
             self.settle()
-            self.objects.forget(self.objects.rows[DEALS][int(row_id)], Author(by))
+            self.objects.forget(self.objects.rows[DEALS][int(row_id)], self.person(by))
 
     def merge(self, primary: str, other: str, by: str) -> str:
         """A person merges two deals; gives the id of what is left."""
         with self.lock:
             self.settle()
-            return str(self.objects.merge(self.deal(primary), self.deal(other), Author(by)).id)
+            return str(self.objects.merge(self.deal(primary), self.deal(other), self.person(by)).id)
 
     def record(self, row_id: str) -> Row:
         """A deal as it is now, `contacts` included. Raises KeyError when there is none."""
@@ -160,7 +165,7 @@ class HubSpotDouble(Double):
         if strict:
             self.checker.admin(None, cleaned)
         self._refuse_taken(kind, None, cleaned)
-        made = self.objects.add(kind, self._with_closedate(None, cleaned, by), self._spoken(by))
+        made = self.objects.add(kind, {**cleaned, **self._closedate(None, cleaned, by)}, self._spoken(by))
         for other, ids in linked.items():
             for each in ids_of(ids):
                 self.objects.link(made, other, each)
@@ -178,7 +183,13 @@ class HubSpotDouble(Double):
         if strict:
             self.checker.admin(one, cleaned)
         self._refuse_taken(one.kind, one, cleaned)
-        self.objects.set(one, self._with_closedate(one, cleaned, by), self._spoken(by))
+        own = self._closedate(one, cleaned, by)
+        if self.options.closing_by == "hubspot":
+            self.objects.set(
+                one, {**cleaned, **dict.fromkeys(own, one.values.get("closedate", ""))}, self._spoken(by), own
+            )
+        else:
+            self.objects.set(one, {**cleaned, **own}, self._spoken(by))
 
     def _refuse_taken(self, kind: str, one: Object | None, values: dict[str, str]) -> None:
         taken = self.checker.unique(kind, one, values, self.objects)
@@ -192,17 +203,17 @@ class HubSpotDouble(Double):
             raise errors.refusal(409, "CONFLICT", said)
         raise errors.invalid([("CONFLICTING_UNIQUE_VALUE", name, said)])
 
-    def _with_closedate(self, one: Object | None, values: dict[str, str], by: Author) -> dict[str, str]:
-        """A deal that is closed gets the moment of that as its close date."""
+    def _closedate(self, one: Object | None, values: dict[str, str], by: Author) -> dict[str, str]:
+        """A deal that is closed gets the moment of that as its close date: what HubSpot sets, if anything."""
         by_person = by.source == "CRM_UI"
         if not closing(one, values, self.pipelines) or not (by_person or self.options.stage_sets_closedate):
-            return values
+            return {}
         if values.get("closedate") and (by_person or self.options.sent_closedate_stays):
-            return values
-        return {**values, "closedate": lists.stamp(self.moment())}
+            return {}
+        return {"closedate": lists.stamp(self.moment())}
 
     def _spoken(self, by: Author) -> Author:
-        return by if by.source == "CRM_UI" else with_source(by, says=self.options.says_source)
+        return by if by.source == "CRM_UI" else with_source(by, self.options)
 
     def _noted(self, by: str, kind: str, object_id: int, before: Row | None, after: Row | None) -> None:
         self.changed(by, kind, object_id, before, after)

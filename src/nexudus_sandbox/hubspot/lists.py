@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from nexudus_sandbox.hubspot.objects import PRIMARY, Object, Objects, Past, iso
+from nexudus_sandbox.hubspot.objects import PRIMARY, Object, Objects, Past, iso, user_of
 from nexudus_sandbox.hubspot.options import HubSpotOptions
 from nexudus_sandbox.hubspot.shape import CONTACTS, DEALS, KINDS, STAMPS, Properties
 
@@ -92,4 +92,5 @@ def linked(objects: Objects, one: Object, kinds: Iterable[str]) -> dict[str, Any
 def _past(each: Past) -> dict[str, Any]:
     told = {"value": each.value, "timestamp": iso(each.at), "sourceType": each.by.source}
     told |= {"sourceId": each.by.source_id} if each.by.source_id else {}
-    return told | ({"updatedByUserId": 501} if each.by.source == "CRM_UI" else {})
+    user = user_of(each.by)
+    return told | ({} if user is None else {"updatedByUserId": user})

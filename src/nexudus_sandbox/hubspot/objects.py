@@ -11,6 +11,7 @@ from nexudus_sandbox.hubspot.shape import DEALS, KINDS, STAMPS
 
 Values = dict[str, str]
 """What an object says: every value is text, and a blank is left out."""
+EDITOR = "hs_updated_by_user_id"
 _FIRST = {"deals": 31_678_812_300, "contacts": 73_279_037_000, "companies": 22_816_780_000}
 ASSOCIATIONS = {(DEALS, "contacts"): 3, (DEALS, "companies"): 341, ("contacts", "companies"): 279}
 """The association's number, as HubSpot defines it."""
@@ -114,11 +115,13 @@ class Objects:
             made.shown = [(datetime.min.replace(tzinfo=UTC), made.values)]
         return made
 
-    def set(self, one: Object, values: Mapping[str, str], by: Author) -> None:
-        """Change values; a blank clears. The stamp moves even if nothing differs."""
+    def set(self, one: Object, values: Mapping[str, str], by: Author, itself: Mapping[str, str] | None = None) -> None:
+        """Change values; a blank clears. The stamp moves even if nothing differs. `itself`: what HubSpot adds."""
         before = self.row(one)
         one.updated = max(self.moment(), one.updated)
         self._write(one, values, by)
+        if itself:
+            self._write(one, itself, HUBSPOT)
         self._show(one)
         self.changed(by.name, one.kind, one.id, before, self.row(one))
 
@@ -192,7 +195,7 @@ class Objects:
 
     def _write(self, one: Object, values: Mapping[str, str], by: Author) -> None:
         now, after = one.updated, dict(one.values)
-        stamped = {STAMPS[one.kind]: iso(now)}
+        stamped = {STAMPS[one.kind]: iso(now), **self._editor(one, by)}
         for name, value in {**values, **stamped}.items():
             if value == one.values.get(name, ""):
                 continue
@@ -201,6 +204,15 @@ class Objects:
             del past[self.options.history_depth :]
             after[name] = value
         one.values = {name: value for name, value in after.items() if value != ""}
+
+    def _editor(self, one: Object, by: Author) -> Values:
+        """The property that says which user changed a deal last."""
+        user = user_of(by)
+        if one.kind != DEALS or not self.options.names_editor or by is HUBSPOT:
+            return {}
+        if user is None:
+            return {EDITOR: ""} if self.options.apps_clear_editor else {}
+        return {EDITOR: str(user)}
 
     def _show(self, one: Object) -> None:
         """The search shows the state of now, later."""
@@ -218,6 +230,14 @@ def ids_of(values: Iterable[Any]) -> list[int]:
     return [int(value) for value in map(str, values) if value.isdecimal()]
 
 
-def with_source(by: Author, *, says: bool) -> Author:
+def with_source(by: Author, options: HubSpotOptions) -> Author:
     """An app's write as the history tells it."""
-    return by if says else replace(by, source="API", source_id="")
+    if options.keys_are_users:
+        return Author(by.name)
+    return by if options.says_source else replace(by, source="API", source_id="")
+
+
+def user_of(by: Author) -> int | None:
+    """The user behind a change; None where an app or HubSpot itself made it."""
+    kind, _, number = by.source_id.partition(":")
+    return int(number) if kind == "userId" else None

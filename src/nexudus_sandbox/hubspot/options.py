@@ -33,6 +33,14 @@ class HubSpotOptions:
     finds_second_email: bool = False
     associations_move_stamp: bool = False
     says_source: bool = True
+    keys_are_users: bool = False
+    """The history names the user who made a service key as the author of its writes."""
+    closing_by: Literal["writer", "hubspot"] = "writer"
+    """Whose change the close date is that HubSpot sets when a deal closes."""
+    names_editor: bool = True
+    """A deal says which user edited it last."""
+    apps_clear_editor: bool = False
+    """An app's change takes that away."""
     history_depth: int = 45
     missing_in_batch: Literal["207", "left-out"] = "207"
     blank: Literal["null", "missing"] = "null"

@@ -74,6 +74,7 @@ _OWN = {
         Property("closed_won_reason", "Closed won reason", "string", "textarea"),
         Property("description", "Deal description", "string", "textarea"),
         Property("deal_currency_code", "Currency", "enumeration", "select"),
+        *_computed("hs_updated_by_user_id", type="number"),
         *_computed("hs_is_closed", "hs_is_closed_won", "hs_deal_stage_probability", "hs_closed_amount"),
     ),
     CONTACTS: (

@@ -6,7 +6,7 @@ the connector shows it as one more key of the record and turns a change of that 
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Literal, Protocol
@@ -184,6 +184,7 @@ class Step:
     `kind` is for people and for dispatch ("opportunity.create", "opportunity.update", "party.create",
     "lost-reason.create" …); `keys` are the record's top-level keys the step delivers; `record_id` is the opportunity's
     id ("" before it exists); `verify` asks for a read afterwards, because the server may change more than it was told.
+    `over`: the keys that the step can only replace together, with what the record that was read says there.
     """
 
     kind: str
@@ -191,6 +192,21 @@ class Step:
     keys: frozenset[str] = frozenset()
     record_id: str = ""
     verify: bool = False
+    over: Record = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A write of ours to a record, as the journal has it.
+
+    `at` is when it was sent, `done` when it was known to be done or not (None: it is unknown), by the server's clock.
+    `record_id` is the record's id now.
+    """
+
+    record_id: str
+    step: Step
+    at: datetime
+    done: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +230,8 @@ class Written:
 class Audited:
     """One change of one value, as a system's own trail tells it.
 
-    `number` grows from entry to entry; `own` says that the sync's user did it; `old` and `new` are raw values.
+    `number` never falls from entry to entry; `own` says that the sync did it, and `sent` when it sent that, where it is
+    known and was long before; `old` and `new` are raw values, `author` is whom people are told, "" for nobody known.
     """
 
     number: int
@@ -224,6 +241,8 @@ class Audited:
     new: Any
     own: bool
     at: datetime
+    author: str = ""
+    sent: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """What a connector may offer besides the protocol that all of them implement: the engine asks with `isinstance`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from nexudus_sync.connectors.base import Audited, Check, Priority, Record, Scope
+from nexudus_sync.connectors.base import Audited, Check, Priority, Record, Scope, Sent
 
 
 @runtime_checkable
@@ -15,6 +15,19 @@ class KeepsTrail(Protocol):
         """The changes of opportunities since a moment of the server's clock, oldest first.
 
         None when it may not be read.
+        """
+        ...
+
+
+@runtime_checkable
+class KeepsHistories(Protocol):
+    """What a connector offers besides, when its system tells who changed what only of records that are named."""
+
+    async def histories(self, sent: Sequence[Sent]) -> list[Audited] | None:
+        """The changes of the records that we wrote to, oldest first; a record that is gone has none.
+
+        `sent` are the writes in question, and tell ours from others' where the system does not name an author. None
+        when it may not be read.
         """
         ...
 
@@ -91,8 +104,13 @@ class ShowsCalls(Protocol):
 class DatesValues(Protocol):
     """What a connector offers besides, when its system tells when each value of a record was set."""
 
-    async def changed_at(self, record_id: str, keys: frozenset[str]) -> Mapping[str, datetime]:
-        """When these top-level keys of a record were last set, by the server's clock, as far as that is known."""
+    async def changed_at(
+        self, record_ids: Collection[str], keys: frozenset[str]
+    ) -> Mapping[str, Mapping[str, datetime]]:
+        """When these top-level keys of records were last set, by id and key and by the server's clock.
+
+        As far as that is known; a record that is gone is left out.
+        """
         ...
 
 

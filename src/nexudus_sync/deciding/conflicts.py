@@ -13,7 +13,7 @@ from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.mapping import Context, Field, Lens, Side, Unmapped
 from nexudus_sync.opportunity import Status, Value, hear, say
 from nexudus_sync.store import Session
-from nexudus_sync.store.conflicts import RECORD, THIRD_VALUE, ask_again
+from nexudus_sync.store.conflicts import RECORD, THIRD_VALUE, ask_again, overwritten_on
 from nexudus_sync.store.tables import Conflict, ConflictKind
 from nexudus_sync.texts import pair_of
 
@@ -124,7 +124,7 @@ def what_happens(one: Conflict) -> str:
         return f"{pair}: the record in {side.word} is kept, and the pair is closed"
     if one.kind != ConflictKind.OVERWRITTEN:
         return f"{one.field} of {pair}: both sides get {_shown(value)}"
-    if side is Side.NEXUDUS:
+    if side is overwritten_on(one):
         return f"{one.field} of {pair}: {value!r} is restored on both sides"
     return f"{one.field} of {pair} stays {value!r}, and the question is closed"
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from nexudus_sync.connectors.base import Priority
 from nexudus_sync.engine import brakes
 from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.read.dates import Dates
 from nexudus_sync.engine.read.sight import Listed, Listing, Sight
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side
@@ -44,7 +45,7 @@ class Cycle:
     moment ago (the source of a copy), by link; `just_listed` holds the rows of CRM records that were matched, which
     serve in place of a read where rows are whole. `paired_early` are links that were made before settling was due,
     `to_create` the records without a match, `candidates` the records that were compared to find that out. `poll` lists
-    both sides and settles what is new.
+    both sides and settles what is new. `dates` tells when values of CRM records were set.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Cycle:
         self.paired_early: list[int] = []
         self.to_create: list[Unlinked] = []
         self.candidates: frozenset[Candidate] = frozenset()
+        self.dates = Dates(connection)
         self.polled_at = connection.clock.monotonic()
         self._poll = poll
         self._tried: set[int | None] = set()

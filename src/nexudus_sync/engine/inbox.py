@@ -86,7 +86,9 @@ def record_outcomes(
     settles = _field_names(over) - _field_names(left)  # a value may go to one side and wait on the other
     conflicts.close([one for one in asked if _is_settled(one, restored, settles)], connection.clock.now())
     says = {
-        o.field.name: (o.field, o.nexudus) for o in found if o.verdict is Verdict.AGREED or _is_parked_but_readable(o)
+        o.field.name: (o.field, {side: o.says(side) for side in Side})
+        for o in found
+        if o.verdict is Verdict.AGREED or _is_parked_but_readable(o)
     }
     close_rewritten(asked, says, connection.clock.now())
     _reopen_unwritable(asked, _unwritable(found, about))
@@ -175,15 +177,18 @@ def _is_settled(asked: Conflict, restored: Collection[int | None], fields: Colle
     return back or (asked.field in fields and asked.kind == ConflictKind.FIELD)
 
 
-def close_rewritten(asked: Iterable[Conflict], says: MappingABC[str, tuple[Field, Value]], now: datetime) -> None:
-    """Close the open questions about overwritten values where a person has written to Nexudus since our write.
+def close_rewritten(
+    asked: Iterable[Conflict], says: MappingABC[str, tuple[Field, MappingABC[Side, Value]]], now: datetime
+) -> None:
+    """Close the open questions about overwritten values where a person has written there since our write.
 
-    It may be the lost value or a newer one, perhaps not carried over yet. `says`: the value in Nexudus, by field.
+    It may be the lost value or a newer one, perhaps not carried over yet. `says`: what both sides say, by field.
     """
     for one in asked:
         if one.field in says and one.state == "open" and one.kind == ConflictKind.OVERWRITTEN:
-            field, value = says[one.field]
-            if not field.same(value, _shown_value(one.field, one.crm)):
+            (field, values), side = says[one.field], conflicts.overwritten_on(one)
+            kept = one.crm if side is Side.NEXUDUS else one.nexudus
+            if not field.same(values[side], _shown_value(one.field, kept)):
                 conflicts.close([one], now)
 
 

@@ -120,6 +120,11 @@ def about_overwritten(session: Session, connection: str, state: Literal["open", 
     return list(session.exec(query))
 
 
+def overwritten_on(conflict: Conflict) -> Side:
+    """The side where a value was overwritten: the question shows there what was lost, on the other what was kept."""
+    return Side(conflict.side or Side.NEXUDUS)
+
+
 def is_to_be_copied(session: Session, connection: str, side: Side, record_id: str) -> bool:
     """Did a person look at the candidates for a record and say that it is another one?"""
     column = col(Conflict.nexudus_id) if side is Side.NEXUDUS else col(Conflict.crm_id)

@@ -100,7 +100,7 @@ def _empty_write(session: Session, write: Journal) -> None:
     if write.kind == CREATE and write.state != "confirmed":  # without its title it would look like any record
         session.delete(write)
         return
-    write.step = {**write.step, "payload": {}, "email": "", "accepted": {}}
+    write.step = {**write.step, "payload": {}, "email": "", "accepted": {}, "over": {}}
     write.fields, write.outcome = {}, write.outcome if write.state == "confirmed" else None
     session.add(write)
 

@@ -18,6 +18,8 @@ PENDING = ("planned", "sent")
 """The states of a write whose outcome is not known."""
 CREATE = "opportunity.create"
 """The kind of a write that copies a record to the other side."""
+DELETE = "opportunity.delete"
+"""The kind of a write that deletes a record because its counterpart was."""
 _PENDING = (
     select(Journal)
     .where(col(Journal.state).in_(PENDING), col(Journal.connection) == bindparam("connection"))
@@ -200,6 +202,26 @@ def sent_between(session: Session, link: Link, side: Side, first: datetime, last
         col(Journal.sent_at) <= last,
     )
     return list(session.exec(query))
+
+
+def written_since(
+    session: Session, crm: str, side: Side, since: datetime, doubtful_since: datetime
+) -> list[tuple[Journal, Link]]:
+    """The changes of linked records of a side, by any connection to a CRM, that were confirmed since then.
+
+    Each with its link. Also those sent since `doubtful_since` that were never confirmed: they may have been done.
+    """
+    done = and_(col(Journal.state) == "confirmed", col(Journal.done_at) >= since)
+    doubtful = and_(col(Journal.state).in_(("sent", "dropped")), col(Journal.sent_at) >= doubtful_since)
+    query = select(Journal, Link).where(
+        col(Journal.connection).in_(family(crm)),
+        col(Journal.side) == side,
+        col(Journal.kind).not_in((CREATE, DELETE)),
+        col(Link.id) == col(Journal.link_id),
+        col(Link.state) != "closed",
+        or_(done, doubtful),
+    )
+    return list(session.exec(query.order_by(col(Journal.id))))
 
 
 def refused_writes(session: Session, connection: str, link: Link) -> list[Journal]:

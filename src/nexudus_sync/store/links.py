@@ -202,3 +202,9 @@ def cards(session: Session) -> set[str]:
 def of_numbers(session: Session, numbers: Collection[int]) -> list[Link]:
     """The links of these numbers that there are, oldest first."""
     return list(session.exec(select(Link).where(col(Link.id).in_(numbers)).order_by(col(Link.id))))
+
+
+def crm_ids(session: Session, link_ids: Collection[int]) -> dict[int, str]:
+    """The CRM ids of active links, by link."""
+    query = select(Link.id, Link.crm_id).where(col(Link.id).in_(link_ids), col(Link.state) == "active")
+    return {number: crm_id for number, crm_id in session.exec(query) if number is not None}

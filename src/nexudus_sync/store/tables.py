@@ -243,7 +243,10 @@ class Conflict(SQLModel, table=True):
     decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     kind: str = ConflictKind.FIELD
     side: str = ""
-    """For a deletion, the edited side; for another record, the side that answers with it."""
+    """For a deletion, the edited side; for another record, the side that answers with it.
+
+    For an overwritten value, the side where it was, which is Nexudus if this is "".
+    """
     edits: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     """For a deletion: the edited fields' values when a person was asked. Another edit asks again."""
     reason: str | None = None

@@ -167,7 +167,11 @@ async def test_when_each_property_was_set_is_told_by_its_history() -> None:
         deal = account.deal(amount="1")
         account.clock.turn(60)
         account.double.edit(deal, BEN, dealname="Later")
-        at = await account.connector.changed_at(deal, frozenset({"dealname", "amount", "@status", "closedate"}))
+        told = await account.connector.changed_at(
+            [deal, "999"], frozenset({"dealname", "amount", "@status", "closedate"})
+        )
+        assert set(told) == {deal}
+        at = told[deal]
         assert (at["dealname"] - at["amount"]).total_seconds() == 60
         assert at["@status"] == at["amount"]
         assert "closedate" not in at

@@ -60,6 +60,38 @@ def test_lists_batches_and_searches_are_taken_by_the_clients_models(account: Acc
     assert (hits.total, [one.id for one in hits.results], hits.paging.next.after) == (2, [deals[1]], "1")
 
 
+def test_histories_are_read_fifty_at_a_time_with_who_set_each_value(account: Account) -> None:
+    api, maria = account.official.crm.deals, account.double.account.user_of("maria.nunez@example.com")
+    deal = account.deal(amount="1")
+    account.time.turn(1)
+    account.double.edit(deal, "maria.nunez@example.com", amount="20")
+    account.time.turn(1)
+    api.basic_api.update(deal, Change(properties={"amount": "30"}))
+    wanted = BatchReadInputSimplePublicObjectId(
+        properties=[], properties_with_history=["amount", "closedate"], inputs=[{"id": deal}]
+    )
+    (found,) = api.batch_api.read(wanted).results
+    past = found.properties_with_history
+    assert past["closedate"] == []
+    told = [(one.value, one.source_type, one.source_id, one.updated_by_user_id) for one in past["amount"]]
+    assert told == [
+        ("30", "INTEGRATION", "4169410", None),
+        ("20", "CRM_UI", f"userId:{maria}", maria),
+        ("1", "CRM_UI", "userId:501", 501),
+    ]
+    assert past["amount"][0].timestamp > past["amount"][1].timestamp
+    assert api.basic_api.get_by_id(deal, properties=["hs_updated_by_user_id"]).properties == {
+        "createdate": found.properties["createdate"],
+        "hs_lastmodifieddate": found.properties["hs_lastmodifieddate"],
+        "hs_object_id": deal,
+        "hs_updated_by_user_id": str(maria),
+    }
+    wanted.inputs = [{"id": str(number)} for number in range(51)]
+    with pytest.raises(ApiException) as many:
+        api.batch_api.read(wanted)
+    assert many.value.status == 400
+
+
 def test_contacts_are_found_by_their_address_and_created_once(account: Account) -> None:
     api = account.official.crm.contacts
     wanted = ContactsToRead(properties=["email"], properties_with_history=[], id_property="email", inputs=[])

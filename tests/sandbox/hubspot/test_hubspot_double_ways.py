@@ -157,3 +157,52 @@ def test_a_second_address_is_taken_and_found_as_the_switch_says() -> None:
     assert account.call("POST", f"{path}/batch/read", wanted).json()["results"] == []
     account.double.options.finds_second_email = True
     assert len(account.call("POST", f"{path}/batch/read", wanted).json()["results"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("switches", "source"),
+    [
+        ({}, ("INTEGRATION", "4169410", None)),
+        ({"says_source": False}, ("API", None, None)),
+        ({"keys_are_users": True}, ("CRM_UI", "userId:501", 501)),
+    ],
+)
+def test_a_keys_write_has_the_source_that_the_switch_says(switches: dict[str, Any], source: Any) -> None:
+    account = Account(**switches)
+    deal = account.deal()
+    account.call("PATCH", f"{DEALS}/{deal}", {"properties": {"amount": "5"}})
+    (past,) = account.get(f"{DEALS}/{deal}", propertiesWithHistory="amount")["propertiesWithHistory"]["amount"]
+    assert (past["sourceType"], past.get("sourceId"), past.get("updatedByUserId")) == source
+
+
+@pytest.mark.parametrize(("by", "source"), [("writer", "INTEGRATION"), ("hubspot", "CALCULATED")])
+def test_the_close_date_of_closing_is_whose_the_switch_says(by: Any, source: str) -> None:
+    account = Account(closing_by=by)
+    deal = account.deal(closedate="2026-09-01")
+    account.time.turn(60)
+    account.call("PATCH", f"{DEALS}/{deal}", {"properties": {"dealstage": "closedwon"}})
+    past = account.get(f"{DEALS}/{deal}", propertiesWithHistory="closedate")["propertiesWithHistory"]["closedate"]
+    assert [one["sourceType"] for one in past] == [source, "CRM_UI"]
+    assert past[0]["value"].startswith("2026-03-02T08:01")
+
+
+@pytest.mark.parametrize(
+    ("switches", "after_people", "after_an_app"),
+    [
+        ({}, "501", "501"),
+        ({"apps_clear_editor": True}, "501", None),
+        ({"names_editor": False}, None, None),
+    ],
+)
+def test_a_deal_names_its_last_editor_as_the_switches_say(
+    switches: dict[str, Any], after_people: str | None, after_an_app: str | None
+) -> None:
+    account = Account(**switches)
+    deal = account.deal()
+
+    def editor() -> Any:
+        return account.get(f"{DEALS}/{deal}", properties="hs_updated_by_user_id")["properties"]["hs_updated_by_user_id"]
+
+    assert editor() == after_people
+    account.call("PATCH", f"{DEALS}/{deal}", {"properties": {"amount": "5"}})
+    assert editor() == after_an_app

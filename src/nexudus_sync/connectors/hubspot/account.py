@@ -12,10 +12,10 @@ from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Record
 from nexudus_sync.connectors.cached import Cached
 from nexudus_sync.connectors.hubspot.api import Api
-from nexudus_sync.connectors.hubspot.records import PIPELINE
+from nexudus_sync.connectors.hubspot.records import EDITOR, PIPELINE, text
 from nexudus_sync.connectors.hubspot.settings import HubSpotSettings
 from nexudus_sync.connectors.hubspot.stages import OPEN, Pipeline, Stage, named, pipeline
-from nexudus_sync.errors import AuthenticationFailed, RoleMissing
+from nexudus_sync.errors import AuthenticationFailed, RoleMissing, storable
 from nexudus_sync.mapping.values import fold
 
 PIPELINES, PROPERTIES = "/crm/pipelines/{v}/deals", "/crm/properties/{v}/deals"
@@ -69,10 +69,13 @@ class Owners:
         self.missed: set[str] = set()
         self._emails: dict[str, str] = {}
         self._ids: dict[str, str] = {}
+        self._users: dict[str, str] = {}
         for row in rows:
             email = addresses.key(str(row.get("email") or ""))
             if email:
                 self._emails[str(row["id"])] = email
+                users = (row.get(key) for key in ("userId", "userIdIncludingInactive"))
+                self._users |= {str(number): email for number in users if number}
                 if not row.get("archived"):
                     self._ids.setdefault(email, str(row["id"]))
 
@@ -82,6 +85,10 @@ class Owners:
         if found is None and raw:
             self.missed.add(str(raw))
         return found
+
+    def user(self, number: str) -> str | None:
+        """The e-mail of a user, who has another number than as an owner."""
+        return self._users.get(number)
 
     def raw(self, name: str) -> object | None:
         """The owner's id of an e-mail."""
@@ -212,6 +219,11 @@ class Account:
             known.name(raw)
         misses, known.missed = known.missed, set()
         return await self._owners.despite(misses) if misses else known
+
+    def editor(self, record: Record) -> str:
+        """Who edited a deal last, as it says itself: the user's e-mail, else number; "" before owners were read."""
+        number, known = text(record, EDITOR), self._owners.known
+        return "" if not number or known is None else storable(known.user(number) or f"user {number}")
 
     async def properties(self) -> dict[str, Record]:
         """The definitions of the deal properties, by name; empty where they may not be read."""

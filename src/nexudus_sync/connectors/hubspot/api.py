@@ -105,7 +105,8 @@ class Api:
             body = {"properties": [], "propertiesWithHistory": wanted, "inputs": [{"id": one} for one in batch]}
             raw = await self._http.get(self.path(DEALS, "batch", "read"), body=body, priority=priority)
             for row in self._rows(raw, "the histories of deals"):
-                found[str(row["id"])] = row.get("propertiesWithHistory") or {}
+                past = row.get("propertiesWithHistory")
+                found[str(row["id"])] = past if isinstance(past, dict) else {}
         return found
 
     async def setting(self, path: str, what: str, priority: Priority = Priority.LIVE, **params: str) -> list[Record]:

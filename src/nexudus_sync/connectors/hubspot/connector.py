@@ -5,13 +5,14 @@ anything is written over it.
 """
 
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import httpx
 
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import (
+    Audited,
     Check,
     Draft,
     Facts,
@@ -22,6 +23,7 @@ from nexudus_sync.connectors.base import (
     Record,
     Row,
     Scope,
+    Sent,
     Stamp,
     Step,
     Traits,
@@ -41,6 +43,7 @@ from nexudus_sync.connectors.hubspot.history import changed_at
 from nexudus_sync.connectors.hubspot.lanes import Lanes
 from nexudus_sync.connectors.hubspot.listing import Lister
 from nexudus_sync.connectors.hubspot.settings import HubSpotSettings
+from nexudus_sync.connectors.hubspot.trail import Trail
 from nexudus_sync.connectors.hubspot.writer import Writer
 from nexudus_sync.connectors.optional import Watcher
 from nexudus_sync.connectors.setup import Choice, Further
@@ -96,7 +99,7 @@ class HubSpotConnector:
             self.api, self.account, self.contacts, settings.page_size, overlap, self._server_now, self.asked
         )
         self._writer = Writer(self.api, self.account, self.contacts, self._lister, name, self.asked)
-        self._key = ""
+        self._key, self._apps = "", set[str]()
 
     def want(self, keys: frozenset[str]) -> None:
         """The properties that a mapping names: HubSpot shows only those that are asked for."""
@@ -235,8 +238,8 @@ class HubSpotConnector:
         self.account.ask_afresh()
 
     def stamp(self, record: Record) -> Stamp:
-        """`updatedAt`."""
-        return records.stamp(record)
+        """`updatedAt`, and whom the deal names as its last editor."""
+        return records.stamp(record, self.account.editor(record))
 
     def facts(self, record: Record) -> Facts:
         """What the deal says, and of its contact what was read of it."""
@@ -324,12 +327,21 @@ class HubSpotConnector:
         """The account's number; see `TellsOfItself`."""
         return setup.learned(self.account, self._settings)
 
-    async def changed_at(self, record_id: str, keys: frozenset[str]) -> dict[str, datetime]:
+    async def changed_at(self, record_ids: Collection[str], keys: frozenset[str]) -> dict[str, dict[str, datetime]]:
         """When each of these keys was last set, by the server's clock. See `DatesValues`."""
-        own = {key: records.STAGE if key == records.STATUS else key for key in keys}
-        past = await self.api.histories([record_id], sorted(set(own.values())), Priority.LIVE)
-        found = changed_at(past.get(record_id, {}), own.values())
-        return {key: found[name] for key, name in own.items() if name in found}
+        own = {records.STAGE if key == records.STATUS else key for key in keys}
+        past = await self.api.histories([*record_ids], sorted(own), Priority.LIVE)
+        return {deal: changed_at(history, keys) for deal, history in past.items()}
+
+    async def histories(self, sent: Sequence[Sent]) -> list[Audited] | None:
+        """Who changed what of the deals that we wrote to, 50 a call. See `KeepsHistories`."""
+        deals, keys = [one.record_id for one in sent], {*self._wanted, records.STAGE, records.PIPELINE}
+        try:
+            past = await self.api.histories(deals, sorted(keys), Priority.RECONCILE)
+        except RoleMissing:
+            return None
+        owners = await self.account.owners(None)
+        return Trail(self.account.statuses, owners.user, self._apps).read(past, sent)
 
     def _offset(self) -> timedelta:
         return timedelta(seconds=self._http.offset or 0.0)

@@ -7,7 +7,7 @@ from typing import Any
 from nexudus_sync.clock import moment
 from nexudus_sync.connectors.base import Priority, Record
 from nexudus_sync.connectors.hubspot.api import Api
-from nexudus_sync.connectors.hubspot.records import STAGE
+from nexudus_sync.connectors.hubspot.records import STAGE, STATUS
 from nexudus_sync.connectors.hubspot.stages import OPEN, Pipeline
 
 
@@ -20,15 +20,20 @@ async def last_open_stage(api: Api, deal: str, pipeline: Pipeline | None) -> str
     return next((value for value in _values(past.get(STAGE)) if value in known), None)
 
 
-def _values(entries: Any) -> Iterable[str]:
-    return (str(one.get("value")) for one in entries or () if isinstance(one, dict))
+def entries(values: Any) -> list[Record]:
+    """The values that a property had, newest first, as far as they are any."""
+    return [one for one in values if isinstance(one, dict)] if isinstance(values, list) else []
+
+
+def _values(past: Any) -> Iterable[str]:
+    return (str(one.get("value")) for one in entries(past))
 
 
 def changed_at(past: Record, keys: Iterable[str]) -> dict[str, datetime]:
-    """When each property was last set, by the server's clock."""
+    """When each key was last set, by the server's clock; the status was when the stage was."""
     found = {}
     for key in keys:
-        first = next((one for one in past.get(key) or () if isinstance(one, dict)), None)
+        first = next(iter(entries(past.get(STAGE if key == STATUS else key))), None)
         at = moment(str(first.get("timestamp") or "")) if first else None
         if at is not None:
             found[key] = at

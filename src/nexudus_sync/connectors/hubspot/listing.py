@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from nexudus_sync.connectors.base import Page, Priority, Record
+from nexudus_sync.connectors.base import Page, Priority, Record, Row
 from nexudus_sync.connectors.hubspot import records
 from nexudus_sync.connectors.hubspot.account import Account
 from nexudus_sync.connectors.hubspot.api import DEALS, Api, batches
@@ -41,12 +41,15 @@ class Lister:
         began, since = self.now(), _since(cursor)
         if since is None:
             async for rows in self._everything(priority):
-                yield Page([records.row(record, self.now(), lagging=False) for record in rows])
+                yield Page([self._row(record, lagging=False) for record in rows])
             yield Page([], cursor=began.isoformat(), complete=True)
             return
         async for rows, lagging in self._changed(min(since, began) - self.overlap, priority):
-            yield Page([records.row(record, self.now(), lagging=lagging) for record in rows])
+            yield Page([self._row(record, lagging=lagging) for record in rows])
         yield Page([], cursor=began.isoformat())
+
+    def _row(self, record: Record, *, lagging: bool) -> Row:
+        return records.row(record, self.now(), self.account.editor(record), lagging=lagging)
 
     async def _everything(self, priority: Priority) -> AsyncIterator[list[Record]]:
         after: str | None = ""

@@ -23,9 +23,10 @@ STAGE, PIPELINE, CURRENCY, NAME, CLOSE, AMOUNT = (
 )
 MERGED = "hs_merged_object_ids"
 STAMP = "hs_lastmodifieddate"
-USUAL = (NAME, STAGE, PIPELINE, AMOUNT, CLOSE, CURRENCY, "hubspot_owner_id", "closed_lost_reason", MERGED)
+EDITOR = "hs_updated_by_user_id"
+USUAL = (NAME, STAGE, PIPELINE, AMOUNT, CLOSE, CURRENCY, "hubspot_owner_id", "closed_lost_reason", MERGED, EDITOR)
 """The properties that are read whatever the mapping names."""
-_MOVING = frozenset({UPDATED, STAMP, "createdate", "hs_object_id", MERGED})
+_MOVING = frozenset({UPDATED, STAMP, "createdate", "hs_object_id", MERGED, EDITOR})
 HOT = timedelta(seconds=2)
 """How long a second change can hide behind a stamp: the index and the stamp are not written together."""
 
@@ -55,15 +56,15 @@ def linked(raw: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(str(one["id"]) for one in found.get("results") or ()))
 
 
-def stamp(record: Record) -> Stamp:
-    """`updatedAt`: HubSpot names no author, and moves it by itself as well."""
+def stamp(record: Record, author: str = "") -> Stamp:
+    """`updatedAt`, which HubSpot moves by itself as well. `author`: the user who is said to have edited it last."""
     token = str(record.get(UPDATED) or "")
-    return Stamp(token, moment(token) if token else None)
+    return Stamp(token, moment(token) if token else None, author=author)
 
 
-def row(record: Record, now: datetime, *, lagging: bool) -> Row:
+def row(record: Record, now: datetime, author: str, *, lagging: bool) -> Row:
     """A listed deal; `now` is the server's clock."""
-    told = stamp(record)
+    told = stamp(record, author)
     hot = told.at is not None and now - told.at < HOT
     return Row(str(record[ID]), told, record, hot=hot, lagging=lagging)
 

@@ -7,6 +7,7 @@ from typing import Any
 from nexudus_sync.connectors.base import Draft, Party, Record, Step
 from nexudus_sync.connectors.hubspot.api import COMPANY_LINK, CONTACT_LINK, PRIMARY_LINK
 from nexudus_sync.connectors.hubspot.records import (
+    CLOSE,
     CURRENCY,
     ID,
     NAME,
@@ -73,7 +74,14 @@ def update(before: Record, after: Record, pipeline: Pipeline | None) -> list[Ste
         payload[REOPEN] = status == OPEN and STAGE not in changed
         stage = pipeline.chosen(status, after.get(STAGE) if STAGE in changed else None)
         properties |= {PIPELINE: pipeline.id, **({STAGE: stage.id} if stage else {})}
-    return [Step(UPDATE, payload, frozenset(changed), str(before[ID]), verify=_closes(properties, pipeline))]
+    closes = _closes(properties, pipeline)
+    more = {key: before.get(key) for key in _together(changed, closes=closes)}
+    return [Step(UPDATE, payload, frozenset(changed), str(before[ID]), verify=closes, over=more)]
+
+
+def _together(changed: set[str], *, closes: bool) -> set[str]:
+    """What a change replaces together: stage and status are one value, and closing a deal sets its close date."""
+    return ({STATUS, STAGE} if changed & {STATUS, STAGE} else set()) | ({CLOSE} if closes else set())
 
 
 def _differing(before: Record, after: Record) -> set[str]:

@@ -7,7 +7,7 @@ from nexudus_sync import codec
 from nexudus_sync.connectors.base import Audited, Record
 from nexudus_sync.connectors.nexudus.api import Filters, NexudusApi
 from nexudus_sync.connectors.nexudus.moments import parse
-from nexudus_sync.errors import NotFound, RoleMissing
+from nexudus_sync.errors import NotFound, RoleMissing, storable
 
 _UPDATE = 2
 
@@ -38,14 +38,16 @@ def _entry(row: Record, login: str) -> Audited | None:
     at = parse(row.get("CreatedOn"))
     if at is None or type(row.get("EntityId")) is not int:
         return None
+    author = str(row.get("ActionBy") or "")
     return Audited(
         number=int(row["Id"]),
         record_id=str(row["EntityId"]),
         key=str(row["PropertyName"]),
         old=_value(row.get("OldValue")),
         new=_value(row.get("NewValue")),
-        own=str(row.get("ActionBy") or "").casefold() == login.casefold(),
+        own=author.casefold() == login.casefold(),
         at=at,
+        author=storable(author),
     )
 
 

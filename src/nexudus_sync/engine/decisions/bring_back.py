@@ -11,7 +11,7 @@ from nexudus_sync.errors import AuthenticationFailed, ConnectorError
 from nexudus_sync.mapping import Side
 from nexudus_sync.opportunity import hear
 from nexudus_sync.store import Session, failures
-from nexudus_sync.store.conflicts import about_overwritten, ask_again
+from nexudus_sync.store.conflicts import about_overwritten, ask_again, overwritten_on
 from nexudus_sync.store.links import mark
 from nexudus_sync.store.tables import Conflict, Link
 
@@ -30,7 +30,8 @@ async def prepare(connection: Connection, report: Report, restored: RestoredValu
     ready = set()
     for conflict, link in answered:
         try:
-            if conflict.take != Side.NEXUDUS or link is None or await _wanted(connection, conflict, link, restored):
+            keep = conflict.take != overwritten_on(conflict)
+            if keep or link is None or await _wanted(connection, conflict, link, restored):
                 ready.add(conflict.id or 0)
         except AuthenticationFailed:
             raise
@@ -45,13 +46,19 @@ async def _wanted(connection: Connection, conflict: Conflict, link: Link, restor
     if field is None or link.id is None:
         return True
     moved = await moved_on(connection, link, field, (conflict.nexudus, conflict.crm))
+    here = overwritten_on(conflict) is Side.NEXUDUS
     with connection.store.session() as session:
         if moved is not None:
             ask_again(conflict)
-            conflict.crm = moved
+            if here:
+                conflict.crm = moved
+            else:
+                conflict.nexudus = moved
             session.add(conflict)
             return False
-        restored.setdefault(link.id, {})[conflict.field] = hear(conflict.field, conflict.nexudus)
+        restored.setdefault(link.id, {})[conflict.field] = hear(
+            conflict.field, conflict.nexudus if here else conflict.crm
+        )
         for side in Side:
             mark(session, side, [link.id])
     return True
@@ -72,5 +79,5 @@ def conclude(connection: Connection, ready: Collection[int], unsettled: Collecti
 
 def _parked(session: Session, conflict: Conflict) -> bool:
     """Is the chosen value held back by a failure?"""
-    wanted = conflict.take == Side.NEXUDUS
+    wanted = conflict.take == overwritten_on(conflict)
     return wanted and failures.waits(session, conflict.nexudus_id, conflict.crm_id, conflict.field)

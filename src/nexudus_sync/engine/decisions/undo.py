@@ -67,11 +67,14 @@ def _before(entry: History) -> tuple[Any, ...]:
 async def moved_on(connection: Connection, link: Link, field: Field, known: tuple[Any, ...]) -> Any:
     """What a field says on a side where it is none of the `known` values; None if both sides say one of them.
 
-    A record that is gone is left to the settling, which finds out what became of it. Raises the `ConnectorError` tree.
+    A value that the other side need not know says nothing. A record that is gone is left to the settling, which finds
+    out what became of it. Raises the `ConnectorError` tree.
     """
-    for side in Side:
-        sight = await sights.read(connection, side, link)
+    seen = {side: await sights.read(connection, side, link) for side in Side}
+    for side, sight in seen.items():
         if sight.presence is Presence.GONE:
+            continue
+        if field.is_aside(side, sight.record, sight.context, seen[side.other].context):
             continue
         try:
             now = field.get(side, sight.record, sight.context)

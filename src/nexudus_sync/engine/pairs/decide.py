@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from nexudus_sync.connectors.base import Record
-from nexudus_sync.connectors.optional import DatesValues
 from nexudus_sync.engine.agenda import Cycle
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.pairs.memory import unstable_fields
@@ -23,20 +22,17 @@ async def decide(cycle: Cycle, pair: Pair) -> None:
         for side, sight in pair.sights.items():
             pair.sights[side] = replace(sight, context=await cycle.connection.context(side, sight.record))
         _decide_now(cycle, pair)
-    if await _dated(cycle.connection, pair):
+    keys = frozenset(o.field.crm.path.root for o in pair.plan.outcomes if _by_newest(pair, o)) - pair.dated.keys()
+    if keys and await _date(cycle, pair, keys):  # both sides were changed where the newest wins
         _decide_now(cycle, pair)
 
 
-async def _dated(connection: Connection, pair: Pair) -> bool:
-    """Were both sides changed where the newest wins? Then ask when each value was set, where the CRM tells that."""
-    connector = connection.connector(Side.CRM)
-    keys = frozenset(o.field.crm.path.root for o in pair.plan.outcomes if _by_newest(pair, o)) - pair.dated.keys()
-    if not keys or not isinstance(connector, DatesValues):
-        return False
-    told = await connector.changed_at(pair.link.crm_id, keys)
-    ours = {key: connection.our_time(Side.CRM, at) for key, at in told.items()}
-    pair.dated |= {key: at for key, at in ours.items() if at is not None}
-    return True
+async def _date(cycle: Cycle, pair: Pair, keys: frozenset[str]) -> bool:
+    """Ask when these keys of the CRM's record were set; False where it does not tell."""
+    nexudus, crm = (cycle.seen[side].news.keys() for side in Side)
+    found = await cycle.dates.of(pair.link, pair.sights[Side.CRM].stamp, keys, nexudus & crm)
+    pair.dated |= found
+    return bool(found)
 
 
 def _by_newest(pair: Pair, outcome: Outcome) -> bool:

@@ -51,7 +51,7 @@ def confirm_update(
     it confirms late. To be called in the transaction that settles the row. `source` reads the side that the values came
     from, which says what travelled: what was sent may be the default for it.
     """
-    to, told, values = Side(row.side), dict[str, str](), dict[str, tuple[Field, Value]]()
+    to, told, values = Side(row.side), dict[str, str](), dict[str, tuple[Field, MappingABC[Side, Value]]]()
     here, there = dict(link.half(to.other).snapshot), dict(link.half(to).snapshot)
     items = open_items.of_pair(session, connection.name, link.pair)
     answered = {one.field: one for one in items.conflicts if one.state == "resolved"}
@@ -65,7 +65,7 @@ def confirm_update(
         here[field.lens(to.other).path.text] = dict(UNSENT) if carried.get("apart") else carried["raw"]
         entry = history_entry(connection, link, field, to.other, **{name: carried[name] for name in _TOLD})
         _tell(session, entry, carried.get("decided"), answered.get(field.name))
-        values[field.name] = (field, value)
+        values[field.name] = (field, dict.fromkeys(Side, value))
     whole = connection.connector(to).traits.reads_before_write  # such an update sends every field, changed or not
     there[REPLY] = reply_of(done.stamp, [*told, *(f.name for f in connection.mapping.fields if whole)], there)
     link.half(to).snapshot = there

@@ -73,13 +73,19 @@ def step_json(step: Step, intent: Intent | None = None) -> dict[str, Any]:
         "keys": sorted(step.keys),
         "record_id": step.record_id,
         "verify": step.verify,
+        **({"over": step.over} if step.over else {}),
     }
 
 
 def step_from(kept: Mapping[str, Any]) -> Step:
     """The step that the journal keeps."""
     return Step(
-        kept["kind"], kept["payload"], frozenset(kept["keys"]), record_id=kept["record_id"], verify=kept["verify"]
+        kept["kind"],
+        kept["payload"],
+        frozenset(kept["keys"]),
+        record_id=kept["record_id"],
+        verify=kept["verify"],
+        over=kept.get("over") or {},
     )
 
 
