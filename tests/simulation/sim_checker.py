@@ -32,6 +32,7 @@ from nexudus_sync.engine.cycle import run_cycle
 from nexudus_sync.engine.inbox import UNEXPECTED
 from nexudus_sync.errors import SyncError
 from nexudus_sync.mapping import Context, OnConflict, Side, Sync, Unreadable
+from nexudus_sync.mapping.context import sets_aside
 from nexudus_sync.opportunity import say
 from nexudus_sync.store.tables import Conflict, Decision, Failure, Journal, Link, Unlinked
 
@@ -109,6 +110,8 @@ def no_lost_update(world: SimWorld, rest: Rest) -> tuple[list[Violation], int]:
                 if edit is None or {(link.nexudus_id, field.name), (link.crm_id, field.name)} & rest.waiting:
                     continue
                 index, raw = edit
+                if sets_aside(field.lens(side).kind.directory(contexts[side]), raw):
+                    continue  # is the status, which is a field of its own
                 try:
                     wrote, *elsewhere = (field.read(side, raw, one) for one in _wherever(world, contexts[side]))
                     now = field.get(side, records[side], contexts[side])

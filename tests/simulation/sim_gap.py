@@ -44,12 +44,17 @@ def _shows(side: Side, reading: Reading, record_id: str) -> bool:
     return listed or unquote(reading.path).endswith(f"/{record_id}")
 
 
+CAUSES = {"Status": "CrmBoardColumnId", "closedate": "dealstage"}
+"""What a server sets by itself, and the field whose change makes it do so."""
+
+
 def by_server(world: SimWorld, side: Side, record_id: str, key: str, index: int) -> bool:
-    """Was it changed by what the server does itself: a stage that wins or loses a deal on entry?"""
+    """Was it changed by what the server does itself: a stage that wins or loses a deal on entry, or dates its end?"""
     later = [c for c in world.double(side).changes[index + 1 :] if c.record_id == record_id]
     for number, change in enumerate(later):
-        if change.field == key == "Status":
-            return any(c.field == "CrmBoardColumnId" and c.at == change.at for c in later[max(0, number - 4) : number])
+        if change.field == key and key in CAUSES:
+            around = later[max(0, number - 4) : number + 5]
+            return any(c.field == CAUSES[key] and c.at == change.at for c in around)
     return False
 
 
