@@ -1,7 +1,7 @@
 """Reading deals: changes by the search, everything by the list, single ones by id, and what proves that one is gone."""
 
 import pytest
-from hubspot_server import BEN, SALES, Account
+from hubspot_server import BEN, SALES, TOKEN, Account
 
 from nexudus_sandbox.hubspot.pipelines import Stage
 from nexudus_sandbox.wire import html_response
@@ -182,3 +182,23 @@ async def test_a_stage_that_is_new_is_found_once_it_was_missed() -> None:
         account.clock.turn(120)
         found = (await account.connector.context({}, SALES)).directories["dealstage"].raw("Haggling")
         assert (found, two.directories["dealstage"].raw("Haggling")) == ("42", None)
+
+
+async def test_a_read_before_a_write_does_not_ask_for_the_contact() -> None:
+    async with Account().open() as account:
+        deal, since = account.deal(), len(account.double.log)
+        record = await account.connector.fetch(deal, children=False)
+        assert account.asked(since) == [f"GET /crm/objects/2026-03/deals/{deal}"]
+        assert (record["@contacts"], account.connector.facts(record).email) == ([account.kai], None)
+        assert account.connector.facts(await account.connector.fetch(deal)).email == "kai@example.org"
+
+
+async def test_a_contact_is_read_again_once_a_person_asks_for_another_try() -> None:
+    async with Account().open() as account:
+        bare = account.double.add("contacts", BEN, firstname="Noor")
+        deal = account.deal(contacts=[bare])
+        assert account.connector.facts(await account.connector.fetch(deal)).email is None
+        one = account.double.objects.rows["contacts"][int(bare)]
+        account.double.change(one, {"email": "noor@example.org"}, account.double.gate.keys[TOKEN].author)
+        account.connector.ask_afresh()
+        assert account.connector.facts(await account.connector.fetch(deal)).email == "noor@example.org"

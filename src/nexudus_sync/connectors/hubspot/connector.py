@@ -178,12 +178,14 @@ class HubSpotConnector:
     ) -> Record:
         """The deal: as the list showed it, else read by its id, for the search may be behind.
 
+        Without `children` nobody asks who it is with: that is not synced.
+
         Raises AnotherRecord with the survivor for one that was merged away, also where only the search tells.
         """
         if row is not None and not row.lagging:
             return row.record
         try:
-            return await self._writer.one(record_id, priority)
+            return await self._writer.one(record_id, priority, party=children)
         except NotFound:
             survivor = await self._survivor(record_id, priority)
             if survivor is None:
@@ -231,8 +233,9 @@ class HubSpotConnector:
         return Context(time_zone=self.account.zone, digits=digits(code), currency=fixed, directories=directories)
 
     def ask_afresh(self) -> None:
-        """Pipelines, owners and definitions; see `RemembersMisses`."""
+        """Pipelines, owners, definitions and contacts; see `RemembersMisses`."""
         self.account.ask_afresh()
+        self.contacts.ask_afresh()
 
     def stamp(self, record: Record) -> Stamp:
         """`updatedAt`."""
