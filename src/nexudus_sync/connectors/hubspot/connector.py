@@ -32,7 +32,7 @@ from nexudus_sync.connectors.currency import digits
 from nexudus_sync.connectors.failed import failed
 from nexudus_sync.connectors.http import Http
 from nexudus_sync.connectors.hubspot import checks, key, records, rules, setup, stages, steps
-from nexudus_sync.connectors.hubspot.account import Account, Options
+from nexudus_sync.connectors.hubspot.account import Account
 from nexudus_sync.connectors.hubspot.api import Api, another
 from nexudus_sync.connectors.hubspot.contacts import Contacts
 from nexudus_sync.connectors.hubspot.dialect import HubSpotDialect
@@ -227,7 +227,7 @@ class HubSpotConnector:
         for name in self._wanted | {"closed_lost_reason"}:
             definition = known.get(name) or {}
             if definition.get("options") and not definition.get("externalOptions"):
-                directories[name] = Options(definition["options"])
+                directories[name] = self.account.options(definition)
         code = records.text(record, records.CURRENCY) or self.account.currency
         fixed = self.account.currency if len(self.account.currencies) <= 1 else None
         return Context(time_zone=self.account.zone, digits=digits(code), currency=fixed, directories=directories)
