@@ -23,7 +23,7 @@ from nexudus_sync.errors import (
     storable,
 )
 from nexudus_sync.mapping import Field, Side
-from nexudus_sync.merge import STORED_DIFFERENTLY, UNREADABLE, Outcome, Policy, Resolution, Verdict
+from nexudus_sync.merge import STORED_DIFFERENTLY, Outcome, Policy, Resolution, Verdict
 from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.store import Session, conflicts, failures, records
 from nexudus_sync.store.open_items import OpenItems
@@ -85,9 +85,7 @@ def record_outcomes(
     restored: set[int | None] = {link.id} if both_read else set()
     settles = _field_names(over) - _field_names(left)  # a value may go to one side and wait on the other
     conflicts.close([one for one in asked if _is_settled(one, restored, settles)], connection.clock.now())
-    says = {
-        o.field.name: (o.field, o.nexudus) for o in found if o.verdict is Verdict.AGREED or _is_parked_but_readable(o)
-    }
+    says = {o.field.name: (o.field, o.nexudus) for o in found if o.verdict is Verdict.AGREED or o.waits}
     close_rewritten(asked, says, connection.clock.now())
     _reopen_unwritable(asked, _unwritable(found, about))
     _solve_over(about, link, found, over, settled=settled)
@@ -147,11 +145,6 @@ def _solve_over(
     failures.solve(kept, fields=_field_names(one for one in found if one.verdict is Verdict.AGREED and not one.kind))
     for one in kept:  # was looked at, as a person asked: once is enough
         one.next_attempt = None
-
-
-def _is_parked_but_readable(outcome: Outcome) -> bool:
-    """Is the field parked although both values can be read?"""
-    return outcome.verdict is Verdict.PARKED and outcome.kind != UNREADABLE
 
 
 def _closable(about: Iterable[Failure], link: Link) -> list[Failure]:
