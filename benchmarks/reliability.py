@@ -214,7 +214,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--path", type=int, nargs="*", default=[], metavar="WAY", help="replay one of a family")
     parser.add_argument("--steps", type=int, default=60, metavar="N", help="of a history")
     parser.add_argument("--records", type=int, default=14, metavar="N", help="in Nexudus, of a history")
-    parser.add_argument("--system", metavar="NAME", help="overplane or erpnext; left out: both, or each seed's own")
+    parser.add_argument("--system", metavar="NAME", help="the CRM; left out: overplane and erpnext, or each seed's own")
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED")
     parser.add_argument("--faults", action="store_true", help="every call fails in every way")
     parser.add_argument("--pairs", action="store_true", help="all pairs of crashes")

@@ -81,13 +81,13 @@ def _uses_worlds(module: ModuleType) -> bool:
 
 
 def _is_told_twice(item: pytest.Item) -> bool:
-    """Is it the other CRM's turn in a test of the whole installation? What is ERPNext's own is tested beside it."""
+    """Is it another CRM's turn in a test of the whole installation? What is their own is tested beside it."""
     if item.path.name in LONG_STORIES:
         return True
     return (
         isinstance(item, pytest.Function)
         and getattr(item, "callspec", None) is not None
-        and (item.callspec.params.get("crm_name") == "erpnext")
+        and item.callspec.params.get("crm_name") in ("erpnext", "hubspot")
     )
 
 

@@ -135,6 +135,11 @@ class Outcome:
         """Does it travel by itself once the other side can take it? Then nobody has to decide or do anything."""
         return self.verdict is Verdict.PARKED and not self.kind
 
+    @property
+    def waits(self) -> bool:
+        """Must its value wait, seen or unseen, although both sides can be read?"""
+        return self.verdict is Verdict.PARKED and self.kind != UNREADABLE
+
     def says(self, side: Side) -> Value:
         """What a side says."""
         return self.nexudus if side is Side.NEXUDUS else self.crm

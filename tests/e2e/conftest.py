@@ -3,24 +3,30 @@ from logging import WARNING
 
 import pytest
 import structlog
-from e2e_fixtures import crm_name, office, offices, pair
+from e2e_fixtures import IS_LONG, crm_name, office, offices, pair
 
 __all__ = ["crm_name", "office", "offices", "pair"]
 
 
-def _is_of_hubspot(item: pytest.Item) -> bool:
-    """Is it HubSpot's turn? The stories but that of crashes are told in other CRMs' words; it has some of its own."""
+NIGHTLY = ("test_e2e_story.py", "test_e2e_crashes.py")
+"""The longest stories; HubSpot's turn in them is the nightly run's."""
+
+
+def _is_put_off(item: pytest.Item) -> bool:
+    """Is it HubSpot's turn in a story that only the nightly run tells of it?"""
     return (
-        isinstance(item, pytest.Function)
+        not IS_LONG
+        and item.path.name in NIGHTLY
+        and isinstance(item, pytest.Function)
         and getattr(item, "callspec", None) is not None
-        and (item.callspec.params.get("crm_name") == "hubspot")
+        and item.callspec.params.get("crm_name") == "hubspot"
     )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest story first, so that of several workers one tells it and the others go on meanwhile."""
-    items[:] = [item for item in items if not _is_of_hubspot(item) or item.path.name == "test_e2e_crashes.py"]
+    items[:] = [item for item in items if not _is_put_off(item)]
     items.sort(key=lambda item: item.path.name != "test_e2e_story.py")
 
 

@@ -1,5 +1,6 @@
 """How people work in each CRM, and how it is spoken to on the wire: what differs between the CRMs of an office."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,11 +9,13 @@ from typing import Any
 import pytest
 
 from nexudus_sandbox.crms import SandboxCrm
+from nexudus_sandbox.hubspot.objects import Author
 from nexudus_sandbox.wire import Request, Response
 from nexudus_sync.connectors.base import Connector
 from nexudus_sync.connectors.erpnext import ERPNextConnector
 from nexudus_sync.connectors.hubspot import HubSpotConnector
 from nexudus_sync.connectors.overplane import OverplaneConnector
+from nexudus_sync.mapping.shipped import shipped
 
 BEN = "ben@example.com"
 CRM_NAMES = ("overplane", "erpnext")
@@ -20,6 +23,10 @@ CRM_NAMES = ("overplane", "erpnext")
 
 overplane_only = pytest.mark.parametrize("crm_name", ["overplane"], indirect=True)
 """For a test about something that only Overplane has; what only ERPNext has is tested in modules of its own."""
+
+
+not_hubspot = pytest.mark.parametrize("crm_name", CRM_NAMES, indirect=True)
+"""For a test about what no deal of HubSpot has: several lost reasons, or a status with words of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,12 @@ class Desk:
     stamps: tuple[str, ...]
     own: tuple[str, ...]
     needs_sweep: bool
+    mapping: str = ""
+    """Its mapping file; "" for the shipped one."""
+    party_apart: bool = False
+    """The customer's e-mail stands on a record of its own, whose edits do not move the opportunity's stamp."""
+    dates_closing: bool = False
+    """A deal that is made closed gets its closing day from the CRM itself; the day travels back at the next sync."""
     links: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Key of an opportunity → the kind of object it names one of, and what that is called by."""
 
@@ -80,6 +93,14 @@ class Desk:
         usual |= {"sales_stage": "New lead", "transaction_date": "2026-03-02"}
         usual |= {"party_name": party, "contact_email": email}
         return str(self.deals.create(BEN, title=title, **{**usual, **values}))
+
+    def titled(self, key: str) -> str:
+        """A key of an opportunity as the stories call it."""
+        return key
+
+    def give_email(self, deal: str, email: str) -> None:
+        """Ben enters the e-mail of an opportunity's customer."""
+        self.deals.edit(deal, BEN, contact_email=email)
 
     def lead_emails(self) -> Counter[str]:
         """How many leads there are with which e-mail."""
@@ -194,7 +215,7 @@ class HubspotDesk(Desk):
     def lead(self, person: str, email: str | None, **values: Any) -> str:
         first, _, last = person.partition(" ")
         known = self.deals.objects.where("contacts", "email", email.lower()) if email else None
-        values = {"email": email, "firstname": first, "lastname": last}
+        values = {"email": email, "firstname": first, "lastname": last, "company": values.get("company_name")}
         sent = {key: value for key, value in values.items() if value}
         return str(known.id) if known else str(self.deals.add("contacts", BEN, **sent))
 
@@ -204,8 +225,19 @@ class HubspotDesk(Desk):
     def add_user(self, email: str, name: str) -> None:
         self.deals.account.hire(email, name)
 
-    def user_id(self, email: str) -> str:
-        return str(self.deals.account.owner_of(email))
+    def titled(self, key: str) -> str:
+        return {"dealname": "title"}.get(key, key)
+
+    def content(self, deal: str) -> dict[str, Any]:
+        # what is told in the words of an opportunity need not be told twice
+        return {key: value for key, value in Desk.content(self, deal).items() if key not in ("dealname", "amount")}
+
+    def give_email(self, deal: str, email: str) -> None:
+        (contact,) = self.deals.record(deal)["@contacts"]
+        self.deals.change(self.deals.objects.rows["contacts"][int(contact)], {"email": email}, Author(BEN))
+
+    def _known(self, kind: str, name_key: str) -> set[str]:
+        return set.intersection(*({stage.label for stage in one.stages} for one in self.deals.pipelines.all))
 
     def _hide(self, deal: str) -> Callable[[], None]:
         rows = self.deals.objects.rows["deals"]
@@ -219,21 +251,33 @@ class HubspotDesk(Desk):
         return dict(self.deals.as_read(deal))
 
 
+_OFF = re.compile(r'(?m)^\[fields\.(utm_(?!term)\w+)\]\nsync = "off"')
+"""What the shipped mapping leaves off until there are properties for it, as there are here."""
+
+
 def hubspot(crm: SandboxCrm) -> Desk:
-    """HubSpot's desk."""
+    """HubSpot's desk, in an account whose deals have a property for everything that people edit."""
     base = "/crm/objects/2026-03"
+    for name in ("phone", "annual_revenue", "first_response_time"):
+        crm.double.properties.add("deals", name)  # type: ignore[union-attr]
     return HubspotDesk(
         "hubspot",
         crm,
         "deals",
         Paths(f"{base}/deals", f"{base}/contacts", "PATCH"),
         HubSpotConnector,
-        stamps=("hs_lastmodifieddate",),
+        stamps=("hs_lastmodifieddate", "@updatedAt"),
         own=(
             *("id", "hs_object_id", "createdate", "hs_lastmodifieddate", "party_name", "nexudus_id", "closedate"),
             *("@id", "@createdAt", "@updatedAt", "@contacts"),
         ),
         needs_sweep=True,
+        mapping=re.sub(
+            r'(?m)^\[fields\.(utm_(?!term)\w+)\]\nsync = "off"', r'[fields.\1]\npath = "\1"', shipped("hubspot")
+        ),
+        party_apart=True,
+        dates_closing=True,
+        links={"sales_stage": ("sales-stage", "stage_name")},
     )
 
 

@@ -13,7 +13,7 @@ from e2e_office import Office
 IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 
 
-@pytest.fixture(scope="module", params=[*CRM_NAMES, *(["hubspot"] if IS_LONG else [])])
+@pytest.fixture(scope="module", params=[*CRM_NAMES, "hubspot"])
 def crm_name(request: pytest.FixtureRequest) -> str:
     """The office's CRM: each test is run with all of them, unless it says otherwise (`e2e_desks.overplane_only`)."""
     return str(request.param)

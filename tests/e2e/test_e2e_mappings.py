@@ -14,8 +14,8 @@ SHIPPED = Path(__file__).parents[2] / "mappings"
 
 def own_mapping(office: Office, change: Callable[[str, str], tuple[str, str]]) -> None:
     """Give the office mapping files of its own: the shipped ones, changed."""
-    shipped = (SHIPPED / "nexudus.toml", SHIPPED / f"{office.desk.system}.toml")
-    nexudus, crm = change(*(path.read_text(encoding="utf-8") for path in shipped))
+    shipped = [(SHIPPED / f"{one}.toml").read_text(encoding="utf-8") for one in ("nexudus", office.desk.system)]
+    nexudus, crm = change(shipped[0], office.desk.mapping or shipped[1])
     (office.folder / "own-nexudus.toml").write_text(nexudus, encoding="utf-8")
     (office.folder / "own-crm.toml").write_text(crm, encoding="utf-8")
     office.put("mapping", '{ nexudus = "own-nexudus.toml", crm = "own-crm.toml" }')
@@ -23,7 +23,7 @@ def own_mapping(office: Office, change: Callable[[str, str], tuple[str, str]]) -
 
 def with_new_fields(nexudus: str, crm: str) -> tuple[str, str]:
     nexudus += '\n[fields.broker]\npath = "CustomFields.Data[Broker]"\n'
-    crm = re.sub(r'\[fields\.notes\]\nsync = "off"', '[fields.notes]\npath = "internal_notes"', crm)
+    crm = re.sub(r'\[fields\.notes\].*\nsync = "off"', '[fields.notes]\npath = "internal_notes"', crm)
     return nexudus, crm + '\n[fields.broker]\npath = "broker_reference"\n'
 
 

@@ -151,6 +151,8 @@ async def _tell(office: Office) -> Story:
     backfill = await office.sync()
     calls = {side: counted.calls(side) for side in Side}
     links, unlinked = office.links(), office.rows(Unlinked)
+    if office.desk.dates_closing:
+        await office.sync()
     before, counted = dump(office), Counted(office)
     idle = await office.sync()
     waiting = office.waiting(Conflict) | office.waiting(Failure)

@@ -150,6 +150,16 @@ async def test_a_card_won_and_moved_elsewhere_at_once_keeps_its_column_until_it_
     assert paired.says() == (OPEN, "Proposal sent", "Proposal sent")
 
 
+async def test_a_card_reopened_in_a_column_that_the_pipeline_lacks_waits_and_is_no_question(office: Desks) -> None:
+    second = SmallOffice.card(office, "noor@example.org", "Offices", Status=LOST)
+    office.cards.move(second, "Lost", MARIA)
+    await office.rest()
+    office.cards.edit(second, MARIA, Status=OPEN)
+    await office.rest()
+    assert office.deals.record(office.links()[second])["dealstage"] == office.pipeline.stages[0].id
+    assert (office.failures(), office.conflicts()) == ({("unmapped", "sales_stage")}, [])
+
+
 async def test_a_pipeline_without_a_lost_stage_holds_the_status_and_says_what_to_do(office: Desks) -> None:
     office.pipeline.stages.remove(office.stage("Closed lost"))
     office.engine.connectors["hubspot"].ask_afresh()

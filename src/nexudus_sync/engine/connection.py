@@ -163,6 +163,14 @@ class Connection:
         except (ValueError, RecursionError):
             return ""
 
+    def digest_alone(self, side: Side, record: Record) -> str:
+        """The fingerprint of a row without a counterpart: its customer's e-mail counts too, for a match hangs on it.
+
+        The address may stand on a record of its own, whose edits leave the row as it was.
+        """
+        own = self.digest(side, record)
+        return own and f"{own} {fingerprint(self.facts(side, record).email or '')}"
+
     def _plain(self, side: Side) -> Context:
         """A context for reading a record when its surroundings were not asked for."""
         return Context(escaped=self.connector(side).traits.escapes_text)

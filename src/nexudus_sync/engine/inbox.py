@@ -23,7 +23,7 @@ from nexudus_sync.errors import (
     storable,
 )
 from nexudus_sync.mapping import Field, Side
-from nexudus_sync.merge import STORED_DIFFERENTLY, UNREADABLE, Outcome, Policy, Resolution, Verdict
+from nexudus_sync.merge import STORED_DIFFERENTLY, Outcome, Policy, Resolution, Verdict
 from nexudus_sync.opportunity import Value, hear, say
 from nexudus_sync.store import Session, conflicts, failures, records
 from nexudus_sync.store.open_items import OpenItems
@@ -88,7 +88,7 @@ def record_outcomes(
     says = {
         o.field.name: (o.field, {side: o.says(side) for side in Side})
         for o in found
-        if o.verdict is Verdict.AGREED or _is_parked_but_readable(o)
+        if o.verdict is Verdict.AGREED or o.waits
     }
     close_rewritten(asked, says, connection.clock.now())
     _reopen_unwritable(asked, _unwritable(found, about))
@@ -149,11 +149,6 @@ def _solve_over(
     failures.solve(kept, fields=_field_names(one for one in found if one.verdict is Verdict.AGREED and not one.kind))
     for one in kept:  # was looked at, as a person asked: once is enough
         one.next_attempt = None
-
-
-def _is_parked_but_readable(outcome: Outcome) -> bool:
-    """Is the field parked although both values can be read?"""
-    return outcome.verdict is Verdict.PARKED and outcome.kind != UNREADABLE
 
 
 def _closable(about: Iterable[Failure], link: Link) -> list[Failure]:

@@ -1,10 +1,14 @@
 """Reading deals: changes by the search, everything by the list, single ones by id, and what proves that one is gone."""
 
-import pytest
-from hubspot_server import BEN, SALES, Account
+from typing import Any
 
+import pytest
+from hubspot_server import BEN, SALES, TOKEN, Account
+
+from nexudus_sandbox.hubspot.objects import Author
 from nexudus_sandbox.hubspot.pipelines import Stage
 from nexudus_sandbox.wire import html_response
+from nexudus_sync.connectors.base import Scope
 from nexudus_sync.errors import AnotherRecord, NotFound, Unavailable
 
 SEARCH = "POST /crm/objects/2026-03/deals/search"
@@ -186,3 +190,59 @@ async def test_a_stage_that_is_new_is_found_once_it_was_missed() -> None:
         account.clock.turn(120)
         found = (await account.connector.context({}, SALES)).directories["dealstage"].raw("Haggling")
         assert (found, two.directories["dealstage"].raw("Haggling")) == ("42", None)
+
+
+async def test_a_read_before_a_write_does_not_ask_for_the_contact() -> None:
+    async with Account().open() as account:
+        deal, since = account.deal(), len(account.double.log)
+        record = await account.connector.fetch(deal, children=False)
+        assert account.asked(since) == [f"GET /crm/objects/2026-03/deals/{deal}"]
+        assert (record["@contacts"], account.connector.facts(record).email) == ([account.kai], None)
+        assert account.connector.facts(await account.connector.fetch(deal)).email == "kai@example.org"
+
+
+async def test_a_contact_is_read_again_once_a_person_asks_for_another_try() -> None:
+    async with Account().open() as account:
+        bare = account.double.add("contacts", BEN, firstname="Noor")
+        deal = account.deal(contacts=[bare])
+        assert account.connector.facts(await account.connector.fetch(deal)).email is None
+        one = account.double.objects.rows["contacts"][int(bare)]
+        account.double.change(one, {"email": "noor@example.org"}, account.double.gate.keys[TOKEN].author)
+        account.connector.ask_afresh()
+        assert account.connector.facts(await account.connector.fetch(deal)).email == "noor@example.org"
+
+
+@pytest.mark.parametrize("missing", ["207", "left-out"])
+async def test_what_a_batch_does_not_find_is_missing_and_nothing_else(missing: Any) -> None:
+    async with Account(missing_in_batch=missing).open() as account:
+        cursor = await account.cursor()
+        gone = account.double.add("contacts", BEN, email="gone@example.org")
+        deals = [account.deal(contacts=those) for those in ([], [account.kai], [gone])]
+        account.double.objects.archive(account.double.objects.rows["contacts"][int(gone)], Author(BEN))
+        rows = await account.rows(cursor)
+        assert list(rows) == deals
+        emails = [account.connector.facts(rows[deal].record).email for deal in deals]
+        assert emails == [None, "kai@example.org", None]
+
+
+@pytest.mark.parametrize("path", ["associations", "contacts/batch/read"])
+async def test_a_batch_that_failed_in_part_is_not_believed(path: str) -> None:
+    async with Account().open() as account:
+        cursor = await account.cursor()
+        account.deal()
+        error = {"status": "error", "category": "INTERNAL_ERROR", "message": "try later"}
+        body = {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [error]}
+        for _ in range(4):
+            account.answer(f"POST .*/{path}", 207, body)
+        with pytest.raises(Unavailable, match="only in part: try later"):
+            await account.rows(cursor)
+
+
+async def test_a_pipeline_is_named_by_its_label_or_by_its_id() -> None:
+    async with Account().open() as account:
+        account.double.pipelines.add("Renewals", [Stage("77", "Open")], "renewals")
+        account.connector.ask_afresh()
+        await account.connector.start()
+        record = await account.connector.fetch(account.deal(pipeline="renewals", dealstage="77"))
+        named = [account.connector.in_scope(record, Scope(company=one)) for one in ("renewals", "RENEWALS", "default")]
+        assert named == [True, True, False]

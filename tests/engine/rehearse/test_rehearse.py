@@ -15,7 +15,7 @@ PAIRS = 16
 Pair = tuple[int, str]
 Offices = Callable[..., Office]
 KINDS = {"create": "opportunity.create", "delete": "opportunity.delete", "create-party": "party.create"}
-SYSTEMS = {"nexudus": "nexudus", "overplane": "crm", "erpnext": "crm"}
+SYSTEMS = {"nexudus": "nexudus", "overplane": "crm", "erpnext": "crm", "hubspot": "crm"}
 
 
 async def plan(office: Office, *, reconcile: bool = False) -> Rehearsal:
@@ -112,7 +112,7 @@ async def test_what_is_written_is_what_was_planned_field_by_field(office: Office
     await office.sync()
     changes = office.deals.changes[marks[Side.CRM] :]
     written = {
-        change.field: change.new
+        office.desk.titled(change.field): change.new
         for change in changes
         if change.by == SYNC_USER and change.field not in office.desk.stamps
     }

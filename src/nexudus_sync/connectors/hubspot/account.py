@@ -105,7 +105,9 @@ class Owners:
 class Options:
     """The options of a property that is a list: what is kept, and what people see."""
 
-    def __init__(self, rows: Iterable[Mapping[str, object]]) -> None:
+    def __init__(self, rows: Iterable[Mapping[str, object]], missed: set[str] | None = None) -> None:
+        self.missed: set[str] = set() if missed is None else missed
+        """Labels that were looked for in vain."""
         self._labels = {str(row["value"]): str(row.get("label") or row["value"]) for row in rows}
 
     def name(self, raw: object) -> str | None:
@@ -115,7 +117,10 @@ class Options:
     def raw(self, name: str) -> object | None:
         """The value of a label, or of the value itself."""
         wanted = fold(name)
-        return next((one for one, label in self._labels.items() if wanted in (fold(label), fold(one))), None)
+        found = next((one for one, label in self._labels.items() if wanted in (fold(label), fold(one))), None)
+        if found is None:
+            self.missed.add(f"option {wanted}")
+        return found
 
     def names(self) -> tuple[str, ...]:
         """All labels."""
@@ -132,6 +137,7 @@ class Account:
         self._owners = Cached(self._read_owners, clock)
         self._properties = Cached(self._read_properties, clock)
         self._missed: set[str] = set()
+        self._unsaid: set[str] = set()
 
     async def start(self) -> None:
         """Read the account's details and pipelines, once. Raises AuthenticationFailed for a key of another account.
@@ -226,8 +232,17 @@ class Account:
         return "" if not number or known is None else storable(known.user(number) or f"user {number}")
 
     async def properties(self) -> dict[str, Record]:
-        """The definitions of the deal properties, by name; empty where they may not be read."""
-        return await self._properties.value()
+        """The definitions of the deal properties, by name; empty where they may not be read.
+
+        Read again where an option was looked for in vain.
+        """
+        misses = tuple(self._unsaid)
+        self._unsaid.clear()
+        return await (self._properties.despite(misses) if misses else self._properties.value())
+
+    def options(self, definition: Record) -> Options:
+        """The options of a property that is a list."""
+        return Options(definition["options"], self._unsaid)
 
     def ask_afresh(self) -> None:
         """Read everything again when it is next needed; the details too, if the key might not read them."""

@@ -13,6 +13,8 @@ from nexudus_sync.errors import AnotherRecord, OutcomeUnknown, Unavailable
 DEALS, CONTACTS = "deals", "contacts"
 BATCH, BATCH_WITH_PAST, LINKS = 100, 50, 1000
 """The most records of one batch, with histories, and of one call about associations."""
+_ABSENT = frozenset({"OBJECT_NOT_FOUND", "VALIDATION_ERROR", ""})
+"""The categories of errors in a batch that say of some of its records that there are none, or may say so."""
 CONTACT_LINK, COMPANY_LINK, PRIMARY_LINK = 3, 341, 5
 """The associations of a deal, as HubSpot numbers them."""
 
@@ -177,6 +179,11 @@ class Api:
         listed = raw.get("results") if isinstance(raw, dict) else raw
         if not isinstance(raw, dict) or "results" not in raw:
             raise Unavailable(self.system, f"{what} was answered with something that is not a list")
+        for error in raw.get("errors") or ():
+            if isinstance(error, dict) and str(error.get("category") or "") not in _ABSENT:
+                raise Unavailable(
+                    self.system, f"{what} came only in part: {error.get('message') or 'it does not say why'}"
+                )
         fits = (lambda _: True) if key == "from" else is_id
         return readable(listed, key, what, self.system, fits)[0]
 

@@ -34,7 +34,7 @@ from nexudus_sync.connectors.currency import digits
 from nexudus_sync.connectors.failed import failed
 from nexudus_sync.connectors.http import Http
 from nexudus_sync.connectors.hubspot import checks, key, records, rules, setup, stages, steps
-from nexudus_sync.connectors.hubspot.account import Account, Options
+from nexudus_sync.connectors.hubspot.account import Account
 from nexudus_sync.connectors.hubspot.api import Api, another
 from nexudus_sync.connectors.hubspot.contacts import Contacts
 from nexudus_sync.connectors.hubspot.dialect import HubSpotDialect
@@ -181,12 +181,14 @@ class HubSpotConnector:
     ) -> Record:
         """The deal: as the list showed it, else read by its id, for the search may be behind.
 
+        Without `children` nobody asks who it is with: that is not synced.
+
         Raises AnotherRecord with the survivor for one that was merged away, also where only the search tells.
         """
         if row is not None and not row.lagging:
             return row.record
         try:
-            return await self._writer.one(record_id, priority)
+            return await self._writer.one(record_id, priority, party=children)
         except NotFound:
             survivor = await self._survivor(record_id, priority)
             if survivor is None:
@@ -228,14 +230,15 @@ class HubSpotConnector:
         for name in self._wanted | {"closed_lost_reason"}:
             definition = known.get(name) or {}
             if definition.get("options") and not definition.get("externalOptions"):
-                directories[name] = Options(definition["options"])
+                directories[name] = self.account.options(definition)
         code = records.text(record, records.CURRENCY) or self.account.currency
         fixed = self.account.currency if len(self.account.currencies) <= 1 else None
         return Context(time_zone=self.account.zone, digits=digits(code), currency=fixed, directories=directories)
 
     def ask_afresh(self) -> None:
-        """Pipelines, owners and definitions; see `RemembersMisses`."""
+        """Pipelines, owners, definitions and contacts; see `RemembersMisses`."""
         self.account.ask_afresh()
+        self.contacts.ask_afresh()
 
     def stamp(self, record: Record) -> Stamp:
         """`updatedAt`, and whom the deal names as its last editor."""

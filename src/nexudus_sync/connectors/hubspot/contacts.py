@@ -28,6 +28,10 @@ class Contacts:
         self.companies: dict[str, str] = {}
         """Contact → the company that it belongs to in HubSpot."""
 
+    def ask_afresh(self) -> None:
+        """Read each contact again with the next deal of it: somebody may have given it the address that it lacked."""
+        self._known.clear()
+
     def linked(self, deal: str) -> list[str]:
         """The contacts of a deal, as read last."""
         return self._of.get(deal, [])

@@ -95,13 +95,14 @@ class Lister:
             found += await self.api.many(DEALS, batch, self.asked(), priority)
         return found
 
-    async def lift(self, rows: Iterable[Record], priority: Priority) -> list[Record]:
-        """The records of rows, with their contacts."""
+    async def lift(self, rows: Iterable[Record], priority: Priority, *, party: bool = True) -> list[Record]:
+        """The records of rows, with their contacts; with `party` it is known afterwards who those are."""
         known = list(rows)
         await self.contacts.learn_links((str(row["id"]) for row in known), priority)
         statuses = self.account.statuses
         lifted = [records.lifted(row, self.contacts.linked(str(row["id"])), statuses) for row in known]
-        await self.contacts.learn(lifted, priority)
+        if party:
+            await self.contacts.learn(lifted, priority)
         return lifted
 
 

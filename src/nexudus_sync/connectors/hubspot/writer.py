@@ -68,14 +68,14 @@ class Writer:
         record = await self.seen(raw)
         return record if text(record, key) == value else None
 
-    async def one(self, record_id: str, priority: Priority = Priority.LIVE) -> Record:
-        """A deal as it is now. Raises NotFound, AnotherRecord."""
-        return await self.seen(await self.api.one(record_id, self.asked(), priority), priority)
+    async def one(self, record_id: str, priority: Priority = Priority.LIVE, *, party: bool = True) -> Record:
+        """A deal as it is now; `party`: who it is with matters. Raises NotFound, AnotherRecord."""
+        return await self.seen(await self.api.one(record_id, self.asked(), priority), priority, party=party)
 
-    async def seen(self, raw: Record, priority: Priority = Priority.LIVE) -> Record:
+    async def seen(self, raw: Record, priority: Priority = Priority.LIVE, *, party: bool = True) -> Record:
         """The record of a deal that was just read by its id."""
         self.contacts.note(str(raw["id"]), records.linked(raw))
-        (record,) = await self.lister.lift([raw], priority)
+        (record,) = await self.lister.lift([raw], priority, party=party)
         return record
 
     async def _create(self, step: Step) -> Written:

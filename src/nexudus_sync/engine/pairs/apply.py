@@ -20,6 +20,7 @@ from nexudus_sync.engine.write.perform import Intent, drop_row, drop_rows, perfo
 from nexudus_sync.engine.write.refused import RefusedValue, blamed, show_refused
 from nexudus_sync.errors import HeldUp, NotPlanned, Refused, Stale, Unavailable
 from nexudus_sync.mapping import Field, Side
+from nexudus_sync.mapping.compound import Compound
 from nexudus_sync.merge import Outcome
 from nexudus_sync.plan import Presence
 from nexudus_sync.store import Session, open_items
@@ -150,10 +151,15 @@ async def _perform_steps(cycle: Cycle, pair: Pair, side: Side, steps: list[Step]
         intent = replace(intent, fields={o.field.name: intent.fields[o.field.name] for o in (*begun, *delivered)})
 
         def confirm(
-            session: Session, row: Journal, written: Written, begun: Share = begun, delivered: Share = delivered
+            session: Session,
+            row: Journal,
+            written: Written,
+            step: Step = step,
+            begun: Share = begun,
+            delivered: Share = delivered,
         ) -> None:
             note_begun(pair.link, side, (outcome.field for outcome in begun), written.record)
-            note_begun(pair.link, side, _displaced(pair, side, written), written.record)
+            note_begun(pair.link, side, _displaced(connection, pair, side, step, written), written.record)
             done = Done(written.record, pair.sights[side].context, written.stamp)
             fields, source = [outcome.field for outcome in delivered], pair.sights[side.other].context
             confirm_update(session, connection, row, pair.link, fields, done, source)
@@ -165,15 +171,20 @@ async def _perform_steps(cycle: Cycle, pair: Pair, side: Side, steps: list[Step]
         pair.sights[side] = await _sight_after(connection, pair, side, step, written, delivered)
 
 
-def _displaced(pair: Pair, side: Side, written: Written) -> list[Field]:
-    """The fields that wait unseen and that the write itself has changed: nobody there meant to.
+def _displaced(connection: Connection, pair: Pair, side: Side, step: Step, written: Written) -> list[Field]:
+    """The fields that wait and that the write itself has changed, for they are one value with a field that it wrote.
 
-    A status that closes a deal moves it to a stage, and the card's own column waits until the deal is open again.
+    Nobody there meant to: a status that closes a deal moves it to a stage, and the card's own column waits.
     """
+    compound: Compound | None = getattr(connection.connector(side), "compound", None)
+    if compound is None or step.keys.isdisjoint(compound.keys):
+        return []
     before = pair.sights[side].record
     # what a person typed stands for both sides: if the write contradicts it, that is for a person again
-    waiting = (one.field for one in pair.plan.outcomes if one.waits_unseen and one.decided is None)
-    return [field for field in waiting if field.lens(side).raw(before) != field.lens(side).raw(written.record)]
+    waiting = [one.field for one in pair.plan.outcomes if one.waits and one.decided is None]
+    lenses = [(field, field.lens(side)) for field in waiting]
+    changed = [field for field, lens in lenses if lens.raw(before) != lens.raw(written.record)]
+    return [field for field in changed if field.lens(side).path.root in compound.keys]
 
 
 async def _sight_after(

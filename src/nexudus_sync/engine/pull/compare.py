@@ -134,6 +134,13 @@ def _moved(connection: Connection, side: Side, row: Row, known: Remembered) -> b
     return bool(known.digest) and connection.digest(side, row.record) != known.digest
 
 
+def _is_changed(connection: Connection, side: Side, row: Row, known: Remembered) -> bool:
+    """Does the row of a record without a counterpart say something else than when it was last seen?"""
+    if row.stamp.token != known.stamp:
+        return True
+    return bool(known.digest) and connection.digest_alone(side, row.record) != known.digest
+
+
 def sort_unlinked(connection: Connection, seen: Listing, listed: Listed, known: Remembered | None) -> None:
     """Is a row of a record without a link new or changed? Raises whatever error a row causes that makes no sense."""
     row = listed.row
@@ -141,6 +148,6 @@ def sort_unlinked(connection: Connection, seen: Listing, listed: Listed, known: 
         if known is not None:
             seen.gone_unlinked.add(row.id)
         return
-    if known is None or known.recheck or row.hot or _moved(connection, seen.side, row, known):
+    if known is None or known.recheck or row.hot or _is_changed(connection, seen.side, row, known):
         # an odd row is told here, not in the transaction that stores all rows
         seen.fresh[row.id] = Fresh(listed, as_unlinked(connection, seen.side, row))

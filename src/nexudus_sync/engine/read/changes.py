@@ -82,7 +82,7 @@ def as_unlinked(connection: Connection, side: Side, row: Row) -> dict[str, Any]:
         "record_id": row.id,
         "identity": facts.identity,
         "stamp": row.stamp.token,
-        "digest": connection.digest(side, row.record),
+        "digest": connection.digest_alone(side, row.record),
         "recheck": False,
         "email": candidate.email,
         "title": candidate.title,

@@ -66,7 +66,7 @@ def of_write(action: str, side: Side, traits: Traits) -> Calls:
 
 
 def _looks_up_parties(side: Side, traits: Traits) -> bool:
-    return side is Side.CRM and not traits.lists_everything
+    return side is Side.CRM and not traits.rows_are_whole
 
 
 def of_run(
