@@ -4,6 +4,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from sqlmodel import Session
 
 from nexudus_sync.errors import ConfigError, StoreError
 from nexudus_sync.store import backup, lock, schema, sqlite
+from nexudus_sync.store.leases import Lease
 
 URL_KEY = "[store] url"
 """Where the configuration says which database it is."""
@@ -22,8 +24,8 @@ _EXAMPLE = 'write for example "sqlite:///state.db"'
 class Store:
     """An open store, made by `Store.open`.
 
-    `after_commit`, when set, is called after every commit of `session()`: the seam at which the crash tests end a
-    process.
+    A view of it made by `fenced` writes only while its lease is in force. `after_commit`, when set, is called after
+    every commit of `session()`: the seam at which the crash tests end a process.
     """
 
     def __init__(self, engine: Engine, label: str, lock_path: Path | None) -> None:
@@ -32,6 +34,7 @@ class Store:
         self._label = label
         self._lock_path = lock_path
         self.after_commit: Callable[[], None] | None = None
+        self._lease: Lease | None = None
 
     @classmethod
     def open(cls, url: str, *, base_dir: Path | None = None) -> Self:
@@ -89,11 +92,15 @@ class Store:
         """One short writing transaction: committed at the end, rolled back on any error.
 
         Objects stay readable afterwards. Raises StoreError when the disk is full, the database is locked by another
-        process for long, or it cannot be written.
+        process for long, or it cannot be written, and LeaseLost when it is fenced and the lease was lost.
         """
         with self._explained(), Session(self._engine, expire_on_commit=False) as session:
+            if self._lease is not None:
+                self._lease.enter(session)
             yield session
             session.commit()
+        if self._lease is not None:
+            self._lease.kept()
         if self.after_commit:
             self.after_commit()
 
@@ -105,6 +112,15 @@ class Store:
         """
         with self._explained(), Session(self._reader, expire_on_commit=False) as session:
             yield session
+
+    def fenced(self, lease: Lease) -> Self:
+        """A view of this store for what is done under the lease: each of its writing transactions checks it first.
+
+        `close` closes both.
+        """
+        view = copy(self)
+        view._lease = lease
+        return view
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold the store against other runs of `run`, `sync` and `backfill`, until left or the process ends.
