@@ -21,6 +21,8 @@ from sqlalchemy import Engine, StaticPool, create_engine, event
 from nexudus_sync.connectors import registry
 from nexudus_sync.store import schema, sqlite
 
+pytest_plugins = ["postgres_fixtures"]
+
 # Without deadlines: how fast a machine is, is nothing a test may hang on.
 settings.register_profile("quick", max_examples=300, derandomize=True, deadline=None)
 settings.register_profile("long", max_examples=5000, deadline=None)
@@ -61,6 +63,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         chance = any(item.path.is_relative_to(TESTS / place) for place in UNMEASURED) or _is_simulated(item)
         if chance or _is_told_twice(item):
             item.add_marker("unmeasured")
+        if "postgres_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("postgres")
+            item.add_marker("processes")
         is_near = item.path.parent == TESTS or any(item.path.is_relative_to(place) for place in quick)
         if is_near and item.path not in long and not any(item.get_closest_marker(name) for name in APART):
             item.add_marker("quick")
@@ -185,6 +190,9 @@ def _schema() -> sqlite3.Connection:
 
 
 def _copied_or_migrated(engine: Engine, label: str) -> None:
+    if engine.dialect.name != "sqlite":
+        _migrate(engine, label)
+        return
     with closing(engine.raw_connection()) as pooled:
         connection = pooled.driver_connection
         if not connection.execute("SELECT name FROM sqlite_master").fetchall():

@@ -11,23 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import delete
-from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from sqlmodel import select
 
-from nexudus_sync.errors import ConfigError, StoreError, StoreLocked
+from nexudus_sync.errors import ConfigError, StoreError
 from nexudus_sync.store import Store, sqlite
 from nexudus_sync.store.tables import Brake, Fact
-
-
-class ElsewhereDialect(SQLiteDialect_pysqlite):
-    """Stands for a database server: its URL is not SQLite's."""
-
-    supports_statement_cache = True
-
-
-registry.register("elsewhere", __name__, "ElsewhereDialect")
 
 
 def put(store: Store, key: str) -> None:
@@ -248,25 +237,6 @@ def test_a_moment_without_a_zone_is_refused(on_disk: Store) -> None:
     naive = datetime(2026, 3, 2)  # noqa: DTZ001
     with pytest.raises(StatementError, match="without a time zone"), on_disk.session() as session:
         session.add(Brake(connection="london", name="mass-delete", evidence="", set_at=naive))
-
-
-def test_another_database_is_locked_by_a_file_in_the_base_folder(tmp_path: Path) -> None:
-    store = Store.open("elsewhere://", base_dir=tmp_path)
-    other = Store.open("elsewhere://", base_dir=tmp_path)
-    with store.lock():
-        (lock_file,) = tmp_path.iterdir()
-        assert lock_file.name.startswith("nexudus-sync-")
-        with pytest.raises(StoreLocked, match="is working on elsewhere:///"), other.lock():
-            pytest.fail("locked twice")
-    other.close()
-    store.close()
-
-
-def test_another_databases_error_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = Store.open("elsewhere://", base_dir=tmp_path)
-    with pytest.raises(StoreError, match=r"^elsewhere:///: the server closed the connection$"), store.session():
-        raise OperationalError("SELECT 1", {}, RuntimeError("the server\n  closed the connection\n"))
-    store.close()
 
 
 @pytest.mark.processes

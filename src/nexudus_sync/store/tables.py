@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Index, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import BigInteger, DateTime, Dialect, Index, Integer, Text, TypeDecorator, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from nexudus_sync import codec
@@ -375,3 +375,14 @@ class LeaseRow(SQLModel, table=True):
     until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """None: ended by its holder, with nothing under way."""
     deadline: float = 0.0
+
+
+def _widen() -> None:
+    """Numbers have 64 bits in any database, as they have in SQLite, where a key has to be a plain INTEGER for that."""
+    for table in SQLModel.metadata.tables.values():
+        for column in table.columns:
+            if type(column.type) is Integer:
+                column.type = BigInteger().with_variant(Integer(), "sqlite")
+
+
+_widen()
