@@ -37,16 +37,25 @@ def clock() -> HandClock:
     return HandClock()
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty store of each kind; the server's time is moved by hand as well."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'state.db'}"
+    monkeypatch.setattr(leases, "_database_now", lambda *_: clock.now())
+    return str(request.getfixturevalue("postgres_url"))
+
+
 @pytest.fixture
-def ours(tmp_path: Path) -> Iterator[Store]:
-    with closing(Store.open("sqlite:///state.db", base_dir=tmp_path)) as store:
+def ours(url: str) -> Iterator[Store]:
+    with closing(Store.open(url)) as store:
         yield store
 
 
 @pytest.fixture
-def theirs(ours: Store, tmp_path: Path) -> Iterator[Store]:
+def theirs(ours: Store, url: str) -> Iterator[Store]:
     """The same store, as another process has it."""
-    with closing(Store.open("sqlite:///state.db", base_dir=tmp_path)) as store:
+    with closing(Store.open(url)) as store:
         yield store
 
 
@@ -201,3 +210,46 @@ def test_a_shared_clock_tells_the_time_it_learnt_and_goes_on_by_the_machines_own
     machine.seconds, machine.wall = machine.seconds + 5, 3600.0
     assert clock.now() == noon + timedelta(seconds=6)
     assert clock.monotonic() == machine.monotonic() == 7.0
+
+
+# -- on a server
+
+
+@pytest.fixture
+def here(postgres_url: str) -> Iterator[Store]:
+    with closing(Store.open(postgres_url)) as store:
+        yield store
+
+
+@pytest.fixture
+def there(here: Store, postgres_url: str) -> Iterator[Store]:
+    with closing(Store.open(postgres_url)) as store:
+        yield store
+
+
+def test_nobody_takes_over_in_the_middle_of_a_transaction(here: Store, there: Store, clock: HandClock) -> None:
+    lease = taken(here, clock)
+    with here.session() as session:
+        session.get_one(LeaseRow, CRM).until = datetime(2020, 1, 1, tzinfo=UTC)
+    with here.fenced(lease).session():
+        assert leases.take(there, clock, CRM, "b") is None
+    assert taken(there, clock, "b").epoch == 2
+
+
+def test_others_are_not_kept_waiting_by_what_is_done_under_a_lease(here: Store, there: Store, clock: HandClock) -> None:
+    lease = taken(here, clock)
+    other = leases.take(there, clock, "acme/other", "b")
+    assert other is not None
+    with here.fenced(lease).session():
+        note(there.fenced(other), "beside it")
+        assert leases.take(there, clock, "acme/third", "b") is not None
+
+
+def test_workers_learn_the_time_of_the_server(here: Store, clock: HandClock) -> None:
+    shared = SharedClock(clock)
+    assert leases.take(here, shared, CRM, "a") is not None
+    with here.read() as session:
+        until = session.get_one(LeaseRow, CRM).until
+    assert until == shared.now() + timedelta(seconds=TTL)
+    clock.wall = 600.0
+    assert until == shared.now() + timedelta(seconds=TTL)

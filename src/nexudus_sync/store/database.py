@@ -13,7 +13,7 @@ from sqlmodel import Session
 from nexudus_sync.errors import ConfigError, StoreError
 from nexudus_sync.store import backup, lock, schema, sqlite
 from nexudus_sync.store.leases import Lease
-from nexudus_sync.store.options import READ_ONLY
+from nexudus_sync.store.options import READ_ONLY, SCOPE
 
 URL_KEY = "[store] url"
 """Where the configuration says which database it is."""
@@ -102,7 +102,7 @@ class Store:
 
         Nobody else writes meanwhile, so that what was read in it stays true. Objects stay readable afterwards. Raises
         StoreError when the disk is full, the database is locked by another process for long, cannot be reached or
-        cannot be written, and LeaseLost when it is fenced and the lease was lost.
+        cannot be written, and LeaseLost when the store is fenced and its lease was lost.
         """
         with self._explained(), Session(self._engine, expire_on_commit=False) as session:
             if self._lease is not None:
@@ -123,12 +123,20 @@ class Store:
         with self._explained(), Session(self._reader, expire_on_commit=False) as session:
             yield session
 
+    def scoped(self, scope: str) -> Self:
+        """A view of this store whose writing transactions are about `scope` alone: on a server, others of another
+        scope write meanwhile. `close` closes both.
+        """
+        view = copy(self)
+        view._engine = self._engine.execution_options(**{SCOPE: scope})
+        return view
+
     def fenced(self, lease: Lease) -> Self:
         """A view of this store for what is done under the lease: each of its writing transactions checks it first.
 
-        `close` closes both.
+        They are about what the lease is about. `close` closes both.
         """
-        view = copy(self)
+        view = self.scoped(lease.key)
         view._lease = lease
         return view
 

@@ -44,7 +44,7 @@ class Lease:
 
     def __init__(self, store: "Store", clock: Clock, row: LeaseRow, asked: float, ttl: float) -> None:
         self.key, self.holder, self.epoch, self.deadline = row.key, row.holder, row.epoch, row.deadline
-        self._store, self._clock, self.ttl = store, clock, ttl
+        self._own, self._clock, self.ttl = store.scoped(_scope(row.key)), clock, ttl
         self._until = asked + ttl
         self._renewing: float | None = None
         self._over = False
@@ -78,7 +78,7 @@ class Lease:
 
     def renew(self) -> None:
         """Renew it if that is due. Raises LeaseLost, and StoreError when the database cannot be reached."""
-        with self._store.session() as session:
+        with self._own.session() as session:
             self.enter(session)
         self.kept()
 
@@ -88,7 +88,7 @@ class Lease:
         Raises StoreError when the database cannot be reached; then it ends by itself.
         """
         self._over = True
-        with self._store.session() as session:
+        with self._own.session() as session:
             row = session.get(LeaseRow, self.key, with_for_update=True)
             if row is not None and row.epoch == self.epoch:
                 row.until = _database_now(session, self._clock) if in_flight else None
@@ -117,7 +117,7 @@ def take(
     Raises StoreError.
     """
     asked = unstopped(clock)
-    with store.session() as session:
+    with store.scoped(_scope(key)).session() as session:
         row = _free_row(session, clock, key)
         if row is None:
             return None
@@ -134,6 +134,11 @@ def seconds_left(session: Session, clock: Clock, key: str) -> float:
     if row is None or row.until is None:
         return 0.0
     return max(0.0, (_free_from(row, row.until) - _database_now(session, clock)).total_seconds())
+
+
+def _scope(key: str) -> str:
+    """Not the scope of what is done under the lease: whoever asks for it need not wait for that."""
+    return f"lease {key}"
 
 
 def _free_row(session: Session, clock: Clock, key: str) -> LeaseRow | None:

@@ -371,7 +371,7 @@ class LeaseRow(SQLModel, table=True):
     __tablename__ = "leases"
     key: str = Field(primary_key=True)
     holder: str = ""
-    epoch: int = Field(default=0, sa_type=BigInteger)
+    epoch: int = 0
     until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """None: ended by its holder, with nothing under way."""
     deadline: float = 0.0

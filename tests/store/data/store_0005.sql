@@ -120,7 +120,7 @@ INSERT INTO "journal" VALUES(1,'london','crm','update',NULL,'7001','b3c1','{}','
 CREATE TABLE leases (
 	"key" VARCHAR NOT NULL, 
 	holder VARCHAR NOT NULL, 
-	epoch BIGINT NOT NULL, 
+	epoch INTEGER NOT NULL, 
 	until DATETIME, 
 	deadline FLOAT NOT NULL, 
 	PRIMARY KEY ("key")

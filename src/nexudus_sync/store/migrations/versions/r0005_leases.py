@@ -13,7 +13,7 @@ def upgrade() -> None:
         "leases",
         sa.Column("key", sa.String(), primary_key=True),
         sa.Column("holder", sa.String(), nullable=False),
-        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("until", sa.DateTime(), nullable=True),
         sa.Column("deadline", sa.Float(), nullable=False),
     )
