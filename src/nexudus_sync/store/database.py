@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -11,7 +12,8 @@ from sqlmodel import Session
 
 from nexudus_sync.errors import ConfigError, StoreError
 from nexudus_sync.store import backup, lock, schema, sqlite
-from nexudus_sync.store.options import READ_ONLY
+from nexudus_sync.store.leases import Lease
+from nexudus_sync.store.options import READ_ONLY, SCOPE
 
 URL_KEY = "[store] url"
 """Where the configuration says which database it is."""
@@ -31,8 +33,8 @@ class Database(Protocol):
 class Store:
     """An open store, made by `Store.open`.
 
-    `after_commit`, when set, is called after every commit of `session()`: the seam at which the crash tests end a
-    process.
+    A view of it made by `fenced` writes only while its lease is in force. `after_commit`, when set, is called after
+    every commit of `session()`: the seam at which the crash tests end a process.
     """
 
     def __init__(self, engine: Engine, label: str, database: Database) -> None:
@@ -41,6 +43,7 @@ class Store:
         self._label = label
         self._database = database
         self.after_commit: Callable[[], None] | None = None
+        self._lease: Lease | None = None
 
     @classmethod
     def open(cls, url: str, *, base_dir: Path | None = None) -> Self:
@@ -99,11 +102,15 @@ class Store:
 
         Nobody else writes meanwhile, so that what was read in it stays true. Objects stay readable afterwards. Raises
         StoreError when the disk is full, the database is locked by another process for long, cannot be reached or
-        cannot be written.
+        cannot be written, and LeaseLost when the store is fenced and its lease was lost.
         """
         with self._explained(), Session(self._engine, expire_on_commit=False) as session:
+            if self._lease is not None:
+                self._lease.enter(session)
             yield session
             session.commit()
+        if self._lease is not None:
+            self._lease.kept()
         if self.after_commit:
             self.after_commit()
 
@@ -115,6 +122,23 @@ class Store:
         """
         with self._explained(), Session(self._reader, expire_on_commit=False) as session:
             yield session
+
+    def scoped(self, scope: str) -> Self:
+        """A view of this store whose writing transactions are about `scope` alone: on a server, others of another
+        scope write meanwhile. `close` closes both.
+        """
+        view = copy(self)
+        view._engine = self._engine.execution_options(**{SCOPE: scope})
+        return view
+
+    def fenced(self, lease: Lease) -> Self:
+        """A view of this store for what is done under the lease: each of its writing transactions checks it first.
+
+        They are about what the lease is about. `close` closes both.
+        """
+        view = self.scoped(lease.key)
+        view._lease = lease
+        return view
 
     def lock(self, *, shared: bool = False) -> AbstractContextManager[None]:
         """Hold the store against other runs of `run`, `sync` and `backfill`, until left or the process ends.

@@ -26,7 +26,7 @@ from nexudus_sync.store.options import READ_ONLY, SCOPE, UPGRADES
 from nexudus_sync.store.versions import BUSY_MS
 
 DRIVER = "postgresql+psycopg"
-_STATEMENT_MS, _IDLE_MS, _UPGRADE_MS = 120_000, 120_000, 600_000
+_STATEMENT_MS, _IDLE_MS, _UPGRADE_MS = 120_000, 30_000, 600_000
 _WRITERS, _RUNS = 0x6E786473, 0x6E786474  # the first of an advisory lock's two numbers, which makes it ours
 _STAND_IN = "\U0010ffff"
 """Stands for a NUL, which no text of PostgreSQL can hold. It is no character and never will be one."""
