@@ -51,8 +51,8 @@ LONG_STORIES = (
     *("test_e2e_calls.py", "test_e2e_crashes.py", "test_e2e_economy.py", "test_e2e_gone.py", "test_e2e_story.py"),
 )
 """Tests of the whole installation that run through what the others run through, only longer."""
-APART = ("processes", "sockets")
-"""Markers of tests that are never quick: they start processes, or have systems behind real sockets."""
+APART = ("processes", "sockets", "postgres")
+"""Markers of tests that are never quick: they start processes, or have systems or a database behind real sockets."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,7 +65,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("unmeasured")
         if "postgres_server" in getattr(item, "fixturenames", ()):
             item.add_marker("postgres")
-            item.add_marker("processes")
         is_near = item.path.parent == TESTS or any(item.path.is_relative_to(place) for place in quick)
         if is_near and item.path not in long and not any(item.get_closest_marker(name) for name in APART):
             item.add_marker("quick")
