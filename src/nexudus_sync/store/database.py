@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -30,6 +31,13 @@ class Database(Protocol):
         """Hold the store against other runs, or beside others that share it. Raises StoreLocked."""
 
 
+@dataclass(slots=True)
+class _Seam:
+    """What a store and its views share."""
+
+    after_commit: Callable[[], None] | None = None
+
+
 class Store:
     """An open store, made by `Store.open`.
 
@@ -42,7 +50,7 @@ class Store:
         self._reader = engine.execution_options(**{READ_ONLY: True})
         self._label = label
         self._database = database
-        self.after_commit: Callable[[], None] | None = None
+        self._seam = _Seam()
         self._lease: Lease | None = None
 
     @classmethod
@@ -111,8 +119,17 @@ class Store:
             session.commit()
         if self._lease is not None:
             self._lease.kept()
-        if self.after_commit:
-            self.after_commit()
+        if self._seam.after_commit:
+            self._seam.after_commit()
+
+    @property
+    def after_commit(self) -> Callable[[], None] | None:
+        """What is called after every commit, those of the store's views included."""
+        return self._seam.after_commit
+
+    @after_commit.setter
+    def after_commit(self, call: Callable[[], None] | None) -> None:
+        self._seam.after_commit = call
 
     @contextmanager
     def read(self) -> Iterator[Session]:
