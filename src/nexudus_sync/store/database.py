@@ -152,9 +152,10 @@ class Store:
     def fenced(self, lease: Lease) -> Self:
         """A view of this store for what is done under the lease: each of its writing transactions checks it first.
 
-        They are about what the lease is about. `close` closes both.
+        They are about what this store's are about, and where that is everything, about what the lease is about. `close`
+        closes both.
         """
-        view = self.scoped(lease.key)
+        view = self.scoped(self._engine.get_execution_options().get(SCOPE) or lease.key)
         view._lease = lease
         return view
 
