@@ -18,6 +18,7 @@ from coverage import Coverage
 from hypothesis import Phase, settings
 from sqlalchemy import Engine, StaticPool, create_engine, event
 
+import stores
 from nexudus_sync.connectors import registry
 from nexudus_sync.store import schema, sqlite
 
@@ -53,6 +54,16 @@ LONG_STORIES = (
 """Tests of the whole installation that run through what the others run through, only longer."""
 APART = ("processes", "sockets", "postgres")
 """Markers of tests that are never quick: they start processes, or have systems or a database behind real sockets."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--store postgresql`: the simulated worlds and the offices have their stores on a server."""
+    parser.addoption("--store", choices=stores.KINDS, default="sqlite", help="where simulated worlds have their stores")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the worlds know."""
+    stores.choose(config.getoption("--store"))
 
 
 @pytest.hookimpl(tryfirst=True)

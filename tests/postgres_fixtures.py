@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from sqlmodel import SQLModel
 
 from nexudus_sync.store import Store
 from postgres_server import PostgresServer, programs
+from stores import emptied
 
 
 @pytest.fixture(scope="session")
@@ -79,10 +79,3 @@ def postgres_store(_one_postgres_store: Store) -> Store:
     emptied(_one_postgres_store)
     _one_postgres_store.after_commit = None
     return _one_postgres_store
-
-
-def emptied(store: Store) -> None:
-    """Empty a store, so that its numbers begin with 1 again."""
-    tables = ", ".join(f'"{name}"' for name in SQLModel.metadata.tables)
-    with store.session() as session:
-        session.connection().exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
