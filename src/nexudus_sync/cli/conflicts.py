@@ -13,7 +13,7 @@ from nexudus_sync.deciding import conflicts
 from nexudus_sync.deciding.records import no_such
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.ask import over
-from nexudus_sync.store.names import Name, names
+from nexudus_sync.store.names import Name, about, names
 from nexudus_sync.store.tables import Conflict, Link
 from nexudus_sync.texts import pair_of
 
@@ -25,7 +25,7 @@ def show(root: Root, number: int, *, as_json: bool) -> None:
         if one is None:
             raise no_such("conflict", number, "see `nexudus-sync conflicts list`")
         pair = one.nexudus_id, one.crm_id
-        name = names(over(session), [pair]).get(pair, Name())
+        name = names(over(session), [about(one)]).get(about(one), Name())
         link = session.get(Link, one.link_id) if one.link_id else None
     urls = desk.settings.urls(one.connection, *pair)
     if as_json:
@@ -100,8 +100,7 @@ def resolve(root: Root, number: int, take: str | None, value: str | None) -> Non
             one = conflicts.take(session, number, Side(take or ""), by=by, now=now)
         else:
             one = conflicts.say_value(session, desk.settings, number, value, by=by, now=now)
-        pair = one.nexudus_id, one.crm_id
-        name = names(over(session), [pair]).get(pair, Name())
+        name = names(over(session), [about(one)]).get(about(one), Name())
         said = conflicts.what_happens(one)
     known = f"{name.title}: " if name.title else ""
     say(f"{known}{said}, at the next cycle.")

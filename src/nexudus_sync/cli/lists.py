@@ -109,7 +109,7 @@ def show_links(root: Root, connection: str | None, how: How) -> None:
 def show_history(root: Root, record: str | None, how: How) -> None:
     """Print the history of one record, or of all."""
     with open_reading(root) as desk:
-        found, shape = lists.history(desk.ask, desk.names(), record), _history(lists.undone(desk.ask))
+        found, shape = lists.history(desk.ask, desk.names(), record), _history(lists.undone(desk.ask, desk.names()))
         _show(desk, found, shape, how, "entry", "entries")
 
 

@@ -22,7 +22,7 @@ from nexudus_sync.engine.rehearse.costs import between, of_run, pace
 from nexudus_sync.engine.rehearse.rehearse import Rehearsal, rehearse
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side, Unmapped
-from nexudus_sync.store.names import Name, Pair
+from nexudus_sync.store.names import About, Name, about
 from nexudus_sync.texts import plural
 
 WORDS = {
@@ -51,7 +51,7 @@ def plan(root: Root, connection: str | None, wanted: Wanted) -> int:
     settings = load_settings(root)
     settings.named(connection)
     found: list[Action] = []
-    known: dict[Pair, Name] = {}
+    known: dict[About, Name] = {}
     whole, kept = set[str](), list[Path]()
 
     async def body() -> int:
@@ -78,7 +78,7 @@ def plan(root: Root, connection: str | None, wanted: Wanted) -> int:
 
     code = run(body())
     if wanted.as_json:
-        called = ((action, known.get((action.nexudus_id, action.crm_id), Name())) for action in found)
+        called = ((action, known.get(about(action), Name())) for action in found)
         print_json([saved_plan.action_json(action, name) for action, name in called])
     elif kept:
         say(f"Kept in {wanted.out}. `nexudus-sync sync --plan {wanted.out}` does what it says, and nothing else.")

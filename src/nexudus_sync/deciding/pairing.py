@@ -22,7 +22,7 @@ def link(
     if not nexudus.isdecimal():
         swapped = f"; the Nexudus id comes first: link {crm} {nexudus}" if crm.isdecimal() else ""
         raise ConfigError(f"record {nexudus}", "is not a Nexudus id: those are whole numbers" + swapped)
-    if records.sides_of(session, crm) == {Side.NEXUDUS}:
+    if records.sides_of(session, [one.name for one in settings.connections], crm) == {Side.NEXUDUS}:
         raise ConfigError(f"record {crm}", "is a Nexudus record", "give the CRM's id second")
     name = connection or _connection_of(session, settings, nexudus, crm)
     (configured,) = settings.named(name)

@@ -40,7 +40,7 @@ def show(view: View) -> Response:
             asked = items.get(ask, opened)
             found = [asked, *found] if asked is not None and asked.connection in view.desk.names else found
         groups = items.groups(ask, wanted)
-        newest = items.newest(ask)
+        newest = items.newest(ask, tuple(view.desk.names))
         names = names_of(ask, found)
         counts = items.counts(ask, Filter(tuple(view.desk.names)))
     details = {one.key: details_of(view, one) for one in found if one.key == opened}
