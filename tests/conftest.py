@@ -18,8 +18,11 @@ from coverage import Coverage
 from hypothesis import Phase, settings
 from sqlalchemy import Engine, StaticPool, create_engine, event
 
+import stores
 from nexudus_sync.connectors import registry
 from nexudus_sync.store import schema, sqlite
+
+pytest_plugins = ["postgres_fixtures"]
 
 # Without deadlines: how fast a machine is, is nothing a test may hang on.
 settings.register_profile("quick", max_examples=300, derandomize=True, deadline=None)
@@ -49,8 +52,18 @@ LONG_STORIES = (
     *("test_e2e_calls.py", "test_e2e_crashes.py", "test_e2e_economy.py", "test_e2e_gone.py", "test_e2e_story.py"),
 )
 """Tests of the whole installation that run through what the others run through, only longer."""
-APART = ("processes", "sockets")
-"""Markers of tests that are never quick: they start processes, or have systems behind real sockets."""
+APART = ("processes", "sockets", "postgres")
+"""Markers of tests that are never quick: they start processes, or have systems or a database behind real sockets."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--store postgresql`: the simulated worlds and the offices have their stores on a server."""
+    parser.addoption("--store", choices=stores.KINDS, default="sqlite", help="where simulated worlds have their stores")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the worlds know."""
+    stores.choose(config.getoption("--store"))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -61,6 +74,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         chance = any(item.path.is_relative_to(TESTS / place) for place in UNMEASURED) or _is_simulated(item)
         if chance or _is_told_twice(item):
             item.add_marker("unmeasured")
+        if "postgres_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("postgres")
         is_near = item.path.parent == TESTS or any(item.path.is_relative_to(place) for place in quick)
         if is_near and item.path not in long and not any(item.get_closest_marker(name) for name in APART):
             item.add_marker("quick")
@@ -185,6 +200,9 @@ def _schema() -> sqlite3.Connection:
 
 
 def _copied_or_migrated(engine: Engine, label: str) -> None:
+    if engine.dialect.name != "sqlite":
+        _migrate(engine, label)
+        return
     with closing(engine.raw_connection()) as pooled:
         connection = pooled.driver_connection
         if not connection.execute("SELECT name FROM sqlite_master").fetchall():

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 _YEARS = range(2, 9999)
@@ -56,3 +56,50 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait that many seconds."""
         await asyncio.sleep(max(0.0, seconds))
+
+    def boottime(self) -> float:
+        """Seconds since an arbitrary moment, those in which the machine was asleep included, where it counts them."""
+        clock = getattr(time, "CLOCK_BOOTTIME", None)
+        return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+class SharedClock:
+    """A clock that tells the time of a database server, by which machines agree whose own clocks are minutes apart.
+
+    `learn` sets it; between two lessons it goes on by the machine's monotonic clock, so a clock that is set changes
+    nothing. Until the first lesson it tells the machine's own time.
+    """
+
+    def __init__(self, inner: Clock) -> None:
+        self._inner = inner
+        self._told: tuple[datetime, float] | None = None
+
+    def learn(self, moment: datetime, asked: float) -> None:
+        """The server says that it is `moment` (aware UTC); it was asked at `asked`, by `unstopped`."""
+        answered = unstopped(self._inner)
+        self._told = moment, (asked + answered) / 2
+
+    def now(self) -> datetime:
+        """The present moment, timezone-aware UTC."""
+        if self._told is None:
+            return self._inner.now()
+        moment, at = self._told
+        return moment + timedelta(seconds=unstopped(self._inner) - at)
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary moment."""
+        return self._inner.monotonic()
+
+    def boottime(self) -> float:
+        """Seconds that count sleep as well."""
+        return unstopped(self._inner)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that many seconds."""
+        await self._inner.sleep(seconds)
+
+
+def unstopped(clock: Clock) -> float:
+    """Monotonic seconds that go on while the machine sleeps, if the clock has such."""
+    counted = getattr(clock, "boottime", None)
+    return clock.monotonic() if counted is None else float(counted())

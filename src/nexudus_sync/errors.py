@@ -4,7 +4,8 @@
     ├── ConfigError                 bad usage, configuration or mapping            exit code 2
     │   └── MappingError
     ├── StoreError                  the store cannot be opened, read or written    exit code 1
-    │   └── StoreLocked             another process holds it
+    │   ├── StoreLocked             another process holds it
+    │   └── LeaseLost               another worker may have taken over what this one was doing
     ├── NotPlanned                  the saved plan that is being carried out has no such write
     ├── Unforeseen                  an unexpected exception about one record
     └── ConnectorError              a system answered, or failed to                exit code 1
@@ -60,6 +61,13 @@ class StoreError(SyncError):
 
 class StoreLocked(StoreError):
     """Another process holds the store's lock."""
+
+
+class LeaseLost(StoreError):
+    """The lease that this work was done under has ended, so nothing more of it may be stored or sent.
+
+    What was sent before is left to whoever takes the next lease, who finds out by reading what became of it.
+    """
 
 
 class NotPlanned(SyncError):

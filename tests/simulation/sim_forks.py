@@ -52,6 +52,7 @@ class Plan:
     ways: Ways | None = None
     slice_: int = 0
     slices: int = 1
+    forks_at: tuple[Moment, ...] = FORKS_AT
 
 
 class ForkingWorld(ScenarioWorld):
@@ -67,15 +68,19 @@ class ForkingWorld(ScenarioWorld):
     def passed(self, what: Moment) -> None:
         """Count a moment, and let a child end there."""
         super().passed(what)
-        if not self.counting or what not in FORKS_AT or len(self.met) >= self.plan.deaths:
+        if not self.counting or what not in self.plan.forks_at or len(self.met) >= self.plan.deaths:
             return
         if self.plan.at and not self.met and Point(what, self.passing[what]) not in self.plan.at:
             return
         before, self.left = self.left, self._left_behind()
         if self.left != before and (self.met or self._is_next()) and _in_a_child():
             self.met += (Point(what, self.passing[what]),)
-            self.crashed = True
-            raise Crash
+            self.strike()
+
+    def strike(self) -> None:
+        """What happens to the process at a moment that was chosen: it ends."""
+        self.crashed = True
+        raise Crash
 
     def calling(self, side: Side) -> None:
         """Count a call, and let a child meet each fault there. Calls come through in the order they are made in."""
@@ -132,12 +137,12 @@ def _in_a_child() -> bool:
     return child == 0
 
 
-def explore(folder: Path, installation: str, plan: Plan) -> list[Ended]:
+def explore(folder: Path, installation: str, plan: Plan, kind: type[ForkingWorld] = ForkingWorld) -> list[Ended]:
     """Play the story in every way that the plan has, and undisturbed."""
     whole(installation)
     found, parent = folder / "endings", os.getpid()
     found.touch()
-    world = ForkingWorld(folder, installation, plan)
+    world = kind(folder, installation, plan)
     try:
         play(world)
         ended = world.ended()

@@ -150,6 +150,13 @@ class ScenarioWorld(SimWorld):
     def note(self, point: Point) -> None:
         """A moment of the story's cycles that comes to pass."""
 
+    async def cycle(self, *, reconcile: bool) -> int:
+        """One cycle; how many writes it did."""
+        await self.engine.start()
+        report = await run_cycle(self.connection, Options(reconcile=reconcile))
+        assert report.brake is None
+        return report.written
+
     def _committed(self) -> None:
         self.commits += 1
         self.passed("commit")
@@ -223,7 +230,7 @@ def _to_the_end(world: ScenarioWorld, *, reconcile: bool) -> int:
     for _ in range(TRIES):
         world.counting = True
         try:
-            return world.clock.run(_cycle(world, reconcile=reconcile))
+            return world.clock.run(world.cycle(reconcile=reconcile))
         except (Crash, Deadlock, SyncError) as end:
             if isinstance(end, Deadlock) and not world.crashed:
                 raise
@@ -232,13 +239,6 @@ def _to_the_end(world: ScenarioWorld, *, reconcile: bool) -> int:
         finally:
             world.counting = False
     raise AssertionError("a cycle does not come to its end")
-
-
-async def _cycle(world: ScenarioWorld, *, reconcile: bool) -> int:
-    await world.engine.start()
-    report = await run_cycle(world.connection, Options(reconcile=reconcile))
-    assert report.brake is None
-    return report.written
 
 
 @dataclass(frozen=True, slots=True)

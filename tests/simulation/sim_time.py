@@ -3,6 +3,7 @@
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -26,15 +27,32 @@ class _Jumping(selectors.SelectSelector):
         return ready
 
 
-class SimClock:
-    """The clock of a simulated world. Time goes on from one `run` to the next."""
+@dataclass(slots=True)
+class _Time:
+    seconds: float = 0.0
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
+
+class SimClock:
+    """The clock of a simulated world. Time goes on from one `run` to the next.
+
+    One made `beside` another has a loop of its own in the same time.
+    """
+
+    def __init__(self, beside: "SimClock | None" = None) -> None:
+        self._time = _Time() if beside is None else beside._time
         selector = _Jumping()
         selector.jump = self._jump
         self._loop = asyncio.SelectorEventLoop(selector)
         self._loop.time = self.monotonic  # type: ignore[method-assign]
+
+    @property
+    def seconds(self) -> float:
+        """Since the world began."""
+        return self._time.seconds
+
+    @seconds.setter
+    def seconds(self, seconds: float) -> None:
+        self._time.seconds = seconds
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self.seconds)

@@ -45,13 +45,15 @@ def test_a_migrated_store_is_what_the_tables_describe(on_disk: Store, tmp_path: 
 def test_a_store_of_each_release_opens_with_all_it_held(revision: str, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
         connection.executescript((DATA / f"store_{revision}.sql").read_text(encoding="utf-8"))
+    then = tables_of(tmp_path / "state.db")
     with closing(Store.open("sqlite:///state.db", base_dir=tmp_path)) as store, store.read() as session:
-        assert_holds_one_row_a_table(session)
+        assert_holds_one_row_a_table(session, then)
 
 
-def assert_holds_one_row_a_table(session: Session) -> None:
+def assert_holds_one_row_a_table(session: Session, then: set[str]) -> None:
     for table in SQLModel.metadata.sorted_tables:
-        assert len(session.connection().execute(table.select()).all()) == 1, table.name
+        rows = session.connection().execute(table.select()).all()
+        assert len(rows) == (table.name in then), table.name
     link = session.exec(select(Link)).one()
     assert link.nexudus_snapshot == {"Name": "Café – desk", "Value": Decimal("1200.50"), "DueDate": None}
     assert link.created_at == datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

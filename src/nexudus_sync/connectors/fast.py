@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from nexudus_sync.connectors.permit import KEY, Permit
 from nexudus_sync.connectors.wire import Wire
 
 _MOST = 100
@@ -42,8 +43,12 @@ class FastTransport(httpx.AsyncBaseTransport):
             self._proxy_login = b"Proxy-Authorization: Basic %s\r\n" % pair
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send it and return the answer, whose body is still to be read. Raises exceptions of httpx."""
+        """Send it and return the answer, whose body is still to be read.
+
+        Raises exceptions of httpx, and LeaseLost for a write that may no longer be sent.
+        """
         times: Times = request.extensions.get("timeout", {})
+        permit: Permit | None = request.extensions.get(KEY)
         message = self._head(request) + await request.aread()
         late = httpx.PoolTimeout("all connections are in use")
         await (
@@ -55,6 +60,8 @@ class FastTransport(httpx.AsyncBaseTransport):
         try:
             origin = _origin(request.url)
             wire = self._kept(origin) or await self._connected(origin, times)
+            if permit is not None:
+                permit.ask()  # once more: it may have taken long to get here
             await wire.ask(request.method, message, times)
         except BaseException:
             self._places.release()

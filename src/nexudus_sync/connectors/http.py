@@ -32,6 +32,7 @@ from nexudus_sync.connectors.echoes import Echoes
 from nexudus_sync.connectors.network import Network
 from nexudus_sync.connectors.offset import ClockOffset
 from nexudus_sync.connectors.optional import Watcher
+from nexudus_sync.connectors.permit import NEVER_LEFT, seconds_for
 from nexudus_sync.errors import ConnectorError, OutcomeUnknown, Refused, RoleMissing, Unavailable
 
 TRIES = 4
@@ -44,7 +45,6 @@ DEADLINE = 180.0
 LOCKED = 423
 """Somebody holds this record just now."""
 _REMEMBERED = 100
-_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _WENT_WRONG = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, ValueError)
 """What the way there and back can end in; the last is what nonsense in an answer's headers makes of it."""
 
@@ -317,7 +317,7 @@ class Http:
             response, content = await self._transfer(call, headers, start)
         except (*_WENT_WRONG, BrokenBody) as error:
             self._log.info("http.call", method=call.method, path=call.path, failed=type(error).__name__)
-            left = not isinstance(error, _NEVER_LEFT)
+            left = not isinstance(error, NEVER_LEFT)
             # a body that is too large will be so again
             passing = Unavailable if isinstance(error, BrokenBody) else _Passing
             kind = OutcomeUnknown if left and not call.repeatable else passing
@@ -340,7 +340,7 @@ class Http:
                 raise TimeoutError
 
         request = self._way.request(call.method, call.path, call.params, {**call.headers, **headers}, **call.body)
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(DEADLINE if call.repeatable else seconds_for(request, DEADLINE)):
             response = await self._way.send(request)
             try:
                 return response, await body.read(response, tick)

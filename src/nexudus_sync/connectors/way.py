@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from nexudus_sync.connectors import body
+from nexudus_sync.connectors.permit import KEY, Permit
 
 _TIMES = {"timeout": httpx.Timeout(connect=10, read=60, write=30, pool=60).as_dict()}
 _ALWAYS = {
@@ -41,8 +42,15 @@ class Way:
         return httpx.Request(method, url, headers=self._headers, extensions=_TIMES, **content)
 
     async def send(self, request: httpx.Request) -> httpx.Response:
-        """The answer, whose body is still to be read, and which is to be closed. Raises what the transport does."""
-        return await self._transport.handle_async_request(request)
+        """The answer, whose body is still to be read, and which is to be closed.
+
+        Raises what the transport does, and LeaseLost for a write that may no longer be sent.
+        """
+        permit: Permit | None = request.extensions.get(KEY)
+        if permit is None:
+            return await self._transport.handle_async_request(request)
+        with permit.leaving():
+            return await self._transport.handle_async_request(request)
 
     async def aclose(self) -> None:
         """Close the connections."""

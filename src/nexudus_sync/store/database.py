@@ -1,61 +1,82 @@
 """The store as the rest of the program sees it: opened once, then short transactions and one lock."""
 
-import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from sqlalchemy import URL, Engine, StaticPool, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy import URL, Engine, StaticPool, create_engine, exc, make_url
 from sqlmodel import Session
 
 from nexudus_sync.errors import ConfigError, StoreError
 from nexudus_sync.store import backup, lock, schema, sqlite
+from nexudus_sync.store.leases import Lease
+from nexudus_sync.store.options import READ_ONLY, SCOPE
 
 URL_KEY = "[store] url"
 """Where the configuration says which database it is."""
 _EXAMPLE = 'write for example "sqlite:///state.db"'
 
 
+class Database(Protocol):
+    """What a kind of database knows of itself."""
+
+    def explain(self, error: BaseException) -> str | None:
+        """One line for a person about the driver's error; None for one that is not about the database's state."""
+
+    def hold(self, *, shared: bool) -> AbstractContextManager[None]:
+        """Hold the store against other runs, or beside others that share it. Raises StoreLocked."""
+
+
+@dataclass(slots=True)
+class _Seam:
+    """What a store and its views share."""
+
+    after_commit: Callable[[], None] | None = None
+
+
 class Store:
     """An open store, made by `Store.open`.
 
-    `after_commit`, when set, is called after every commit of `session()`: the seam at which the crash tests end a
-    process.
+    A view of it made by `fenced` writes only while its lease is in force. `after_commit`, when set, is called after
+    every commit of `session()`: the seam at which the crash tests end a process.
     """
 
-    def __init__(self, engine: Engine, label: str, lock_path: Path | None) -> None:
+    def __init__(self, engine: Engine, label: str, database: Database) -> None:
         self._engine = engine
-        self._reader = engine.execution_options(**{sqlite.READ_ONLY: True})
+        self._reader = engine.execution_options(**{READ_ONLY: True})
         self._label = label
-        self._lock_path = lock_path
-        self.after_commit: Callable[[], None] | None = None
+        self._database = database
+        self._seam = _Seam()
+        self._lease: Lease | None = None
 
     @classmethod
     def open(cls, url: str, *, base_dir: Path | None = None) -> Self:
-        """Open the database at `url`, create it if it is missing, and bring it to this version's schema.
+        """Open the database at `url`, create its tables if they are missing, and bring it to this version's schema.
 
-        `url` is SQLAlchemy's; a relative SQLite path counts from `base_dir` (the current folder when None).
-        "sqlite://" is a store in memory. Raises ConfigError for a URL that is invalid or lacks its driver, StoreError
-        when the database cannot be opened, is not a store, or belongs to a newer version.
+        `url` is SQLAlchemy's; a relative SQLite path counts from `base_dir` (the current folder when None), and a
+        missing file is created. "sqlite://" is a store in memory. Raises ConfigError for a URL that is invalid or lacks
+        its driver, StoreError when the database cannot be opened, is not a store, or belongs to a newer version.
         """
         parsed, folder = _parse(url), base_dir or Path()
         if parsed.get_backend_name() != "sqlite":
-            return cls._open_server(parsed, folder)
+            return cls._open_server(parsed)
         if parsed.database in (None, "", ":memory:"):
             memory = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
-            return cls(_sqlite_engine(parsed, **memory), "the store in memory", None)._prepared()
+            label = "the store in memory"
+            return cls(_sqlite_engine(parsed, **memory), label, _File(label))._prepared()
         label = str(folder / str(parsed.database))
         path = _resolved(label)
 
         def make(beside: Path) -> None:
-            cls(_sqlite_engine(parsed.set(database=str(beside))), label, None)._prepared().close()
+            cls(_sqlite_engine(parsed.set(database=str(beside))), label, _File(label))._prepared().close()
 
         sqlite.create_file(path, label, make)
         engine = _sqlite_engine(parsed.set(database=str(path)))
-        return cls(engine, label, path.with_name(f"{path.name}.lock"))._prepared(path)
+        return cls(engine, label, _File(label, path.with_name(f"{path.name}.lock")))._prepared(path)
 
     @staticmethod
     def exists(url: str, *, base_dir: Path | None = None) -> bool:
@@ -74,28 +95,41 @@ class Store:
         return _resolved(str((base_dir or Path()) / str(parsed.database)))
 
     @classmethod
-    def _open_server(cls, url: URL, folder: Path) -> Self:
+    def _open_server(cls, url: URL) -> Self:
         try:
-            engine = create_engine(url)
-        except (NoSuchModuleError, ModuleNotFoundError) as error:
-            problem = f"the driver of {url.drivername} is not installed"
-            raise ConfigError(URL_KEY, problem, "install it or use sqlite") from error
-        where = f"{url.drivername}://{url.host or ''}/{url.database or ''}"
-        name = hashlib.sha256(f"{where} {url.port}".encode()).hexdigest()[:16]
-        return cls(engine, where, folder / f"nexudus-sync-{name}.lock")._prepared()
+            from nexudus_sync.store import postgres
+        except ModuleNotFoundError as error:
+            remedy = "install nexudus-sync[cluster]"
+            raise ConfigError(URL_KEY, "the driver of PostgreSQL is not installed", remedy) from error
+        server = postgres.Server(url)
+        return cls(server.engine, server.label, server)._prepared()
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """One short writing transaction: committed at the end, rolled back on any error.
 
-        Objects stay readable afterwards. Raises StoreError when the disk is full, the database is locked by another
-        process for long, or it cannot be written.
+        Nobody else writes meanwhile, so that what was read in it stays true. Objects stay readable afterwards. Raises
+        StoreError when the disk is full, the database is locked by another process for long, cannot be reached or
+        cannot be written, and LeaseLost when the store is fenced and its lease was lost.
         """
         with self._explained(), Session(self._engine, expire_on_commit=False) as session:
+            if self._lease is not None:
+                self._lease.enter(session)
             yield session
             session.commit()
-        if self.after_commit:
-            self.after_commit()
+        if self._lease is not None:
+            self._lease.kept()
+        if self._seam.after_commit:
+            self._seam.after_commit()
+
+    @property
+    def after_commit(self) -> Callable[[], None] | None:
+        """What is called after every commit, those of the store's views included."""
+        return self._seam.after_commit
+
+    @after_commit.setter
+    def after_commit(self, call: Callable[[], None] | None) -> None:
+        self._seam.after_commit = call
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -106,12 +140,30 @@ class Store:
         with self._explained(), Session(self._reader, expire_on_commit=False) as session:
             yield session
 
-    def lock(self) -> AbstractContextManager[None]:
+    def scoped(self, scope: str) -> Self:
+        """A view of this store whose writing transactions are about `scope` alone: on a server, others of another
+        scope write meanwhile. `close` closes both.
+        """
+        view = copy(self)
+        view._engine = self._engine.execution_options(**{SCOPE: scope})
+        return view
+
+    def fenced(self, lease: Lease) -> Self:
+        """A view of this store for what is done under the lease: each of its writing transactions checks it first.
+
+        They are about what the lease is about. `close` closes both.
+        """
+        view = self.scoped(lease.key)
+        view._lease = lease
+        return view
+
+    def lock(self, *, shared: bool = False) -> AbstractContextManager[None]:
         """Hold the store against other runs of `run`, `sync` and `backfill`, until left or the process ends.
 
-        Raises StoreLocked, naming the holder's process, when another run holds it. A store in memory needs no lock.
+        `shared`: only against those that do not share it, which has a meaning on a server alone. Raises StoreLocked,
+        naming the holder's process, when another run holds it. A store in memory needs no lock.
         """
-        return nullcontext() if self._lock_path is None else lock.hold(self._lock_path, self._label)
+        return self._database.hold(shared=shared)
 
     def close(self) -> None:
         """Close every connection; a store in memory is gone then."""
@@ -144,22 +196,43 @@ class Store:
         """Turn errors about the state of the database into StoreError; a broken constraint is not one of them."""
         try:
             yield
-        except sqlite3.Error as error:  # raised by a statement that goes to SQLite directly
-            raise StoreError(sqlite.explain(error, self._label, self._lock_path)) from error
-        except DatabaseError as error:
-            if not (isinstance(error, OperationalError) or type(error) is DatabaseError):
+        except StoreError:
+            raise
+        except Exception as error:
+            # SQLAlchemy's, about one of the driver's; or of a statement that goes to the driver directly
+            cause = error.orig if isinstance(error, exc.DBAPIError) and error.orig is not None else error
+            told = self._database.explain(cause)
+            if told is None and isinstance(error, exc.OperationalError | exc.TimeoutError):
+                told = f"{self._label}: {' '.join(str(cause).split())}"
+            if told is None:
                 raise
-            if isinstance(error.orig, sqlite3.Error):
-                raise StoreError(sqlite.explain(error.orig, self._label, self._lock_path)) from error
-            raise StoreError(f"{self._label}: {' '.join(str(error.orig).split())}") from error
+            raise StoreError(told) from error
+
+
+class _File:
+    """A database in a file, or in memory where it has no lock."""
+
+    def __init__(self, label: str, lock_path: Path | None = None) -> None:
+        self._label, self._lock_path = label, lock_path
+
+    def explain(self, error: BaseException) -> str | None:
+        if not isinstance(error, sqlite3.OperationalError) and type(error) is not sqlite3.DatabaseError:
+            return None
+        return sqlite.explain(error, self._label, self._lock_path)
+
+    def hold(self, *, shared: bool) -> AbstractContextManager[None]:
+        return nullcontext() if self._lock_path is None else lock.hold(self._lock_path, self._label)
 
 
 def _parse(url: str) -> URL:
     try:
         found = make_url(url)
-    except ArgumentError as error:
+        kind = found.get_backend_name()
+    except exc.ArgumentError as error:
         raise ConfigError(URL_KEY, "is not a database URL", _EXAMPLE) from error
-    if found.get_backend_name() == "sqlite" and (found.host or found.query):
+    if kind not in ("sqlite", "postgresql"):
+        raise ConfigError(URL_KEY, f"{kind} is neither SQLite nor PostgreSQL", _EXAMPLE)
+    if kind == "sqlite" and (found.host or found.query):
         problem = "names a host" if found.host else "has a part after ?"
         raise ConfigError(URL_KEY, f"{problem}, which a file does not have", _EXAMPLE + ", with three slashes")
     return found

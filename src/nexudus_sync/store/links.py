@@ -72,7 +72,7 @@ def lost_longest_unread(session: Session, connection: str, count: int) -> set[in
     asked = select(Conflict.link_id).where(col(Conflict.state) == "open", col(Conflict.link_id).is_not(None))
     free = (col(Link.is_lost), col(Link.crm_recheck).is_(False), col(Link.id).not_in(asked))
     query = select(Link.id).where(*_active(connection), *free)
-    return _ids(session, query.order_by(col(Link.crm_children_at), col(Link.id)).limit(count))
+    return _ids(session, query.order_by(col(Link.crm_children_at).nulls_first(), col(Link.id)).limit(count))
 
 
 def parked(session: Session, connection: str) -> set[int]:
@@ -97,7 +97,7 @@ def free_to_settle(session: Session, ids: Collection[int]) -> list[Link]:
 
 def oldest_read(session: Session, connection: str) -> list[int]:
     """The active links of a connection, the longest unread first."""
-    query = select(Link.id).where(*_active(connection)).order_by(col(Link.verified_at), col(Link.id))
+    query = select(Link.id).where(*_active(connection)).order_by(col(Link.verified_at).nulls_first(), col(Link.id))
     return [one for one in session.exec(query) if one is not None]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 
 from nexudus_sync.errors import StoreError
+from nexudus_sync.store.options import UPGRADES
 from nexudus_sync.store.versions import HEAD as HEAD
 from nexudus_sync.store.versions import REVISIONS as REVISIONS
 
@@ -39,7 +40,7 @@ def revision(connection: Connection, label: str) -> str | None:
 
 def migrate(engine: Engine, label: str) -> None:
     """Bring the database to `HEAD` in one transaction, so that a crash leaves the old schema whole."""
-    with engine.begin() as connection:
+    with engine.execution_options(**{UPGRADES: True}).begin() as connection:
         # Asked again under the write lock: another process may have migrated in between.
         if revision(connection, label) != HEAD:
             _upgrade(connection)
@@ -53,3 +54,7 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, HEAD)
+    if connection.dialect.name == "postgresql":
+        from nexudus_sync.store.alike import make_alike
+
+        make_alike(connection)

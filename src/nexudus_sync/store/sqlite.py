@@ -13,11 +13,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from nexudus_sync.errors import StoreError
+from nexudus_sync.store.options import READ_ONLY
 from nexudus_sync.store.schema import START_AGAIN
 from nexudus_sync.store.versions import BUSY_MS as BUSY_MS
-
-READ_ONLY = "nexudus_sync_read_only"
-"""The execution option that marks a read-only transaction."""
 
 _FULL_BELOW = 1_000_000  # bytes
 

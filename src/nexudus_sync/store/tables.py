@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Index, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import BigInteger, DateTime, Dialect, Index, Integer, Text, TypeDecorator, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from nexudus_sync import codec
@@ -360,3 +360,29 @@ class Fact(SQLModel, table=True):
     system: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
     value: Any = Field(default=None, sa_type=Json, nullable=True)
+
+
+class LeaseRow(SQLModel, table=True):
+    """Who works on what `key` names (a CRM), under the number `epoch`, which grows with each holder and never repeats.
+
+    In force until `until`, by the database's time, and its last request may be under way for `deadline` seconds more.
+    """
+
+    __tablename__ = "leases"
+    key: str = Field(primary_key=True)
+    holder: str = ""
+    epoch: int = 0
+    until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """None: ended by its holder, with nothing under way."""
+    deadline: float = 0.0
+
+
+def _widen() -> None:
+    """Numbers have 64 bits in any database, as they have in SQLite, where a key has to be a plain INTEGER for that."""
+    for table in SQLModel.metadata.tables.values():
+        for column in table.columns:
+            if type(column.type) is Integer:
+                column.type = BigInteger().with_variant(Integer(), "sqlite")
+
+
+_widen()

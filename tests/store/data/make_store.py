@@ -42,6 +42,7 @@ def rows() -> list[SQLModel]:
         tables.Brake(connection="london", name="mass-delete", evidence="40 of 100 links", set_at=NOON),
         tables.Spent(lane="nexudus", length=60, start=1772452800, calls=12, writes=3),
         tables.Fact(system="overplane", key="page_size", value=100),
+        tables.LeaseRow(key="overplane", holder="worker 1", epoch=7, until=NOON, deadline=30.0),
     ]
 
 

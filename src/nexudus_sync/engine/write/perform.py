@@ -1,11 +1,13 @@
 """Perform one write: planned in the journal, sent, and confirmed."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 
+from nexudus_sync.connectors import permit
 from nexudus_sync.connectors.answers import expect_reply
 from nexudus_sync.connectors.base import Record, Step, Written
 from nexudus_sync.connectors.optional import ReviewsRules
@@ -17,6 +19,7 @@ from nexudus_sync.engine.write.refused import refused_fields
 from nexudus_sync.errors import (
     AnsweredForAnother,
     AuthenticationFailed,
+    LeaseLost,
     OutcomeUnknown,
     Refused,
     RoleMissing,
@@ -201,13 +204,18 @@ def _note_unknown(connection: Connection, row_id: int, error: OutcomeUnknown) ->
 
 async def _send(connection: Connection, intent: Intent, step: Step, record: Record | None, row_id: int) -> Written:
     """Make the call, and note in the journal if it is known not to have been done."""
-    connector = connection.connector(intent.side)
+    connector, allowed = connection.connector(intent.side), permit.IN_FORCE.get()
     try:
-        written = await connector.perform(step, record)
+        with allowed.step():
+            written = await connector.perform(step, record)
         if step.record_id:
             expect_reply(connector.name, step.record_id, written.id, fold=True)
     except OutcomeUnknown as error:
         _note_unknown(connection, row_id, error)
+        raise
+    except LeaseLost as error:
+        if not allowed.calls:
+            _note_not_sent(connection, row_id, error)
         raise
     except SyncError as error:
         settle = journal.mark_dropped if isinstance(error, NOT_SENT) else journal.mark_failed
@@ -219,6 +227,12 @@ async def _send(connection: Connection, intent: Intent, step: Step, record: Reco
     except Exception as error:
         raise _unknown(connection, intent, error) from error
     return written
+
+
+def _note_not_sent(connection: Connection, row_id: int, error: LeaseLost) -> None:
+    """The write never left. A successor that took over already has seen it as `sent`, and finds out by reading."""
+    with suppress(LeaseLost), connection.store.session() as session:
+        journal.mark_dropped(session, row_id, connection.clock.now(), f"not sent: {error}")
 
 
 def _unknown(connection: Connection, intent: Intent, error: Exception) -> OutcomeUnknown:
