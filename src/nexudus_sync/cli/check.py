@@ -9,7 +9,6 @@ from nexudus_sync.cli.frame import Root, complain, worst
 from nexudus_sync.cli.mappings import MARKS
 from nexudus_sync.cli.output import print_json, print_table, say
 from nexudus_sync.cli.progress import saying
-from nexudus_sync.cli.words import CHECKS
 from nexudus_sync.config import secrets
 from nexudus_sync.connectors.base import Check
 from nexudus_sync.connectors.failed import failed
@@ -129,7 +128,7 @@ def _of_law(one: laws.Finding) -> Check:
     return Check(
         one.field,
         one.level,
-        f"{CHECKS.get(one.law, one.law)}: {one.detail}",
+        f"{laws.NAMES.get(one.law, one.law)}: {one.detail}",
         _WRONG_FILE,
         _CORRECT if one.level == "fail" else "",
     )
