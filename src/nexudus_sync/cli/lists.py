@@ -144,7 +144,7 @@ def _print_data(desk: Reading, found: Listing[Row], shape: _Shape[Row], how: How
     if how.as_json:
         print_json_list(said)
     else:
-        print_csv(said, shape.csv)
+        print_csv(said, rows.columns_for(desk.settings, shape.csv))
 
 
 def _print_table(ask: Ask | None, found: Any, shape: _Shape[Any]) -> None:

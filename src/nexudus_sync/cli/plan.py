@@ -13,6 +13,7 @@ from nexudus_sync.cli.desk import each, load_settings, open_engine, run
 from nexudus_sync.cli.frame import Root, complain, worst
 from nexudus_sync.cli.output import print_json, print_table, say
 from nexudus_sync.cli.progress import watching
+from nexudus_sync.cli.rows import of_tenant
 from nexudus_sync.cli.sync import target
 from nexudus_sync.config import Settings
 from nexudus_sync.engine.actions import Action
@@ -48,7 +49,7 @@ class Wanted:
 
 def plan(root: Root, connection: str | None, wanted: Wanted) -> int:
     """Rehearse a cycle of each connection and show it. Returns the exit code."""
-    settings = load_settings(root)
+    settings = load_settings(root, connection=connection)
     settings.named(connection)
     found: list[Action] = []
     known: dict[About, Name] = {}
@@ -79,7 +80,11 @@ def plan(root: Root, connection: str | None, wanted: Wanted) -> int:
     code = run(body())
     if wanted.as_json:
         called = ((action, known.get(about(action), Name())) for action in found)
-        print_json([saved_plan.action_json(action, name) for action, name in called])
+        told = (
+            {**saved_plan.action_json(action, name), **of_tenant(settings, action.connection)}
+            for action, name in called
+        )
+        print_json(list(told))
     elif kept:
         say(f"Kept in {wanted.out}. `nexudus-sync sync --plan {wanted.out}` does what it says, and nothing else.")
     if wanted.out is not None and not kept:

@@ -51,7 +51,19 @@ def named(ask: Ask | None, rows: Iterable[Row]) -> Iterator[tuple[Row, Name]]:
 def name_json(settings: Settings, one: "ConflictRow | FailureRow | LinkRow | HistoryRow", name: Name) -> dict[str, Any]:
     """What people know a record by, and where they open it."""
     nexudus_url, crm_url = settings.urls(one.connection, one.nexudus_id, one.crm_id)
-    return {"title": name.title, "customer": name.customer, "nexudus_url": nexudus_url, "crm_url": crm_url}
+    known = {"title": name.title, "customer": name.customer, "nexudus_url": nexudus_url, "crm_url": crm_url}
+    return {**known, **of_tenant(settings, one.connection)}
+
+
+def of_tenant(settings: Settings, connection: str) -> dict[str, str]:
+    """For JSON, in a fleet: whose connection it is."""
+    owner = settings.owner(connection)
+    return {"tenant": owner} if owner else {}
+
+
+def columns_for(settings: Settings, columns: Sequence[str]) -> Sequence[str]:
+    """The columns of a list as CSV; in a fleet the tenant is one."""
+    return (*columns, "tenant") if settings.in_fleet else columns
 
 
 def _heading(title: str, customer: str) -> str:

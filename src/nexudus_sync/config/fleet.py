@@ -23,6 +23,7 @@ from nexudus_sync.config.load import (
 )
 from nexudus_sync.config.settings import HUB, NotifySettings, RunSettings, Section, Settings
 from nexudus_sync.config.tenancy import FILE, Command, Tenancy, load_tenant
+from nexudus_sync.config.toml import is_fleet as is_fleet
 from nexudus_sync.config.toml import place, read
 from nexudus_sync.config.whole import Whole, connections, crms
 from nexudus_sync.connectors import registry
@@ -181,6 +182,7 @@ class Fleet:
             notify=self._file.notify,
             parts=parts,
             _broken=broken,
+            limits=None if tenants is None else frozenset(tenants),
         )
 
     def _path(self, tenant: str) -> Path:
@@ -233,14 +235,6 @@ class Fleet:
             clash = ConfigError(where, problem, "give each location or board to one tenant")
             raise self._clashes.setdefault(str(clash), clash)
         return known.settings
-
-
-def is_fleet(path: Path) -> bool:
-    """Does the file say that it is a fleet's? False for one that cannot be read, which others tell."""
-    try:
-        return "fleet" in read(path)
-    except ConfigError:
-        return False
 
 
 def _claims(settings: Settings) -> tuple[Claim, ...]:
