@@ -295,3 +295,29 @@ def test_an_empty_fleet_has_nothing_to_show(house: House) -> None:
     assert (whole.connections, whole.named(None)) == ((), ())
     assert is_fleet(house.path)
     assert not is_fleet(house.folder / "none.toml")
+
+
+@pytest.mark.processes
+def test_a_program_that_failed_is_asked_again_without_a_change(house: House, tmp_path: Path) -> None:
+    house.tenant("acme", f'secrets_command = ["cat", "{tmp_path}/vault"]\n{MINIMAL}', secrets={})
+    fleet = house.load()
+    (first,), (second,) = fleet.problems().values(), fleet.problems().values()
+    assert first is second
+    (tmp_path / "vault").write_text("NEXUDUS_PASSWORD=new")
+    assert fleet.settings("acme").nexudus.password.get_secret_value() == "new"
+
+
+@pytest.mark.processes
+def test_nobody_elses_secrets_are_asked_for(house: House, tmp_path: Path) -> None:
+    house.tenant("acme", f'secrets_command = ["touch", "{tmp_path}/asked"]\n{MINIMAL}')
+    house.tenant("beta")
+    assert house.load().settings("beta").tenant == "beta"
+    assert not (tmp_path / "asked").exists()
+
+
+@pytest.mark.processes
+def test_a_program_is_asked_for_the_secrets_that_are_needed_alone(house: House) -> None:
+    program = 'secrets_command = ["echo", "NOTIFY_URL=json://of-acme"]\n'
+    house.tenant("acme", f'{program}{MINIMAL}[notify]\nurls = ["${{NOTIFY_URL}}"]\n', secrets={})
+    fleet = Fleet.load(house.path, {}, find=find, secrets=False, needed=("notify",))
+    assert fleet.settings("acme").notify.addresses() == ["json://of-acme"]

@@ -14,6 +14,7 @@ from nexudus_sync import logs
 from nexudus_sync.cli import collector
 from nexudus_sync.cli.frame import Root, shown, tell, worst
 from nexudus_sync.cli.reading import read_settings
+from nexudus_sync.cli.rows import of_tenant
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.config import Settings
 from nexudus_sync.engine.connection import Connection
@@ -40,13 +41,14 @@ class Desk:
         return [one.name for one in self.settings.named(connection)]
 
 
-def load_settings(root: Root, *, secrets: bool = True, needed: Collection[str] = (), quiet: bool = True) -> Settings:
-    """Read the configuration and set up the log.
+def load_settings(
+    root: Root, *, secrets: bool = True, needed: Collection[str] = (), connection: str | None = "", quiet: bool = True
+) -> Settings:
+    """Read the configuration, as `read_settings` does, and set up the log.
 
-    `secrets` False: no secret has to be in the environment but those of the `needed` tables. `quiet`: only warnings are
-    logged unless more is asked for, so that an error stays one line. Raises ConfigError.
+    `quiet`: only warnings are logged unless more is asked for, so that an error stays one line. Raises ConfigError.
     """
-    settings = read_settings(root, secrets=secrets, needed=needed)
+    settings = read_settings(root, secrets=secrets, needed=needed, connection=connection)
     start_log(root, settings, quiet=quiet)
     return settings
 
@@ -105,7 +107,8 @@ async def each(
             codes.append(await work(connection))
         except Exception as error:
             if rows is not None:
-                rows.append({"connection": connection.name, "error": shown(root, str(error))})
+                told = {"connection": connection.name, "error": shown(root, str(error))}
+                rows.append({**told, **of_tenant(engine.settings, connection.name)})
             codes.append(tell(root, error, f"connection {connection.name}: " if len(engine.connections) > 1 else ""))
     return worst(codes)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from nexudus_sync.config import secrets as secret_file
 from nexudus_sync.errors import ConfigError
 
-LASTS = 30.0
+LASTS = 10.0
 """Seconds that the program may take."""
 _LARGEST = 2**20
 

@@ -10,9 +10,20 @@ from typing import Self
 from pydantic import SecretStr
 
 from nexudus_sync.config import secrets as secret_file
-from nexudus_sync.config.load import Find, Shared, check_store, fill, refuse_foreign, refuse_literals, rooted, validate
+from nexudus_sync.config.load import (
+    STAND_IN,
+    Find,
+    Shared,
+    check_store,
+    fill,
+    refuse_foreign,
+    refuse_literals,
+    rooted,
+    validate,
+)
 from nexudus_sync.config.settings import HUB, NotifySettings, RunSettings, Section, Settings
 from nexudus_sync.config.tenancy import FILE, Command, Tenancy, load_tenant
+from nexudus_sync.config.toml import is_fleet as is_fleet
 from nexudus_sync.config.toml import place, read
 from nexudus_sync.config.whole import Whole, connections, crms
 from nexudus_sync.connectors import registry
@@ -53,6 +64,11 @@ class _Known:
     problem: ConfigError | None
     claims: tuple[Claim, ...]
 
+    @property
+    def passing(self) -> bool:
+        """May the problem be over although no file has changed? A program printed no secrets."""
+        return self.problem is not None and "secrets_command" in self.problem.where
+
 
 class Fleet:
     """The tenants of one installation. Used by several threads. Made by `Fleet.load`.
@@ -70,6 +86,9 @@ class Fleet:
         self._tenancy, self._file, self._find = tenancy, file, find
         self._secrets, self._needed = secrets, needed
         self._known: dict[str, _Known] = {}
+        self._plain: dict[str, _Known] = {}
+        """The same without secrets, of tenants that were read only because another one was asked for."""
+        self._clashes: dict[str, ConfigError] = {}
         self._lock = RLock()
 
     @classmethod
@@ -117,8 +136,7 @@ class Fleet:
         with self._lock:
             known = self._look(tenant)
             earlier = [] if known.settings is None else [one for one in self.tenants() if one < tenant]
-            owners = {claim: one for one in earlier for claim in self._look(one).claims}
-            return _sound(known, owners)
+            return self._sound(known, {claim: one for one in earlier for claim in self._claimed(one)})
 
     def stamp(self, tenant: str) -> Stamp:
         """What differs when one of a tenant's files has changed; empty for one that is gone."""
@@ -134,6 +152,7 @@ class Fleet:
         """Read a tenant's files and ask for its secrets again the next time, whether or not a file changes."""
         with self._lock:
             self._known.pop(tenant, None)
+            self._plain.pop(tenant, None)
 
     def whole(self, tenants: Collection[str] | None = None) -> Whole:
         """All tenants as one, or these alone; a broken one is told with what is wrong."""
@@ -142,7 +161,7 @@ class Fleet:
             try:
                 with self._lock:
                     known = self._look(tenant)
-                found = _sound(known, owners)
+                    found = self._sound(known, owners)
                 owners |= dict.fromkeys(known.claims, tenant)
                 if tenants is None or tenant in tenants:
                     parts[tenant] = found
@@ -163,6 +182,7 @@ class Fleet:
             notify=self._file.notify,
             parts=parts,
             _broken=broken,
+            limits=None if tenants is None else frozenset(tenants),
         )
 
     def _path(self, tenant: str) -> Path:
@@ -170,62 +190,62 @@ class Fleet:
 
     def _look(self, tenant: str) -> _Known:
         """What is known of a tenant, read again where a file has changed."""
-        known, path = self._known.get(tenant), self._path(tenant)
-        if known is not None and known.stamp and known.stamp == _stamp(_files(path, known.settings)):
+        found = self._known[tenant] = self._read(tenant, self._known.get(tenant), secrets=self._secrets)
+        return found
+
+    def _claimed(self, tenant: str) -> tuple[Claim, ...]:
+        """What another tenant claims; nobody's secrets are asked for to know that."""
+        if not self._secrets:
+            return self._look(tenant).claims
+        found = self._plain[tenant] = self._read(tenant, self._plain.get(tenant), secrets=False)
+        return found.claims
+
+    def _read(self, tenant: str, known: _Known | None, *, secrets: bool) -> _Known:
+        path = self._path(tenant)
+        if known is not None and not known.passing and known.stamp == _stamp(_files(path, known.settings)):
             return known
         if not path.exists():
-            self._known.pop(tenant, None)
+            self.forget(tenant)
             there = self.tenants()
             raise ConfigError("--tenant", f"there is no tenant {tenant!r}", nearest(tenant, there) if there else "")
         before, settings, problem = _stamp(_files(path, None)), None, None
+        needed = self._needed if secrets is self._secrets else ()
         try:
-            settings = load_tenant(self._tenancy, tenant, path, self._find, secrets=self._secrets, needed=self._needed)
+            settings = load_tenant(self._tenancy, tenant, path, self._find, secrets=secrets, needed=needed)
         except ConfigError as error:
-            problem = error
+            # one that is still the same stays the same object, so that who compares sees no change
+            is_known = known is not None and str(known.problem) == str(error)
+            problem = known.problem if known is not None and is_known else error
         # what was read is at least as old as the first of these, so that a file saved meanwhile is read again
         stamp = before + _stamp(_files(path, settings))[len(before) :]
-        self._known[tenant] = known = _Known(stamp, settings, problem, () if settings is None else _claims(settings))
-        return known
+        return _Known(stamp, settings, problem, () if settings is None else _claims(settings))
 
+    def _sound(self, known: _Known, owners: Mapping[Claim, str]) -> Settings:
+        """The settings. Raises ConfigError for what is wrong, and for what another tenant has whose name comes first.
 
-def _sound(known: _Known, owners: Mapping[Claim, str]) -> Settings:
-    """The settings. Raises ConfigError for what is wrong, and for what another tenant has whose name comes first.
-
-    A folder that was copied, with another name for the tenant alone, would copy every record a second time.
-    """
-    if known.settings is None:
-        raise known.problem or ConfigError("--tenant", "cannot be read")
-    taken = [claim for claim in known.claims if claim in owners]
-    if taken:
-        claim = min(taken, key=str)
-        where = place(known.settings.path, ("connection", _index(known.settings, claim), "scope", claim[1]))
-        problem = f"{claim[2]} already belongs to tenant {owners[claim]}"
-        raise ConfigError(where, problem, "give each location or board to one tenant")
-    return known.settings
-
-
-def is_fleet(path: Path) -> bool:
-    """Does the file say that it is a fleet's? False for one that cannot be read, which others tell."""
-    try:
-        return "fleet" in read(path)
-    except ConfigError:
-        return False
+        A folder that was copied, with another name for the tenant alone, would copy every record a second time.
+        """
+        if known.settings is None:
+            raise known.problem or ConfigError("--tenant", "cannot be read")
+        taken = [claim for claim in known.claims if claim in owners]
+        if taken:
+            claim = min(taken, key=str)
+            where = place(known.settings.path, ("connection", known.claims.index(claim), "scope", claim[1]))
+            problem = f"{claim[2]} already belongs to tenant {owners[claim]}"
+            clash = ConfigError(where, problem, "give each location or board to one tenant")
+            raise self._clashes.setdefault(str(clash), clash)
+        return known.settings
 
 
 def _claims(settings: Settings) -> tuple[Claim, ...]:
     """What each of a tenant's connections claims, in their order."""
     address = str(settings.nexudus.base_url).rstrip("/").casefold()
-    scopes = [one.cards for one in settings.connections]
+    if STAND_IN.casefold() in address:  # nobody knows whose it is
+        return ()
     return tuple(
-        (address, "business_id", one.business_id)
-        if one.business_id is not None
-        else (address, "board_id", one.board_id)
-        for one in scopes
+        (address, "board_id", one.board_id) if one.business_id is None else (address, "business_id", one.business_id)
+        for one in (each.cards for each in settings.connections)
     )
-
-
-def _index(settings: Settings, claim: Claim) -> int:
-    return _claims(settings).index(claim)
 
 
 def _files(path: Path, settings: Settings | None) -> list[Path]:

@@ -63,7 +63,7 @@ class _File(Systems, Shared):
 _DATABASES = ("sqlite", "postgresql")
 _FILE = "sqlite:///"
 """How the address of a file begins: whatever follows is its path."""
-_STAND_IN = "A" * 16
+STAND_IN = "A" * 16
 """Stands in for an environment variable that nobody will read: text that any secret's format accepts, base32 too."""
 
 
@@ -161,7 +161,7 @@ def _with_stand_ins(raw: Mapping[str, Any], environ: Mapping[str, str], needed: 
     """The environment with a stand-in for each variable that is not set and that only tables with secrets name."""
     named = references([raw.get(table) for table in _SECRET_TABLES if table not in needed])
     named -= references([raw.get(table) for table in needed])
-    return {**environ, **{name: _STAND_IN for name in named if not environ.get(name)}}
+    return {**environ, **{name: STAND_IN for name in named if not environ.get(name)}}
 
 
 def refuse_literals(raw: Mapping[str, Any], path: Path) -> None:
@@ -268,7 +268,7 @@ def _system(model: type[Model], raw: Any, filled: Any, path: Path, location: Loc
     _check_url(raw, filled, "proxy", path, location, "PROXY_PASSWORD")
     settings = validate(model, filled, raw, path, location)
     url = getattr(settings, "base_url", None)
-    if url is not None and _STAND_IN not in str(url):
+    if url is not None and STAND_IN not in str(url):
         check_base_url(str(url), place(path, (*location, "base_url")))
     return settings
 

@@ -299,9 +299,22 @@ class Settings:
         return qualified(self.tenant, HUB)
 
     @property
+    def in_fleet(self) -> bool:
+        """Is it of a fleet, and its connections of tenants?"""
+        return bool(self.tenant)
+
+    @property
     def broken(self) -> Mapping[str, ConfigError]:
         """The tenants whose configuration cannot be used, with what is wrong in it."""
         return {}
+
+    def sees(self, connection: str) -> bool:
+        """Is what the store keeps under that connection's name this configuration's, even if it is no longer there?"""
+        return not self.tenant or tenant_of(connection) == self.tenant
+
+    def owner(self, connection: str) -> str:
+        """The tenant that a connection is of, "" outside of a fleet."""
+        return tenant_of(connection) if self.tenant else ""
 
     def of(self, connection: str) -> "Settings":
         """The settings that a connection belongs to: in a fleet, its tenant's."""
@@ -315,11 +328,15 @@ class Settings:
 
     def named(self, name: str | None) -> tuple[ConnectionSettings, ...]:
         """The connection of that name, or all of them. Raises ConfigError for a name that is not configured."""
-        wanted = name if name is None or SEPARATOR in name else qualified(self.tenant, name)
+        wanted = None if name is None else self.full_name(name)
         found = tuple(one for one in self.connections if wanted in (None, one.name))
         if not found and name is not None:
             raise no_connection(name, [one.name for one in self.connections])
         return found
+
+    def full_name(self, name: str) -> str:
+        """A connection's name as the store knows it; a tenant's may be given without the tenant."""
+        return name if SEPARATOR in name else qualified(self.tenant, name)
 
     def urls(self, connection: str, nexudus_id: str, crm_id: str) -> tuple[str | None, str | None]:
         """Where a person opens the two records of a pair, Nexudus's first; None where nobody said."""
@@ -343,8 +360,9 @@ def qualified(tenant: str, name: str) -> str:
 
 
 def tenant_of(name: str) -> str:
-    """The tenant in a qualified name."""
-    return name.partition(SEPARATOR)[0]
+    """The tenant in a qualified name, "" in any other one."""
+    tenant, separator, _ = name.partition(SEPARATOR)
+    return tenant if separator else ""
 
 
 def no_connection(name: str, known: Sequence[str]) -> ConfigError:

@@ -12,7 +12,7 @@ from nexudus_sync.config import secrets as secret_file
 from nexudus_sync.config.command import run
 from nexudus_sync.config.load import Find, Shared, Systems, assembled, fill, refuse_foreign, refuse_literals, validate
 from nexudus_sync.config.settings import RunSettings, Section, Settings, qualified
-from nexudus_sync.config.toml import place, read
+from nexudus_sync.config.toml import place, read, references
 from nexudus_sync.errors import ConfigError
 
 FILE = "config.toml"
@@ -55,7 +55,7 @@ def load_tenant(
         raise ConfigError(str(path.parent), f"{tenant!r} is not a valid name for a tenant", remedy)
     raw = read(path)
     refuse_foreign(raw, path, _OF_THE_FLEET, f"belongs in the fleet's own file, {tenancy.path}; remove it here")
-    environ = _environment(tenancy, tenant, raw, path, secrets=secrets)
+    environ = _environment(tenancy, tenant, raw, path, secrets=secrets, needed=needed)
     filled = fill(raw, environ, path, secrets=secrets, needed=needed)
     file = validate(TenantFile, filled, raw, path, ())
     refuse_literals(raw, path)
@@ -65,16 +65,17 @@ def load_tenant(
 
 
 def _environment(
-    tenancy: Tenancy, tenant: str, raw: Mapping[str, Any], path: Path, *, secrets: bool
+    tenancy: Tenancy, tenant: str, raw: Mapping[str, Any], path: Path, *, secrets: bool, needed: Collection[str]
 ) -> Mapping[str, str]:
     """The variables of a tenant's file: its own secrets go before what the whole fleet has.
 
     A variable that happens to be set where the program starts would otherwise be every tenant's password.
     """
-    own = secret_file.read(secret_file.file_of(path))
-    if secrets:
-        own = {**_printed(tenancy, tenant, raw, path), **own}
-    return {**tenancy.environ, **{name: value for name, value in own.items() if value}}
+    own = {name: value for name, value in secret_file.read(secret_file.file_of(path)).items() if value}
+    lacks = references([raw.get(table) for table in needed]) - own.keys()
+    if secrets or lacks:
+        own = {**{name: value for name, value in _printed(tenancy, tenant, raw, path).items() if value}, **own}
+    return {**tenancy.environ, **own}
 
 
 def _printed(tenancy: Tenancy, tenant: str, raw: Mapping[str, Any], path: Path) -> dict[str, str]:

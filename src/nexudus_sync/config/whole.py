@@ -12,16 +12,31 @@ from nexudus_sync.errors import ConfigError
 class Whole(Settings):
     """The settings of several tenants at once, to look at and to decide by; nothing is assembled from them.
 
-    `parts` are each tenant's own; `broken` those whose configuration cannot be used. `nexudus` is nobody's.
+    `parts` are each tenant's own; `broken` those whose configuration cannot be used; `limits` None: all there are, and
+    those that were removed. `nexudus` is nobody's.
     """
 
     parts: Mapping[str, Settings] = field(default_factory=dict)
     _broken: Mapping[str, ConfigError] = field(default_factory=dict)
+    limits: frozenset[str] | None = None
+
+    @property
+    def in_fleet(self) -> bool:
+        """It is."""
+        return True
 
     @property
     def broken(self) -> Mapping[str, ConfigError]:
         """The tenants whose configuration cannot be used, with what is wrong in it."""
         return self._broken
+
+    def sees(self, connection: str) -> bool:
+        """Is it a connection of one of these tenants, or of one that was removed from the fleet?"""
+        return self.limits is None or tenant_of(connection) in self.limits
+
+    def owner(self, connection: str) -> str:
+        """The tenant that a connection is of."""
+        return tenant_of(connection)
 
     def of(self, connection: str) -> Settings:
         """The settings of the connection's tenant; these for a connection of none."""
@@ -44,7 +59,14 @@ class Whole(Settings):
         """The same of these tenants alone."""
         parts = {name: one for name, one in self.parts.items() if name in tenants}
         broken = {name: error for name, error in self._broken.items() if name in tenants}
-        return replace(self, crms=crms(parts), connections=connections(parts), parts=parts, _broken=broken)
+        return replace(
+            self,
+            crms=crms(parts),
+            connections=connections(parts),
+            parts=parts,
+            _broken=broken,
+            limits=frozenset(tenants),
+        )
 
 
 def crms(parts: Mapping[str, Settings]) -> dict[str, CrmSettings]:
