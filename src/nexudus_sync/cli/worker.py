@@ -11,7 +11,8 @@ from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.reading import read_settings
 from nexudus_sync.clock import SharedClock, SystemClock
 from nexudus_sync.config import Settings
-from nexudus_sync.config.fleet import Fleet, is_fleet
+from nexudus_sync.config.fleet import Fleet
+from nexudus_sync.config.toml import is_fleet
 from nexudus_sync.engine.startup.assemble import open_store
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.web import app, serve
@@ -64,9 +65,10 @@ def worker(root: Root, wanted: Wanted) -> int:
 
 
 def _reader(root: Root) -> Callable[[], Settings]:
-    """What reads the configuration, again each time for a fleet."""
+    """What reads the configuration, again each time for a fleet, or for the one tenant that is wanted."""
     if is_fleet(root.config):
-        return Fleet.load(root.config).whole
+        fleet, only = Fleet.load(root.config), None if root.tenant is None else [root.tenant]
+        return lambda: fleet.whole(only)
     settings = read_settings(root, secrets=True)
     return lambda: settings
 
