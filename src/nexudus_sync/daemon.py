@@ -20,7 +20,7 @@ from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine
 from nexudus_sync.engine.startup.missing_names import refuse_missing
-from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, SyncError
+from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, StoreLocked, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.page import RunHands, application, poll_id
 from nexudus_sync.signals.health import BEAT_EVERY
@@ -87,6 +87,8 @@ class Daemon:
         self._signals = Watch(engine.settings, engine.store, engine.clock, engine.connectors, service)
         self._stop = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        """Cycles that have begun and not ended."""
         self._worked: set[str] = set()
         self._braked: set[str] = set()
         self._owed: set[str] = set()
@@ -242,7 +244,9 @@ class Daemon:
             return
         options = Options(reconcile=reconcile, one_shot=False, stopping=self._stop.is_set)
         self._signals.cycle_began(connection.name)
+        self._under_way += 1
         try:
+            self._regain()
             for side in Side:
                 await connection.connector(side).start()
             if connection.name not in self._worked:
@@ -255,6 +259,9 @@ class Daemon:
                 self.stop()
             else:
                 self._failed(connection, error)
+        except StoreLocked as error:  # another run has taken over
+            self._fatal = error
+            self.stop()
         except Exception as error:
             self._failed(connection, error)
         else:
@@ -265,7 +272,13 @@ class Daemon:
             self._tell(connection, report, reconcile=reconcile)
             self._tell_decisions(connection, began)
         finally:
+            self._under_way -= 1
             self._signals.cycle_ended(connection.name)
+
+    def _regain(self) -> None:
+        """Take the store's lock again if it was lost, but not before every cycle has ended that began under it."""
+        if self._under_way == 1:
+            self._engine.store.regain()
 
     async def _told(self, connection: Connection, options: Options) -> Report:
         """Run a cycle, and log what is new after it, even if it failed or was cancelled."""
