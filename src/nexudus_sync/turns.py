@@ -64,16 +64,11 @@ def prune_step(store: Store, now: datetime, *, keep_history: int, keep_journal: 
 
 
 class Turns:
-    """Runs cycles of connections, and tells of them in the log, in the signals and by the health file.
+    """Runs cycles of connections, and tells of them in the log, in the signals and by the health file."""
 
-    `about` is what each line of the log says beside the connection.
-    """
-
-    def __init__(
-        self, store: Store, clock: Clock, signals: Signals, health_file: Path | None = None, **about: str
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, signals: Signals, health_file: Path | None = None) -> None:
         self._store, self._clock, self._signals, self._health_file = store, clock, signals, health_file
-        self._log = structlog.get_logger("nexudus_sync.daemon").bind(**about)
+        self._log = structlog.get_logger("nexudus_sync.daemon")
         self._braked: set[str] = set()
 
     async def take(self, connection: Connection, options: Options, *, worked_before: bool) -> Report:

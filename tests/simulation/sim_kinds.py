@@ -48,10 +48,12 @@ class NotingWorld(ScenarioWorld):
 
 
 @cache
-def _noted(installation: str) -> tuple[list[tuple[Point, frozenset[str]]], dict[Side, list[str]]]:
+def _noted(
+    installation: str, kind: type[NotingWorld] = NotingWorld
+) -> tuple[list[tuple[Point, frozenset[str]]], dict[Side, list[str]]]:
     """The moments of the undisturbed story and its calls before it comes to rest, each by its kind."""
     with TemporaryDirectory() as folder:
-        world = NotingWorld(Path(folder), installation=installation)
+        world = kind(Path(folder), installation=installation)
         try:
             play(world)
             calls = {
@@ -63,9 +65,9 @@ def _noted(installation: str) -> tuple[list[tuple[Point, frozenset[str]]], dict[
             world.close()
 
 
-def moments(installation: str) -> list[tuple[Point, frozenset[str]]]:
+def moments(installation: str, kind: type[NotingWorld] = NotingWorld) -> list[tuple[Point, frozenset[str]]]:
     """The moments of the story, each with what came about."""
-    return _noted(installation)[0]
+    return _noted(installation, kind)[0]
 
 
 def calls(installation: str) -> dict[Side, list[str]]:
@@ -73,10 +75,10 @@ def calls(installation: str) -> dict[Side, list[str]]:
     return _noted(installation)[1]
 
 
-def one_of_each_kind(installation: str) -> frozenset[Point]:
+def one_of_each_kind(installation: str, kind: type[NotingWorld] = NotingWorld) -> frozenset[Point]:
     """The first moment after each way in which a table or a row of the journal changes, and each kind of write."""
     seen, chosen = set[str](), set[Point]()
-    for point, what in moments(installation):
+    for point, what in moments(installation, kind):
         if point.at != "before" and not what <= seen:
             seen |= what
             chosen.add(point)

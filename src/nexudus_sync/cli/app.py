@@ -369,5 +369,35 @@ def run(ctx: typer.Context) -> None:
     end(work.run_daemon(root_of(ctx)))
 
 
+@app.command(rich_help_panel=_RUN)
+@guarded
+def worker(
+    ctx: typer.Context,
+    concurrency: Annotated[
+        int, typer.Option(min=0, max=1000, metavar="N", help="How many connections it polls at the same time.")
+    ] = 20,
+    sweeps: Annotated[
+        int, typer.Option(min=0, max=1000, metavar="N", help="How many connections it reconciles at the same time.")
+    ] = 4,
+    backfills: Annotated[
+        int, typer.Option(min=0, max=1000, metavar="N", help="How many first runs it works on at the same time.")
+    ] = 2,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Serve health and metrics on this port; 0: any free one. Default: no server."
+        ),
+    ] = None,
+) -> None:
+    """Share the work with other machines, until stopped.
+
+    Any number of workers take turns on the connections of one store on PostgreSQL; docs/cluster.md tells when that is
+    worth it. For one machine, use `run`. SIGTERM or Ctrl-C ends it cleanly within seconds.
+    """
+    from nexudus_sync.cli import worker as work
+
+    end(work.worker(root_of(ctx), work.Wanted(concurrency, sweeps, backfills, port)))
+
+
 groups.add_to(app)
 upkeep.add_to(app)
