@@ -13,6 +13,10 @@ the command that replays it; exits 1 when there is one.
 
 keeps what each part found in a file, and plays only what the file does not hold yet: a run of many hours can be stopped
 at any moment and goes on where it was. The file's figures are told by the commit they were found at.
+
+    python benchmarks/reliability.py --histories 500 --steps 25 --records 4 --store postgresql
+
+plays histories on a PostgreSQL server, which each worker starts for itself.
 """
 
 import argparse
@@ -58,13 +62,16 @@ def name_of(job: Job) -> str:
     return " ".join([job.func.__name__, *map(str, job.args)])
 
 
-def prepare() -> None:
-    """In each worker: find the simulator and keep quiet."""
+def prepare(store: str) -> None:
+    """In each worker: find the simulator, keep quiet, and let the histories have their stores there."""
     import logging
 
     import structlog
 
-    sys.path.insert(0, str(SIMULATION))
+    sys.path[:0] = [str(SIMULATION), str(SIMULATION.parent)]
+    import stores
+
+    stores.choose(store)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a crash may end a task that nobody waits for
 
@@ -215,6 +222,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=60, metavar="N", help="of a history")
     parser.add_argument("--records", type=int, default=14, metavar="N", help="in Nexudus, of a history")
     parser.add_argument("--system", metavar="NAME", help="overplane or erpnext; left out: both, or each seed's own")
+    parser.add_argument(
+        "--store", choices=("sqlite", "postgresql"), default="sqlite", help="where histories have theirs"
+    )
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED")
     parser.add_argument("--faults", action="store_true", help="every call fails in every way")
     parser.add_argument("--pairs", action="store_true", help="all pairs of crashes")
@@ -275,11 +285,11 @@ def commit() -> str:
 def main() -> int:
     """Run everything that is not recorded yet; returns 1 when anything was violated, then or now."""
     options, began = parse(), time.monotonic()
-    prepare()
+    prepare(options.store)
     record = Record(options.record)
     todo = [job for job in jobs(options) if name_of(job) not in record.names]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.processes, context, prepare) as pool:
+    with ProcessPoolExecutor(options.processes, context, prepare, (options.store,)) as pool:
         under_way = {pool.submit(run, job): job for job in todo}
         for ended in as_completed(under_way):
             done = ended.result()

@@ -12,6 +12,7 @@ import typer
 
 from nexudus_sync.cli import groups, upkeep
 from nexudus_sync.cli.frame import (
+    TENANT,
     ConnectionName,
     CsvFlag,
     FullFlag,
@@ -25,6 +26,7 @@ from nexudus_sync.cli.frame import (
     UtcFlag,
     end,
     guarded,
+    readable,
     root_of,
 )
 from nexudus_sync.cli.setup import options
@@ -95,6 +97,7 @@ def root(
         Path,
         typer.Option("--config", "-c", envvar="NEXUDUS_SYNC_CONFIG", metavar="PATH", help="The configuration file."),
     ] = Path("config.toml"),
+    tenant: Annotated[str | None, typer.Option("--tenant", metavar="NAME", help=TENANT)] = None,
     log_level: Annotated[LogLevel | None, typer.Option(help="How much to log. Default: as configured.")] = None,
     log_format: Annotated[
         LogFormat | None, typer.Option(help="Log for people or for a log collector. Default: as configured.")
@@ -107,7 +110,7 @@ def root(
     """Read the options that come before the verb."""
     WHOLE.set(False)
     IN_UTC.set(False)
-    ctx.obj = Root(config, debug, log_level, log_format)
+    ctx.obj = Root(config, readable(tenant), debug, log_level, log_format)
 
 
 @app.command(rich_help_panel=_START, cls=Keeping)
@@ -364,6 +367,36 @@ def run(ctx: typer.Context) -> None:
     from nexudus_sync.cli import sync as work
 
     end(work.run_daemon(root_of(ctx)))
+
+
+@app.command(rich_help_panel=_RUN)
+@guarded
+def worker(
+    ctx: typer.Context,
+    concurrency: Annotated[
+        int, typer.Option(min=0, max=1000, metavar="N", help="How many connections it polls at the same time.")
+    ] = 20,
+    sweeps: Annotated[
+        int, typer.Option(min=0, max=1000, metavar="N", help="How many connections it reconciles at the same time.")
+    ] = 4,
+    backfills: Annotated[
+        int, typer.Option(min=0, max=1000, metavar="N", help="How many first runs it works on at the same time.")
+    ] = 2,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Serve health and metrics on this port; 0: any free one. Default: no server."
+        ),
+    ] = None,
+) -> None:
+    """Share the work with other machines, until stopped.
+
+    Any number of workers take turns on the connections of one store on PostgreSQL; docs/cluster.md tells when that is
+    worth it. For one machine, use `run`. SIGTERM or Ctrl-C ends it cleanly within seconds.
+    """
+    from nexudus_sync.cli import worker as work
+
+    end(work.worker(root_of(ctx), work.Wanted(concurrency, sweeps, backfills, port)))
 
 
 groups.add_to(app)

@@ -109,7 +109,7 @@ def show_links(root: Root, connection: str | None, how: How) -> None:
 def show_history(root: Root, record: str | None, how: How) -> None:
     """Print the history of one record, or of all."""
     with open_reading(root) as desk:
-        found, shape = lists.history(desk.ask, desk.names(), record), _history(lists.undone(desk.ask))
+        found, shape = lists.history(desk.ask, desk.names(), record), _history(lists.undone(desk.ask, desk.names()))
         _show(desk, found, shape, how, "entry", "entries")
 
 
@@ -144,7 +144,7 @@ def _print_data(desk: Reading, found: Listing[Row], shape: _Shape[Row], how: How
     if how.as_json:
         print_json_list(said)
     else:
-        print_csv(said, shape.csv)
+        print_csv(said, rows.columns_for(desk.settings, shape.csv))
 
 
 def _print_table(ask: Ask | None, found: Any, shape: _Shape[Any]) -> None:

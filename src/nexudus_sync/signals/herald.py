@@ -28,11 +28,12 @@ T = TypeVar("T")
 class Herald:
     """Looks, and sends what is due. A message that cannot be sent is a warning, and is tried again later.
 
-    `page` is the address of the page, "" without one.
+    `page` is the address of the page, "" without one; `settings` may be replaced.
     """
 
     def __init__(self, settings: Settings, store: Store, clock: Clock, send: Send) -> None:
-        self._settings, self._store, self._clock, self._send = settings, store, clock, send
+        self._store, self._clock, self._send = store, clock, send
+        self.settings = settings
         self._log = structlog.get_logger("nexudus_sync.signals")
         self._not_before: datetime | None = None
         self.page = ""
@@ -40,7 +41,7 @@ class Herald:
     @property
     def wanted(self) -> bool:
         """Is there anybody to tell?"""
-        return bool(self._settings.notify.urls)
+        return bool(self.settings.notify.urls)
 
     async def look(self) -> None:
         """Send the message that is due, if one is. Never raises StoreError."""
@@ -50,12 +51,12 @@ class Herald:
             self._log.warning("notice.failed", error=str(error))
 
     async def _look(self) -> None:
-        notify, now = self._settings.notify, self._clock.now()
+        notify, now = self.settings.notify, self._clock.now()
         page = f"{self.page} (on {platform.node()})" if self.page else ""  # a loopback address works there alone
         pace = Pace(notify.gather, notify.every, page)
         with self._store.read() as session:
             before = Book.of_json(running.told(session))
-            verdict = judge(session, self._settings, now)
+            verdict = judge(session, self.settings, now)
             names = [one.name for one in verdict.connections]
             new = [found for name in names if (found := waiting.new_since(session, name, before.upto.get(name)))]
         book = look(before, verdict, pace)
@@ -70,7 +71,7 @@ class Herald:
 
     async def _went(self, notice: Notice) -> bool:
         """Did it go to anybody?"""
-        addresses = self._settings.notify.addresses()
+        addresses = self.settings.notify.addresses()
         sent = await _beside(lambda: self._send(addresses, f"{APP}: {notice.title}", notice.body))
         went = any(one.went for one in sent)
         self._not_before = None if went else self._clock.now() + RETRY_AFTER

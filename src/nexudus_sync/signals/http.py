@@ -16,7 +16,7 @@ from nexudus_sync.store import Store
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def routes(settings: Settings, store: Store, clock: Clock, metrics: Metrics) -> list[Route]:
+def routes(settings: Callable[[], Settings], store: Store, clock: Clock, metrics: Metrics) -> list[Route]:
     """`/healthz` and `/readyz`: 200 or 503, with the verdict as JSON; `/metrics`: the figures for Prometheus.
 
     `/healthz` asks whether `run` lives: if not, starting it again helps. `/readyz` asks whether all is well: a brake
@@ -27,7 +27,7 @@ def routes(settings: Settings, store: Store, clock: Clock, metrics: Metrics) -> 
         def answer(request: Request) -> JSONResponse:
             try:
                 with store.read() as session:
-                    verdict = judge(session, settings, clock.now())
+                    verdict = judge(session, settings(), clock.now())
             except StoreError as error:
                 return JSONResponse({"healthy": False, "error": str(error)}, 503)
             return JSONResponse(verdict.as_json(), 200 if good(verdict) else 503)

@@ -31,7 +31,8 @@ class Metrics:
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=self.registry)
-        self.registry.register(_Standing(settings, store, clock))
+        self._standing = _Standing(settings, store, clock)
+        self.registry.register(self._standing)
         own = self.registry
         cycles = ("connection", "result")
         self._cycles = Counter(f"{_P}cycles", "Cycles that ended.", cycles, registry=own)
@@ -46,6 +47,19 @@ class Metrics:
         window = ("system", "limit")
         self._left = Gauge(f"{_P}budget_left", "Calls that are left of a limit.", window, registry=own)
         self._limit = Gauge(f"{_P}budget_limit", "The limit as configured.", window, registry=own)
+        self._begin(settings)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings whose connections are judged; they may be replaced."""
+        return self._standing.settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self._standing.settings = settings
+        self._begin(settings)
+
+    def _begin(self, settings: Settings) -> None:
         for connection in settings.connections:  # a rate needs a first zero
             for result in RESULTS:
                 self._cycles.labels(connection.name, result)
@@ -77,7 +91,7 @@ class _Standing(Collector):
     """How things stand, read from the store."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
-        self._settings, self._store, self._clock = settings, store, clock
+        self.settings, self._store, self._clock = settings, store, clock
 
     def describe(self) -> Iterable[Metric]:
         """Nothing is read from the store when it is registered."""
@@ -86,7 +100,7 @@ class _Standing(Collector):
     def collect(self) -> Iterator[Metric]:
         """One consistent look."""
         with self._store.read() as session:
-            verdict = judge(session, self._settings, self._clock.now())
+            verdict = judge(session, self.settings, self._clock.now())
             waiting = by_kind(session, [one.name for one in verdict.connections])
         yield _gauge("healthy", "1 while all is well, as `health` says.", int(verdict.healthy))
         if verdict.beat is not None:

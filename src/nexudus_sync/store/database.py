@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -30,6 +31,13 @@ class Database(Protocol):
         """Hold the store against other runs, or beside others that share it. Raises StoreLocked."""
 
 
+@dataclass(slots=True)
+class _Seam:
+    """What a store and its views share."""
+
+    after_commit: Callable[[], None] | None = None
+
+
 class Store:
     """An open store, made by `Store.open`.
 
@@ -42,20 +50,21 @@ class Store:
         self._reader = engine.execution_options(**{READ_ONLY: True})
         self._label = label
         self._database = database
-        self.after_commit: Callable[[], None] | None = None
+        self._seam = _Seam()
         self._lease: Lease | None = None
 
     @classmethod
-    def open(cls, url: str, *, base_dir: Path | None = None) -> Self:
+    def open(cls, url: str, *, base_dir: Path | None = None, upgrade: bool = True) -> Self:
         """Open the database at `url`, create its tables if they are missing, and bring it to this version's schema.
 
         `url` is SQLAlchemy's; a relative SQLite path counts from `base_dir` (the current folder when None), and a
-        missing file is created. "sqlite://" is a store in memory. Raises ConfigError for a URL that is invalid or lacks
-        its driver, StoreError when the database cannot be opened, is not a store, or belongs to a newer version.
+        missing file is created. "sqlite://" is a store in memory. `upgrade` False: only if it is at this version's
+        schema. Raises ConfigError for a URL that is invalid or lacks its driver, StoreError when the database cannot be
+        opened, is not a store, or belongs to another version.
         """
         parsed, folder = _parse(url), base_dir or Path()
         if parsed.get_backend_name() != "sqlite":
-            return cls._open_server(parsed)
+            return cls._open_server(parsed, upgrade)
         if parsed.database in (None, "", ":memory:"):
             memory = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
             label = "the store in memory"
@@ -68,7 +77,7 @@ class Store:
 
         sqlite.create_file(path, label, make)
         engine = _sqlite_engine(parsed.set(database=str(path)))
-        return cls(engine, label, _File(label, path.with_name(f"{path.name}.lock")))._prepared(path)
+        return cls(engine, label, _File(label, path.with_name(f"{path.name}.lock")))._prepared(path, upgrade=upgrade)
 
     @staticmethod
     def exists(url: str, *, base_dir: Path | None = None) -> bool:
@@ -87,14 +96,14 @@ class Store:
         return _resolved(str((base_dir or Path()) / str(parsed.database)))
 
     @classmethod
-    def _open_server(cls, url: URL) -> Self:
+    def _open_server(cls, url: URL, upgrade: bool) -> Self:
         try:
             from nexudus_sync.store import postgres
         except ModuleNotFoundError as error:
             remedy = "install nexudus-sync[cluster]"
             raise ConfigError(URL_KEY, "the driver of PostgreSQL is not installed", remedy) from error
         server = postgres.Server(url)
-        return cls(server.engine, server.label, server)._prepared()
+        return cls(server.engine, server.label, server)._prepared(upgrade=upgrade)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -111,8 +120,17 @@ class Store:
             session.commit()
         if self._lease is not None:
             self._lease.kept()
-        if self.after_commit:
-            self.after_commit()
+        if self._seam.after_commit:
+            self._seam.after_commit()
+
+    @property
+    def after_commit(self) -> Callable[[], None] | None:
+        """What is called after every commit, those of the store's views included."""
+        return self._seam.after_commit
+
+    @after_commit.setter
+    def after_commit(self, call: Callable[[], None] | None) -> None:
+        self._seam.after_commit = call
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -153,7 +171,12 @@ class Store:
         """Close every connection; a store in memory is gone then."""
         self._engine.dispose()
 
-    def _prepared(self, path: Path | None = None) -> Self:
+    @property
+    def label(self) -> str:
+        """What people know it by: a path, or an address without user and password."""
+        return self._label
+
+    def _prepared(self, path: Path | None = None, *, upgrade: bool = True) -> Self:
         """Itself, at this version's schema; a database that is not a store is left as it was found."""
         try:
             with self._explained():
@@ -162,6 +185,8 @@ class Store:
                     raise StoreError(f"{self._label} is empty, so what it held is lost; {schema.START_AGAIN}")
                 if path is not None:
                     sqlite.take_over(self._engine, path, self._label)
+                if found != schema.HEAD and not upgrade:
+                    raise StoreError(schema.other_version(found, self._label))
                 if found != schema.HEAD:
                     if path is not None and found is not None:
                         backup.before_upgrade(path, self._label)

@@ -10,14 +10,23 @@ from nexudus_sync.store.ask import stored
 Where = tuple[list[str], dict[str, Any]]
 """Conditions that all have to hold, and the values in them."""
 
+
+def named_by(column: str, said: str) -> str:
+    """Of the links of which that is true: each connection to the link's CRM, with an id of the link."""
+    return (
+        f"SELECT kin.name, of_link.{column} FROM (SELECT crm, {column} FROM link WHERE {said}) of_link "  # noqa: S608
+        "JOIN connection_state kin ON kin.crm = of_link.crm"
+    )
+
+
 _LIKE = "(lower({0}) LIKE lower(:text) ESCAPE '!' OR lower({0}) LIKE :small ESCAPE '!')"
 # SQLite's `lower` knows ASCII only: "É" stays as it is in a row, and has to in what is looked for
 _CALLED = f"({_LIKE.format('title')} OR {_LIKE.format('customer')})"
 _NAMED = f"""
-nexudus_id IN (SELECT nexudus_id FROM link WHERE {_CALLED})
-OR crm_id IN (SELECT crm_id FROM link WHERE {_CALLED})
-OR nexudus_id IN (SELECT record_id FROM unlinked WHERE side = 'nexudus' AND {_CALLED})
-OR crm_id IN (SELECT record_id FROM unlinked WHERE side = 'crm' AND {_CALLED})
+(connection, nexudus_id) IN ({named_by("nexudus_id", _CALLED)})
+OR (connection, crm_id) IN ({named_by("crm_id", _CALLED)})
+OR (connection, nexudus_id) IN (SELECT connection, record_id FROM unlinked WHERE side = 'nexudus' AND {_CALLED})
+OR (connection, crm_id) IN (SELECT connection, record_id FROM unlinked WHERE side = 'crm' AND {_CALLED})
 """  # noqa: S608 - none of it is from outside; and each of these is asked once, not once a row
 
 

@@ -38,6 +38,13 @@ def revision(connection: Connection, label: str) -> str | None:
     return found
 
 
+def other_version(found: str | None, label: str) -> str:
+    """What to say of a store at an earlier schema, or an empty database (None), where nothing may be upgraded."""
+    if found is None:
+        return f"{label} is empty, not a store"
+    return f"{label} is of an earlier version (schema {found}); `nexudus-sync status` with it brings it up to date"
+
+
 def migrate(engine: Engine, label: str) -> None:
     """Bring the database to `HEAD` in one transaction, so that a crash leaves the old schema whole."""
     with engine.execution_options(**{UPGRADES: True}).begin() as connection:

@@ -112,7 +112,7 @@ def _keep(view: View, side: Side, numbers: tuple[int, ...]) -> int:
         with view.desk.store.session() as session:
             for number in part:
                 try:
-                    conflicts.take(session, number, side, by=view.user, now=view.now)
+                    conflicts.take(session, view.desk.settings, number, side, by=view.user, now=view.now)
                 except SyncError:  # a cycle closed it since it was counted
                     continue
                 done += 1
@@ -135,7 +135,7 @@ def _dismiss(view: View, numbers: tuple[int, ...]) -> int:
         with view.desk.store.session() as session:
             for one in of_numbers(session, part):
                 if one.state == "open":
-                    failures.dismiss(session, one.id or 0)
+                    failures.dismiss(session, view.desk.settings, one.id or 0)
                     done += 1
     return done
 

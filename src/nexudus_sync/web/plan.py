@@ -96,7 +96,8 @@ class Pages:
         found = None if kept is None else kept.found
         groups = [] if found is None else groups_of(found)
         with view.asking() as ask:
-            names = naming.names(ask, [(one.nexudus_id, one.crm_id) for group in groups for one in group.steps])
+            about = [(name, one.nexudus_id, one.crm_id) for group in groups for one in group.steps]
+            names = {named[1:]: found for named, found in naming.names(ask, about).items()}
         values: dict[str, Any] = {"connection": name, "kept": kept, "found": found, "groups": groups, "names": names}
         if view.request.headers.get("hx-request"):
             return view.fragment("plan_state.html", **values)
