@@ -12,7 +12,7 @@ from nexudus_sync.engine.startup import lawful
 from nexudus_sync.engine.startup.assemble import Engine, Transports, assemble
 from nexudus_sync.store import Store
 
-MOST = 1000
+MOST = 5000
 """So many engines are kept; of more, those are closed that have not been used for longest."""
 
 
