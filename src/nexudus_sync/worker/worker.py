@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from procrastinate.exceptions import ProcrastinateException
 
 from nexudus_sync.clock import SharedClock
 from nexudus_sync.config import Settings
@@ -22,6 +21,7 @@ from nexudus_sync.signals.systemd import Service
 from nexudus_sync.signals.watch import Watch
 from nexudus_sync.store import Store, cluster
 from nexudus_sync.turns import PRUNE_REST, Turns, prune_step
+from nexudus_sync.worker import queue
 from nexudus_sync.worker.due import Kind
 from nexudus_sync.worker.engines import Engines
 from nexudus_sync.worker.queue import Queue
@@ -32,7 +32,7 @@ from nexudus_sync.worker.tick import Ticker
 
 PRUNE_EVERY = timedelta(days=1)
 """How often old rows of the store are deleted, by one of the workers."""
-AWAY = (StoreError, ProcrastinateException, OSError)
+AWAY = (StoreError, *queue.AWAY)
 """What is raised when the database is away."""
 
 
