@@ -399,5 +399,17 @@ def worker(
     end(work.worker(root_of(ctx), work.Wanted(concurrency, sweeps, backfills, port)))
 
 
+@app.command(rich_help_panel=_RUN)
+@guarded
+def page(ctx: typer.Context) -> None:
+    """Serve the page alone, until stopped: beside workers, which serve none.
+
+    It runs no cycle. Where and for whom it is served is said in [web]. `run` serves its own page.
+    """
+    from nexudus_sync.cli import page as work
+
+    end(work.page(root_of(ctx)))
+
+
 groups.add_to(app)
 upkeep.add_to(app)

@@ -66,6 +66,8 @@ def worker(root: Root, wanted: Wanted) -> int:
 def _reader(root: Root) -> Callable[[], Settings]:
     """What reads the configuration, again each time for a fleet."""
     if is_fleet(root.config):
+        if root.tenant is not None:  # what is due for the others would be overlooked whenever it looks
+            raise ConfigError("--tenant", "a worker works for all tenants", "leave it out")
         return Fleet.load(root.config).whole
     settings = read_settings(root, secrets=True)
     return lambda: settings
