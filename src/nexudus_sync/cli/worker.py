@@ -11,7 +11,8 @@ from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.reading import read_settings
 from nexudus_sync.clock import SharedClock, SystemClock
 from nexudus_sync.config import Settings
-from nexudus_sync.config.fleet import Fleet, is_fleet
+from nexudus_sync.config.fleet import Fleet
+from nexudus_sync.config.toml import is_fleet
 from nexudus_sync.engine.startup.assemble import open_store
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.web import app, serve
