@@ -1,4 +1,4 @@
-"""The verbs that go on until they are stopped: `run` for one machine, `worker` for many."""
+"""The verbs that go on until they are stopped: `run` for one machine, `worker` and `page` for many."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ _RUN = "Run"
 
 def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command line."""
-    for verb in (run, worker):
+    for verb in (run, worker, page):
         app.command(rich_help_panel=_RUN)(verb)
 
 
@@ -54,3 +54,14 @@ def worker(
     from nexudus_sync.cli import worker as work
 
     end(work.worker(root_of(ctx), work.Wanted(concurrency, sweeps, backfills, port)))
+
+
+@guarded
+def page(ctx: typer.Context) -> None:
+    """Serve the page alone, until stopped: for workers, which serve none.
+
+    It runs no cycle. Where and for whom it is served is said in [web]. `run` serves its own page.
+    """
+    from nexudus_sync.cli import page as work
+
+    end(work.page(root_of(ctx)))

@@ -137,11 +137,10 @@ class Worker:
             self._every(pace.reclaim, self._reclaim),
             self._every(pace.beat, self.watch.beat),
             self._every(pace.prune, self._prune),
+            self._every(pace.look, self._look),
         ]
         if service.watchdog is not None:
             chores.append(self._every(service.watchdog, self.watch.alive))
-        if self.watch.herald.wanted:
-            chores.append(self._every(pace.look, self._look))
         return list(chores)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
