@@ -1,6 +1,6 @@
 """A worker that is stopped anywhere, followed by another, and wakes up: the story comes to the same end.
 
-Every moment is the long profile: `python benchmarks/reliability.py --histories 0 --stops`.
+Every moment is tried by `python benchmarks/reliability.py --histories 0 --stops`.
 """
 
 import asyncio
