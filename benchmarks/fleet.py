@@ -32,7 +32,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 
 from beside.tenants import serve  # noqa: E402
 from nexudus_sync.worker.due import phase  # noqa: E402
-from postgres_server import PostgresServer  # noqa: E402
+from postgres_server import PostgresServer, _end_with_parent  # noqa: E402
 
 POLL = 60.0
 LATEST, LATEST_KILLED = 60.0, 90.0
@@ -100,7 +100,8 @@ class Workers:
         log = (self._folder / "worker.log").open("ab")
         program = Path(sys.executable).with_name("nexudus-sync")
         command = [program, "-c", str(self._folder / "config.toml"), "worker"]
-        self.running.append(subprocess.Popen([*command, *self._options], stdout=log, stderr=log))
+        started = subprocess.Popen([*command, *self._options], stdout=log, stderr=log, preexec_fn=_end_with_parent)
+        self.running.append(started)
 
     def kill(self) -> None:
         """Kill one, and start another, as a service manager would."""

@@ -17,7 +17,7 @@ from nexudus_sync.config import ConnectionSettings
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Options
 from nexudus_sync.engine.startup.assemble import Engine
-from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, SyncError
+from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, StoreLocked, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.page import RunHands, application, poll_id
 from nexudus_sync.signals.health import BEAT_EVERY
@@ -77,6 +77,8 @@ class Daemon:
         self._turns = Turns(engine.store, engine.clock, self._signals, engine.settings.run.health_file)
         self._stop = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        """Cycles that have begun and not ended."""
         self._worked: set[str] = set()
         self._owed: set[str] = set()
         """Connections whose sweep was due and has not been made: the next poll is one, not only tomorrow's."""
@@ -226,7 +228,9 @@ class Daemon:
         options = Options(reconcile=reconcile, one_shot=False, stopping=self._stop.is_set)
         self._signals.cycle_began(connection.name)
         began = self._clock.now()
+        self._under_way += 1
         try:
+            self._regain()
             report = await self._turns.take(connection, options, worked_before=connection.name in self._worked)
         except (AuthenticationFailed, ConfigError) as error:
             if connection.name not in self._worked:
@@ -234,6 +238,9 @@ class Daemon:
                 self.stop()
             else:
                 self._failed(connection, error)
+        except StoreLocked as error:  # another run has taken over
+            self._fatal = error
+            self.stop()
         except Exception as error:
             self._failed(connection, error)
         else:
@@ -242,7 +249,13 @@ class Daemon:
             self._owed -= {connection.name} if report.finished else set()
             self._turns.tell(connection, report, reconcile=reconcile, began=began)
         finally:
+            self._under_way -= 1
             self._signals.cycle_ended(connection.name)
+
+    def _regain(self) -> None:
+        """Take the store's lock again if it was lost, but not before every cycle has ended that began under it."""
+        if self._under_way == 1:
+            self._engine.store.regain()
 
     def _failed(self, connection: Connection, error: Exception) -> None:
         system = error.system if isinstance(error, ConnectorError) else _OTHER

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from nexudus_sync.cli import groups, upkeep
+from nexudus_sync.cli import groups, services, upkeep
 from nexudus_sync.cli.frame import (
     TENANT,
     ConnectionName,
@@ -356,48 +356,6 @@ def export(
     work.export(root_of(ctx), connection, out, as_json=as_json, as_csv=as_csv)
 
 
-@app.command(rich_help_panel=_RUN)
-@guarded
-def run(ctx: typer.Context) -> None:
-    """Keep syncing until stopped (the daemon).
-
-    Each connection is polled and reconciled as often as the configuration says. It survives errors and logs
-    them; SIGTERM or Ctrl-C ends it cleanly within seconds.
-    """
-    from nexudus_sync.cli import sync as work
-
-    end(work.run_daemon(root_of(ctx)))
-
-
-@app.command(rich_help_panel=_RUN)
-@guarded
-def worker(
-    ctx: typer.Context,
-    concurrency: Annotated[
-        int, typer.Option(min=0, max=1000, metavar="N", help="How many connections it polls at the same time.")
-    ] = 20,
-    sweeps: Annotated[
-        int, typer.Option(min=0, max=1000, metavar="N", help="How many connections it reconciles at the same time.")
-    ] = 4,
-    backfills: Annotated[
-        int, typer.Option(min=0, max=1000, metavar="N", help="How many first runs it works on at the same time.")
-    ] = 2,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            min=0, max=65535, help="Serve health and metrics on this port; 0: any free one. Default: no server."
-        ),
-    ] = None,
-) -> None:
-    """Share the work with other machines, until stopped.
-
-    Any number of workers take turns on the connections of one store on PostgreSQL; docs/cluster.md tells when that is
-    worth it. For one machine, use `run`. SIGTERM or Ctrl-C ends it cleanly within seconds.
-    """
-    from nexudus_sync.cli import worker as work
-
-    end(work.worker(root_of(ctx), work.Wanted(concurrency, sweeps, backfills, port)))
-
-
+services.add_to(app)
 groups.add_to(app)
 upkeep.add_to(app)

@@ -32,6 +32,7 @@ HISTORY_CSV = ("id", "at", *_NAME, "field", "old", "new", "lost", "from", "by", 
 
 Undos = Mapping[tuple[str, str, str, str], Sequence[Undone]]
 """The undos that were carried out, by connection, field, Nexudus id and CRM id."""
+_PLACE = ("connection", "record")
 _AT_ONCE = 200
 """Rows whose names are looked up together."""
 
@@ -206,7 +207,7 @@ def history_lines(said: Mapping[str, str]) -> Sequence[str]:
     lost = f" (lost: {said['lost']})" if said["lost"] != BLANK else ""
     return (
         f"{said['field']}: {said['old']} → {said['new']}{lost}",
-        f"{said['when']}, from {said['from']} · {said['record']}",
+        " · ".join([f"{said['when']}, from {said['from']}", *([said[key] for key in _PLACE if key in said])]),
     )
 
 

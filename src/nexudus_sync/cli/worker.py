@@ -11,7 +11,8 @@ from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.reading import read_settings
 from nexudus_sync.clock import SharedClock, SystemClock
 from nexudus_sync.config import Settings
-from nexudus_sync.config.fleet import Fleet, is_fleet
+from nexudus_sync.config.fleet import Fleet
+from nexudus_sync.config.toml import is_fleet
 from nexudus_sync.engine.startup.assemble import open_store
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.web import app, serve
@@ -66,6 +67,8 @@ def worker(root: Root, wanted: Wanted) -> int:
 def _reader(root: Root) -> Callable[[], Settings]:
     """What reads the configuration, again each time for a fleet."""
     if is_fleet(root.config):
+        if root.tenant is not None:  # what is due for the others would be overlooked whenever it looks
+            raise ConfigError("--tenant", "a worker works for all tenants", "leave it out")
         return Fleet.load(root.config).whole
     settings = read_settings(root, secrets=True)
     return lambda: settings

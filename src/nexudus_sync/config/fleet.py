@@ -73,15 +73,15 @@ class _Known:
 class Fleet:
     """The tenants of one installation. Used by several threads. Made by `Fleet.load`.
 
-    The fleet's own file is read once; tenants' files as often as they change. `base` is the file's folder, `folder` the
-    tenants'.
+    The fleet's own file is read once; tenants' files as often as they change. `folder` is the tenants', spelled as the
+    file is.
     """
 
     def __init__(
         self, tenancy: Tenancy, file: FleetFile, find: Find, *, secrets: bool, needed: Collection[str]
     ) -> None:
-        self.path, self.base = tenancy.path, tenancy.path.absolute().parent
-        self.folder = self.base / file.fleet.folder
+        self.path = tenancy.path
+        self.folder = self.path.parent / file.fleet.folder
         self.store_url = tenancy.store_url
         self._tenancy, self._file, self._find = tenancy, file, find
         self._secrets, self._needed = secrets, needed
@@ -129,7 +129,7 @@ class Fleet:
             problem = "no such folder" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
             remedy = f"make {self.folder}, with a folder for each tenant in it"
             raise ConfigError(place(self.path, ("fleet", "folder")), problem, remedy) from None
-        return tuple(sorted(name for name in found if self._path(name).exists()))
+        return tuple(sorted(name for name in found if self.file_of(name).exists()))
 
     def settings(self, tenant: str) -> Settings:
         """A tenant's settings as its files are now. Raises ConfigError: that tenant's, or for one that there is not."""
@@ -142,7 +142,7 @@ class Fleet:
         """What differs when one of a tenant's files has changed; empty for one that is gone."""
         with self._lock:
             known = self._known.get(tenant)
-        return _stamp(_files(self._path(tenant), None if known is None else known.settings))
+        return _stamp(_files(self.file_of(tenant), None if known is None else known.settings))
 
     def problems(self) -> dict[str, ConfigError]:
         """What is wrong with each tenant whose configuration cannot be used."""
@@ -185,7 +185,8 @@ class Fleet:
             limits=None if tenants is None else frozenset(tenants),
         )
 
-    def _path(self, tenant: str) -> Path:
+    def file_of(self, tenant: str) -> Path:
+        """The file that a tenant has, or would have."""
         return self.folder / tenant / FILE
 
     def _look(self, tenant: str) -> _Known:
@@ -201,7 +202,7 @@ class Fleet:
         return found.claims
 
     def _read(self, tenant: str, known: _Known | None, *, secrets: bool) -> _Known:
-        path = self._path(tenant)
+        path = self.file_of(tenant)
         if known is not None and not known.passing and known.stamp == _stamp(_files(path, known.settings)):
             return known
         if not path.exists():

@@ -1,7 +1,7 @@
 """The contents of a valid config.toml, as frozen models for the rest of the program."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from difflib import get_close_matches
@@ -315,6 +315,11 @@ class Settings:
     def owner(self, connection: str) -> str:
         """The tenant that a connection is of, "" outside of a fleet."""
         return tenant_of(connection) if self.tenant else ""
+
+    def only(self, tenants: Collection[str]) -> "Settings":
+        """The same of these tenants alone; outside of a fleet there are none to choose from."""
+        del tenants
+        return self
 
     def of(self, connection: str) -> "Settings":
         """The settings that a connection belongs to: in a fleet, its tenant's."""

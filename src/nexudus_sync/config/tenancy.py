@@ -17,10 +17,11 @@ from nexudus_sync.errors import ConfigError
 
 FILE = "config.toml"
 """The file that makes a folder a tenant's."""
+VALID = re.compile(r"[A-Za-z0-9_-]+")
+"""What a tenant may be called."""
 Command = tuple[Annotated[str, Field(min_length=1)], ...]
 """A program and its arguments."""
 
-_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _OF_THE_FLEET = ("store", "log", "web", "fleet")
 
 
@@ -50,7 +51,7 @@ def load_tenant(
     tenancy: Tenancy, tenant: str, path: Path, find: Find, *, secrets: bool, needed: Collection[str]
 ) -> Settings:
     """Read and check a tenant's file. Raises ConfigError, as `load` does."""
-    if not _NAME.fullmatch(tenant):
+    if not VALID.fullmatch(tenant):
         remedy = "rename the folder: letters, digits, - and _; or begin its name with a dot to leave it out"
         raise ConfigError(str(path.parent), f"{tenant!r} is not a valid name for a tenant", remedy)
     raw = read(path)

@@ -47,7 +47,7 @@ class Watch:
         self._log = structlog.get_logger("nexudus_sync.signals")
         self._redact = Redact(settings.secrets())
         self.service = service
-        self.herald = Herald(settings, store, clock, send)
+        self.herald = Herald(settings, store, clock, send, worker)
         self._metrics = Metrics(settings, store, clock)
         self._started = clock.now()
         self._working: dict[str, datetime] = {}

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +27,22 @@ class Database(Protocol):
     def explain(self, error: BaseException) -> str | None:
         """One line for a person about the driver's error; None for one that is not about the database's state."""
 
+    @property
+    def lock(self) -> "StoreLock":
+        """What keeps two runs off the store."""
+
+
+class StoreLock(Protocol):
+    """What keeps two runs off one store."""
+
     def hold(self, *, shared: bool) -> AbstractContextManager[None]:
-        """Hold the store against other runs, or beside others that share it. Raises StoreLocked."""
+        """Hold it against other runs, or beside others that share it. Raises StoreLocked."""
+
+    def check(self) -> None:
+        """Ask whether it is still held, if it was taken. Raises LockLost."""
+
+    def regain(self) -> None:
+        """Take it again if it was lost. Raises StoreLocked."""
 
 
 @dataclass(slots=True)
@@ -113,7 +127,7 @@ class Store:
         StoreError when the disk is full, the database is locked by another process for long, cannot be reached or
         cannot be written, and LeaseLost when the store is fenced and its lease was lost.
         """
-        with self._explained(), Session(self._engine, expire_on_commit=False) as session:
+        with self._explained(), self._begun() as session:
             if self._lease is not None:
                 self._lease.enter(session)
             yield session
@@ -122,6 +136,10 @@ class Store:
             self._lease.kept()
         if self._seam.after_commit:
             self._seam.after_commit()
+
+    def _begun(self) -> Session:
+        self._database.lock.check()
+        return Session(self._engine, expire_on_commit=False)
 
     @property
     def after_commit(self) -> Callable[[], None] | None:
@@ -163,9 +181,22 @@ class Store:
         """Hold the store against other runs of `run`, `sync` and `backfill`, until left or the process ends.
 
         `shared`: only against those that do not share it, which has a meaning on a server alone. Raises StoreLocked,
-        naming the holder's process, when another run holds it. A store in memory needs no lock.
+        naming the holder's process, when another run holds it. A store in memory needs no lock. On a server the lock
+        can be lost: nothing can be written then (LockLost) before `regain`.
         """
-        return self._database.hold(shared=shared)
+        return self._explained_lock(shared)
+
+    def regain(self) -> None:
+        """Take a lost lock again, once all that was done under it has ended. Raises StoreLocked, StoreError."""
+        with self._explained():
+            self._database.lock.regain()
+
+    @contextmanager
+    def _explained_lock(self, shared: bool) -> Iterator[None]:
+        with ExitStack() as stack:
+            with self._explained():
+                stack.enter_context(self._database.lock.hold(shared=shared))
+            yield
 
     def close(self) -> None:
         """Close every connection; a store in memory is gone then."""
@@ -229,8 +260,18 @@ class _File:
             return None
         return sqlite.explain(error, self._label, self._lock_path)
 
+    @property
+    def lock(self) -> "_File":
+        return self
+
     def hold(self, *, shared: bool) -> AbstractContextManager[None]:
         return nullcontext() if self._lock_path is None else lock.hold(self._lock_path, self._label)
+
+    def check(self) -> None:
+        """The operating system's lock is not lost as long as the process lives."""
+
+    def regain(self) -> None:
+        """It is not lost."""
 
 
 def _parse(url: str) -> URL:

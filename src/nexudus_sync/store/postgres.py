@@ -10,8 +10,6 @@ import os
 import select
 import socket
 import zlib
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -21,13 +19,14 @@ from psycopg.types.string import StrDumperUnknown, TextLoader
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
-from nexudus_sync.errors import ConfigError, StoreLocked
+from nexudus_sync.errors import ConfigError
 from nexudus_sync.store.options import READ_ONLY, SCOPE, UPGRADES
+from nexudus_sync.store.server_lock import ServerLock
 from nexudus_sync.store.versions import BUSY_MS
 
 DRIVER = "postgresql+psycopg"
 _STATEMENT_MS, _IDLE_MS, _UPGRADE_MS = 120_000, 30_000, 600_000
-_WRITERS, _RUNS = 0x6E786473, 0x6E786474  # the first of an advisory lock's two numbers, which makes it ours
+_WRITERS = 1853383795  # the first of an advisory lock's two numbers, which makes it ours
 _STAND_IN = "\U0010ffff"
 """Stands for a NUL, which no text of PostgreSQL can hold. It is no character and never will be one."""
 
@@ -61,32 +60,23 @@ class Server:
         port = f":{url.port}" if url.port else ""
         self.label = f"postgresql://{url.host or url.query.get('host') or 'localhost'}{port}/{url.database or ''}"
         self.engine = _engine(url)
+        self.lock = ServerLock(self.label, self._connect, _is_gone)
 
     def explain(self, error: BaseException) -> str | None:
         """One line for a person about an error of the driver; None if it tells nothing of the server's state."""
         return explain(error, self.label) if isinstance(error, psycopg.Error) else None
 
-    @contextmanager
-    def hold(self, *, shared: bool) -> Iterator[None]:
-        """Hold the store's lock, which dies with the connection that took it. Raises StoreLocked."""
+    def _connect(self) -> Any:
+        """A connection of its own, which nobody else is given."""
         pooled = self.engine.raw_connection()
-        pooled.detach()  # a connection of its own, which nobody else is given
-        with closing(pooled):
-            driver: Any = pooled.dbapi_connection
-            kind = "_shared" if shared else ""
-            if driver.execute(f"SELECT pg_try_advisory_lock{kind}({_RUNS}, 0)").fetchone() != (True,):
-                raise StoreLocked(f"another nexudus-sync is working on {self.label}; wait for it or stop it")
-            try:
-                yield
-            finally:
-                with suppress(psycopg.Error):  # it is lost with the connection
-                    driver.execute(f"SELECT pg_advisory_unlock{kind}({_RUNS}, 0)")
+        pooled.detach()
+        return pooled.dbapi_connection
 
 
 def _engine(url: URL) -> Engine:
     # Each of these can be said otherwise after the ? of the URL.
     settings = {
-        "application_name": f"nexudus-sync {socket.gethostname()[:30]} {os.getpid()}",
+        "application_name": f"nexudus-sync process {os.getpid()} on {socket.gethostname()[:30]}",
         "connect_timeout": "10",
         # A connection that was cut without a word is noticed within half a minute.
         "keepalives_idle": "15",
@@ -131,11 +121,15 @@ def _on_checkout(connection: Any, _entry: object, _proxy: object) -> None:
 
     This costs no request. One that broke a moment ago, or was cut without a word, fails at its first statement.
     """
-    if connection.closed or _has_news(connection.pgconn.socket):
+    if _is_gone(connection):
         raise InvalidatePoolError
 
 
-def _has_news(file: int) -> bool:
+def _is_gone(connection: Any) -> bool:
+    """Was an idle connection lost, or does the server have something to say that nobody asked for?"""
+    if connection.closed:
+        return True
+    file = connection.pgconn.socket
     if not hasattr(select, "poll"):  # pragma: no cover
         return bool(select.select([file], [], [], 0)[0])
     poll = select.poll()

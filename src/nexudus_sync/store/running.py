@@ -14,13 +14,14 @@ from sqlmodel import Session
 from nexudus_sync.clock import moment
 from nexudus_sync.errors import storable
 from nexudus_sync.store import facts
+from nexudus_sync.store.tables import Fact
 
 _RUN, _BEAT = "the run", "heartbeat"
 _TOGETHER, _FORGOTTEN = timedelta(seconds=60), timedelta(minutes=10)
 """How far apart the signs of workers may be that are at work together, and after how long a lost one is forgotten."""
 _FAILING = "failing connections"
 _RESUMED = "resumed connections"
-_NOTICES, _TOLD = "the notices", "told"
+_NOTICES, _TOLD, _TURN = "the notices", "told", "turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +143,25 @@ def last_resumed(session: Session) -> dict[str, datetime]:
     return {name: datetime.fromisoformat(at) for name, at in facts.values(session, _RESUMED).items()}
 
 
-def told(session: Session) -> dict[str, Any] | None:
-    """What people were told, as `keep_told` kept it; None before the first time."""
-    found = facts.values(session, _NOTICES).get(_TOLD)
+def told(session: Session, tenant: str = "") -> dict[str, Any] | None:
+    """What people were told, as `keep_told` kept it; None before the first time. `tenant`: whose own people."""
+    found = facts.values(session, _NOTICES).get(_book(tenant))
     return None if found is None else dict(found)
 
 
-def keep_told(session: Session, book: Mapping[str, Any]) -> None:
+def keep_told(session: Session, book: Mapping[str, Any], tenant: str = "") -> None:
     """Keep what people were told."""
-    facts.keep(session, _NOTICES, {_TOLD: dict(book)})
+    facts.keep(session, _NOTICES, {_book(tenant): dict(book)})
+
+
+def _book(tenant: str) -> str:
+    return f"{tenant}/{_TOLD}" if tenant else _TOLD
+
+
+def may_tell(session: Session, worker: str, now: datetime, lasts: timedelta) -> bool:
+    """Is it this worker's turn to tell people? For so long it then stays with it, unless it looks again before."""
+    turn = session.get(Fact, (_NOTICES, _TURN), with_for_update=True)
+    if turn is not None and turn.value["worker"] != worker and now - datetime.fromisoformat(turn.value["at"]) < lasts:
+        return False
+    facts.keep(session, _NOTICES, {_TURN: {"worker": worker, "at": now.isoformat()}})
+    return True

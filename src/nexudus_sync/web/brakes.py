@@ -66,4 +66,4 @@ def release(view: View) -> Response:
         deciding.release(session, [connection], name, by=view.user, now=view.now)
     if view.desk.hands is not None:
         view.desk.hands.soon(connection)
-    return view.go("/", Notice("Released. The next cycle goes on, for these records only.", connection))
+    return view.go(view.to("/"), Notice("Released. The next cycle goes on, for these records only.", connection))

@@ -69,7 +69,7 @@ def item(view: View) -> Response:
             return HTMLResponse("<p>This item is gone.</p>", status_code=404)
         names = names_of(ask, [found])
     shown = details_of(view, found)
-    return view.fragment("inbox_item.html", item=found, name=names[found.key], detail=shown, back="/inbox")
+    return view.fragment("inbox_item.html", item=found, name=names[found.key], detail=shown, back=view.to("/inbox"))
 
 
 def new(view: View) -> Response:

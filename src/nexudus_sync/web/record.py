@@ -70,7 +70,7 @@ def find(view: View) -> Response:
     with view.asking() as ask:
         found: list[Found] = records(ask, tuple(view.desk.names), text, _MOST) if text else []
     if len(found) == 1:
-        return view.go(address_of(found[0].connection, found[0].nexudus_id, found[0].crm_id))
+        return view.go(view.to(address_of(found[0].connection, found[0].nexudus_id, found[0].crm_id)))
     return view.page("records.html", found=found, text=text, most=_MOST, address=address_of)
 
 
@@ -122,7 +122,7 @@ def change(view: View) -> Response:
             raise ConfigError("the record", f"cannot be asked to {verb!r}")
     if verb == "sync" and view.desk.hands is not None and view.desk.hands.soon(place.connection):
         said = "Both records are read again now; look again in a few seconds."
-    return view.go(place.address, Notice(said))
+    return view.go(view.to(place.address), Notice(said))
 
 
 def _place(view: View, session: Session, said: Any) -> Place | None:

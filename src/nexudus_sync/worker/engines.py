@@ -4,15 +4,16 @@ import asyncio
 import random
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from nexudus_sync.clock import Clock
 from nexudus_sync.config import Settings
 from nexudus_sync.engine.startup import lawful
 from nexudus_sync.engine.startup.assemble import Engine, Transports, assemble
+from nexudus_sync.errors import StoreError
 from nexudus_sync.store import Store
 
-MOST = 1000
+MOST = 5000
 """So many engines are kept; of more, those are closed that have not been used for longest."""
 
 
@@ -87,4 +88,5 @@ class Engines:
         held.over = True
         if held.users == 0:
             for connector in held.engine.connectors.values():
-                await connector.aclose()
+                with suppress(StoreError):  # what it had reserved of its budget counts as spent
+                    await connector.aclose()

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import procrastinate
+import psycopg
 from procrastinate import exceptions, jobs
 from procrastinate.manager import JobManager
 
@@ -26,7 +27,8 @@ LOOK = 1.0
 """Seconds between two looks into the queue, beside being told of new jobs."""
 
 _TASK = "nexudus_sync.cycle"
-_LOST = (exceptions.ProcrastinateException, OSError)
+AWAY = (exceptions.ProcrastinateException, psycopg.Error, OSError)
+"""What is raised when the database is away: by Procrastinate, or by the driver where that lets it through."""
 
 Work = Callable[[Job], Awaitable[None]]
 
@@ -48,7 +50,7 @@ class Queue:
     def __init__(self, url: str, work: Work) -> None:
         self._work = work
         self._connector = procrastinate.PsycopgConnector(
-            conninfo=f"postgresql{url[url.index('://') :]}", min_size=1, max_size=6, timeout=10.0
+            conninfo=f"postgresql{url[url.index('://') :]}", min_size=1, max_size=6, timeout=5.0
         )
         self._app = procrastinate.App(connector=self._connector)
         self._app.job_manager = _Manager(self._connector)
@@ -60,8 +62,9 @@ class Queue:
         self._workers: set[int] = set()
         """The numbers under which Procrastinate knows the lanes of this process."""
         self._orphans: set[int] = set()
-        # what it says is said here in other words, or is nobody's business
-        logging.getLogger("procrastinate").setLevel(logging.CRITICAL + 1)
+        # what they say is said here in other words, or is nobody's business
+        for name in ("procrastinate", "psycopg"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
     async def open(self) -> None:
         """Connect. Raises what the driver raises."""
@@ -69,7 +72,7 @@ class Queue:
 
     async def close(self) -> None:
         """End every connection."""
-        with suppress(*_LOST):
+        with suppress(*AWAY):
             await self._app.close_async()
 
     # -- what is put into it ------------------------------------------------------------------------------------------
@@ -96,7 +99,7 @@ class Queue:
             task_kwargs=_arguments(job),
             **later,
         )
-        with suppress(*_LOST):  # the next tick puts it there
+        with suppress(*AWAY):  # the next tick puts it there
             await made.defer_async()
 
     # -- what is taken from it ----------------------------------------------------------------------------------------

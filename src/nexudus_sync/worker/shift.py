@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -128,16 +128,11 @@ class Shift:
             released = bool(brakes.released_since(session, one.name, last))
         if (state is not None and state.paused_at is not None) or resting(rests, systems, now):
             return None
-        new = state is None or state.backfilled_at is None
-        if new or job.kind is Kind.BACKFILL:
-            return rests.keys() & set(systems) if new and job.kind is Kind.BACKFILL else None
-        assert state is not None
-        if job.kind is Kind.RECONCILE:
-            return rests.keys() & set(systems) if released or sweep_is_due(one, state, now) else None
-        if released:  # what a person let go on is for a sweep, and a sweep is not cut into slices
+        if released and job.kind in (Kind.POLL, Kind.CATCH_UP):
+            # what a person let go on is for a sweep, and a sweep is not cut into slices
             await self._put_back(Job(job.connection, job.crm, Kind.RECONCILE))
             return None
-        return rests.keys() & set(systems)
+        return rests.keys() & set(systems) if _has_reason(job.kind, one, state, now, released=released) else None
 
     async def _cycle(self, job: Job, held: Held, connection: Connection, failing: set[str]) -> None:
         sweep, began, goes_on = job.kind is Kind.RECONCILE, self._clock.now(), False
@@ -190,6 +185,17 @@ class Shift:
 
 async def _nowhere(job: Job, after: timedelta) -> None:
     del job, after
+
+
+def _has_reason(
+    kind: Kind, one: ConnectionSettings, state: ConnectionState | None, now: datetime, *, released: bool
+) -> bool:
+    """Is there still something for a job of that kind to do? Another worker may have done it meanwhile."""
+    if state is None or state.backfilled_at is None:
+        return kind is Kind.BACKFILL
+    if kind is Kind.RECONCILE:
+        return released or sweep_is_due(one, state, now)
+    return kind is not Kind.BACKFILL
 
 
 def _goes_on(report: Report) -> bool:

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from procrastinate.exceptions import ProcrastinateException
 
 from nexudus_sync.clock import SharedClock
 from nexudus_sync.config import Settings
 from nexudus_sync.engine.startup.assemble import Engine, Transports
-from nexudus_sync.errors import ConfigError, StoreError, SyncError
+from nexudus_sync.errors import ConfigError, LockLost, StoreError, SyncError
 from nexudus_sync.signals.health import BEAT_EVERY, machine
 from nexudus_sync.signals.herald import LOOK_EVERY
 from nexudus_sync.signals.systemd import Service
 from nexudus_sync.signals.watch import Watch
 from nexudus_sync.store import Store, cluster
 from nexudus_sync.turns import PRUNE_REST, Turns, prune_step
+from nexudus_sync.worker import queue
 from nexudus_sync.worker.due import Kind
 from nexudus_sync.worker.engines import Engines
 from nexudus_sync.worker.queue import Queue
@@ -32,7 +32,7 @@ from nexudus_sync.worker.tick import Ticker
 
 PRUNE_EVERY = timedelta(days=1)
 """How often old rows of the store are deleted, by one of the workers."""
-AWAY = (StoreError, ProcrastinateException, OSError)
+AWAY = (StoreError, *queue.AWAY)
 """What is raised when the database is away."""
 
 
@@ -73,6 +73,7 @@ class Worker:
         self._log = structlog.get_logger("nexudus_sync.worker")
         self._stop = asyncio.Event()
         self._away = False
+        self._lock_lost = asyncio.Event()
         self._told: dict[str, str] = {}
         self.name = f"{socket.gethostname()} {os.getpid()}"
         settings, service = roster.settings, Service(os.environ)
@@ -136,11 +137,10 @@ class Worker:
             self._every(pace.reclaim, self._reclaim),
             self._every(pace.beat, self.watch.beat),
             self._every(pace.prune, self._prune),
+            self._every(pace.look, self._look),
         ]
         if service.watchdog is not None:
             chores.append(self._every(service.watchdog, self.watch.alive))
-        if self.watch.herald.wanted:
-            chores.append(self._every(pace.look, self._look))
         return list(chores)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
@@ -159,12 +159,27 @@ class Worker:
         while True:
             try:
                 with self._store.lock(shared=True):
-                    await self.queue.run(self._slots)
+                    self._lock_lost.clear()
+                    await self._taking()
             except AWAY as error:
                 self._is_away(error)
             except Exception as error:
                 self._log.error("worker.failed", error=f"{type(error).__name__}: {error}", exc_info=error)
             await asyncio.sleep(self._pace.retry)
+
+    async def _taking(self) -> None:
+        """Take jobs until the lock is lost: what is under way then ends, since another run may have the store."""
+        taking = asyncio.ensure_future(self.queue.run(self._slots))
+        lost = asyncio.ensure_future(self._lock_lost.wait())
+        try:
+            await asyncio.wait((taking, lost), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            lost.cancel()
+            if not taking.done():
+                taking.cancel()
+            await asyncio.wait((taking,))
+        if not taking.cancelled():
+            taking.result()
 
     # -- the chores ---------------------------------------------------------------------------------------------------
 
@@ -242,6 +257,8 @@ class Worker:
             text = str(error) if isinstance(error, SyncError) else f"the queue: {error}"
             self._log.error("store.away", error=text)
         self._away = True
+        if isinstance(error, LockLost):
+            self._lock_lost.set()
 
     def _unexpected(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """A job whose end could not be stored is taken up again; anything else is told as always."""
