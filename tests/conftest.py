@@ -52,6 +52,10 @@ LONG_STORIES = (
     *("test_e2e_calls.py", "test_e2e_crashes.py", "test_e2e_economy.py", "test_e2e_gone.py", "test_e2e_story.py"),
 )
 """Tests of the whole installation that run through what the others run through, only longer."""
+ON_SERVERS = ("e2e", "simulation/test_histories.py")
+"""With `--store postgresql`, these are of the tier with a server too."""
+LONGEST = ("e2e/test_e2e_story.py", "e2e/test_e2e_hubspot.py")
+"""But not these, which are played there at night."""
 APART = ("processes", "sockets", "postgres")
 """Markers of tests that are never quick: they start processes, or have systems or a database behind real sockets."""
 
@@ -74,11 +78,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         chance = any(item.path.is_relative_to(TESTS / place) for place in UNMEASURED) or _is_simulated(item)
         if chance or _is_told_twice(item):
             item.add_marker("unmeasured")
-        if "postgres_server" in getattr(item, "fixturenames", ()):
+        if "postgres_server" in getattr(item, "fixturenames", ()) or (stores.on_server() and _is_played_there(item)):
             item.add_marker("postgres")
         is_near = item.path.parent == TESTS or any(item.path.is_relative_to(place) for place in quick)
         if is_near and item.path not in long and not any(item.get_closest_marker(name) for name in APART):
             item.add_marker("quick")
+
+
+def _is_played_there(item: pytest.Item) -> bool:
+    place = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
+    return place.startswith(ON_SERVERS) and place not in LONGEST
 
 
 def _is_simulated(item: pytest.Item) -> bool:

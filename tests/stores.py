@@ -39,6 +39,11 @@ def new_url() -> str:
     return server.url(server.create(template))
 
 
+def server_seconds() -> float:
+    """The processor time that the server has used so far."""
+    return _started()[0].seconds()
+
+
 def emptied(store: Store) -> None:
     """Empty a store on a server, so that its numbers begin with 1 again."""
     tables = ", ".join(f'"{name}"' for name in SQLModel.metadata.tables)

@@ -232,15 +232,8 @@ class Daemon:
         try:
             self._regain()
             report = await self._turns.take(connection, options, worked_before=connection.name in self._worked)
-        except (AuthenticationFailed, ConfigError) as error:
-            if connection.name not in self._worked:
-                self._fatal = error
-                self.stop()
-            else:
-                self._failed(connection, error)
-        except StoreLocked as error:  # another run has taken over
-            self._fatal = error
-            self.stop()
+        except (AuthenticationFailed, ConfigError, StoreLocked) as error:
+            self._end_or_go_on(connection, error)
         except Exception as error:
             self._failed(connection, error)
         else:
@@ -251,6 +244,14 @@ class Daemon:
         finally:
             self._under_way -= 1
             self._signals.cycle_ended(connection.name)
+
+    def _end_or_go_on(self, connection: Connection, error: SyncError) -> None:
+        """End the daemon if another run has the store now, or with what would never have worked."""
+        if isinstance(error, StoreLocked) or connection.name not in self._worked:
+            self._fatal = error
+            self.stop()
+        else:
+            self._failed(connection, error)
 
     def _regain(self) -> None:
         """Take the store's lock again if it was lost, but not before every cycle has ended that began under it."""

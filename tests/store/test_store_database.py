@@ -152,6 +152,16 @@ def test_a_url_that_opens_nothing_is_one_line_without_its_password(url: str) -> 
     assert "\n" not in str(caught.value)
 
 
+def test_a_missing_driver_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "nexudus_sync.store.postgres", raising=False)
+    monkeypatch.delattr("nexudus_sync.store.postgres", raising=False)
+    with pytest.raises(
+        ConfigError, match=r"the driver of PostgreSQL is not installed; install nexudus-sync\[cluster\]$"
+    ):
+        Store.open("postgresql://db/sync")
+
+
 def test_an_error_rolls_the_whole_session_back(either: Store) -> None:
     put(either, "kept")
 

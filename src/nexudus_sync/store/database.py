@@ -105,8 +105,10 @@ class Store:
     def file(url: str, *, base_dir: Path | None = None) -> Path:
         """The file of the database at `url`. Raises ConfigError for one that has none, or an invalid URL."""
         parsed = _parse(url)
-        if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-            raise ConfigError(URL_KEY, "is not a file", "use the backups of the database server")
+        if parsed.get_backend_name() != "sqlite":
+            raise ConfigError(URL_KEY, "is not a file", "use pg_dump and pg_restore, as docs/postgresql.md shows")
+        if parsed.database in (None, "", ":memory:"):
+            raise ConfigError(URL_KEY, "is not a file", "there is nothing to copy")
         return _resolved(str((base_dir or Path()) / str(parsed.database)))
 
     @classmethod

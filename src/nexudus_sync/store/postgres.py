@@ -6,6 +6,7 @@ transaction having to be repeated. The writers of one scope (a tenant, for examp
 without a scope waits for all.
 """
 
+import logging
 import os
 import select
 import socket
@@ -25,7 +26,8 @@ from nexudus_sync.store.server_lock import ServerLock
 from nexudus_sync.store.versions import BUSY_MS
 
 DRIVER = "postgresql+psycopg"
-_STATEMENT_MS, _IDLE_MS, _UPGRADE_MS = 120_000, 30_000, 600_000
+_STATEMENT_MS, _UPGRADE_MS = 120_000, 600_000
+_IDLE_MS, _WRITER_IDLE_MS = 3_600_000, 30_000  # a reader keeps nobody waiting; a person may look through what it tells
 _WRITERS = 1853383795  # the first of an advisory lock's two numbers, which makes it ours
 _STAND_IN = "\U0010ffff"
 """Stands for a NUL, which no text of PostgreSQL can hold. It is no character and never will be one."""
@@ -46,6 +48,9 @@ class _Reads(TextLoader):
         """The text, with NUL where it was."""
         found = super().load(data)
         return found.replace(_STAND_IN, "\0") if isinstance(found, str) and _STAND_IN in found else found
+
+
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of what it also raises
 
 
 class Server:
@@ -147,13 +152,14 @@ def _beginning(options: Any) -> str:
     if options.get(READ_ONLY):
         return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     everything, scope = f"{_WRITERS}, 0", options.get(SCOPE, "")
+    begin = f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {_WRITER_IDLE_MS}; "
     if scope:
         return (
-            f"BEGIN; SELECT pg_advisory_xact_lock_shared({everything}); "
+            f"{begin}SELECT pg_advisory_xact_lock_shared({everything}); "
             f"SELECT pg_advisory_xact_lock({_WRITERS}, {_number(scope)})"
         )
     waits = f"SET LOCAL lock_timeout = {_UPGRADE_MS}; SET LOCAL statement_timeout = 0; "
-    return f"BEGIN; {waits if options.get(UPGRADES) else ''}SELECT pg_advisory_xact_lock({everything})"
+    return f"{begin}{waits if options.get(UPGRADES) else ''}SELECT pg_advisory_xact_lock({everything})"
 
 
 def _number(scope: str) -> int:
@@ -174,7 +180,7 @@ _SAID = {
     "57P02": "the server crashed and is restarting; try again when it is back",
     "57P03": "the server is starting up or shutting down; try again when it is ready",
     "57014": f"a statement took over {_STATEMENT_MS // 1000} s and was cancelled; look at the server's load",
-    "25P03": f"a transaction stood still for over {_IDLE_MS // 1000} s and was ended by the server",
+    "25P03": "a transaction stood still for long and was ended by the server",
     "25006": "read-only: the server is a standby, or the transaction only reads",
     "40001": "two transactions got into each other's way; the next cycle tries again",
     "40P01": "two transactions waited for each other; the next cycle tries again",
