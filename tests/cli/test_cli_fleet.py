@@ -5,6 +5,7 @@ import re
 import shutil
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ from unittest.mock import patch
 
 import pytest
 from cli_house import AT, Ended, House, conflict, failure, link
+from sqlmodel import SQLModel
 
 from nexudus_sandbox.world import Sandbox
 from nexudus_sync.cli import desk
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.engine.startup.assemble import assemble
+from nexudus_sync.store import Store, running
+from nexudus_sync.store.running import Beat
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Fact, History, Link
 
 WORLD = Sandbox(nexudus=1, crm=1, shared=1)
@@ -41,6 +45,22 @@ class FleetHouse(House):
         (folder / "config.toml").write_text(text.replace("nexudus.test", f"{name}.nexudus.test"))
         (folder / "secrets.env").write_text("".join(f"{key}={one}\n" for key, one in WORLD.environment().items()))
         return folder / "config.toml"
+
+    def beat(self, now: datetime) -> None:
+        """Two workers give a sign of life."""
+        store = Store.open("sqlite:///state.db", base_dir=self.folder)
+        with store.session() as session:
+            for worker in ("one", "two"):
+                running.beat(session, Beat(now, now, 1, "elsewhere"), worker)
+        store.close()
+
+    def merge(self, *rows: SQLModel) -> None:
+        """Put rows into the store in place of those with their keys."""
+        store = Store.open("sqlite:///state.db", base_dir=self.folder)
+        with store.session() as session:
+            for row in rows:
+                session.merge(row)
+        store.close()
 
     def go_live(self, *names: str) -> None:
         """Let these tenants' systems answer."""
@@ -232,6 +252,27 @@ def test_all_of_several_tenants_is_never_meant(fleet: FleetHouse) -> None:
         assert "several tenants have it: acme, beta; add --tenant acme" in ended.err
         assert fleet.run(*words, "--tenant", "beta").code == 0
     assert [one["state"] for one in fleet.run("brake", "show", "--json").json] == ["set", "released"]
+
+
+def test_health_is_about_all_tenants_the_broken_one_too(fleet: FleetHouse) -> None:
+    now = datetime.now(UTC)
+    fleet.beat(now)
+    fleet.merge(*(_fresh(name, now) for name in ("acme", "beta")))
+    assert (
+        fleet.run("health").out == "All is well: 2 connections in step; 4 conflicts and failures wait for a person.\n"
+    )
+    assert "2 workers are at work." in fleet.run("status").out
+    fleet.tenant("gamma").write_text("[run]\nreaders = 3\n")
+    ended = fleet.run("health")
+    assert ended.code == 1
+    assert ended.out.startswith("gamma: does not run: ")
+    assert [one["tenant"] for one in fleet.run("health", "--json").json["problems"]] == ["gamma"]
+    assert fleet.run("health", "--tenant", "acme").code == 0
+    assert fleet.run("health", "acme/london").code == 0
+
+
+def _fresh(name: str, now: datetime) -> ConnectionState:
+    return ConnectionState(name=f"{name}/london", crm=f"{name}/overplane", last_success=now, backfilled_at=now)
 
 
 def test_pausing_takes_either_name(fleet: FleetHouse) -> None:

@@ -304,7 +304,7 @@ def in_short(verdict: Verdict) -> str:
     if verdict.waiting:
         waits = "waits" if verdict.waiting == 1 else "wait"
         parts += [f"{plural(verdict.waiting, 'conflict or failure', 'conflicts and failures')} {waits} for a person"]
-    return f"All is well: {'; '.join(parts)}."
+    return f"All is well: {'; '.join(parts) or 'there is no connection yet'}."
 
 
 def _parts(connections: Sequence[Standing]) -> Iterator[str]:
