@@ -18,6 +18,9 @@ The server (`beside/server.py`) is out of the way: the doubles' answers, kept, i
 holds each back by some milliseconds. All of them have `--connections` at once, this project as its `readers`. No limit
 is the brake: those of the configuration are lifted, and a poll comes once an hour.
 
+`--store postgresql` gives this project a PostgreSQL server, which is started for it (`--only backfill idle`). What the
+server itself uses is told beside.
+
 `--requests` counts what this project asks of each system for a matched pair and for a record that it creates.
 """
 
@@ -25,6 +28,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,14 +41,17 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 
+import stores  # noqa: E402
 from beside.figures import Run, markdown, row, table  # noqa: E402
 from beside.run_ours import CYCLES  # noqa: E402
 from beside.server import Server  # noqa: E402
 
 PINS = HERE / "peers.txt"
 FLOOR = "bare httpx"
+FILE = "sqlite:///state.db"
+"""What a sandbox's configuration calls its store."""
 FOREIGN = {"httpx": FLOOR, "dlt": "dlt", "airbyte": "airbyte-cdk"}
 OURS = {
     "backfill": "nexudus-sync, a matched pair",
@@ -157,7 +164,15 @@ class Bench:
         }
         (folder / "spec.json").write_text(json.dumps(spec))
         readers = f"[run]\nreaders = {self._given.connections}\n"
-        (folder / "config.toml").write_text(readers + world["config"])
+        config = readers + world["config"]
+        if stores.on_server():
+            kept = (
+                None
+                if like is None
+                else re.search('^url = "(postgresql.*)"$', (like / "config.toml").read_text(), re.M)
+            )
+            config = config.replace(FILE, stores.new_url() if kept is None else kept[1])
+        (folder / "config.toml").write_text(config)
         return folder
 
     @staticmethod
@@ -181,9 +196,12 @@ def compare(bench: Bench, given: argparse.Namespace) -> None:
         for turn in range(given.rounds):
             for records in given.records:
                 for what in given.only:
+                    began = stores.server_seconds() if stores.on_server() else 0.0
                     runs[what, records].append(bench.run(what, records, latency))
                     last = runs[what, records][-1]
                     progress = f"round {turn + 1}, {names[what]}, {records}: {last.cpu:.2f} s, {last.wall:.2f} s wall"
+                    if stores.on_server():
+                        progress += f", {stores.server_seconds() - began:.2f} s of the server's"
                     print(progress, file=sys.stderr, flush=True)
         few, many = given.records
         rows = [row(names[what], runs[what, few], runs[what, many], (few, many)) for what in given.only]
@@ -217,6 +235,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=10, metavar="N", help="of the peers and the floor")
     parser.add_argument("--only", nargs="+", choices=known, default=list(known), metavar="NAME", help=", ".join(known))
     parser.add_argument("--crm", choices=("overplane", "erpnext"), default="overplane")
+    parser.add_argument("--store", choices=stores.KINDS, default="sqlite", help="of this project")
     parser.add_argument("--requests", action="store_true", help="count this project's requests, measure nothing")
     parser.add_argument("--json", action="store_true")
     place = HERE.parent / ".peers"
@@ -229,6 +248,7 @@ def options() -> argparse.Namespace:
 
 def main() -> None:
     given = options()
+    stores.choose(given.store)
     with tempfile.TemporaryDirectory() as scratch, Server() as server:
         (requests if given.requests else compare)(Bench(server, given, Path(scratch)), given)
 

@@ -4,15 +4,20 @@
 
 Histories are random mixes of people's work, faults, crashes and cycles, each of one seed. `--faults` makes every call
 of a fixed story fail in every way, `--pairs` crashes it at every commit and then again at every commit of what follows,
-`--kills` ends real processes with kill -9, `--burst` imports very many records within a minute. The story and the
-import are played with Overplane and with ERPNext, the faults also with an ERPNext that knows a create again by its name
-or by its content (`--system erpnext-own-names`, `--system erpnext-by-content`). Prints figures, and for each violation
+`--stops` plays it by two workers, one of which is stopped at a moment, `--kills` ends real processes with kill -9,
+`--burst` imports very many records within a minute. The story and the import are played with Overplane and with
+ERPNext, the faults and stops also with an ERPNext that knows a create again by its name or by its content (`--system
+erpnext-own-names`, `--system erpnext-by-content`) and with HubSpot. Prints figures, and for each violation
 the command that replays it; exits 1 when there is one.
 
     python benchmarks/reliability.py --histories 0 --families 80 --steps 500 --record run.jsonl
 
 keeps what each part found in a file, and plays only what the file does not hold yet: a run of many hours can be stopped
 at any moment and goes on where it was. The file's figures are told by the commit they were found at.
+
+    python benchmarks/reliability.py --histories 500 --steps 25 --records 4 --store postgresql
+
+plays histories on a PostgreSQL server, which each worker starts for itself.
 """
 
 import argparse
@@ -58,13 +63,16 @@ def name_of(job: Job) -> str:
     return " ".join([job.func.__name__, *map(str, job.args)])
 
 
-def prepare() -> None:
-    """In each worker: find the simulator and keep quiet."""
+def prepare(store: str) -> None:
+    """In each worker: find the simulator, keep quiet, and let the histories have their stores there."""
     import logging
 
     import structlog
 
-    sys.path.insert(0, str(SIMULATION))
+    sys.path[:0] = [str(SIMULATION), str(SIMULATION.parent)]
+    import stores
+
+    stores.choose(store)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a crash may end a task that nobody waits for
 
@@ -138,6 +146,19 @@ def crashing(system: str, slice_: int, slices: int) -> Done:
     return Done(Counter({"crashes": counts[1], "pairs of crashes": counts[2]}), troubles)
 
 
+def stopping(system: str, slice_: int, slices: int) -> Done:
+    """The story by workers under leases, one of which is stopped at each moment of a slice while another takes over."""
+    from sim_forks import Plan, explore
+    from sim_stops import StoppingWorld
+
+    with tempfile.TemporaryDirectory() as folder:
+        ends = explore(Path(folder), system, Plan(deaths=1, slice_=slice_, slices=slices), StoppingWorld)
+    troubles = [
+        (f"--histories 0 --system {system} --stops", f"{end.met}: {text}") for end in ends for text in end.troubles
+    ]
+    return Done(Counter({"stops": sum(bool(end.met) for end in ends)}), troubles)
+
+
 def failing_once(system: str, side: str, number: int, kind: str) -> Done:
     """The story with one call failing, from its start."""
     from sim_scenario import Fault, disturbed
@@ -191,7 +212,7 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
         yield partial(failing_once, options.system or "overplane", side, int(number), kind)
     if options.crash:
         yield partial(replaying, options.system or "overplane", tuple(options.crash))
-    if options.faults or options.pairs:
+    if options.faults or options.pairs or options.stops:
         yield from _story(options)
 
 
@@ -204,6 +225,9 @@ def _story(options: argparse.Namespace) -> Iterator[Job]:
     if options.pairs:
         for system in [options.system] if options.system else SYSTEMS:
             yield from (partial(crashing, system, number, SLICES) for number in range(SLICES))
+    if options.stops:
+        for system in [options.system] if options.system else INSTALLATIONS:
+            yield from (partial(stopping, system, number, SLICES) for number in range(SLICES))
 
 
 def parse() -> argparse.Namespace:
@@ -215,9 +239,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=60, metavar="N", help="of a history")
     parser.add_argument("--records", type=int, default=14, metavar="N", help="in Nexudus, of a history")
     parser.add_argument("--system", metavar="NAME", help="the CRM; left out: overplane and erpnext, or each seed's own")
+    parser.add_argument(
+        "--store", choices=("sqlite", "postgresql"), default="sqlite", help="where histories have theirs"
+    )
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED")
     parser.add_argument("--faults", action="store_true", help="every call fails in every way")
     parser.add_argument("--pairs", action="store_true", help="all pairs of crashes")
+    parser.add_argument("--stops", action="store_true", help="a worker is stopped at every moment of the story")
     parser.add_argument("--kills", type=int, default=0, metavar="N", help="real processes to kill")
     parser.add_argument("--burst", type=int, default=0, metavar="N", help="records imported within a minute")
     parser.add_argument("--record", type=Path, metavar="FILE", help="keep what was found; play only what is not there")
@@ -275,11 +303,11 @@ def commit() -> str:
 def main() -> int:
     """Run everything that is not recorded yet; returns 1 when anything was violated, then or now."""
     options, began = parse(), time.monotonic()
-    prepare()
+    prepare(options.store)
     record = Record(options.record)
     todo = [job for job in jobs(options) if name_of(job) not in record.names]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.processes, context, prepare) as pool:
+    with ProcessPoolExecutor(options.processes, context, prepare, (options.store,)) as pool:
         under_way = {pool.submit(run, job): job for job in todo}
         for ended in as_completed(under_way):
             done = ended.result()

@@ -6,6 +6,8 @@ For each N both systems have N opportunities that say the same. A process of its
 fresh one runs idle cycles and measures each: processor time, wall time, and the peak of its memory. Nothing differs,
 so nothing is written. "grows as" compares a line with the one above it: with N^1.0, twice the links take twice as long.
 
+`--store postgresql` keeps the links on a PostgreSQL server, which is started for it.
+
 The server is that of `peers.py`, out of the way in a process of its own; `--latency` holds its answers to idle cycles
 back by some milliseconds: a poll has to fit its minute, and of 100,000 links it lists a thousand pages. Processor time
 and memory are those of the first latency. Fails when one of `LIMITS` or the minute is missed.
@@ -24,13 +26,16 @@ from statistics import median
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 
+import stores  # noqa: E402
 from beside.figures import markdown  # noqa: E402
 from beside.server import Server  # noqa: E402
 
 LIMITS = {5_000: (0.2, 150.0), 100_000: (4.0, 150.0)}
 """Seconds of processor time and megabytes at the peak that an idle cycle over so many links may take."""
+FILE = "sqlite:///state.db"
+"""What a sandbox's configuration calls its store."""
 SECONDS_OF_A_POLL = 60.0
 
 
@@ -71,7 +76,8 @@ def figures(server: Server, links: int, given: argparse.Namespace, scratch: Path
     world = server.ask("open", str(links), "overplane", counts, False)
     folder = scratch / str(links)
     folder.mkdir()
-    (folder / "config.toml").write_text(world["config"])
+    store = stores.new_url() if stores.on_server() else FILE
+    (folder / "config.toml").write_text(world["config"].replace(FILE, store))
     first = measured("the first run", folder, world["environment"], 1)
     measured("a cycle after it", folder, world["environment"], 1)  # reads what was new a moment ago
     found, calls = [], [0.0, 0.0]
@@ -125,6 +131,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--links", type=int, nargs="+", default=[1_000, 5_000, 20_000, 100_000], metavar="N")
     parser.add_argument("--latency", type=int, nargs="+", default=[0, 100], metavar="MS", help="of answers, when idle")
     parser.add_argument("--cycles", type=int, default=3, metavar="N", help="idle cycles")
+    parser.add_argument("--store", choices=stores.KINDS, default="sqlite")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -132,6 +139,7 @@ def options() -> argparse.Namespace:
 def main() -> int:
     """Measure and print; returns 1 when a limit is missed."""
     given = options()
+    stores.choose(given.store)
     lines = list[Figures]()
     with tempfile.TemporaryDirectory() as scratch, Server() as server:
         for links in given.links:

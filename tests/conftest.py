@@ -18,8 +18,10 @@ from coverage import Coverage
 from hypothesis import Phase, settings
 from sqlalchemy import Engine, StaticPool, create_engine, event
 
+import stores
 from nexudus_sync.connectors import registry
 from nexudus_sync.store import schema, sqlite
+from postgres_server import programs
 
 pytest_plugins = ["postgres_fixtures"]
 
@@ -33,7 +35,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 TESTS = Path(__file__).parent
 QUICK = (
-    *("cli", "connectors", "contract", "mapping", "plan", "sandbox", "signals", "store", "web"),
+    *("cli", "connectors", "contract", "mapping", "plan", "sandbox", "signals", "store", "web", "worker"),
     *("engine/test_agenda_asks_afresh.py", "engine/test_audit.py", "engine/test_audit_of_unheard_values.py"),
     *("engine/test_cycle_with_erpnext.py", "engine/decisions/test_carry_out.py", "engine/match/test_no_pairs.py"),
     *("engine/match/test_match_by_address.py", "engine/read/test_renderings.py", "engine/rehearse/test_costs.py"),
@@ -51,8 +53,22 @@ LONG_STORIES = (
     *("test_e2e_calls.py", "test_e2e_crashes.py", "test_e2e_economy.py", "test_e2e_gone.py", "test_e2e_story.py"),
 )
 """Tests of the whole installation that run through what the others run through, only longer."""
-APART = ("processes", "sockets")
-"""Markers of tests that are never quick: they start processes, or have systems behind real sockets."""
+ON_SERVERS = ("e2e", "simulation/test_histories.py")
+"""With `--store postgresql`, these are of the tier with a server too."""
+LONGEST = ("e2e/test_e2e_story.py", "e2e/test_e2e_hubspot.py")
+"""But not these, which are played there at night."""
+APART = ("processes", "sockets", "postgres")
+"""Markers of tests that are never quick: they start processes, or have systems or a database behind real sockets."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--store postgresql`: the simulated worlds and the offices have their stores on a server."""
+    parser.addoption("--store", choices=stores.KINDS, default="sqlite", help="where simulated worlds have their stores")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the worlds know."""
+    stores.choose(config.getoption("--store"))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -63,12 +79,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         chance = any(item.path.is_relative_to(TESTS / place) for place in UNMEASURED) or _is_simulated(item)
         if chance or _is_told_twice(item):
             item.add_marker("unmeasured")
-        if "postgres_server" in getattr(item, "fixturenames", ()):
+        if "postgres_server" in getattr(item, "fixturenames", ()) or (stores.on_server() and _is_played_there(item)):
             item.add_marker("postgres")
-            item.add_marker("processes")
+            if stores.on_server() and programs() is None:
+                item.add_marker(pytest.mark.skip("the programs of a PostgreSQL server are not installed"))
         is_near = item.path.parent == TESTS or any(item.path.is_relative_to(place) for place in quick)
         if is_near and item.path not in long and not any(item.get_closest_marker(name) for name in APART):
             item.add_marker("quick")
+
+
+def _is_played_there(item: pytest.Item) -> bool:
+    place = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
+    return place.startswith(ON_SERVERS) and place not in LONGEST
 
 
 def _is_simulated(item: pytest.Item) -> bool:

@@ -5,6 +5,7 @@
     │   └── MappingError
     ├── StoreError                  the store cannot be opened, read or written    exit code 1
     │   ├── StoreLocked             another process holds it
+    │   ├── LockLost                the connection that held the store's lock is gone
     │   └── LeaseLost               another worker may have taken over what this one was doing
     ├── NotPlanned                  the saved plan that is being carried out has no such write
     ├── Unforeseen                  an unexpected exception about one record
@@ -62,6 +63,10 @@ class StoreError(SyncError):
 
 class StoreLocked(StoreError):
     """Another process holds the store's lock."""
+
+
+class LockLost(StoreError):
+    """The store's lock was lost with its connection: another run may have taken it. Nothing more was written."""
 
 
 class LeaseLost(StoreError):

@@ -3,6 +3,7 @@
 from contextlib import closing
 
 from cli_house import House, conflict
+from sqlmodel import select
 
 from nexudus_sync.store import Store
 from nexudus_sync.store.tables import Conflict
@@ -44,3 +45,19 @@ def test_a_restore_without_a_state_makes_one(house: House) -> None:
     ended = house.run("restore", str(house.folder / "copy.db"))
     assert (ended.code, "before" in ended.out.split("plan")[0]) == (0, False)
     assert len(house.rows(Conflict)) == 1
+
+
+def test_a_state_is_copied_to_another_address(house: House) -> None:
+    house.keep(conflict())
+    house.environment["COPY"] = "other"
+    ended = house.run("store", "copy", "sqlite:///state.db", "sqlite:///${COPY}.db")
+    assert (ended.code, ended.err) == (0, "")
+    assert "both states hold the same" in ended.out
+    with closing(Store.open("sqlite:///other.db", base_dir=house.folder)) as store, store.read() as session:
+        assert len(session.exec(select(Conflict)).all()) == 1
+    ended = house.run("store", "copy", "sqlite:///state.db", "sqlite:///other.db")
+    assert (ended.code, "already holds something" in ended.err, ended.err.count("\n")) == (1, True, 1)
+    ended = house.run("store", "copy", "sqlite:///state.db", "mysql://joe:hunter2@host/db")
+    assert (ended.code, "hunter2" in ended.err, ended.err.count("\n")) == (2, False, 1)
+    ended = house.run("store", "copy", "sqlite:///state.db", "sqlite:///${NOT_SET}.db")
+    assert (ended.code, "NOT_SET is not set" in ended.err) == (2, True)

@@ -13,7 +13,7 @@ from nexudus_sync.store.tables import Brake, ConnectionState, History, Journal
 VERBS = (
     *("demo", "sandbox", "init", "check", "plan", "backfill", "sync", "export", "run", "status", "health"),
     *("explain", "history", "undo", "link", "unlink", "ignore", "pause", "resume", "conflicts", "failures"),
-    *("links", "brake", "notify", "mapping", "backup", "restore"),
+    *("links", "brake", "notify", "mapping", "backup", "restore", "store"),
 )
 
 

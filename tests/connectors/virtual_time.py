@@ -78,5 +78,8 @@ class MemoryStore:
             yield session
             session.commit()
 
+    def scoped(self, scope: str) -> "MemoryStore":
+        return self
+
     def close(self) -> None:
         self._engine.dispose()

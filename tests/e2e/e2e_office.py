@@ -13,6 +13,7 @@ from e2e_desks import BEN as BEN
 from e2e_desks import DESKS
 from sqlmodel import SQLModel, select
 
+import stores
 from nexudus_sandbox.double import Double, Entry
 from nexudus_sandbox.world import Sandbox
 from nexudus_sync import codec
@@ -21,7 +22,6 @@ from nexudus_sync.engine.cycle import Options, run_cycle
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.assemble import Engine, assemble
 from nexudus_sync.mapping import Side, Sync
-from nexudus_sync.store import Store
 from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, Link, Spent
 
 START = datetime(2026, 3, 2, 8, 0, 0, tzinfo=UTC)
@@ -83,7 +83,7 @@ class Office:
         **settings: str,
     ) -> None:
         self.folder, self.clock = folder, HandClock()
-        self.store = Store.open("sqlite:///state.db", base_dir=folder)
+        self.store = stores.open_in(folder)
         self.world = Sandbox(self.clock.now, crm_name=crm_name, nexudus=nexudus, crm=crm, shared=shared, seed=seed)
         self.desk = DESKS[crm_name](self.world.crm)
         for double in (self.cards, self.deals):

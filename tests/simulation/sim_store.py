@@ -1,9 +1,13 @@
-"""Stores in memory that are used again: what SQLAlchemy has compiled for one serves the next world too."""
+"""Stores that are used again: what SQLAlchemy has compiled for one serves the next world too.
+
+They are in memory, or on a server where that was chosen (`stores`).
+"""
 
 import sqlite3
 from contextlib import closing
 
 from nexudus_sync.store import Store
+from stores import emptied, new_url, on_server
 
 _EMPTY = sqlite3.connect(":memory:", check_same_thread=False)
 _free: list[Store] = []
@@ -11,12 +15,22 @@ _free: list[Store] = []
 
 def borrowed() -> Store:
     """An empty store."""
+    if on_server():
+        return _borrowed_on_server()
     if _free:
         store = _free.pop()
         _copy(_EMPTY, store, back=False)
         return store
     store = Store.open("sqlite://")
     _copy(_EMPTY, store, back=True)
+    return store
+
+
+def _borrowed_on_server() -> Store:
+    if not _free:
+        return Store.open(new_url())
+    store = _free.pop()
+    emptied(store)
     return store
 
 

@@ -26,6 +26,15 @@ def memory() -> Iterator[Store]:
     store.close()
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def any_store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """An empty store, of each kind in turn."""
+    if request.param == "postgresql":
+        yield request.getfixturevalue("postgres_store")
+    else:
+        yield request.getfixturevalue("memory")
+
+
 @pytest.fixture
 def on_disk(tmp_path: Path) -> Iterator[Store]:
     store = Store.open("sqlite:///state.db", base_dir=tmp_path)

@@ -59,8 +59,8 @@ def rows(store: Store) -> list[tuple[str, int, int]]:
         return sorted((row.lane, row.length, row.start) for row in session.exec(select(Spent)).all())
 
 
-def test_leases_of_one_second_add_up_and_each_kind_is_counted_apart(memory: Store, clock: StillClock) -> None:
-    ledger = Ledger(memory)
+def test_leases_of_one_second_add_up_and_each_kind_is_counted_apart(any_store: Store, clock: StillClock) -> None:
+    ledger = Ledger(any_store)
     assert lease(ledger, clock, calls=10, low_calls=10) == SECOND
     assert lease(ledger, clock, calls=1, writes=1, creations=1) == SECOND
     lease(ledger, clock, calls=1, low_calls=1, writes=1, low_writes=1)
@@ -69,15 +69,17 @@ def test_leases_of_one_second_add_up_and_each_kind_is_counted_apart(memory: Stor
     assert +bucket.counts == Counter(calls=12, low_calls=11, writes=2, low_writes=1, creations=1)
 
 
-def test_a_lease_may_be_used_until_the_end_of_the_second_second_after_its_own(memory: Store, clock: StillClock) -> None:
-    ledger = Ledger(memory)
+def test_a_lease_may_be_used_until_the_end_of_the_second_second_after_its_own(
+    any_store: Store, clock: StillClock
+) -> None:
+    ledger = Ledger(any_store)
     lease(ledger, clock, calls=1)
     (bucket,) = buckets(ledger, clock)
     assert bucket.until == SECOND + 3
 
 
-def test_lanes_know_nothing_of_each_other(memory: Store, clock: StillClock) -> None:
-    ledger = Ledger(memory)
+def test_lanes_know_nothing_of_each_other(any_store: Store, clock: StillClock) -> None:
+    ledger = Ledger(any_store)
     lease(ledger, clock, "one", calls=3, low_calls=3)
     lease(ledger, clock, "two", calls=4)
     assert total(buckets(ledger, clock, "one")) == Counter(calls=3, low_calls=3)
@@ -91,8 +93,8 @@ def test_another_process_sees_what_was_leased(on_disk: Store, clock: StillClock,
     other.close()
 
 
-def test_a_lease_is_not_kept_when_its_transaction_fails(memory: Store, clock: StillClock) -> None:
-    ledger = Ledger(memory)
+def test_a_lease_is_not_kept_when_its_transaction_fails(any_store: Store, clock: StillClock) -> None:
+    ledger = Ledger(any_store)
 
     def lease_and_fail() -> None:
         with ledger.page("lane", clock) as page:
@@ -105,9 +107,9 @@ def test_a_lease_is_not_kept_when_its_transaction_fails(memory: Store, clock: St
 
 
 def test_what_was_not_used_is_given_back_within_the_minute_and_never_more_than_was_leased(
-    memory: Store, clock: StillClock
+    any_store: Store, clock: StillClock
 ) -> None:
-    ledger = Ledger(memory)
+    ledger = Ledger(any_store)
     second = lease(ledger, clock, calls=10, low_calls=10)
     clock.pass_(30)
     with ledger.page("lane", clock) as page:
@@ -119,8 +121,8 @@ def test_what_was_not_used_is_given_back_within_the_minute_and_never_more_than_w
     assert total(buckets(ledger, clock)) == Counter(low_calls=3)
 
 
-def test_what_is_given_back_too_late_stays_spent(memory: Store, clock: StillClock) -> None:
-    ledger = Ledger(memory)
+def test_what_is_given_back_too_late_stays_spent(any_store: Store, clock: StillClock) -> None:
+    ledger = Ledger(any_store)
     second = lease(ledger, clock, calls=10)
     clock.pass_(300)
     with ledger.page("lane", clock) as page:
@@ -129,27 +131,27 @@ def test_what_is_given_back_too_late_stays_spent(memory: Store, clock: StillCloc
 
 
 def test_counts_are_kept_by_the_second_then_by_the_minute_then_by_the_hour_then_not_at_all(
-    memory: Store, clock: StillClock
+    any_store: Store, clock: StillClock
 ) -> None:
-    ledger = Ledger(memory)
+    ledger = Ledger(any_store)
     for _ in range(30):
         lease(ledger, clock, calls=2, low_calls=1)
         clock.pass_(1)
-    assert len(rows(memory)) == 60
+    assert len(rows(any_store)) == 60
     minute, hour = SECOND - SECOND % 60, SECOND - SECOND % HOUR
     clock.pass_(150)
     assert [(found.length, found.start) for found in buckets(ledger, clock)] == [(60, minute)]
-    assert rows(memory) == [("lane", 60, minute), ("lane:low", 60, minute)]
+    assert rows(any_store) == [("lane", 60, minute), ("lane:low", 60, minute)]
     clock.pass_(2 * HOUR)
     assert [(found.length, found.start) for found in buckets(ledger, clock)] == [(HOUR, hour)]
     assert total(buckets(ledger, clock)) == Counter(calls=60, low_calls=30)
     clock.pass_(DAY)
     assert buckets(ledger, clock) == []
-    assert rows(memory) == []
+    assert rows(any_store) == []
 
 
-def test_counts_of_a_moment_to_come_are_taken_as_made_now(memory: Store, clock: StillClock) -> None:
-    ledger = Ledger(memory)
+def test_counts_of_a_moment_to_come_are_taken_as_made_now(any_store: Store, clock: StillClock) -> None:
+    ledger = Ledger(any_store)
     lease(ledger, clock, calls=5)
     clock.pass_(-30 * DAY)
     lease(ledger, clock, calls=2)
@@ -157,12 +159,12 @@ def test_counts_of_a_moment_to_come_are_taken_as_made_now(memory: Store, clock: 
     assert (bucket.start, bucket.counts["calls"]) == (SECOND - 30 * DAY, 7)
 
 
-def test_a_day_of_calls_takes_a_few_hundred_rows(memory: Store, clock: StillClock) -> None:
-    ledger = Ledger(memory)
+def test_a_day_of_calls_takes_a_few_hundred_rows(any_store: Store, clock: StillClock) -> None:
+    ledger = Ledger(any_store)
     for _ in range(360):
         lease(ledger, clock, calls=1, low_calls=1)
         clock.pass_(239)
-    assert len(rows(memory)) < 200
+    assert len(rows(any_store)) < 200
 
 
 @settings(max_examples=40, deadline=None)

@@ -71,6 +71,17 @@ def test_both_ways_to_a_store_tell_the_same(
     assert (progress.alone, progress.decisions, progress.backfilled_at) == ({"limit": 1}, 1, now)
 
 
+def test_a_server_tells_the_same(postgres_store: Store, memory: Store, now: datetime) -> None:
+    for store in (postgres_store, memory):
+        fill(store, now)
+    assert through_a_session(postgres_store) == through_a_session(memory)
+
+
+def test_a_store_on_a_server_is_read_as_usual(postgres_url: str, tmp_path: Path) -> None:
+    with reading(postgres_url, tmp_path) as question:
+        assert told(question)[1] == [0, 0, 0, 0]
+
+
 def test_a_reader_sees_one_state_and_writes_nothing(on_disk: Store, tmp_path: Path, now: datetime) -> None:
     fill(on_disk, now)
     with reading(URL, tmp_path) as question:

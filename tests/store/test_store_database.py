@@ -19,6 +19,13 @@ from nexudus_sync.store import Store, sqlite
 from nexudus_sync.store.tables import Brake, Fact
 
 
+@pytest.fixture(params=["on_disk", pytest.param("postgres_store", marks=pytest.mark.postgres)])
+def either(request: pytest.FixtureRequest) -> Store:
+    """An empty store that several connections may use at once."""
+    store: Store = request.getfixturevalue(request.param)
+    return store
+
+
 def put(store: Store, key: str) -> None:
     with store.session() as session:
         session.add(Fact(system="nexudus", key=key))
@@ -145,44 +152,54 @@ def test_a_url_that_opens_nothing_is_one_line_without_its_password(url: str) -> 
     assert "\n" not in str(caught.value)
 
 
-def test_an_error_rolls_the_whole_session_back(on_disk: Store) -> None:
-    put(on_disk, "kept")
+def test_a_missing_driver_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "nexudus_sync.store.postgres", raising=False)
+    monkeypatch.delattr("nexudus_sync.store.postgres", raising=False)
+    with pytest.raises(
+        ConfigError, match=r"the driver of PostgreSQL is not installed; install nexudus-sync\[cluster\]$"
+    ):
+        Store.open("postgresql://db/sync")
+
+
+def test_an_error_rolls_the_whole_session_back(either: Store) -> None:
+    put(either, "kept")
 
     def fail_halfway() -> None:
-        with on_disk.session() as session:
+        with either.session() as session:
             session.add(Fact(system="nexudus", key="lost"))
             session.flush()
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail_halfway()
-    assert keys(on_disk) == ["kept"]
+    assert keys(either) == ["kept"]
 
 
-def test_objects_stay_readable_after_the_commit(on_disk: Store) -> None:
-    with on_disk.session() as session:
+def test_objects_stay_readable_after_the_commit(either: Store) -> None:
+    with either.session() as session:
         fact = Fact(system="nexudus", key="page size", value={"rows": 100})
         session.add(fact)
     assert fact.value == {"rows": 100}
 
 
-def test_after_commit_is_called_after_each_commit_and_only_then(on_disk: Store) -> None:
+def test_after_commit_is_called_after_each_commit_and_only_then(either: Store) -> None:
     seen: list[list[str]] = []
-    on_disk.after_commit = lambda: seen.append(keys(on_disk))
-    put(on_disk, "one")
-    put(on_disk, "two")
-    with pytest.raises(ZeroDivisionError), on_disk.session():
+    either.after_commit = lambda: seen.append(keys(either))
+    put(either, "one")
+    put(either, "two")
+    with pytest.raises(ZeroDivisionError), either.session():
         raise ZeroDivisionError
     assert seen == [["one"], ["one", "two"]]
 
 
-def test_a_reader_sees_one_moment_and_does_not_wait_for_a_writer(on_disk: Store) -> None:
-    put(on_disk, "before")
-    with on_disk.read() as session:
+def test_a_reader_sees_one_moment_and_does_not_wait_for_a_writer(either: Store) -> None:
+    put(either, "before")
+    with either.read() as session:
         assert len(session.exec(select(Fact)).all()) == 1
-        put(on_disk, "meanwhile")
+        put(either, "meanwhile")
         assert len(session.exec(select(Fact)).all()) == 1
-    assert keys(on_disk) == ["before", "meanwhile"]
+    assert keys(either) == ["before", "meanwhile"]
 
 
 def test_a_reader_cannot_write(on_disk: Store) -> None:
@@ -227,15 +244,15 @@ def test_an_input_output_error_on_a_full_disk_is_a_full_disk(
     assert sqlite.explain(error, "state.db", tmp_path / "state.db.lock").startswith(f"state.db: {said}")
 
 
-def test_a_broken_constraint_is_not_taken_for_a_broken_store(on_disk: Store) -> None:
-    put(on_disk, "page size")
+def test_a_broken_constraint_is_not_taken_for_a_broken_store(either: Store) -> None:
+    put(either, "page size")
     with pytest.raises(IntegrityError):
-        put(on_disk, "page size")
+        put(either, "page size")
 
 
-def test_a_moment_without_a_zone_is_refused(on_disk: Store) -> None:
+def test_a_moment_without_a_zone_is_refused(either: Store) -> None:
     naive = datetime(2026, 3, 2)  # noqa: DTZ001
-    with pytest.raises(StatementError, match="without a time zone"), on_disk.session() as session:
+    with pytest.raises(StatementError, match="without a time zone"), either.session() as session:
         session.add(Brake(connection="london", name="mass-delete", evidence="", set_at=naive))
 
 

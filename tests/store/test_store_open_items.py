@@ -19,11 +19,11 @@ def keep(store: Store, now: datetime, *ids: tuple[str, str], connection: str = "
 
 
 @pytest.mark.parametrize("others", [0, 49, 60])
-def test_each_pair_gets_what_names_it_and_no_other(others: int, memory: Store, now: datetime) -> None:
-    keep(memory, now, *((f"x{number}", f"y{number}") for number in range(others)))
-    keep(memory, now, ("1", "a"), ("1", ""), ("", "b"), ("2", "other"), ("3", ""), ("", "d"))
-    keep(memory, now, ("1", "a"), connection="paris")
-    with memory.session() as session:
+def test_each_pair_gets_what_names_it_and_no_other(others: int, any_store: Store, now: datetime) -> None:
+    keep(any_store, now, *((f"x{number}", f"y{number}") for number in range(others)))
+    keep(any_store, now, ("1", "a"), ("1", ""), ("", "b"), ("2", "other"), ("3", ""), ("", "d"))
+    keep(any_store, now, ("1", "a"), connection="paris")
+    with any_store.session() as session:
         found = open_items.about(session, "london", PAIRS)
         for items in (found[pair] for pair in PAIRS):
             assert [(one.nexudus_id, one.crm_id) for one in items.conflicts] == [
@@ -39,8 +39,8 @@ def test_each_pair_gets_what_names_it_and_no_other(others: int, memory: Store, n
 
 
 @pytest.mark.parametrize("others", [0, 60])
-def test_what_was_just_noted_in_the_transaction_is_found(others: int, memory: Store, now: datetime) -> None:
-    keep(memory, now, *((f"x{number}", f"y{number}") for number in range(others)))
-    with memory.session() as session:
+def test_what_was_just_noted_in_the_transaction_is_found(others: int, any_store: Store, now: datetime) -> None:
+    keep(any_store, now, *((f"x{number}", f"y{number}") for number in range(others)))
+    with any_store.session() as session:
         session.add(Conflict(connection="london", nexudus_id="1", crm_id="a", field="title", opened_at=now))
         assert len(open_items.of_pair(session, "london", ("1", "a")).conflicts) == 1

@@ -3,12 +3,25 @@
 from contextlib import closing
 
 import pytest
-from sqlmodel import select
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import delete
+from sqlmodel import SQLModel, select
 
 from nexudus_sync.errors import ConfigError, StoreError, StoreLocked
 from nexudus_sync.store import Store, schema
 from nexudus_sync.store.tables import Fact, Link
 from postgres_server import PostgresServer
+
+
+def test_a_migrated_store_is_what_the_tables_describe(postgres_store: Store) -> None:
+    with postgres_store.session() as session:
+        assert compare_metadata(MigrationContext.configure(session.connection()), SQLModel.metadata) == []
+
+
+def test_a_reader_cannot_write(postgres_store: Store) -> None:
+    with pytest.raises(StoreError, match="read-only"), postgres_store.read() as session:
+        session.connection().execute(delete(Fact))
 
 
 def test_an_empty_database_gets_its_tables(empty_postgres_url: str) -> None:

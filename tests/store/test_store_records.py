@@ -35,15 +35,15 @@ def found(session: Session, **asked: str) -> str | None:
     return row and row.nexudus_id
 
 
-def test_a_connections_state_is_made_once_and_kept(memory: Store) -> None:
-    with memory.session() as session:
+def test_a_connections_state_is_made_once_and_kept(any_store: Store) -> None:
+    with any_store.session() as session:
         connection_state(session, "london", "overplane").cycles += 1
-    with memory.session() as session:
+    with any_store.session() as session:
         assert connection_state(session, "london", "overplane").cycles == 1
 
 
-def test_a_connection_that_changes_its_crm_is_refused(memory: Store) -> None:
-    with memory.session() as session:
+def test_a_connection_that_changes_its_crm_is_refused(any_store: Store) -> None:
+    with any_store.session() as session:
         connection_state(session, "london", "overplane")
         with pytest.raises(
             StoreError, match=r"^connection london: the store knows it with crm 'overplane', not 'other'"
@@ -51,25 +51,25 @@ def test_a_connection_that_changes_its_crm_is_refused(memory: Store) -> None:
             connection_state(session, "london", "other")
 
 
-def test_links_are_those_of_the_connection_in_the_states_asked_for(memory: Store, now: datetime) -> None:
+def test_links_are_those_of_the_connection_in_the_states_asked_for(any_store: Store, now: datetime) -> None:
     add(
-        memory,
+        any_store,
         link(now, "1", "a"),
         link(now, "2", "b", state="sleeping"),
         link(now, "3", "c", connection="paris"),
         link(now, "4", "d", state="closed"),
         link(now, "5", "e", nexudus_snapshot={"Name": "Desk"}),
     )
-    with memory.read() as session:
+    with any_store.read() as session:
         active = links(session, "london")
         assert [row.nexudus_id for row in active] == ["1", "5"]
         assert active[1].nexudus_snapshot == {"Name": "Desk"}
         assert [row.nexudus_id for row in links(session, "london", ("sleeping", "closed"))] == ["2", "4"]
 
 
-def test_a_link_is_found_by_either_record_in_any_connection_of_the_crm(memory: Store, now: datetime) -> None:
-    add(memory, link(now, "1", "a", connection="paris", state="sleeping"), link(now, "2", "b", crm="other"))
-    with memory.read() as session:
+def test_a_link_is_found_by_either_record_in_any_connection_of_the_crm(any_store: Store, now: datetime) -> None:
+    add(any_store, link(now, "1", "a", connection="paris", state="sleeping"), link(now, "2", "b", crm="other"))
+    with any_store.read() as session:
         assert found(session, nexudus_id="1") == "1"
         assert found(session, crm_id="a") == "1"
         assert found(session, nexudus_id="1", crm_id="a") == "1"
@@ -78,16 +78,16 @@ def test_a_link_is_found_by_either_record_in_any_connection_of_the_crm(memory: S
         assert found(session) is None
 
 
-def test_of_several_records_that_bore_one_crm_id_the_one_in_force_is_found(memory: Store, now: datetime) -> None:
+def test_of_several_records_that_bore_one_crm_id_the_one_in_force_is_found(any_store: Store, now: datetime) -> None:
     add(
-        memory,
+        any_store,
         link(now, "1", "a", crm_identity="monday", state="closed"),
         link(now, "2", "a", crm_identity="tuesday"),
         link(now, "3", "a", crm_identity="wednesday", state="closed"),
         link(now, "4", "b", crm_identity="monday", state="closed"),
         link(now, "5", "b", crm_identity="tuesday", state="closed"),
     )
-    with memory.read() as session:
+    with any_store.read() as session:
         assert found(session, crm_id="a") == "2"
         assert found(session, crm_id="a", crm_identity="monday") == "1"
         assert found(session, crm_id="a", crm_identity="sunday") is None
@@ -95,9 +95,9 @@ def test_of_several_records_that_bore_one_crm_id_the_one_in_force_is_found(memor
         assert found(session, crm_identity="tuesday") is None
 
 
-def test_every_record_of_a_side_is_remembered_linked_or_not(memory: Store, now: datetime) -> None:
+def test_every_record_of_a_side_is_remembered_linked_or_not(any_store: Store, now: datetime) -> None:
     add(
-        memory,
+        any_store,
         link(now, "1", "a", nexudus_digest="d1", crm_identity="monday", nexudus_recheck=True),
         link(now, "2", "b", state="closed"),
         link(now, "3", "c", connection="paris"),
@@ -106,7 +106,7 @@ def test_every_record_of_a_side_is_remembered_linked_or_not(memory: Store, now: 
         Unlinked(connection="london", side="crm", record_id="e", stamp="ce", identity="monday", recheck=True),
         Unlinked(connection="paris", side="crm", record_id="f"),
     )
-    with memory.read() as session:
+    with any_store.read() as session:
         assert remembered(session, "overplane", "london", Side.NEXUDUS).known == {
             "1": Remembered(1, "n1", "d1", True, "active", "london"),
             "2": Remembered(2, "n2", "", False, "closed", "london"),
@@ -123,25 +123,25 @@ def test_every_record_of_a_side_is_remembered_linked_or_not(memory: Store, now: 
     assert (some.known.keys(), some.alone.keys()) == ({"c", "e"}, {"e"})
 
 
-def test_the_record_that_bears_an_id_now_is_the_one_remembered(memory: Store, now: datetime) -> None:
+def test_the_record_that_bears_an_id_now_is_the_one_remembered(any_store: Store, now: datetime) -> None:
     waiting = {"connection": "london", "side": "crm", "stamp": "new"}
     add(
-        memory,
+        any_store,
         link(now, "1", "a", crm_identity="old", state="closed"),
         Unlinked(record_id="a", **waiting),
         link(now, "2", "b", crm_identity="new"),
         link(now, "3", "b", crm_identity="old", state="closed"),
         Unlinked(record_id="b", **waiting),
     )
-    with memory.read() as session:
+    with any_store.read() as session:
         seen = remembered(session, "overplane", "london", Side.CRM).known
     assert {record: row.link_id for record, row in seen.items()} == {"a": None, "b": 2}
 
 
 @pytest.mark.parametrize("state", ["active", "sleeping", "closed"])
-def test_a_link_whose_id_a_younger_link_goes_by_was_replaced(state: str, memory: Store, now: datetime) -> None:
+def test_a_link_whose_id_a_younger_link_goes_by_was_replaced(state: str, any_store: Store, now: datetime) -> None:
     add(
-        memory,
+        any_store,
         link(now, "1", "a"),
         link(now, "2", "b", connection="paris"),
         link(now, "3", "c", state="sleeping"),
@@ -150,6 +150,6 @@ def test_a_link_whose_id_a_younger_link_goes_by_was_replaced(state: str, memory:
         link(now, "6", "c", crm_identity="young"),
         link(now, "7", "a", crm="other"),
     )
-    with memory.read() as session:
+    with any_store.read() as session:
         replaced = remembered(session, "overplane", "london", Side.CRM).replaced
     assert replaced == (set() if state == "closed" else {1})

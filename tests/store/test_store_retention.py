@@ -61,12 +61,12 @@ def pruned(store: Store, now: datetime) -> int:
 @pytest.mark.parametrize(
     ("row", "days"), [(history, 400), (conflict, 400), (failure, 400), (decision, 400), (journal, 60)]
 )
-def test_a_row_goes_once_it_is_older_than_its_days(memory: Store, now: datetime, row: Row, days: int) -> None:
+def test_a_row_goes_once_it_is_older_than_its_days(any_store: Store, now: datetime, row: Row, days: int) -> None:
     second = timedelta(seconds=1)
-    keep(memory, row(now - days * DAY - second), row(now - days * DAY), row(now))
-    assert pruned(memory, now) == 1
-    assert [one.id for one in left(memory, type(row(now)))] == [2, 3]
-    assert pruned(memory, now) == 0
+    keep(any_store, row(now - days * DAY - second), row(now - days * DAY), row(now))
+    assert pruned(any_store, now) == 1
+    assert [one.id for one in left(any_store, type(row(now)))] == [2, 3]
+    assert pruned(any_store, now) == 0
 
 
 @pytest.mark.parametrize(
@@ -84,78 +84,78 @@ def test_a_row_goes_once_it_is_older_than_its_days(memory: Store, now: datetime,
         lambda at: decision(at, done_at=None),
     ],
 )
-def test_what_later_cycles_or_people_need_stays_however_old(memory: Store, now: datetime, row: Row) -> None:
+def test_what_later_cycles_or_people_need_stays_however_old(any_store: Store, now: datetime, row: Row) -> None:
     old = row(now - 5000 * DAY)
-    keep(memory, old)
-    assert pruned(memory, now) == 0
-    assert len(left(memory, type(old))) == 1
+    keep(any_store, old)
+    assert pruned(any_store, now) == 0
+    assert len(left(any_store, type(old))) == 1
 
 
-def test_a_dropped_update_goes_with_the_confirmed_ones(memory: Store, now: datetime) -> None:
+def test_a_dropped_update_goes_with_the_confirmed_ones(any_store: Store, now: datetime) -> None:
     """One that was not found and is followed by one that was done must not become the last attempt."""
     lost = journal(now - 62 * DAY, state="dropped", not_found=True)
-    keep(memory, lost, journal(now - 61 * DAY), journal(now - 61 * DAY, state="dropped"), journal(now))
-    assert pruned(memory, now) == 3
+    keep(any_store, lost, journal(now - 61 * DAY), journal(now - 61 * DAY, state="dropped"), journal(now))
+    assert pruned(any_store, now) == 3
 
 
-def test_an_entry_that_is_being_undone_stays_until_the_undo_is_done(memory: Store, now: datetime) -> None:
-    keep(memory, history(now - 500 * DAY), history(now - 500 * DAY), history(now))
+def test_an_entry_that_is_being_undone_stays_until_the_undo_is_done(any_store: Store, now: datetime) -> None:
+    keep(any_store, history(now - 500 * DAY), history(now - 500 * DAY), history(now))
     undo = decision(now, kind="undo", args={"history_id": 2}, done_at=None)
-    keep(memory, undo)
-    assert pruned(memory, now) == 1
-    assert [one.id for one in left(memory, History)] == [2, 3]
-    with memory.session() as session:
+    keep(any_store, undo)
+    assert pruned(any_store, now) == 1
+    assert [one.id for one in left(any_store, History)] == [2, 3]
+    with any_store.session() as session:
         session.get_one(Decision, undo.id).done_at = now
-    assert pruned(memory, now) == 1
+    assert pruned(any_store, now) == 1
 
 
 def test_one_step_deletes_a_part_and_the_next_goes_on(
-    memory: Store, now: datetime, monkeypatch: pytest.MonkeyPatch
+    any_store: Store, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "STEP", 4)
-    keep(memory, *(history(now - 500 * DAY) for _ in range(3)), *(journal(now - 500 * DAY) for _ in range(3)))
-    keep(memory, history(now), journal(now))
-    assert [pruned(memory, now) for _ in range(3)] == [4, 2, 0]
+    keep(any_store, *(history(now - 500 * DAY) for _ in range(3)), *(journal(now - 500 * DAY) for _ in range(3)))
+    keep(any_store, history(now), journal(now))
+    assert [pruned(any_store, now) for _ in range(3)] == [4, 2, 0]
 
 
-def test_the_number_of_the_newest_row_is_never_given_again(memory: Store, now: datetime) -> None:
-    keep(memory, *(conflict(now - 500 * DAY, nexudus_id=str(number)) for number in range(3)))
-    assert pruned(memory, now) == 2
-    keep(memory, conflict(now))
-    assert [one.id for one in left(memory, Conflict)] == [3, 4]
+def test_the_number_of_the_newest_row_is_never_given_again(any_store: Store, now: datetime) -> None:
+    keep(any_store, *(conflict(now - 500 * DAY, nexudus_id=str(number)) for number in range(3)))
+    assert pruned(any_store, now) == 2
+    keep(any_store, conflict(now))
+    assert [one.id for one in left(any_store, Conflict)] == [3, 4]
 
 
 @pytest.mark.parametrize("state", ["open", "resolved"])
 def test_the_history_of_a_field_stays_while_a_question_about_it_is_open(
-    memory: Store, now: datetime, state: str
+    any_store: Store, now: datetime, state: str
 ) -> None:
     pair = {"nexudus_id": "1", "crm_id": "a"}
-    keep(memory, *(history(now - 500 * DAY, field=field, **pair) for field in ("title", "stage")), history(now))
-    keep(memory, conflict(now, state=state, closed_at=None, **pair))
-    assert pruned(memory, now) == 1
-    assert [one.field for one in left(memory, History)] == ["title", "title"]
+    keep(any_store, *(history(now - 500 * DAY, field=field, **pair) for field in ("title", "stage")), history(now))
+    keep(any_store, conflict(now, state=state, closed_at=None, **pair))
+    assert pruned(any_store, now) == 1
+    assert [one.field for one in left(any_store, History)] == ["title", "title"]
 
 
-def test_the_writes_beside_one_in_doubt_stay(memory: Store, now: datetime) -> None:
+def test_the_writes_beside_one_in_doubt_stay(any_store: Store, now: datetime) -> None:
     pair, old = {"nexudus_id": "1", "crm_id": "a"}, now - 70 * DAY
     doubt = journal(now, state="sent", done_at=None, **pair)
-    keep(memory, journal(old, **pair), journal(old, nexudus_id="2", crm_id="b"), doubt)
-    assert pruned(memory, now) == 1
-    assert [one.id for one in left(memory, Journal)] == [1, 3]
+    keep(any_store, journal(old, **pair), journal(old, nexudus_id="2", crm_id="b"), doubt)
+    assert pruned(any_store, now) == 1
+    assert [one.id for one in left(any_store, Journal)] == [1, 3]
 
 
 @pytest.mark.parametrize(("side", "record"), [("nexudus", "1"), ("crm", "a")])
 def test_the_writes_of_a_record_without_a_counterpart_stay(
-    memory: Store, now: datetime, side: str, record: str
+    any_store: Store, now: datetime, side: str, record: str
 ) -> None:
-    keep(memory, journal(now - 70 * DAY, nexudus_id="1", crm_id="a"), journal(now))
-    keep(memory, Unlinked(connection="london", side=side, record_id=record, state="waiting"))
-    assert pruned(memory, now) == 0
+    keep(any_store, journal(now - 70 * DAY, nexudus_id="1", crm_id="a"), journal(now))
+    keep(any_store, Unlinked(connection="london", side=side, record_id=record, state="waiting"))
+    assert pruned(any_store, now) == 0
 
 
-def test_the_writes_of_a_pair_that_went_to_another_connection_stay(memory: Store, now: datetime) -> None:
-    keep(memory, Link(crm="c", connection="leeds", nexudus_id="1", crm_id="a", created_at=now))
-    keep(memory, journal(now - 70 * DAY, link_id=1), journal(now - 70 * DAY, link_id=1, connection="leeds"))
-    keep(memory, journal(now))
-    assert pruned(memory, now) == 1
-    assert [one.connection for one in left(memory, Journal)] == ["london", "london"]
+def test_the_writes_of_a_pair_that_went_to_another_connection_stay(any_store: Store, now: datetime) -> None:
+    keep(any_store, Link(crm="c", connection="leeds", nexudus_id="1", crm_id="a", created_at=now))
+    keep(any_store, journal(now - 70 * DAY, link_id=1), journal(now - 70 * DAY, link_id=1, connection="leeds"))
+    keep(any_store, journal(now))
+    assert pruned(any_store, now) == 1
+    assert [one.connection for one in left(any_store, Journal)] == ["london", "london"]

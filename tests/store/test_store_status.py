@@ -12,17 +12,17 @@ from nexudus_sync.store.status import ConnectionStatus, connection_status
 from nexudus_sync.store.tables import Brake, Link
 
 
-def test_an_unknown_connection_has_nothing(memory: Store) -> None:
-    with memory.read() as session:
+def test_an_unknown_connection_has_nothing(any_store: Store) -> None:
+    with any_store.read() as session:
         assert connection_status(session, "london") == ConnectionStatus("london", 0, 0, 0, 0, None, None)
 
 
-def test_the_status_counts_what_is_active_open_and_without_outcome(memory: Store, now: datetime) -> None:
-    with memory.session() as session:
+def test_the_status_counts_what_is_active_open_and_without_outcome(any_store: Store, now: datetime) -> None:
+    with any_store.session() as session:
         for connection in ("london", "paris"):
             fill(session, connection, now)
         connection_state(session, "london", "overplane").last_success = now
-    with memory.read() as session:
+    with any_store.read() as session:
         assert connection_status(session, "london") == ConnectionStatus("london", 2, 1, 1, 2, now, "mass-delete")
         assert connection_status(session, "paris").last_success is None
 

@@ -1,16 +1,19 @@
 """`check`: find out whether everything works. Nothing is written to either system, unless a person asks for it."""
 
+import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from nexudus_sync.cli.desk import load_settings, open_engine, run
-from nexudus_sync.cli.frame import Root, complain, worst
+from nexudus_sync.cli.desk import load_settings, open_engine, run, start_log
+from nexudus_sync.cli.frame import Root, complain, shown, tell, worst
 from nexudus_sync.cli.mappings import MARKS
 from nexudus_sync.cli.output import print_json, print_table, say
 from nexudus_sync.cli.progress import saying
-from nexudus_sync.cli.words import CHECKS
-from nexudus_sync.config import secrets
+from nexudus_sync.cli.rows import of_tenant
+from nexudus_sync.config import Settings, secrets
+from nexudus_sync.config.fleet import Fleet
+from nexudus_sync.config.toml import is_fleet
 from nexudus_sync.connectors.base import Check, Connector
 from nexudus_sync.connectors.failed import failed
 from nexudus_sync.connectors.setup import MakesKey
@@ -29,20 +32,13 @@ def check(root: Root, connection: str | None, *, as_json: bool = False, create_p
 
     `create_property`: make first what the CRMs lack to keep the external key in.
     """
-    settings = load_settings(root)
-    settings.named(connection)
-
-    async def body() -> int:
-        async with open_engine(settings) as engine:
-            found = engine.connection(connection)
-            made = [await _make_key(one, quiet=as_json) for one in _crms(found)] if create_property else []
-            codes = [await check_one(root, each, rows) for each in found]
-            for error in filter(None, made):
-                complain(root, str(error))
-            return worst([*codes, *(error.exit_code for error in made if error)])
-
     rows: list[dict[str, Any]] | None = [] if as_json else None
-    code = run(body())
+    if is_fleet(root.config) and root.tenant is None and connection is None:
+        code = _all_tenants(root, rows, create_property=create_property)
+    else:
+        settings = load_settings(root, connection=connection)
+        settings.named(connection)
+        code = _check(root, settings, connection, rows, create_property=create_property)
     if rows is not None:
         print_json({"connections": rows})
     return code
@@ -64,6 +60,52 @@ async def _make_key(crm: Connector, *, quiet: bool) -> SyncError | None:
     except SyncError as error:
         return error
     return None
+
+
+def _check(
+    root: Root,
+    settings: Settings,
+    connection: str | None,
+    rows: list[dict[str, Any]] | None,
+    *,
+    create_property: bool,
+) -> int:
+    own, found = replace(root, config=settings.path), list[dict[str, Any]]()
+
+    async def body() -> int:
+        async with open_engine(settings) as engine:
+            told, chosen = None if rows is None else found, engine.connection(connection)
+            made = [await _make_key(one, quiet=told is not None) for one in _crms(chosen)] if create_property else []
+            codes = [await check_one(own, each, told) for each in chosen]
+            for error in filter(None, made):
+                complain(root, str(error))
+            return worst([*codes, *(error.exit_code for error in made if error)])
+
+    try:
+        return run(body())
+    finally:
+        if rows is not None:
+            rows += [{**row, **of_tenant(settings, row["connection"])} for row in found]
+
+
+def _all_tenants(root: Root, rows: list[dict[str, Any]] | None, *, create_property: bool) -> int:
+    """Check one tenant after the other; what is wrong with one does not keep the others from it."""
+    fleet, codes, broken = Fleet.load(root.config, os.environ), list[int](), 0
+    for tenant in fleet.tenants():
+        try:
+            settings = fleet.settings(tenant)
+            root.secrets |= settings.secrets()
+            start_log(root, settings)
+            codes.append(_check(root, settings, None, rows, create_property=create_property))
+        except Exception as error:
+            codes.append(tell(root, error, f"tenant {tenant}: "))
+            if rows is not None:
+                rows.append({"tenant": tenant, "error": shown(root, str(error))})
+        broken += codes[-1] != 0
+    if rows is None:
+        failed = f"; {plural(broken, 'needs', 'need')} a look" if broken else ""
+        say(f"{plural(len(codes), 'tenant')} checked{failed}.", style="bold")
+    return worst(codes)
 
 
 async def check_one(root: Root, connection: Connection, rows: list[dict[str, Any]] | None = None) -> int:
@@ -156,7 +198,7 @@ def _of_law(one: laws.Finding) -> Check:
     return Check(
         one.field,
         one.level,
-        f"{CHECKS.get(one.law, one.law)}: {one.detail}",
+        f"{laws.NAMES.get(one.law, one.law)}: {one.detail}",
         _WRONG_FILE,
         _CORRECT if one.level == "fail" else "",
     )

@@ -262,9 +262,14 @@ class Limiter:
             self._log.info("budget.waiting", seconds=round(seconds), limit=blocked.limit, priority=waiter.priority.name)
 
 
-def lane_of(base_url: str, username: str) -> str:
-    """The name of a login's lane in the ledger: limits are counted per login. Tells nothing of the login itself."""
-    return hashlib.sha256(f"{base_url.rstrip('/')}\n{username}".encode()).hexdigest()[:16]
+def lane_of(base_url: str, username: str, limits: Limits | None = None) -> str:
+    """The name of a login's lane in the ledger: limits are counted per login, or per account if they name one.
+
+    Tells nothing of the login itself.
+    """
+    account = None if limits is None else limits.account
+    who = username if account is None else f"account\n{account}"
+    return hashlib.sha256(f"{base_url.rstrip('/')}\n{who}".encode()).hexdigest()[:16]
 
 
 def _kinds(write: bool, creation: bool, priority: Priority) -> tuple[str, ...]:

@@ -12,6 +12,9 @@ class Limits(BaseModel):
 
     `writes_…` are all calls but GET. The numbers of Nexudus are on its page about rate limits; about 50 customer
     creations a day is what its users report.
+
+    `account`: the calls are counted together with those of every system at the same address whose limits name the same
+    account, by whatever login; None: by the login.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,3 +26,9 @@ class Limits(BaseModel):
     writes_per_minute: _Limit | None = None
     writes_per_day: _Limit | None = None
     customer_creations_per_day: _Limit | None = None
+    account: str | None = Field(default=None, min_length=1)
+
+    @property
+    def are_none(self) -> bool:
+        """Is nothing limited?"""
+        return all(said is None for name, said in self if name != "account")

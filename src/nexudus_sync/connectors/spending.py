@@ -196,7 +196,7 @@ class Spending:
             size = max(size, 1)  # beyond a share there is no room, but for the one call
             counts = Counter(kinds) + Counter(dict.fromkeys(bulk, size - 1))
             second = page.lease(counts)
-            ends = now + second + LEASE_SECONDS - page.now
+            ends = page.asked + second + LEASE_SECONDS - page.now  # at the earliest
         # Only now that it is on disk: a lease that was not kept must not be used.
         self._leased.setdefault(second, Counter()).update(counts)
         self._lease = _Lease(second, ends, counts, size)

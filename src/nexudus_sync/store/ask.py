@@ -4,10 +4,12 @@ A store that is as this version leaves it is read by Python's own driver. Any ot
 opened as usual, and the same questions are asked through its session.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,19 +51,40 @@ def reading(url: str, base_dir: Path) -> Iterator[Ask]:
 
 def over(session: "Session") -> Ask:
     """The same questions in a session's transaction."""
-    from sqlalchemy import text
+    on_server = session.connection().dialect.name == "postgresql"
 
     def ask(sql: str, values: Mapping[str, Any]) -> Iterator[Any]:
         session.flush()
-        return iter(session.connection().execute(text(sql), values, execution_options={"yield_per": _AT_ONCE}))
+        # Only lists of any length are worth the three requests that it takes to read them in parts.
+        options = {"yield_per": _AT_ONCE} if " ORDER BY " in sql and " LIMIT " not in sql else {}
+        rows = session.connection().exec_driver_sql(
+            _on_server(sql) if on_server else sql, dict(values), execution_options=options
+        )
+        return iter(rows)
 
     return ask
+
+
+_NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+_FOLDED = re.compile(r"lower\((%\([a-z_]\w*\)s)\)")
+
+
+@lru_cache(maxsize=256)
+def _on_server(sql: str) -> str:
+    """A question as PostgreSQL's driver takes it, with the meaning that it has in SQLite.
+
+    There, LIKE and `lower` make no difference between upper and lower case of ASCII's letters, and of no others. So it
+    is in our columns (see `alike`), but not in what is compared with them.
+    """
+    named = _NAMED.sub(r"%(\1)s", sql.replace("%", "%%")).replace(" LIKE ", " ILIKE ")
+    return _FOLDED.sub(r'lower(\1 COLLATE "C")', named)
 
 
 def one_of(column: str, values: Collection[str]) -> tuple[str, dict[str, str]]:
     """The condition that a column has one of these values, and its parameters."""
     named = {f"{column}_{number}": value for number, value in enumerate(values)}
-    return f"{column} IN ({', '.join(f':{name}' for name in named)})", named
+    # of none: an empty list is no SQL on every database
+    return f"{column} IN ({', '.join(f':{name}' for name in named) or 'NULL'})", named
 
 
 def number(rows: Iterable[Any]) -> int:

@@ -2,8 +2,9 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -26,8 +27,29 @@ class Database(Protocol):
     def explain(self, error: BaseException) -> str | None:
         """One line for a person about the driver's error; None for one that is not about the database's state."""
 
+    @property
+    def lock(self) -> "StoreLock":
+        """What keeps two runs off the store."""
+
+
+class StoreLock(Protocol):
+    """What keeps two runs off one store."""
+
     def hold(self, *, shared: bool) -> AbstractContextManager[None]:
-        """Hold the store against other runs, or beside others that share it. Raises StoreLocked."""
+        """Hold it against other runs, or beside others that share it. Raises StoreLocked."""
+
+    def check(self) -> None:
+        """Ask whether it is still held, if it was taken. Raises LockLost."""
+
+    def regain(self) -> None:
+        """Take it again if it was lost. Raises StoreLocked."""
+
+
+@dataclass(slots=True)
+class _Seam:
+    """What a store and its views share."""
+
+    after_commit: Callable[[], None] | None = None
 
 
 class Store:
@@ -42,20 +64,21 @@ class Store:
         self._reader = engine.execution_options(**{READ_ONLY: True})
         self._label = label
         self._database = database
-        self.after_commit: Callable[[], None] | None = None
+        self._seam = _Seam()
         self._lease: Lease | None = None
 
     @classmethod
-    def open(cls, url: str, *, base_dir: Path | None = None) -> Self:
+    def open(cls, url: str, *, base_dir: Path | None = None, upgrade: bool = True) -> Self:
         """Open the database at `url`, create its tables if they are missing, and bring it to this version's schema.
 
         `url` is SQLAlchemy's; a relative SQLite path counts from `base_dir` (the current folder when None), and a
-        missing file is created. "sqlite://" is a store in memory. Raises ConfigError for a URL that is invalid or lacks
-        its driver, StoreError when the database cannot be opened, is not a store, or belongs to a newer version.
+        missing file is created. "sqlite://" is a store in memory. `upgrade` False: only if it is at this version's
+        schema. Raises ConfigError for a URL that is invalid or lacks its driver, StoreError when the database cannot be
+        opened, is not a store, or belongs to another version.
         """
         parsed, folder = _parse(url), base_dir or Path()
         if parsed.get_backend_name() != "sqlite":
-            return cls._open_server(parsed)
+            return cls._open_server(parsed, upgrade)
         if parsed.database in (None, "", ":memory:"):
             memory = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
             label = "the store in memory"
@@ -68,7 +91,7 @@ class Store:
 
         sqlite.create_file(path, label, make)
         engine = _sqlite_engine(parsed.set(database=str(path)))
-        return cls(engine, label, _File(label, path.with_name(f"{path.name}.lock")))._prepared(path)
+        return cls(engine, label, _File(label, path.with_name(f"{path.name}.lock")))._prepared(path, upgrade=upgrade)
 
     @staticmethod
     def exists(url: str, *, base_dir: Path | None = None) -> bool:
@@ -82,19 +105,21 @@ class Store:
     def file(url: str, *, base_dir: Path | None = None) -> Path:
         """The file of the database at `url`. Raises ConfigError for one that has none, or an invalid URL."""
         parsed = _parse(url)
-        if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-            raise ConfigError(URL_KEY, "is not a file", "use the backups of the database server")
+        if parsed.get_backend_name() != "sqlite":
+            raise ConfigError(URL_KEY, "is not a file", "use pg_dump and pg_restore, as docs/postgresql.md shows")
+        if parsed.database in (None, "", ":memory:"):
+            raise ConfigError(URL_KEY, "is not a file", "there is nothing to copy")
         return _resolved(str((base_dir or Path()) / str(parsed.database)))
 
     @classmethod
-    def _open_server(cls, url: URL) -> Self:
+    def _open_server(cls, url: URL, upgrade: bool) -> Self:
         try:
             from nexudus_sync.store import postgres
         except ModuleNotFoundError as error:
             remedy = "install nexudus-sync[cluster]"
             raise ConfigError(URL_KEY, "the driver of PostgreSQL is not installed", remedy) from error
         server = postgres.Server(url)
-        return cls(server.engine, server.label, server)._prepared()
+        return cls(server.engine, server.label, server)._prepared(upgrade=upgrade)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -104,15 +129,28 @@ class Store:
         StoreError when the disk is full, the database is locked by another process for long, cannot be reached or
         cannot be written, and LeaseLost when the store is fenced and its lease was lost.
         """
-        with self._explained(), Session(self._engine, expire_on_commit=False) as session:
+        with self._explained(), self._begun() as session:
             if self._lease is not None:
                 self._lease.enter(session)
             yield session
             session.commit()
         if self._lease is not None:
             self._lease.kept()
-        if self.after_commit:
-            self.after_commit()
+        if self._seam.after_commit:
+            self._seam.after_commit()
+
+    def _begun(self) -> Session:
+        self._database.lock.check()
+        return Session(self._engine, expire_on_commit=False)
+
+    @property
+    def after_commit(self) -> Callable[[], None] | None:
+        """What is called after every commit, those of the store's views included."""
+        return self._seam.after_commit
+
+    @after_commit.setter
+    def after_commit(self, call: Callable[[], None] | None) -> None:
+        self._seam.after_commit = call
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -145,15 +183,33 @@ class Store:
         """Hold the store against other runs of `run`, `sync` and `backfill`, until left or the process ends.
 
         `shared`: only against those that do not share it, which has a meaning on a server alone. Raises StoreLocked,
-        naming the holder's process, when another run holds it. A store in memory needs no lock.
+        naming the holder's process, when another run holds it. A store in memory needs no lock. On a server the lock
+        can be lost: nothing can be written then (LockLost) before `regain`.
         """
-        return self._database.hold(shared=shared)
+        return self._explained_lock(shared)
+
+    def regain(self) -> None:
+        """Take a lost lock again, once all that was done under it has ended. Raises StoreLocked, StoreError."""
+        with self._explained():
+            self._database.lock.regain()
+
+    @contextmanager
+    def _explained_lock(self, shared: bool) -> Iterator[None]:
+        with ExitStack() as stack:
+            with self._explained():
+                stack.enter_context(self._database.lock.hold(shared=shared))
+            yield
 
     def close(self) -> None:
         """Close every connection; a store in memory is gone then."""
         self._engine.dispose()
 
-    def _prepared(self, path: Path | None = None) -> Self:
+    @property
+    def label(self) -> str:
+        """What people know it by: a path, or an address without user and password."""
+        return self._label
+
+    def _prepared(self, path: Path | None = None, *, upgrade: bool = True) -> Self:
         """Itself, at this version's schema; a database that is not a store is left as it was found."""
         try:
             with self._explained():
@@ -162,6 +218,8 @@ class Store:
                     raise StoreError(f"{self._label} is empty, so what it held is lost; {schema.START_AGAIN}")
                 if path is not None:
                     sqlite.take_over(self._engine, path, self._label)
+                if found != schema.HEAD and not upgrade:
+                    raise StoreError(schema.other_version(found, self._label))
                 if found != schema.HEAD:
                     if path is not None and found is not None:
                         backup.before_upgrade(path, self._label)
@@ -204,8 +262,18 @@ class _File:
             return None
         return sqlite.explain(error, self._label, self._lock_path)
 
+    @property
+    def lock(self) -> "_File":
+        return self
+
     def hold(self, *, shared: bool) -> AbstractContextManager[None]:
         return nullcontext() if self._lock_path is None else lock.hold(self._lock_path, self._label)
+
+    def check(self) -> None:
+        """The operating system's lock is not lost as long as the process lives."""
+
+    def regain(self) -> None:
+        """It is not lost."""
 
 
 def _parse(url: str) -> URL:

@@ -4,18 +4,21 @@ A process leases calls before it makes them, and a lease is counted as spent fro
 a process that is killed gets nothing back early. A lease may be used in the second it was taken in and in the next two,
 so a count of a second says to within three seconds when its calls were made. Older counts are kept by the minute, then
 by the hour.
+
+Processes on one machine share its clock. On several machines, whose clocks may be minutes apart, the database server's
+clock says what second it is: else a count of a fast clock's minute would be over, or not yet begun, for a slow one.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import Table, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Float, Table, bindparam, delete, func, insert, or_, select, text, update
 from sqlmodel import Session
 
-from nexudus_sync.clock import Clock
+from nexudus_sync.clock import Clock, SharedClock, SystemClock
 from nexudus_sync.store.tables import Spent
 
 LEASE_SECONDS = 3
@@ -30,7 +33,13 @@ _COLUMNS = ("calls", "writes", "creations")
 
 # Core statements and plain lists: a page is read and written for every few calls.
 _TABLE: Table = Spent.metadata.tables["spent"]
-_READ = select(*_TABLE.c).where(or_(_TABLE.c.lane == bindparam("lane"), _TABLE.c.lane == bindparam("low")))
+_THESE = or_(_TABLE.c.lane == bindparam("lane"), _TABLE.c.lane == bindparam("low"))
+_READ = select(*_TABLE.c).where(_THESE)
+# With the server's time in one request; there is a row in any case.
+_ONE = select(text("1")).subquery()
+_READ_BY_SERVER = select(func.extract("epoch", func.clock_timestamp()).cast(Float), *_TABLE.c).select_from(
+    _ONE.outerjoin(_TABLE, _THESE)
+)
 _AT = [_TABLE.c[name] == bindparam(f"at_{name}") for name in _KEY_COLUMNS]
 _UPDATE, _INSERT, _DELETE = update(_TABLE).where(*_AT), insert(_TABLE), delete(_TABLE).where(*_AT)
 
@@ -45,6 +54,10 @@ class Transactions(Protocol):
 
     def session(self) -> AbstractContextManager[Session]:
         """One transaction that locks others out from its first statement on."""
+        ...
+
+    def scoped(self, scope: str) -> "Transactions":
+        """The same, locking out others of this scope only."""
         ...
 
 
@@ -65,14 +78,15 @@ class Bucket:
 class Page:
     """The counts of one lane within one transaction, tidied up.
 
-    `now` is the moment in epoch seconds, `monotonic` the same on the monotonic clock.
+    `now` is the moment in epoch seconds, and the same on the monotonic clock is between `asked` and `monotonic`.
     """
 
     def __init__(self, session: Session, lane: str, clock: Clock) -> None:
         self._lane = lane
-        found = session.connection().execute(_READ, {"lane": lane, "low": lane + _LOW}).all()
-        # Read only now that nobody else can write: so no count is of a later moment, unless the clock was set back.
-        self.now, self.monotonic = clock.now().timestamp(), clock.monotonic()
+        # Asked only now that nobody else can write: so no count is of a later moment, unless the clock was set back.
+        self.asked = clock.monotonic()
+        found, self.now = _read(session, lane, clock)
+        self.monotonic = clock.monotonic()
         self._counts: dict[_Key, list[int]] = {(lane, length, start): counts for lane, length, start, *counts in found}
         self._before = {key: tuple(counts) for key, counts in self._counts.items()}
         for key in self._before:
@@ -134,11 +148,21 @@ class Page:
             merged[:] = [one + more for one, more in zip(merged, counts, strict=True)]
 
 
+def _read(session: Session, lane: str, clock: Clock) -> tuple[Sequence[Any], float]:
+    """The rows of a lane, and the moment in epoch seconds by the clock that all share who write to them."""
+    connection, named = session.connection(), {"lane": lane, "low": lane + _LOW}
+    if connection.dialect.name == "sqlite" or not isinstance(clock, SystemClock | SharedClock):  # a simulated one
+        return connection.execute(_READ, named).all(), clock.now().timestamp()
+    found = connection.execute(_READ_BY_SERVER, named).all()
+    return [row[1:] for row in found if row[1] is not None], found[0][0]
+
+
 class Ledger:
     """The counts of every lane, in a store that several processes may share."""
 
     def __init__(self, store: Transactions) -> None:
         self._store = store
+        self._views: dict[str, Transactions] = {}
 
     @contextmanager
     def page(self, lane: str, clock: Clock) -> Iterator[Page]:
@@ -146,7 +170,10 @@ class Ledger:
 
         Raises StoreError when the store cannot be used.
         """
-        with self._store.session() as session:
+        view = self._views.get(lane)
+        if view is None:  # lanes do not wait for each other, nor for what else is written
+            view = self._views[lane] = self._store.scoped(f"budget {lane}")
+        with view.session() as session:
             page = Page(session, lane, clock)
             yield page
             page.write(session)

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, func, select
 from nexudus_sync.mapping.sides import Side
 from nexudus_sync.store.conflicts import links_asked_about
 from nexudus_sync.store.parts import in_parts
+from nexudus_sync.store.records import relatives
 from nexudus_sync.store.tables import Conflict, Failure, Journal, Link
 
 _THESE = col(Link.id).in_(bindparam("ids", expanding=True))
@@ -71,13 +72,13 @@ def lost_longest_unread(session: Session, connection: str, count: int) -> set[in
     asked = select(Conflict.link_id).where(col(Conflict.state) == "open", col(Conflict.link_id).is_not(None))
     free = (col(Link.is_lost), col(Link.crm_recheck).is_(False), col(Link.id).not_in(asked))
     query = select(Link.id).where(*_active(connection), *free)
-    return _ids(session, query.order_by(col(Link.crm_children_at), col(Link.id)).limit(count))
+    return _ids(session, query.order_by(col(Link.crm_children_at).nulls_first(), col(Link.id)).limit(count))
 
 
 def parked(session: Session, connection: str) -> set[int]:
     """Links with a field that waits for something to appear on the other side (a stage, a user)."""
-    same = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
-    return _ids(session, select(Link.id).join(Failure, same).where(*_active(connection), col(Failure.state) == "open"))
+    waits = (*_active(connection), col(Failure.state) == "open", col(Failure.connection).in_(relatives(connection)))
+    return _ids(session, select(Link.id).join(Failure, _of_link()).where(*waits))
 
 
 def with_resolved_conflicts(session: Session, connection: str) -> set[int]:
@@ -96,16 +97,21 @@ def free_to_settle(session: Session, ids: Collection[int]) -> list[Link]:
 
 def oldest_read(session: Session, connection: str) -> list[int]:
     """The active links of a connection, the longest unread first."""
-    query = select(Link.id).where(*_active(connection)).order_by(col(Link.verified_at), col(Link.id))
+    query = select(Link.id).where(*_active(connection)).order_by(col(Link.verified_at).nulls_first(), col(Link.id))
     return [one for one in session.exec(query) if one is not None]
 
 
 def stuck(session: Session, connection: str) -> set[int]:
     """The links that failed as a whole or have a question about the link as a whole."""
-    pair = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
     failing = (col(Failure.field) == "", col(Failure.state).in_(("open", "dismissed")))
-    failed = select(Link.id).join(Failure, pair).where(col(Link.connection) == connection, *failing)
+    mine = (col(Link.connection) == connection, col(Failure.connection).in_(relatives(connection)))
+    failed = select(Link.id).join(Failure, _of_link()).where(*mine, *failing)
     return _ids(session, failed) | links_asked_about(session, connection)
+
+
+def _of_link() -> ColumnElement[bool]:
+    """The condition that a failure names both records of a link."""
+    return (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
 
 
 def of_record(session: Session, connections: Collection[str], side: Side, record_id: str) -> list[Link]:

@@ -6,12 +6,11 @@ transaction having to be repeated. The writers of one scope (a tenant, for examp
 without a scope waits for all.
 """
 
+import logging
 import os
 import select
 import socket
 import zlib
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -21,13 +20,15 @@ from psycopg.types.string import StrDumperUnknown, TextLoader
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
-from nexudus_sync.errors import ConfigError, StoreLocked
+from nexudus_sync.errors import ConfigError
 from nexudus_sync.store.options import READ_ONLY, SCOPE, UPGRADES
+from nexudus_sync.store.server_lock import ServerLock
 from nexudus_sync.store.versions import BUSY_MS
 
 DRIVER = "postgresql+psycopg"
-_STATEMENT_MS, _IDLE_MS, _UPGRADE_MS = 120_000, 30_000, 600_000
-_WRITERS, _RUNS = 0x6E786473, 0x6E786474  # the first of an advisory lock's two numbers, which makes it ours
+_STATEMENT_MS, _UPGRADE_MS = 120_000, 600_000
+_IDLE_MS, _WRITER_IDLE_MS = 3_600_000, 30_000  # a reader keeps nobody waiting; a person may look through what it tells
+_WRITERS = 1853383795  # the first of an advisory lock's two numbers, which makes it ours
 _STAND_IN = "\U0010ffff"
 """Stands for a NUL, which no text of PostgreSQL can hold. It is no character and never will be one."""
 
@@ -49,6 +50,9 @@ class _Reads(TextLoader):
         return found.replace(_STAND_IN, "\0") if isinstance(found, str) and _STAND_IN in found else found
 
 
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of what it also raises
+
+
 class Server:
     """A database on a server: its engine, and what its errors mean.
 
@@ -61,32 +65,23 @@ class Server:
         port = f":{url.port}" if url.port else ""
         self.label = f"postgresql://{url.host or url.query.get('host') or 'localhost'}{port}/{url.database or ''}"
         self.engine = _engine(url)
+        self.lock = ServerLock(self.label, self._connect, _is_gone)
 
     def explain(self, error: BaseException) -> str | None:
         """One line for a person about an error of the driver; None if it tells nothing of the server's state."""
         return explain(error, self.label) if isinstance(error, psycopg.Error) else None
 
-    @contextmanager
-    def hold(self, *, shared: bool) -> Iterator[None]:
-        """Hold the store's lock, which dies with the connection that took it. Raises StoreLocked."""
+    def _connect(self) -> Any:
+        """A connection of its own, which nobody else is given."""
         pooled = self.engine.raw_connection()
-        pooled.detach()  # a connection of its own, which nobody else is given
-        with closing(pooled):
-            driver: Any = pooled.dbapi_connection
-            kind = "_shared" if shared else ""
-            if driver.execute(f"SELECT pg_try_advisory_lock{kind}({_RUNS}, 0)").fetchone() != (True,):
-                raise StoreLocked(f"another nexudus-sync is working on {self.label}; wait for it or stop it")
-            try:
-                yield
-            finally:
-                with suppress(psycopg.Error):  # it is lost with the connection
-                    driver.execute(f"SELECT pg_advisory_unlock{kind}({_RUNS}, 0)")
+        pooled.detach()
+        return pooled.dbapi_connection
 
 
 def _engine(url: URL) -> Engine:
     # Each of these can be said otherwise after the ? of the URL.
     settings = {
-        "application_name": f"nexudus-sync {socket.gethostname()[:30]} {os.getpid()}",
+        "application_name": f"nexudus-sync process {os.getpid()} on {socket.gethostname()[:30]}",
         "connect_timeout": "10",
         # A connection that was cut without a word is noticed within half a minute.
         "keepalives_idle": "15",
@@ -131,11 +126,15 @@ def _on_checkout(connection: Any, _entry: object, _proxy: object) -> None:
 
     This costs no request. One that broke a moment ago, or was cut without a word, fails at its first statement.
     """
-    if connection.closed or _has_news(connection.pgconn.socket):
+    if _is_gone(connection):
         raise InvalidatePoolError
 
 
-def _has_news(file: int) -> bool:
+def _is_gone(connection: Any) -> bool:
+    """Was an idle connection lost, or does the server have something to say that nobody asked for?"""
+    if connection.closed:
+        return True
+    file = connection.pgconn.socket
     if not hasattr(select, "poll"):  # pragma: no cover
         return bool(select.select([file], [], [], 0)[0])
     poll = select.poll()
@@ -153,13 +152,14 @@ def _beginning(options: Any) -> str:
     if options.get(READ_ONLY):
         return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     everything, scope = f"{_WRITERS}, 0", options.get(SCOPE, "")
+    begin = f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {_WRITER_IDLE_MS}; "
     if scope:
         return (
-            f"BEGIN; SELECT pg_advisory_xact_lock_shared({everything}); "
+            f"{begin}SELECT pg_advisory_xact_lock_shared({everything}); "
             f"SELECT pg_advisory_xact_lock({_WRITERS}, {_number(scope)})"
         )
     waits = f"SET LOCAL lock_timeout = {_UPGRADE_MS}; SET LOCAL statement_timeout = 0; "
-    return f"BEGIN; {waits if options.get(UPGRADES) else ''}SELECT pg_advisory_xact_lock({everything})"
+    return f"{begin}{waits if options.get(UPGRADES) else ''}SELECT pg_advisory_xact_lock({everything})"
 
 
 def _number(scope: str) -> int:
@@ -180,7 +180,7 @@ _SAID = {
     "57P02": "the server crashed and is restarting; try again when it is back",
     "57P03": "the server is starting up or shutting down; try again when it is ready",
     "57014": f"a statement took over {_STATEMENT_MS // 1000} s and was cancelled; look at the server's load",
-    "25P03": f"a transaction stood still for over {_IDLE_MS // 1000} s and was ended by the server",
+    "25P03": "a transaction stood still for long and was ended by the server",
     "25006": "read-only: the server is a standby, or the transaction only reads",
     "40001": "two transactions got into each other's way; the next cycle tries again",
     "40P01": "two transactions waited for each other; the next cycle tries again",

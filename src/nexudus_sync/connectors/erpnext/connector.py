@@ -29,7 +29,7 @@ from nexudus_sync.connectors.base import (
     Traits,
     Written,
 )
-from nexudus_sync.connectors.budget import Budget, Limiter, Limits, Unlimited, lane_of
+from nexudus_sync.connectors.budget import Budget, Limiter, Unlimited, lane_of
 from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.currency import digits
 from nexudus_sync.connectors.erpnext import checks, records, setup, steps
@@ -291,9 +291,8 @@ class ERPNextConnector:
 
 def _budget(name: str, settings: ERPNextSettings, clock: Clock, store: Store | None) -> Budget:
     """Only what the configuration limits is counted, under the key's name."""
-    if settings.limits == Limits():
+    if settings.limits.are_none:
         return Unlimited(clock)
     ledger = None if store is None else Ledger(store)
-    return Limiter(
-        settings.limits, clock=clock, ledger=ledger, lane=lane_of(settings.base_url, settings.api_key), system=name
-    )
+    lane = lane_of(settings.base_url, settings.api_key, settings.limits)
+    return Limiter(settings.limits, clock=clock, ledger=ledger, lane=lane, system=name)

@@ -62,10 +62,13 @@ class Lanes:
 
     def __init__(self, name: str, settings: HubSpotSettings, clock: Clock, store: Store | None) -> None:
         token = settings.token.get_secret_value()
-        lane = lane_of(settings.base_url, token)
+        lane = lane_of(settings.base_url, token, settings.limits)
         self.usual = _budget(settings.limits, clock, store, lane, name)
-        self.searches = _budget(settings.search_limits, clock, store, f"{lane}{SEARCH}", name)
         self.associations = _budget(settings.association_limits, clock, store, f"{lane}/associations", name)
+        # Of the whole account, which several keys may belong to.
+        searcher = token if settings.portal_id is None else f"portal {settings.portal_id}"
+        searches = lane_of(settings.base_url, searcher, settings.search_limits)
+        self.searches = _budget(settings.search_limits, clock, store, f"{searches}{SEARCH}", name)
         self.left_today: int | None = None
 
     @property
@@ -93,7 +96,7 @@ class Lanes:
 
 
 def _budget(limits: Limits, clock: Clock, store: Store | None, lane: str, name: str) -> Budget:
-    if limits == Limits():
+    if limits.are_none:
         return Unlimited(clock)
     ledger = None if store is None else Ledger(store)
     return Limiter(limits, clock=clock, ledger=ledger, lane=lane, system=name)

@@ -69,7 +69,8 @@ class NexudusConnector:
         self._settings = settings
         self._clock = clock
         self._store = store
-        lane, ledger = lane_of(settings.base_url, settings.username), None if store is None else Ledger(store)
+        lane = lane_of(settings.base_url, settings.username, settings.limits)
+        ledger = None if store is None else Ledger(store)
         self._budget = Limiter(settings.limits, clock=clock, ledger=ledger, lane=lane, system=name)
         self._dialect = NexudusDialect(name, settings, clock)
         self._http = Http(

@@ -28,7 +28,7 @@ from nexudus_sync.connectors.base import (
     Traits,
     Written,
 )
-from nexudus_sync.connectors.budget import Budget, Limiter, Limits, Unlimited, lane_of
+from nexudus_sync.connectors.budget import Budget, Limiter, Unlimited, lane_of
 from nexudus_sync.connectors.cached import Cached
 from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.currency import digits
@@ -288,8 +288,9 @@ class OverplaneConnector:
 
 
 def _budget(name: str, settings: OverplaneSettings, clock: Clock, store: Store | None) -> Budget:
-    """Only what the configuration limits is counted, under the CRM's name: a token does not tell whose it is."""
-    if settings.limits == Limits():
+    """Only what the configuration limits is counted."""
+    if settings.limits.are_none:
         return Unlimited(clock)
     ledger = None if store is None else Ledger(store)
-    return Limiter(settings.limits, clock=clock, ledger=ledger, lane=lane_of(settings.base_url, name), system=name)
+    lane = lane_of(settings.base_url, settings.token.get_secret_value(), settings.limits)
+    return Limiter(settings.limits, clock=clock, ledger=ledger, lane=lane, system=name)
