@@ -124,6 +124,7 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
             web=web,
             notify=notify,
             secrets=lambda: {"hunter2"},
+            owner=lambda name: "",
         )
         connections = [Connection(name) for name in names]
         system = SimpleNamespace(clock_offset=lambda: 0.0)
