@@ -119,13 +119,16 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
         spans = {"poll": timedelta(minutes=1), "reconcile": timedelta(hours=24)}
         settings = SimpleNamespace(
             run=RunSettings(health_file=health),
+            in_fleet=False,
+            broken={},
+            owner=lambda connection: "",
             connections=[SimpleNamespace(name=name, **spans) for name in names],
             store=StoreSettings(),
             web=web,
             notify=notify,
             secrets=lambda: {"hunter2"},
-            owner=lambda name: "",
         )
+        settings.of = lambda connection: settings
         connections = [Connection(name) for name in names]
         system = SimpleNamespace(clock_offset=lambda: 0.0)
         engine: Any = SimpleNamespace(
