@@ -4,9 +4,10 @@
 
 Histories are random mixes of people's work, faults, crashes and cycles, each of one seed. `--faults` makes every call
 of a fixed story fail in every way, `--pairs` crashes it at every commit and then again at every commit of what follows,
-`--kills` ends real processes with kill -9, `--burst` imports very many records within a minute. The story and the
-import are played with Overplane and with ERPNext, the faults also with an ERPNext that knows a create again by its name
-or by its content (`--system erpnext-own-names`, `--system erpnext-by-content`). Prints figures, and for each violation
+`--stops` plays it by two workers, one of which is stopped at a moment, `--kills` ends real processes with kill -9,
+`--burst` imports very many records within a minute. The story and the import are played with Overplane and with
+ERPNext, the faults and stops also with an ERPNext that knows a create again by its name or by its content (`--system
+erpnext-own-names`, `--system erpnext-by-content`) and with HubSpot. Prints figures, and for each violation
 the command that replays it; exits 1 when there is one.
 
     python benchmarks/reliability.py --histories 0 --families 80 --steps 500 --record run.jsonl
@@ -145,6 +146,19 @@ def crashing(system: str, slice_: int, slices: int) -> Done:
     return Done(Counter({"crashes": counts[1], "pairs of crashes": counts[2]}), troubles)
 
 
+def stopping(system: str, slice_: int, slices: int) -> Done:
+    """The story by workers under leases, one of which is stopped at each moment of a slice while another takes over."""
+    from sim_forks import Plan, explore
+    from sim_stops import StoppingWorld
+
+    with tempfile.TemporaryDirectory() as folder:
+        ends = explore(Path(folder), system, Plan(deaths=1, slice_=slice_, slices=slices), StoppingWorld)
+    troubles = [
+        (f"--histories 0 --system {system} --stops", f"{end.met}: {text}") for end in ends for text in end.troubles
+    ]
+    return Done(Counter({"stops": sum(bool(end.met) for end in ends)}), troubles)
+
+
 def failing_once(system: str, side: str, number: int, kind: str) -> Done:
     """The story with one call failing, from its start."""
     from sim_scenario import Fault, disturbed
@@ -198,7 +212,7 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
         yield partial(failing_once, options.system or "overplane", side, int(number), kind)
     if options.crash:
         yield partial(replaying, options.system or "overplane", tuple(options.crash))
-    if options.faults or options.pairs:
+    if options.faults or options.pairs or options.stops:
         yield from _story(options)
 
 
@@ -211,6 +225,9 @@ def _story(options: argparse.Namespace) -> Iterator[Job]:
     if options.pairs:
         for system in [options.system] if options.system else SYSTEMS:
             yield from (partial(crashing, system, number, SLICES) for number in range(SLICES))
+    if options.stops:
+        for system in [options.system] if options.system else INSTALLATIONS:
+            yield from (partial(stopping, system, number, SLICES) for number in range(SLICES))
 
 
 def parse() -> argparse.Namespace:
@@ -228,6 +245,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED")
     parser.add_argument("--faults", action="store_true", help="every call fails in every way")
     parser.add_argument("--pairs", action="store_true", help="all pairs of crashes")
+    parser.add_argument("--stops", action="store_true", help="a worker is stopped at every moment of the story")
     parser.add_argument("--kills", type=int, default=0, metavar="N", help="real processes to kill")
     parser.add_argument("--burst", type=int, default=0, metavar="N", help="records imported within a minute")
     parser.add_argument("--record", type=Path, metavar="FILE", help="keep what was found; play only what is not there")

@@ -35,7 +35,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 TESTS = Path(__file__).parent
 QUICK = (
-    *("cli", "connectors", "contract", "mapping", "plan", "sandbox", "signals", "store", "web"),
+    *("cli", "connectors", "contract", "mapping", "plan", "sandbox", "signals", "store", "web", "worker"),
     *("engine/test_agenda_asks_afresh.py", "engine/test_audit.py", "engine/test_audit_of_unheard_values.py"),
     *("engine/test_cycle_with_erpnext.py", "engine/decisions/test_carry_out.py", "engine/match/test_no_pairs.py"),
     *("engine/match/test_match_by_address.py", "engine/read/test_renderings.py", "engine/rehearse/test_costs.py"),

@@ -13,14 +13,15 @@ import pytest
 from sqlmodel import SQLModel, select
 from structlog.testing import capture_logs
 
-from nexudus_sync import daemon
+from nexudus_sync import daemon, turns
 from nexudus_sync.config.settings import NotifySettings, RunSettings, StoreSettings, WebSettings
-from nexudus_sync.daemon import LONGEST_REST, Daemon, Rests
+from nexudus_sync.daemon import Daemon, Rests
 from nexudus_sync.engine.report import Report
 from nexudus_sync.errors import AuthenticationFailed, MappingError, StoreError, StoreLocked, Unavailable
 from nexudus_sync.signals.systemd import Service
 from nexudus_sync.store import Store, retention, running
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Decision, Failure, History, Link
+from nexudus_sync.turns import LONGEST_REST
 from nexudus_sync.web import app
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -109,8 +110,8 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
         **state: Any,
     ) -> Any:
         cycles = Cycles(*outcomes)
-        monkeypatch.setattr(daemon, "run_cycle", cycles)
-        monkeypatch.setattr(daemon, "refuse_missing", no_names)
+        monkeypatch.setattr(turns, "run_cycle", cycles)
+        monkeypatch.setattr(turns, "refuse_missing", no_names)
         monkeypatch.setattr(daemon, "application", lambda engine, routes, hands: app.build(tuple(routes)))
         store = Store.open("sqlite:///state.db", base_dir=tmp_path)
         with store.session() as session:
@@ -210,7 +211,7 @@ async def test_a_name_that_a_system_does_not_have_ends_it_before_the_first_cycle
     async def refuse(connection: Any) -> None:
         raise WRONG
 
-    monkeypatch.setattr(daemon, "refuse_missing", refuse)
+    monkeypatch.setattr(turns, "refuse_missing", refuse)
     with pytest.raises(MappingError, match="has no 'Tour bookd'"):
         await asyncio.wait_for(runner.run(), 5)
     assert cycles.asked == []
@@ -225,7 +226,7 @@ async def test_names_are_looked_for_until_a_first_cycle_went_well_and_not_later(
     async def look(connection: Any) -> None:
         looked.append(connection.name)
 
-    monkeypatch.setattr(daemon, "refuse_missing", look)
+    monkeypatch.setattr(turns, "refuse_missing", look)
     for _ in range(3):
         await one(runner)
         clock.passed += 10
@@ -503,7 +504,7 @@ async def test_an_error_in_the_telling_is_told_and_not_left_to_the_scheduler(
     def breaks(*_: object, **__: object) -> None:
         raise StoreError("state.db: disk full; free some space")
 
-    monkeypatch.setattr(runner, "_tell", breaks)
+    monkeypatch.setattr(runner._turns, "_tell", breaks)
     with capture_logs() as logs:
         await one(runner)
     assert [(line["event"], line["error"]) for line in logs] == [
@@ -584,7 +585,7 @@ async def test_a_store_that_cannot_be_pruned_is_a_warning(make: Make, monkeypatc
     def full(*_: object) -> int:
         raise StoreError("state.db: disk full")
 
-    monkeypatch.setattr(daemon, "prune", full)
+    monkeypatch.setattr(turns, "prune", full)
     with capture_logs() as events:
         await runner._prune()
     assert [(one["event"], one["log_level"]) for one in events] == [("store.not_pruned", "warning")]
@@ -599,7 +600,7 @@ async def test_pruning_stops_when_the_daemon_is_told_to(make: Make, monkeypatch:
         runner.stop()
         return 1
 
-    monkeypatch.setattr(daemon, "prune", step)
+    monkeypatch.setattr(turns, "prune", step)
     await runner._prune()
     assert steps == [1]
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from nexudus_sync import config
 from nexudus_sync.cli.app import app
 from nexudus_sync.config import ConnectionSettings, LogSettings, NotifySettings, RunSettings, WebSettings
+from nexudus_sync.config.fleet import FleetSettings
 from nexudus_sync.config.settings import CardScope, MappingFiles, StoreSettings
 from nexudus_sync.connectors import registry
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
@@ -160,7 +161,8 @@ def keys_of(model: type[BaseModel]) -> set[str]:
 
 
 SECTIONS: list[Any] = [StoreSettings, NexudusSettings, ConnectionSettings, CardScope, MappingFiles, LogSettings]
-SECTIONS += [RunSettings, WebSettings, NotifySettings, *(registry.find(name).Settings for name in registry.names())]
+SECTIONS += [RunSettings, WebSettings, NotifySettings, FleetSettings]
+SECTIONS += [registry.find(name).Settings for name in registry.names()]
 
 
 @pytest.mark.parametrize("model", SECTIONS, ids=lambda model: model.__name__)

@@ -14,12 +14,9 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler  # type: ignore[impo
 from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import-untyped]
 
 from nexudus_sync.config import ConnectionSettings
-from nexudus_sync.engine import news
 from nexudus_sync.engine.connection import Connection
-from nexudus_sync.engine.cycle import Options, run_cycle
-from nexudus_sync.engine.report import Report
+from nexudus_sync.engine.cycle import Options
 from nexudus_sync.engine.startup.assemble import Engine
-from nexudus_sync.engine.startup.missing_names import refuse_missing
 from nexudus_sync.errors import AuthenticationFailed, ConfigError, ConnectorError, StoreError, StoreLocked, SyncError
 from nexudus_sync.mapping import Side
 from nexudus_sync.page import RunHands, application, poll_id
@@ -27,24 +24,16 @@ from nexudus_sync.signals.health import BEAT_EVERY
 from nexudus_sync.signals.herald import LOOK_EVERY
 from nexudus_sync.signals.systemd import Service
 from nexudus_sync.signals.watch import Watch
-from nexudus_sync.store.brakes import in_state
-from nexudus_sync.store.decisions import carried_out
-from nexudus_sync.store.retention import Cutoffs, prune
-from nexudus_sync.store.status import connection_status
 from nexudus_sync.store.tables import ConnectionState
+from nexudus_sync.turns import PRUNE_REST, Turns, prune_step, reconcile_due, rest_after
 from nexudus_sync.web import serve
 
 GRACE = 5.0
 """Seconds for a cycle to end its step when told to stop; then it is cancelled, and recovery resolves the rest."""
 CLOCK_LOOK, CLOCK_STEP = 30.0, 60.0
 """Seconds between comparisons of the wall clock with the monotonic clock, and seconds they may drift apart."""
-FIRST_REST, LONGEST_REST = timedelta(seconds=5), timedelta(minutes=15)
-"""How long a system is left alone after a failure; doubled with each further failure in a row."""
-
 PRUNE_AFTER, PRUNE_EVERY = timedelta(minutes=5), timedelta(days=1)
 """How long after the start, and how often, old rows of the store are deleted."""
-PRUNE_REST = 0.5
-"""Seconds between two steps of that, in which others may use the store."""
 
 _OTHER = "this machine"
 """Stands for the system when an error does not come from one (the store, the program itself)."""
@@ -60,7 +49,7 @@ class Rests:
     def failed(self, system: str, now: float) -> timedelta:
         """Record a failure; returns how long the system rests."""
         self._failures[system] += 1
-        rest = min(FIRST_REST * (1 << min(self._failures[system] - 1, 10)), LONGEST_REST)
+        rest = rest_after(self._failures[system])
         self._until[system] = now + rest.total_seconds()
         return rest
 
@@ -85,12 +74,12 @@ class Daemon:
         self._rests = Rests()
         service = Service(os.environ)
         self._signals = Watch(engine.settings, engine.store, engine.clock, engine.connectors, service)
+        self._turns = Turns(engine.store, engine.clock, self._signals, engine.settings.run.health_file)
         self._stop = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._under_way = 0
         """Cycles that have begun and not ended."""
         self._worked: set[str] = set()
-        self._braked: set[str] = set()
         self._owed: set[str] = set()
         """Connections whose sweep was due and has not been made: the next poll is one, not only tomorrow's."""
         self._fatal: SyncError | None = None
@@ -188,11 +177,10 @@ class Daemon:
         keep, now, gone = self._engine.settings.store, self._sure_time(), 0
         if now is None:
             return
-        cutoffs = Cutoffs(now - timedelta(days=keep.keep_history), now - timedelta(days=keep.keep_journal))
+        days = {"keep_history": keep.keep_history, "keep_journal": keep.keep_journal}
         try:
             while not self._stop.is_set():
-                with self._engine.store.session() as session:
-                    step = prune(session, cutoffs)
+                step = prune_step(self._engine.store, now, **days)
                 if step == 0:
                     break
                 gone += step
@@ -212,14 +200,9 @@ class Daemon:
         return self._clock.now() + timedelta(seconds=min([0.0, *known])) if known else None
 
     def _reconcile_due(self, connection: ConnectionSettings, now: datetime) -> datetime:
-        """When the full sweep is due: counted from the last one, so that restarts do not put it off for ever.
-
-        A last sweep in the future was recorded while the clock was ahead, so it is ignored.
-        """
         with self._engine.store.read() as session:
             state = session.get(ConnectionState, connection.name)
-        last = None if state is None else state.last_reconcile or state.backfilled_at
-        return max(now, min(last or now, now) + connection.reconcile)
+        return reconcile_due(state, connection.reconcile, now)
 
     async def _job(self, connection: Connection, reconcile: bool) -> None:
         task = asyncio.current_task()
@@ -244,15 +227,11 @@ class Daemon:
             return
         options = Options(reconcile=reconcile, one_shot=False, stopping=self._stop.is_set)
         self._signals.cycle_began(connection.name)
+        began = self._clock.now()
         self._under_way += 1
         try:
             self._regain()
-            for side in Side:
-                await connection.connector(side).start()
-            if connection.name not in self._worked:
-                await refuse_missing(connection)
-            began = self._clock.now()
-            report = await self._told(connection, options)
+            report = await self._turns.take(connection, options, worked_before=connection.name in self._worked)
         except (AuthenticationFailed, ConfigError, StoreLocked) as error:
             self._end_or_go_on(connection, error)
         except Exception as error:
@@ -260,10 +239,8 @@ class Daemon:
         else:
             self._rests.worked(systems)
             self._worked.add(connection.name)
-            self._signals.cycle_worked(connection.name, report.writes, braked=report.brake is not None)
             self._owed -= {connection.name} if report.finished else set()
-            self._tell(connection, report, reconcile=reconcile)
-            self._tell_decisions(connection, began)
+            self._turns.tell(connection, report, reconcile=reconcile, began=began)
         finally:
             self._under_way -= 1
             self._signals.cycle_ended(connection.name)
@@ -281,79 +258,9 @@ class Daemon:
         if self._under_way == 1:
             self._engine.store.regain()
 
-    async def _told(self, connection: Connection, options: Options) -> Report:
-        """Run a cycle, and log what is new after it, even if it failed or was cancelled."""
-        with self._engine.store.read() as session:
-            before = news.look(session, connection.name)
-        try:
-            return await run_cycle(connection, options)
-        finally:
-            with suppress(StoreError), self._engine.store.read() as session:  # its own error is reported already
-                for event, said in news.since(session, connection.name, before):
-                    self._log.info(event, connection=connection.name, **said)
-
     def _failed(self, connection: Connection, error: Exception) -> None:
         system = error.system if isinstance(error, ConnectorError) else _OTHER
-        rest = self._rests.failed(system, self._clock.monotonic())
-        text = str(error) if isinstance(error, SyncError) else f"{type(error).__name__}: {error}"
-        self._signals.cycle_failed(connection.name, text)
-        # only a fault of the program has a traceback, and a SyncError is not one
-        unexpected = None if isinstance(error, SyncError) else error
-        self._log.error(
-            "cycle.failed",
-            connection=connection.name,
-            error=text,
-            seconds=round(self._signals.seconds(connection.name), 1),
-            next_try=f"{rest.total_seconds():.0f} s",
-            exc_info=unexpected,
-        )
-
-    def _tell(self, connection: Connection, report: Report, *, reconcile: bool) -> None:
-        if report.brake is not None:
-            self._tell_brake(connection, report.brake)
-            return
-        if report.paused:
-            self._touch_health_file()
-            return
-        self._braked.discard(connection.name)
-        told = self._log.info if report.written or report.errors or reconcile else self._log.debug
-        with self._engine.store.read() as session:
-            waiting = connection_status(session, connection.name)
-        told(
-            "cycle.done",
-            connection=connection.name,
-            written=report.written,
-            pairs=report.pairs,
-            failed=len(report.errors),
-            conflicts_waiting=waiting.conflicts,
-            failures_waiting=waiting.failures_waiting,
-            reconcile=reconcile,
-            seconds=round(self._signals.seconds(connection.name), 1),
-        )
-        self._touch_health_file()
-
-    def _tell_decisions(self, connection: Connection, began: datetime) -> None:
-        with self._engine.store.read() as session:
-            for one in carried_out(session, connection.name, began):
-                self._log.info("decision", connection=connection.name, kind=one.kind, **one.args, outcome=one.outcome)
-
-    def _tell_brake(self, connection: Connection, brake: str) -> None:
-        """Log the brake once, not at every poll while it is set."""
-        if connection.name not in self._braked:
-            remedy = f"see `nexudus-sync brake show`; if this is intended, `nexudus-sync brake release {brake}`"
-            with self._engine.store.read() as session:
-                evidence = "; ".join(one.evidence for one in in_state(session, connection.name) if one.name == brake)
-            self._log.error("cycle.braked", connection=connection.name, brake=brake, evidence=evidence, remedy=remedy)
-        self._braked.add(connection.name)
-
-    def _touch_health_file(self) -> None:
-        path = self._engine.settings.run.health_file
-        if path is None:
-            return
-        try:
-            path.touch()
-        except OSError as error:
-            self._log.warning("health_file.failed", path=str(path), error=error.strerror)
+        self._turns.failed(connection.name, error, self._rests.failed(system, self._clock.monotonic()))
 
 
 def _seconds(span: timedelta) -> int:

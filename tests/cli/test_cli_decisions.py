@@ -8,7 +8,17 @@ from cli_house import AT, CONFIG, SECOND, House, conflict, failure, link
 from sqlmodel import SQLModel
 
 from nexudus_sync.mapping import Side
-from nexudus_sync.store.tables import Brake, Conflict, Decision, Failure, History, Journal, Link, Unlinked
+from nexudus_sync.store.tables import (
+    Brake,
+    Conflict,
+    ConnectionState,
+    Decision,
+    Failure,
+    History,
+    Journal,
+    Link,
+    Unlinked,
+)
 
 
 def entry(**values: object) -> History:
@@ -424,6 +434,7 @@ def test_explain_tells_of_a_linked_record(house: House) -> None:
     waits.nexudus_id, waits.crm_id = "101", "opp_1"
     asked = Decision(connection="london", kind="unlink", args={"link_id": 1}, asked_at=AT)
     house.write(CONFIG + SECOND)
+    house.keep(*(ConnectionState(name=name, crm="overplane") for name in ("london", "madrid")))
     house.keep(pair, moved, waits, asked, entry(), brake())
     house.keep(failure(), conflict(), conflict(field="city", state="resolved", take="crm"))
     for record in ("101", "opp_1"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cli_house import House
 
-from nexudus_sync.cli import desk
+from nexudus_sync.engine.startup import lawful
 from nexudus_sync.mapping import Mapping, laws
 from nexudus_sync.mapping.laws import Finding
 from nexudus_sync.store.tables import Fact
@@ -53,7 +53,7 @@ def test_another_checker_checks_again(
     sandboxed.run("plan")
     (tmp_path / "newer").mkdir()
     (tmp_path / "newer" / "laws.py").write_text("# another version\n", encoding="utf-8")
-    monkeypatch.setattr(desk, "_CHECKER", tmp_path / "newer")
+    monkeypatch.setattr(lawful, "CHECKER", tmp_path / "newer")
     sandboxed.run("plan")
     assert len(checked) == 2
 
@@ -65,10 +65,10 @@ def test_a_mapping_that_breaks_a_law_is_never_remembered(sandboxed: House, monke
         ended = sandboxed.run("plan")
         assert ended.code == 2
         assert "fields.title: fails the check 'written back unchanged'" in ended.err
-    assert [one for one in sandboxed.rows(Fact) if one.system == desk._LAWS] == []
+    assert [one for one in sandboxed.rows(Fact) if one.system == lawful.LAWS] == []
 
 
 def test_what_the_store_remembers_wrongly_is_checked_again(sandboxed: House, checked: list[Mapping]) -> None:
-    sandboxed.keep(Fact(system=desk._LAWS, key="london", value="fine"))
+    sandboxed.keep(Fact(system=lawful.LAWS, key="london", value="fine"))
     assert sandboxed.run("plan").code == 0
     assert len(checked) == 1

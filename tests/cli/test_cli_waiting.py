@@ -9,7 +9,7 @@ from cli_house import AT, House, conflict, failure, link
 
 from nexudus_sync.cli import bulk, times
 from nexudus_sync.store import Store, running
-from nexudus_sync.store.tables import Conflict, Failure, History, Unlinked
+from nexudus_sync.store.tables import Conflict, ConnectionState, Failure, History, Unlinked
 
 NOW = datetime.now(UTC)
 
@@ -18,6 +18,7 @@ NOW = datetime.now(UTC)
 def office(house: House) -> House:
     """Pairs with names, and something waiting about each."""
     house.keep(
+        ConnectionState(name="london", crm="overplane"),
         link(1, title="Hot desk", customer="García Ltd", nexudus_changed_by="maria@example.com", nexudus_changed_at=AT),
         link(2, title="Event space", customer="Müller Foods"),
         link(3, title="50% off", customer="Puig"),

@@ -11,6 +11,7 @@ from sim_stories import cycle
 from sim_world import SimWorld
 
 from nexudus_sync.engine.pull import judge
+from nexudus_sync.store import leases
 
 __all__ = ["crm_name", "office", "offices", "pair"]
 
@@ -64,3 +65,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SimWorld]:
         return at_rest(folder, **{"nexudus": 14, "crm": 14, "shared": 14, **settings})
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def server_in_virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server's own time would go on while the world's jumps."""
+    monkeypatch.setattr(leases, "_database_now", lambda _, clock: clock.now())

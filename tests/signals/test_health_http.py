@@ -38,7 +38,9 @@ async def get(store: Store, path: str) -> httpx.Response:
     london = ConnectionSettings(name="london", crm="overplane", scope={"business_id": 1})
     settings = Settings(Path("config.toml"), "sqlite://", nothing, {}, (london,), nothing, RunSettings())
     clock = SystemClock()
-    transport = httpx.ASGITransport(app.build(http.routes(settings, store, clock, Metrics(settings, store, clock))))
+    transport = httpx.ASGITransport(
+        app.build(http.routes(lambda: settings, store, clock, Metrics(settings, store, clock)))
+    )
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as browser:
         return await browser.get(path)
 

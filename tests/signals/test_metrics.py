@@ -98,13 +98,13 @@ def test_two_runs_in_one_process_share_nothing(settings: Settings, store: Store,
 async def test_they_are_served_as_text_and_503_without_a_store(
     settings: Settings, store: Store, clock: Any, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    transport = httpx.ASGITransport(app.build(http.routes(settings, store, clock, metrics)))
+    transport = httpx.ASGITransport(app.build(http.routes(lambda: settings, store, clock, metrics)))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as browser:
         answer = await browser.get("/metrics")
         assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         assert "# HELP nexudus_sync_cycles_total Cycles that ended." in answer.text
 
-        def broken() -> bytes:
+        def broken(only: object = None) -> bytes:
             raise StoreError("state.db: disk full")
 
         monkeypatch.setattr(metrics, "text", broken)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from nexudus_sync.store import leases
+
 
 @pytest.fixture(autouse=True, scope="module")
 def silence() -> Iterator[None]:
@@ -12,3 +14,9 @@ def silence() -> Iterator[None]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
     structlog.configure(**before)
+
+
+@pytest.fixture(autouse=True)
+def server_in_virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server's own time would go on while the world's jumps."""
+    monkeypatch.setattr(leases, "_database_now", lambda _, clock: clock.now())

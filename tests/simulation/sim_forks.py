@@ -18,7 +18,6 @@ from pathlib import Path
 
 import httpx
 from sim_scenario import LASTS, Fault, Moment, Point, ScenarioWorld, kinds, play, troubles, whole
-from sim_world import Crash
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
@@ -76,11 +75,6 @@ class ForkingWorld(ScenarioWorld):
         if self.left != before and (self.met or self._is_next()) and _in_a_child():
             self.met += (Point(what, self.passing[what]),)
             self.strike()
-
-    def strike(self) -> None:
-        """What happens to the process at a moment that was chosen: it ends."""
-        self.crashed = True
-        raise Crash
 
     def calling(self, side: Side) -> None:
         """Count a call, and let a child meet each fault there. Calls come through in the order they are made in."""

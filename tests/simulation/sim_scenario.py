@@ -144,8 +144,12 @@ class ScenarioWorld(SimWorld):
         self.note(Point(what, self.passing[what]))
         if self.points and self.points[0] == Point(what, self.passing[what]):
             del self.points[0]
-            self.crashed = True
-            raise Crash
+            self.strike()
+
+    def strike(self) -> None:
+        """What happens to the process at a moment that was chosen: it ends."""
+        self.crashed = True
+        raise Crash
 
     def note(self, point: Point) -> None:
         """A moment of the story's cycles that comes to pass."""

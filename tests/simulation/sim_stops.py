@@ -77,7 +77,7 @@ class _OnTheWay(httpx.AsyncBaseTransport):
 
 
 class LeasedWorld(ScenarioWorld):
-    """A world whose cycles need a lease."""
+    """A world whose cycles need a lease, and whose worker is stopped at each of the given points."""
 
     reconciling = False
 
@@ -93,16 +93,8 @@ class LeasedWorld(ScenarioWorld):
         assert report.brake is None
         return report.written
 
-
-class NotingLeases(LeasedWorld, NotingWorld):
-    """Notes what came about at each moment of the story by one worker that is never stopped."""
-
-
-class StoppingWorld(LeasedWorld, ForkingWorld):
-    """At a moment that is chosen, the worker is stopped until another has ended its cycle."""
-
     def strike(self) -> None:
-        """The worker is stopped, and its lease runs out."""
+        """The worker is stopped until another has ended its cycle."""
         own, self.counting = self.engine, False
         meanwhile(self, self._follow())
         self.engine, self.counting = own, True
@@ -112,8 +104,16 @@ class StoppingWorld(LeasedWorld, ForkingWorld):
         await leased_cycle(self.engine, "its successor", reconcile=self.reconciling)
 
 
+class NotingLeases(LeasedWorld, NotingWorld):
+    """Notes what came about at each moment of the story by one worker that is never stopped."""
+
+
+class StoppingWorld(LeasedWorld, ForkingWorld):
+    """A worker is stopped at every moment in turn, each in a process of its own."""
+
+
 class PausingWorld(StoppingWorld):
-    """At a moment that is chosen, the worker is stopped until its lease has ended, and nobody takes over."""
+    """At the moment that is chosen, the worker is stopped until its lease has ended, and nobody takes over."""
 
     def strike(self) -> None:
         """The worker stands still."""

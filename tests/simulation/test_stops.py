@@ -1,24 +1,18 @@
 """A worker that is stopped anywhere, followed by another, and wakes up: the story comes to the same end.
 
-Every moment is the long profile: `python benchmarks/reliability.py --histories 0 --stops`.
+Every moment is tried by `python benchmarks/reliability.py --histories 0 --stops`.
 """
 
-import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sim_checker import check
 from sim_forks import Ended, Plan, explore
 from sim_kinds import moments, one_of_each_kind
 from sim_scenario import Point, whole
-from sim_stops import LOST_IN_THE_WINDOW, NotingLeases, PausingWorld, StoppingWorld, leased_cycle
-from sim_stories import cycle, new_card, new_deal
-from sim_world import SimWorld
+from sim_stops import LOST_IN_THE_WINDOW, NotingLeases, PausingWorld, StoppingWorld
 
-from nexudus_sync.clock import Clock
-from nexudus_sync.store import Store, leases
 from nexudus_sync.store.leases import Lease
 
 IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -86,43 +80,3 @@ def test_a_planted_bug_is_seen_where_a_worker_is_stopped(
     plant(monkeypatch)
     ends = explore(tmp_path, "overplane", Plan(deaths=1, at=frozenset(sent)), StoppingWorld)
     assert any("3 duplicate" in trouble for end in ends for trouble in end.troubles)
-
-
-def no_lock(patch: Patch) -> None:
-    """Everybody is given the lease that is in force."""
-    original, given = leases.take, dict[str, Lease]()
-
-    def take(store: Store, clock: Clock, key: str, holder: str) -> Lease:
-        found = given.get(key) or original(store, clock, key, holder)
-        assert found is not None
-        return given.setdefault(key, found)
-
-    patch.setattr(leases, "take", take)
-
-
-def two_at_once(world: SimWorld) -> list[str]:
-    """Two workers look for something to do at the same moment; which promises are broken."""
-    try:
-        cycle(world)
-        new_card(world, "anna")
-        new_deal(world, "berta")
-        first, second = world.engine, world._assemble()
-
-        async def work() -> None:
-            await asyncio.gather(leased_cycle(first, "one"), leased_cycle(second, "two"), return_exceptions=True)
-
-        world.clock.seconds += 60
-        world.clock.run(work())
-        cycle(world)
-        return [one.invariant for one in check(world)[0]]
-    finally:
-        world.close()
-
-
-def test_two_workers_at_once_take_turns(tmp_path: Path) -> None:
-    assert two_at_once(SimWorld(11, tmp_path, nexudus=4, crm=4, shared=2)) == []
-
-
-def test_two_workers_at_once_are_seen_if_nothing_keeps_them_apart(tmp_path: Path, monkeypatch: Patch) -> None:
-    no_lock(monkeypatch)
-    assert "3 duplicate" in two_at_once(SimWorld(11, tmp_path, nexudus=4, crm=4, shared=2))

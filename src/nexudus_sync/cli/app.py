@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from nexudus_sync.cli import groups, upkeep
+from nexudus_sync.cli import groups, services, upkeep
 from nexudus_sync.cli.frame import (
+    TENANT,
     ConnectionName,
     CsvFlag,
     FullFlag,
@@ -25,6 +26,7 @@ from nexudus_sync.cli.frame import (
     UtcFlag,
     end,
     guarded,
+    readable,
     root_of,
 )
 from nexudus_sync.cli.setup import options
@@ -95,6 +97,7 @@ def root(
         Path,
         typer.Option("--config", "-c", envvar="NEXUDUS_SYNC_CONFIG", metavar="PATH", help="The configuration file."),
     ] = Path("config.toml"),
+    tenant: Annotated[str | None, typer.Option("--tenant", metavar="NAME", help=TENANT)] = None,
     log_level: Annotated[LogLevel | None, typer.Option(help="How much to log. Default: as configured.")] = None,
     log_format: Annotated[
         LogFormat | None, typer.Option(help="Log for people or for a log collector. Default: as configured.")
@@ -107,7 +110,7 @@ def root(
     """Read the options that come before the verb."""
     WHOLE.set(False)
     IN_UTC.set(False)
-    ctx.obj = Root(config, debug, log_level, log_format)
+    ctx.obj = Root(config, readable(tenant), debug, log_level, log_format)
 
 
 @app.command(rich_help_panel=_START, cls=Keeping)
@@ -353,18 +356,6 @@ def export(
     work.export(root_of(ctx), connection, out, as_json=as_json, as_csv=as_csv)
 
 
-@app.command(rich_help_panel=_RUN)
-@guarded
-def run(ctx: typer.Context) -> None:
-    """Keep syncing until stopped (the daemon).
-
-    Each connection is polled and reconciled as often as the configuration says. It survives errors and logs
-    them; SIGTERM or Ctrl-C ends it cleanly within seconds.
-    """
-    from nexudus_sync.cli import sync as work
-
-    end(work.run_daemon(root_of(ctx)))
-
-
+services.add_to(app)
 groups.add_to(app)
 upkeep.add_to(app)

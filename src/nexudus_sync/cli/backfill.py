@@ -9,10 +9,12 @@ from typing import Any
 import typer
 
 from nexudus_sync.cli import first_run, saved_plan
+from nexudus_sync.cli.beside import in_turn, locked
 from nexudus_sync.cli.desk import asking, each, load_settings, open_engine, run, waiting, who
 from nexudus_sync.cli.frame import Root, worst
 from nexudus_sync.cli.output import at_terminal, print_json, print_table, say
 from nexudus_sync.cli.progress import progress, saying
+from nexudus_sync.cli.rows import of_tenant
 from nexudus_sync.cli.summary import print_summary, summary_of
 from nexudus_sync.cli.sync import answered, print_decisions, print_report, report_json
 from nexudus_sync.config import Settings
@@ -45,7 +47,7 @@ class Wanted:
 
 def backfill(root: Root, connection: str | None, wanted: Wanted) -> int:
     """Backfill each connection. Returns the exit code."""
-    settings = load_settings(root)
+    settings = load_settings(root, connection=connection)
     settings.named(connection)
     saved = None if wanted.plan is None else saved_plan.load(wanted.plan, settings)
     if saved is not None and saved.record is not None:
@@ -64,7 +66,7 @@ def backfill(root: Root, connection: str | None, wanted: Wanted) -> int:
         async with open_engine(settings) as engine:
             connections = engine.connection(connection)
             connections = saved_plan.taken_up(saved, connections) if saved else connections
-            with engine.store.lock():
+            with locked(settings, engine.store):
 
                 async def work(each: Connection) -> int:
                     return await backfill_one(each, settings, wanted, rows)
@@ -96,7 +98,7 @@ async def backfill_one(
             records.connection_state(session, connection.name, connection.crm).create_since = wanted.since.isoformat()
             unlinked.take_up_again(session, connection.name, "old")
     began = connection.clock.now()
-    report = await answered(connection, lambda: _work(connection, wanted, coming), ask=not wanted.yes)
+    report = await answered(connection, lambda: _work(settings, connection, wanted, coming), ask=not wanted.yes)
     names = system_names(connection)
     summary = summary_of(connection.store, connection.name, names)
     ran = report.brake is None and not report.paused
@@ -104,7 +106,8 @@ async def backfill_one(
         told = first_run.report_of(connection, coming, report, summary, began=began, by=who())
         first_run.keep(connection, told)
     if rows is not None and wanted.as_json:
-        rows.append(report_json(connection, report, began) | ({"first_run": told} if ran else {}))
+        row = {**report_json(connection, report, began), **of_tenant(settings, connection.name)}
+        rows.append(row | ({"first_run": told} if ran else {}))
         return report.exit_code
     print_report(connection, report)
     print_decisions(connection, began)
@@ -121,15 +124,16 @@ def _tell_plan(connection: Connection) -> None:
         say(f"Of this, only what the plan has is done: {count}.")
 
 
-async def _work(connection: Connection, wanted: Wanted, coming: Estimate) -> Report:
+async def _work(settings: Settings, connection: Connection, wanted: Wanted, coming: Estimate) -> Report:
     """Run the cycle, with a progress bar."""
     report = Report(connection.name)
 
     def done() -> int:
         return min(report.settled, coming.compare) + sum(report.created.values())
 
-    async with progress(connection.name, coming.compare + sum(coming.creates.values()), done):
-        return await run_cycle(connection, Options(limit=wanted.limit), report)
+    whole = coming.compare + sum(coming.creates.values())
+    async with in_turn(settings, connection) as held, progress(connection.name, whole, done):
+        return await run_cycle(held, Options(limit=wanted.limit), report)
 
 
 def system_names(connection: Connection) -> dict[Side, str]:

@@ -5,8 +5,10 @@ from typing import Any
 from nexudus_sync.cli.desk import open_desk, who
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import print_json, print_table, say, utc
+from nexudus_sync.cli.rows import of_tenant
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.deciding import brakes as deciding
+from nexudus_sync.deciding.records import refuse_tenants
 from nexudus_sync.store import brakes
 from nexudus_sync.store.tables import Brake
 from nexudus_sync.texts import plural
@@ -17,7 +19,7 @@ def show(root: Root, connection: str | None, *, as_json: bool) -> None:
     with open_desk(root) as desk, desk.store.read() as session:
         found = brakes.of_connections(session, desk.names(connection), ("set", "released"))
     if as_json:
-        print_json([_json(one) for one in found])
+        print_json([{**_json(one), **of_tenant(desk.settings, one.connection)} for one in found])
         return
     rows = [(one.name, one.connection, one.evidence, one.set_at, _state(one)) for one in found]
     print_table(("brake", "connection", "evidence", "since", "state"), rows, empty="No brake is set.")
@@ -41,7 +43,10 @@ def _json(one: Brake) -> dict[str, Any]:
 def release(root: Root, name: str, connection: str | None) -> None:
     """Release a brake for one cycle. Raises ConfigError when none of that name is set."""
     with open_desk(root) as desk, desk.store.session() as session:
-        found = deciding.release(session, desk.names(connection), name, by=who(), now=SystemClock().now())
+        names = desk.names(connection)
+        set_now = [one.connection for one in brakes.of_connections(session, names, ("set",)) if one.name == name]
+        refuse_tenants(desk.settings, f"brake {name}", set_now)
+        found = deciding.release(session, names, name, by=who(), now=SystemClock().now())
         said = [(one, deciding.permits(desk.settings, one)) for one in found]
     for one, permits in said:
         also = f"; {permits}" if permits else ""

@@ -87,7 +87,7 @@ def _goes(one: ConflictRow, only: Only, answer: Answer) -> bool:
 def _answer(desk: Desk, session: Session, one: ConflictRow, answer: Answer) -> None:
     by, now, seen = who(), SystemClock().now(), (one.nexudus, one.crm)
     if answer.take is not None:
-        conflicts.take(session, one.id, Side(answer.take), by=by, now=now, seen=seen)
+        conflicts.take(session, desk.settings, one.id, Side(answer.take), by=by, now=now, seen=seen)
     else:
         conflicts.say_value(session, desk.settings, one.id, answer.value or "", by=by, now=now, seen=seen)
 
@@ -131,7 +131,7 @@ def dismiss(root: Root, connection: str | None, only: Only, *, yes: bool) -> Non
         with desk.store.session() as session:
             found = [one for number in ids if (one := session.get(Failure, number)) and one.state == "open"]
             for one in found:
-                failures.dismiss(session, one.id or 0)
+                failures.dismiss(session, desk.settings, one.id or 0)
     say(f"{plural(len(found), 'failure')} dismissed; each comes back if its reason changes.")
 
 

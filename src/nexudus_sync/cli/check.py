@@ -1,16 +1,19 @@
 """`check`: find out whether everything works. Nothing is written to either system."""
 
+import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from nexudus_sync.cli.desk import load_settings, open_engine, run
-from nexudus_sync.cli.frame import Root, complain, worst
+from nexudus_sync.cli.desk import load_settings, open_engine, run, start_log
+from nexudus_sync.cli.frame import Root, complain, shown, tell, worst
 from nexudus_sync.cli.mappings import MARKS
 from nexudus_sync.cli.output import print_json, print_table, say
 from nexudus_sync.cli.progress import saying
-from nexudus_sync.cli.words import CHECKS
-from nexudus_sync.config import secrets
+from nexudus_sync.cli.rows import of_tenant
+from nexudus_sync.config import Settings, secrets
+from nexudus_sync.config.fleet import Fleet
+from nexudus_sync.config.toml import is_fleet
 from nexudus_sync.connectors.base import Check
 from nexudus_sync.connectors.failed import failed
 from nexudus_sync.engine.connection import Connection
@@ -25,18 +28,51 @@ _CORRECT = "correct the field; `nexudus-sync mapping check` shows all findings"
 
 def check(root: Root, connection: str | None, *, as_json: bool = False) -> int:
     """Check each connection and print the findings. Returns the worst exit code."""
-    settings = load_settings(root)
-    settings.named(connection)
-
-    async def body() -> int:
-        async with open_engine(settings) as engine:
-            return worst([await check_one(root, each, rows) for each in engine.connection(connection)])
-
     rows: list[dict[str, Any]] | None = [] if as_json else None
-    code = run(body())
+    if is_fleet(root.config) and root.tenant is None and connection is None:
+        code = _all_tenants(root, rows)
+    else:
+        settings = load_settings(root, connection=connection)
+        settings.named(connection)
+        code = _check(root, settings, connection, rows)
     if rows is not None:
         print_json({"connections": rows})
     return code
+
+
+def _check(root: Root, settings: Settings, connection: str | None, rows: list[dict[str, Any]] | None) -> int:
+    own, found = replace(root, config=settings.path), list[dict[str, Any]]()
+
+    async def body() -> int:
+        async with open_engine(settings) as engine:
+            told = None if rows is None else found
+            return worst([await check_one(own, each, told) for each in engine.connection(connection)])
+
+    try:
+        return run(body())
+    finally:
+        if rows is not None:
+            rows += [{**row, **of_tenant(settings, row["connection"])} for row in found]
+
+
+def _all_tenants(root: Root, rows: list[dict[str, Any]] | None) -> int:
+    """Check one tenant after the other; what is wrong with one does not keep the others from it."""
+    fleet, codes, broken = Fleet.load(root.config, os.environ), list[int](), 0
+    for tenant in fleet.tenants():
+        try:
+            settings = fleet.settings(tenant)
+            root.secrets |= settings.secrets()
+            start_log(root, settings)
+            codes.append(_check(root, settings, None, rows))
+        except Exception as error:
+            codes.append(tell(root, error, f"tenant {tenant}: "))
+            if rows is not None:
+                rows.append({"tenant": tenant, "error": shown(root, str(error))})
+        broken += codes[-1] != 0
+    if rows is None:
+        failed = f"; {plural(broken, 'needs', 'need')} a look" if broken else ""
+        say(f"{plural(len(codes), 'tenant')} checked{failed}.", style="bold")
+    return worst(codes)
 
 
 async def check_one(root: Root, connection: Connection, rows: list[dict[str, Any]] | None = None) -> int:
@@ -129,7 +165,7 @@ def _of_law(one: laws.Finding) -> Check:
     return Check(
         one.field,
         one.level,
-        f"{CHECKS.get(one.law, one.law)}: {one.detail}",
+        f"{laws.NAMES.get(one.law, one.law)}: {one.detail}",
         _WRONG_FILE,
         _CORRECT if one.level == "fail" else "",
     )

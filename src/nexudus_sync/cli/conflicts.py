@@ -6,14 +6,14 @@ from typing import Any
 from nexudus_sync.cli.desk import open_desk, who
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import cell, print_json, print_table, say, utc
-from nexudus_sync.cli.rows import conflict_state
+from nexudus_sync.cli.rows import conflict_state, of_tenant
 from nexudus_sync.cli.times import both
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.deciding import conflicts
 from nexudus_sync.deciding.records import no_such
 from nexudus_sync.mapping import Side
 from nexudus_sync.store.ask import over
-from nexudus_sync.store.names import Name, names
+from nexudus_sync.store.names import Name, about, names
 from nexudus_sync.store.tables import Conflict, Link
 from nexudus_sync.texts import pair_of
 
@@ -22,14 +22,14 @@ def show(root: Root, number: int, *, as_json: bool) -> None:
     """Print one conflict in full. Raises ConfigError when no conflict has that id."""
     with open_desk(root) as desk, desk.store.read() as session:
         one = session.get(Conflict, number)
-        if one is None:
+        if one is None or not desk.settings.sees(one.connection):
             raise no_such("conflict", number, "see `nexudus-sync conflicts list`")
         pair = one.nexudus_id, one.crm_id
-        name = names(over(session), [pair]).get(pair, Name())
+        name = names(over(session), [about(one)]).get(about(one), Name())
         link = session.get(Link, one.link_id) if one.link_id else None
     urls = desk.settings.urls(one.connection, *pair)
     if as_json:
-        print_json(_json(one, name, link, urls))
+        print_json({**_json(one, name, link, urls), **of_tenant(desk.settings, one.connection)})
         return
     known = " · ".join(filter(None, (name.title, name.customer)))
     say(f"{one.field} of {known or pair_of(*pair)}", style="bold")
@@ -97,11 +97,10 @@ def resolve(root: Root, number: int, take: str | None, value: str | None) -> Non
     with open_desk(root) as desk, desk.store.session() as session:
         by, now = who(), SystemClock().now()
         if value is None:
-            one = conflicts.take(session, number, Side(take or ""), by=by, now=now)
+            one = conflicts.take(session, desk.settings, number, Side(take or ""), by=by, now=now)
         else:
             one = conflicts.say_value(session, desk.settings, number, value, by=by, now=now)
-        pair = one.nexudus_id, one.crm_id
-        name = names(over(session), [pair]).get(pair, Name())
+        name = names(over(session), [about(one)]).get(about(one), Name())
         said = conflicts.what_happens(one)
     known = f"{name.title}: " if name.title else ""
     say(f"{known}{said}, at the next cycle.")
@@ -110,6 +109,6 @@ def resolve(root: Root, number: int, take: str | None, value: str | None) -> Non
 def take_back(root: Root, number: int) -> None:
     """Take a decision back before the next cycle carries it out. Raises ConfigError, SyncError."""
     with open_desk(root) as desk, desk.store.session() as session:
-        one = conflicts.take_back(session, number)
+        one = conflicts.take_back(session, desk.settings, number)
         said = f"Conflict {number} about {one.field} of {pair_of(one.nexudus_id, one.crm_id)} is open again."
     say(said)

@@ -82,10 +82,10 @@ async def _play(settings: Settings, world: World) -> int:
     async with open_engine(settings) as engine:
         with engine.store.lock():
             await engine.start()
-            return await _acts(engine.connections[0], world)
+            return await _acts(engine.settings, engine.connections[0], world)
 
 
-async def _acts(connection: Connection, world: World) -> int:
+async def _acts(settings: Settings, connection: Connection, world: World) -> int:
     say(
         f"Made-up data: 120 opportunities in Nexudus and 80 in {world.crm.title}. The first run pairs and copies them …"
     )
@@ -109,7 +109,7 @@ async def _acts(connection: Connection, world: World) -> int:
         print_conflicts([conflict], over(session))
     say(f"$ nexudus-sync conflicts resolve {conflict.id} --take crm")
     with connection.store.session() as session:
-        take(session, conflict.id, Side.CRM, by="demo", now=connection.clock.now())
+        take(session, settings, conflict.id, Side.CRM, by="demo", now=connection.clock.now())
     await _sync(connection)
     _step("2. Everything else that they changed was carried over, field by field")
     say("María adds to a title and marks a deal lost; Tom drags a card to another stage and sets an amount.")

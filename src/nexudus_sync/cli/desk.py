@@ -5,33 +5,28 @@ import getpass
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
-from collections.abc import Mapping as MappingABC
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 from nexudus_sync import logs
 from nexudus_sync.cli import collector
 from nexudus_sync.cli.frame import Root, shown, tell, worst
 from nexudus_sync.cli.reading import read_settings
-from nexudus_sync.cli.words import CHECKS
+from nexudus_sync.cli.rows import of_tenant
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.config import Settings
-from nexudus_sync.engine.connection import Connection, fingerprint
+from nexudus_sync.engine.connection import Connection
+from nexudus_sync.engine.startup import lawful
 from nexudus_sync.engine.startup.assemble import Engine, assemble, load_mapping, open_store
 from nexudus_sync.engine.startup.missing_names import refuse_missing
-from nexudus_sync.errors import MappingError, StoreError, storable
-from nexudus_sync.mapping import Mapping, Side, laws
-from nexudus_sync.store import Store, facts
+from nexudus_sync.errors import storable
+from nexudus_sync.mapping import Side
+from nexudus_sync.store import Store
 from nexudus_sync.store.status import connection_status
 
 T = TypeVar("T")
-_LAWS = "mapping laws"
-"""Under this the store remembers, by connection, which mapping kept the laws, and by which checker."""
-_CHECKER = Path(laws.__file__).parent
-"""The code on which the verdict about a mapping depends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +41,14 @@ class Desk:
         return [one.name for one in self.settings.named(connection)]
 
 
-def load_settings(root: Root, *, secrets: bool = True, needed: Collection[str] = (), quiet: bool = True) -> Settings:
-    """Read the configuration and set up the log.
+def load_settings(
+    root: Root, *, secrets: bool = True, needed: Collection[str] = (), connection: str | None = "", quiet: bool = True
+) -> Settings:
+    """Read the configuration, as `read_settings` does, and set up the log.
 
-    `secrets` False: no secret has to be in the environment but those of the `needed` tables. `quiet`: only warnings are
-    logged unless more is asked for, so that an error stays one line. Raises ConfigError.
+    `quiet`: only warnings are logged unless more is asked for, so that an error stays one line. Raises ConfigError.
     """
-    settings = read_settings(root, secrets=secrets, needed=needed)
+    settings = read_settings(root, secrets=secrets, needed=needed, connection=connection)
     start_log(root, settings, quiet=quiet)
     return settings
 
@@ -78,54 +74,17 @@ def open_desk(root: Root) -> Iterator[Desk]:
 @asynccontextmanager
 async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
     """The assembled engine. Raises ConfigError, MappingError and StoreError before any request is made."""
-    mappings = {one.name: load_mapping(settings, one) for one in settings.connections}
+    mappings = [load_mapping(settings, one) for one in settings.connections]
     first = not Store.exists(settings.store_url, base_dir=settings.base_dir)
     if first:
-        check_laws(mappings.values())  # a mapping that breaks them makes no store
+        lawful.check(mappings)  # a mapping that breaks them makes no store
     engine = assemble(settings, clock=SystemClock(), rng=random.Random())  # noqa: S311 - spreads retries, no secret
     try:
-        _check_laws_once(engine.store, mappings, checked=first)
+        lawful.check_once(engine.store, mappings, checked=first)
         collector.settle()
         yield engine
     finally:
         await engine.aclose()
-
-
-def _check_laws_once(store: Store, mappings: MappingABC[str, Mapping], *, checked: bool) -> None:
-    """Check the mappings, by connection, that the store does not know to keep the laws; `checked`: they were just now.
-
-    To check one takes a good part of a second, so the store remembers the mapping and the code that checked it.
-    """
-    checker = fingerprint("".join(one.read_text() for one in sorted(_CHECKER.glob("*.py"))))
-    kept = {name: [fingerprint(repr(mapping)), checker] for name, mapping in mappings.items()}
-    with store.read() as session:
-        known = facts.values(session, _LAWS)
-    new = {name: said for name, said in kept.items() if known.get(name) != said}
-    if not checked:
-        check_laws(mappings[name] for name in new)
-    if new:
-        with suppress(StoreError), store.session() as session:  # else it is checked again next time
-            facts.keep(session, _LAWS, new)
-
-
-def check_laws(mappings: Iterable[Mapping]) -> None:
-    """Raise MappingError for the first mapping that does not round-trip: it must not touch a record."""
-    seen: list[Mapping] = []
-    for mapping in mappings:
-        if mapping in seen:
-            continue
-        seen.append(mapping)
-        for finding in laws.check(mapping):
-            if finding.level == "fail":
-                raise _broken(mapping, finding)
-
-
-def _broken(mapping: Mapping, finding: laws.Finding) -> MappingError:
-    if finding.law == laws.DEFAULT:
-        return MappingError(f"{mapping.crm.source}: fields.{finding.field}.on_unmapped", finding.detail)
-    where = f"{mapping.nexudus.source}, {mapping.crm.source}: fields.{finding.field}"
-    remedy = "correct the field; `nexudus-sync mapping check` shows all findings"
-    return MappingError(where, f"fails the check '{CHECKS.get(finding.law, finding.law)}': {finding.detail}", remedy)
 
 
 async def each(
@@ -148,7 +107,8 @@ async def each(
             codes.append(await work(connection))
         except Exception as error:
             if rows is not None:
-                rows.append({"connection": connection.name, "error": shown(root, str(error))})
+                told = {"connection": connection.name, "error": shown(root, str(error))}
+                rows.append({**told, **of_tenant(engine.settings, connection.name)})
             codes.append(tell(root, error, f"connection {connection.name}: " if len(engine.connections) > 1 else ""))
     return worst(codes)
 

@@ -41,7 +41,7 @@ def explain(root: Root, record: str, connection: str | None, *, as_json: bool) -
         _print_waiting(session, found, desk.names(connection))
         say()
         lines = history.newest(session, desk.names(), record, LATEST)
-        print_history(lines, undone(over(session)), over(session))
+        print_history(lines, undone(over(session), desk.names()), over(session))
 
 
 def _need_decision(session: Session, desk: Desk, found: Located, connection: str | None) -> None:
@@ -163,10 +163,14 @@ def _print_waiting(session: Session, found: Located, names: list[str]) -> None:
     rows: list[tuple[str, str]] = []
     rows += [("brake", f"{one.name}: {one.evidence}") for one in in_state(session, found.connection or "")]
     rows += [
-        (f"conflict {one.id}", _conflict(one)) for one in conflicts.about_records(session, ids) if one.state != "closed"
+        (f"conflict {one.id}", _conflict(one))
+        for one in conflicts.about_records(session, names, ids)
+        if one.state != "closed"
     ]
     rows += [
-        (f"failure {one.id}", _failure(one)) for one in failures.about_records(session, ids) if one.state == "open"
+        (f"failure {one.id}", _failure(one))
+        for one in failures.about_records(session, names, ids)
+        if one.state == "open"
     ]
     rows += [
         ("write", f"{one.kind} is {one.state}: {', '.join(one.fields)}")
@@ -218,14 +222,14 @@ def _json(session: Session, desk: Desk, found: Located, connection: str | None) 
     if not found.known:
         _need_decision(session, desk, found, connection)
     ids, names, ask = _ids(found), desk.names(connection), over(session)
-    undos = undone(ask)
+    undos = undone(ask, desk.names())
     return {
         "record": found.id,
         "side": found.side.value,
         "connection": found.connection,
         "link": None if found.link is None else _link_json(desk, found.link),
         "unlinked": None if found.unlinked is None else _alone_json(found.unlinked),
-        **_waiting_json(session, found.connection or "", ids),
+        **_waiting_json(session, found.connection or "", names, ids),
         "decisions": [
             {"kind": one.kind, "asked_at": utc(one.asked_at), "by": one.asked_by, "outcome": one.outcome}
             for one in _decisions(session, found, names, ids)
@@ -238,17 +242,17 @@ def _json(session: Session, desk: Desk, found: Located, connection: str | None) 
     }
 
 
-def _waiting_json(session: Session, connection: str, ids: set[str]) -> dict[str, Any]:
+def _waiting_json(session: Session, connection: str, names: list[str], ids: set[str]) -> dict[str, Any]:
     return {
         "brakes": [one.name for one in in_state(session, connection)],
         "conflicts": [
             {"id": str(one.id), "field": one.field, "nexudus": one.nexudus, "crm": one.crm, "state": one.state}
-            for one in conflicts.about_records(session, ids)
+            for one in conflicts.about_records(session, names, ids)
             if one.state != "closed"
         ],
         "failures": [
             {"id": str(one.id), "kind": one.kind, "field": one.field, "reason": one.reason}
-            for one in failures.about_records(session, ids)
+            for one in failures.about_records(session, names, ids)
             if one.state == "open"
         ],
         "writes": [

@@ -5,6 +5,7 @@ from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import say
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.deciding import failures
+from nexudus_sync.deciding.records import refuse_tenants
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.store.failures import open_failures
 from nexudus_sync.texts import plural
@@ -18,6 +19,7 @@ def retry(root: Root, number: int | None, *, every: bool) -> None:
     with open_desk(root) as desk, desk.store.session() as session:
         if number is None:
             found = open_failures(session, desk.names())
+            refuse_tenants(desk.settings, "failures retry --all", [one.connection for one in found])
             count, later = len(found), failures.retry_all(session, desk.settings, found, now=now)
         else:
             failures.retry(session, desk.settings, number, now=now)
@@ -30,5 +32,5 @@ def retry(root: Root, number: int | None, *, every: bool) -> None:
 def dismiss(root: Root, number: int) -> None:
     """Hide a failure. Raises ConfigError when no failure has that id, SyncError when it is solved."""
     with open_desk(root) as desk, desk.store.session() as session:
-        failures.dismiss(session, number)
+        failures.dismiss(session, desk.settings, number)
     say(f"Failure {number} is dismissed; it comes back if its reason changes.")

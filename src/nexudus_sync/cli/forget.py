@@ -1,13 +1,18 @@
 """`forget`: erase a person's values from what the sync keeps, for a data-protection request."""
 
+import os
+
 import typer
 
 from nexudus_sync.cli.desk import asking, open_desk
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import at_terminal, print_table, say
+from nexudus_sync.cli.reading import no_tenant
+from nexudus_sync.config.fleet import Fleet
+from nexudus_sync.config.toml import is_fleet
 from nexudus_sync.deciding.records import no_such
 from nexudus_sync.errors import ConfigError
-from nexudus_sync.store import forgetting
+from nexudus_sync.store import forgetting, tenants
 from nexudus_sync.store.forgetting import Held
 from nexudus_sync.texts import pair_of, plural
 
@@ -17,9 +22,17 @@ UNREACHED = (
 )
 
 
-def forget(root: Root, who: str, *, yes: bool) -> None:
-    """Show what is held, ask, and erase it. Raises ConfigError when nothing is held."""
+def forget(root: Root, who: str | None, *, yes: bool) -> None:
+    """Show what is held, ask, and erase it. Without `who`, all that is held of a removed tenant.
+
+    Raises ConfigError when nothing is held.
+    """
+    if who is None:
+        _forget_tenant(root, yes=yes)
+        return
     with open_desk(root) as desk:
+        if desk.settings.in_fleet and not desk.settings.tenant:
+            raise no_tenant(root.config, sorted({desk.settings.owner(one.name) for one in desk.settings.connections}))
         names = desk.names()
         with desk.store.read() as session:
             held = forgetting.find(session, names, who)
@@ -36,6 +49,31 @@ def forget(root: Root, who: str, *, yes: bool) -> None:
             forgetting.erase(session, names, who, held)
     say(f"Erased: {plural(held.total, 'row')}.")
     say(UNREACHED)
+
+
+def _forget_tenant(root: Root, *, yes: bool) -> None:
+    """Delete what the store holds of a tenant that the fleet no longer has."""
+    tenant, root.tenant = root.tenant, None
+    if tenant is None:
+        raise ConfigError("forget", "needs a record or an e-mail address", "or --tenant NAME, for a removed tenant")
+    if not is_fleet(root.config):
+        raise ConfigError("--tenant", f"{root.config} is of one installation, without [fleet]", "leave it out")
+    fleet = Fleet.load(root.config, os.environ, secrets=False)
+    if tenant in fleet.tenants():
+        remedy = "move its folder away first; its workers then stop within a minute"
+        raise ConfigError(f"tenant {tenant}", f"is still in {fleet.folder}", remedy)
+    with open_desk(root) as desk:
+        with desk.store.read() as session:
+            held = tenants.count(session, tenant)
+        if not held:
+            raise no_such("tenant", tenant, "`nexudus-sync status` shows those that were removed")
+        print_table(("deleted", "rows"), [(what, f"{count:,}") for what, count in held.items()], right=("rows",))
+        if not yes and not _agreed(f"tenant {tenant}"):
+            say("Nothing was deleted.")
+            return
+        with desk.store.session() as session:
+            count = tenants.erase(session, tenant)
+    say(f"Deleted: {plural(count, 'row')}. {UNREACHED}")
 
 
 def _tell_what_stays(held: Held) -> None:

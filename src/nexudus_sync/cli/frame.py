@@ -88,13 +88,24 @@ UtcFlag = Annotated[
 
 @dataclass(slots=True)
 class Root:
-    """The options before the verb, and the secrets known so far, which no error shows."""
+    """The options before the verb, `--tenant` wherever it stood, and the secrets known so far, which no error shows."""
 
     config: Path = Path("config.toml")
+    tenant: str | None = None
     debug: bool = False
     log_level: LogLevel | None = None
     log_format: LogFormat | None = None
     secrets: frozenset[str] = frozenset()
+
+
+TENANT = "Only this tenant of a fleet. Default: all."
+"""What the option `--tenant` says of itself."""
+
+
+def take_tenant(ctx: typer.Context, given: str | None) -> None:
+    """Keep the `--tenant` that stood after the verb."""
+    if given is not None and ctx.find_root().obj is not None:
+        root_of(ctx).tenant = readable(given)
 
 
 def root_of(ctx: typer.Context) -> Root:

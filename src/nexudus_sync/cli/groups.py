@@ -186,15 +186,18 @@ def resume(ctx: typer.Context, connection: PausedName) -> None:
 def forget(
     ctx: typer.Context,
     who: Annotated[
-        str,
-        typer.Argument(metavar="RECORD|E-MAIL", callback=readable, help="A record's id, or a person's e-mail address."),
-    ],
+        str | None,
+        typer.Argument(
+            metavar="[RECORD|E-MAIL]", callback=readable, help="A record's id, or a person's e-mail address."
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without asking.")] = False,
 ) -> None:
     """Erase a person's values from the sync's own records, for a data-protection request.
 
     Erases the values in history, journal, conflicts, failures, closed pairs, records without a counterpart and the
-    report of the first run. Says what it cannot reach.
+    report of the first run. Says what it cannot reach. With `--tenant NAME` alone: all that is held of a tenant that
+    was removed from the fleet.
     """
     from nexudus_sync.cli import forget as work
 

@@ -38,7 +38,7 @@ def show(root: Root, connection: str | None, how: How) -> None:
         if how.as_json:
             print_json_list(_json(desk, found))
         elif how.as_csv:
-            print_csv(_json(desk, found), CSV)
+            print_csv(_json(desk, found), rows.columns_for(desk.settings, CSV))
         else:
             cells = (_cells(one, name) for one, name in named(desk.ask, found))
             print_table(

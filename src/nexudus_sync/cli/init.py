@@ -1,6 +1,7 @@
 """`init`: connect two systems. Asks for the logins, tries them, offers what there is, and writes the files."""
 
 import os
+from dataclasses import replace
 
 from nexudus_sync.cli.desk import run
 from nexudus_sync.cli.frame import Root
@@ -13,8 +14,12 @@ from nexudus_sync.cli.setup.plain import plain
 from nexudus_sync.cli.setup.systems import ADDRESS, Table
 from nexudus_sync.cli.setup.wizard import Setup, converse
 from nexudus_sync.config import secrets
+from nexudus_sync.config.fleet import Fleet
+from nexudus_sync.config.tenancy import VALID
+from nexudus_sync.config.toml import is_fleet
 from nexudus_sync.connectors import registry
 from nexudus_sync.engine.startup.assemble import HUB, kind_of
+from nexudus_sync.errors import ConfigError
 
 
 def init(root: Root, answers: Answers) -> int:
@@ -26,7 +31,14 @@ def init(root: Root, answers: Answers) -> int:
     asker = Asker(answers.asks and at_terminal())
     if answers.connector is not None:
         registry.find(answers.connector, where="--connector")
+    whole = root
     places = Places(root.config, answers.replace, asker)
+    if is_fleet(root.config):
+        places = _in_fleet(root, places)
+        root = replace(root, config=places.config)
+    elif root.tenant is not None:
+        remedy = "write one with [fleet] in it (docs/fleet.md), or leave --tenant out"
+        raise ConfigError("--tenant", f"{root.config} is no fleet's file", remedy)
     places.settle(root.config)
     places.settle(places.mapping(HUB), may_stay=True)
     known = {**secrets.read(secrets.file_of(root.config)), **{key: one for key, one in os.environ.items() if one}}
@@ -38,7 +50,19 @@ def init(root: Root, answers: Answers) -> int:
         draft = plain(answers, asker, places, hub, given)
     draft.write()
     draft.tell()
-    return _go_on(root) if online and asker.asks else 0
+    return _go_on(whole) if online and asker.asks else 0
+
+
+def _in_fleet(root: Root, places: Places) -> Places:
+    """The places of a new tenant's files. Raises ConfigError where none was named, or one that none can have."""
+    fleet = Fleet.load(root.config, os.environ, secrets=False)
+    if root.tenant is None:
+        raise ConfigError("--tenant", f"is missing, and {root.config} is a fleet's file", "name the new tenant")
+    if not VALID.fullmatch(root.tenant):
+        raise ConfigError(
+            "--tenant", f"{root.tenant!r} is not a valid name for a tenant", "use letters, digits, - and _"
+        )
+    return replace(places, config=fleet.file_of(root.tenant), fleet=root.config, tenant=root.tenant)
 
 
 def _is_online(answers: Answers, asker: Asker, hub: Table, known: dict[str, str]) -> bool:

@@ -64,10 +64,11 @@ _LINKS: _Shape[LinkRow] = _Shape(
 )
 
 
-def _history(undone: Undos) -> _Shape[HistoryRow]:
+def _history(undone: Undos, *, whose: bool = False) -> _Shape[HistoryRow]:
+    """How an entry is said; `whose`: with its connection, where the records of several tenants have the same ids."""
     return _Shape(
-        rows.HISTORY,
-        lambda one, name: rows.history_cells(one, name, undone),
+        (*rows.HISTORY, "connection") if whose else rows.HISTORY,
+        lambda one, name: (*rows.history_cells(one, name, undone), *([one.connection] if whose else [])),
         rows.history_lines,
         lambda one: rows.history_json(one, undone),
         "Nothing has been overwritten yet.",
@@ -109,7 +110,8 @@ def show_links(root: Root, connection: str | None, how: How) -> None:
 def show_history(root: Root, record: str | None, how: How) -> None:
     """Print the history of one record, or of all."""
     with open_reading(root) as desk:
-        found, shape = lists.history(desk.ask, desk.names(), record), _history(lists.undone(desk.ask))
+        found, undone = lists.history(desk.ask, desk.names(), record), lists.undone(desk.ask, desk.names())
+        shape = _history(undone, whose=desk.settings.in_fleet)
         _show(desk, found, shape, how, "entry", "entries")
 
 
@@ -144,7 +146,7 @@ def _print_data(desk: Reading, found: Listing[Row], shape: _Shape[Row], how: How
     if how.as_json:
         print_json_list(said)
     else:
-        print_csv(said, shape.csv)
+        print_csv(said, rows.columns_for(desk.settings, shape.csv))
 
 
 def _print_table(ask: Ask | None, found: Any, shape: _Shape[Any]) -> None:

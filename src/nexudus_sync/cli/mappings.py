@@ -7,7 +7,6 @@ from typing import Any
 from nexudus_sync.cli.desk import load_settings
 from nexudus_sync.cli.frame import Root
 from nexudus_sync.cli.output import print_json, print_table, say
-from nexudus_sync.cli.words import CHECKS
 from nexudus_sync.engine.startup.assemble import HUB, compound_of, load_mapping
 from nexudus_sync.mapping import Context, Field, Mapping, Side, Sync, laws, load_file, pair, parse, shipped_names
 from nexudus_sync.mapping import show as tables
@@ -30,7 +29,7 @@ def check(root: Root, nexudus: Path | None, crm: Path | None, *, as_json: bool =
     for name, connector, mapping in _mappings(root, nexudus, crm):
         findings = laws.check(mapping, offline_contexts(mapping), compound_of(connector))
         rows = [
-            (MARKS[one.level], one.field, CHECKS.get(one.law, one.law), one.detail)
+            (MARKS[one.level], one.field, laws.NAMES.get(one.law, one.law), one.detail)
             for one in findings
             if one.level != "ok"
         ]
@@ -49,7 +48,7 @@ def check(root: Root, nexudus: Path | None, crm: Path | None, *, as_json: bool =
 
 
 def _finding_json(mapping: str, one: laws.Finding) -> dict[str, Any]:
-    check = CHECKS.get(one.law, one.law)
+    check = laws.NAMES.get(one.law, one.law)
     return {"mapping": mapping, "level": one.level, "field": one.field, "check": check, "detail": one.detail}
 
 

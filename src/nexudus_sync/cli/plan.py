@@ -13,6 +13,7 @@ from nexudus_sync.cli.desk import each, load_settings, open_engine, run
 from nexudus_sync.cli.frame import Root, complain, worst
 from nexudus_sync.cli.output import print_json, print_table, say
 from nexudus_sync.cli.progress import watching
+from nexudus_sync.cli.rows import of_tenant
 from nexudus_sync.cli.sync import target
 from nexudus_sync.config import Settings
 from nexudus_sync.engine.actions import Action
@@ -22,7 +23,7 @@ from nexudus_sync.engine.rehearse.costs import between, of_run, pace
 from nexudus_sync.engine.rehearse.rehearse import Rehearsal, rehearse
 from nexudus_sync.engine.report import Report
 from nexudus_sync.mapping import Side, Unmapped
-from nexudus_sync.store.names import Name, Pair
+from nexudus_sync.store.names import About, Name, about
 from nexudus_sync.texts import plural
 
 WORDS = {
@@ -48,10 +49,10 @@ class Wanted:
 
 def plan(root: Root, connection: str | None, wanted: Wanted) -> int:
     """Rehearse a cycle of each connection and show it. Returns the exit code."""
-    settings = load_settings(root)
+    settings = load_settings(root, connection=connection)
     settings.named(connection)
     found: list[Action] = []
-    known: dict[Pair, Name] = {}
+    known: dict[About, Name] = {}
     whole, kept = set[str](), list[Path]()
 
     async def body() -> int:
@@ -78,8 +79,12 @@ def plan(root: Root, connection: str | None, wanted: Wanted) -> int:
 
     code = run(body())
     if wanted.as_json:
-        called = ((action, known.get((action.nexudus_id, action.crm_id), Name())) for action in found)
-        print_json([saved_plan.action_json(action, name) for action, name in called])
+        called = ((action, known.get(about(action), Name())) for action in found)
+        told = (
+            {**saved_plan.action_json(action, name), **of_tenant(settings, action.connection)}
+            for action, name in called
+        )
+        print_json(list(told))
     elif kept:
         say(f"Kept in {wanted.out}. `nexudus-sync sync --plan {wanted.out}` does what it says, and nothing else.")
     if wanted.out is not None and not kept:

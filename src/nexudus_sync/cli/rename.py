@@ -13,6 +13,7 @@ from nexudus_sync.texts import nearest, plural
 def rename(root: Root, old: str, new: str, *, yes: bool) -> None:
     """Rename it in every table, in one transaction. Raises ConfigError, and StoreLocked while `run` works."""
     with open_desk(root) as desk, desk.store.lock():
+        old, new = desk.settings.full_name(old), desk.settings.full_name(new)
         with desk.store.read() as session:
             known = renaming.names(session)
         if old not in known:

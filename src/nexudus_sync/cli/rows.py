@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nexudus_sync.cli.output import BLANK, Card, utc
 from nexudus_sync.config import Settings
 from nexudus_sync.errors import STORED_DIFFERENTLY
 from nexudus_sync.store.ask import Ask
 from nexudus_sync.store.lists import ConflictRow, FailureRow, HistoryRow, LinkRow, Undone
-from nexudus_sync.store.names import Name, names
+from nexudus_sync.store.names import Name, OfRecords, about, names
 from nexudus_sync.texts import pair_of
 
 if TYPE_CHECKING:
@@ -30,36 +30,41 @@ LINKS_CSV = ("id", *_NAME, "state", "reason", "created_at", *_IDS)
 HISTORY_CSV = ("id", "at", *_NAME, "field", "old", "new", "lost", "from", "by", *_IDS)
 """The columns of the lists as CSV: the keys of their JSON."""
 
-Undos = Mapping[tuple[str, str, str], Sequence[Undone]]
-"""The undos that were carried out, by field, Nexudus id and CRM id."""
+Undos = Mapping[tuple[str, str, str, str], Sequence[Undone]]
+"""The undos that were carried out, by connection, field, Nexudus id and CRM id."""
+_PLACE = ("connection", "record")
 _AT_ONCE = 200
 """Rows whose names are looked up together."""
 
 
-class _Pair(Protocol):
-    @property
-    def nexudus_id(self) -> str: ...
-
-    @property
-    def crm_id(self) -> str: ...
-
-
-Row = TypeVar("Row", bound=_Pair)
+Row = TypeVar("Row", bound=OfRecords)
 
 
 def named(ask: Ask | None, rows: Iterable[Row]) -> Iterator[tuple[Row, Name]]:
     """The rows with the names of their records, as they are read; `ask` None: without names."""
     left = iter(rows)
     while part := list(islice(left, _AT_ONCE)):
-        found = {} if ask is None else names(ask, [(one.nexudus_id, one.crm_id) for one in part])
+        found = {} if ask is None else names(ask, map(about, part))
         for one in part:
-            yield one, found.get((one.nexudus_id, one.crm_id), Name())
+            yield one, found.get(about(one), Name())
 
 
 def name_json(settings: Settings, one: "ConflictRow | FailureRow | LinkRow | HistoryRow", name: Name) -> dict[str, Any]:
     """What people know a record by, and where they open it."""
     nexudus_url, crm_url = settings.urls(one.connection, one.nexudus_id, one.crm_id)
-    return {"title": name.title, "customer": name.customer, "nexudus_url": nexudus_url, "crm_url": crm_url}
+    known = {"title": name.title, "customer": name.customer, "nexudus_url": nexudus_url, "crm_url": crm_url}
+    return {**known, **of_tenant(settings, one.connection)}
+
+
+def of_tenant(settings: Settings, connection: str) -> dict[str, str]:
+    """For JSON, in a fleet: whose connection it is."""
+    owner = settings.owner(connection)
+    return {"tenant": owner} if owner else {}
+
+
+def columns_for(settings: Settings, columns: Sequence[str]) -> Sequence[str]:
+    """The columns of a list as CSV; in a fleet the tenant is one."""
+    return (*columns, "tenant") if settings.in_fleet else columns
 
 
 def _heading(title: str, customer: str) -> str:
@@ -202,7 +207,7 @@ def history_lines(said: Mapping[str, str]) -> Sequence[str]:
     lost = f" (lost: {said['lost']})" if said["lost"] != BLANK else ""
     return (
         f"{said['field']}: {said['old']} → {said['new']}{lost}",
-        f"{said['when']}, from {said['from']} · {said['record']}",
+        " · ".join([f"{said['when']}, from {said['from']}", *([said[key] for key in _PLACE if key in said])]),
     )
 
 
@@ -227,8 +232,8 @@ def history_json(one: HistoryRow, undone: Undos) -> dict[str, Any]:
 
 def cause_of(one: "HistoryRow | History", undone: Undos) -> Undone | None:
     """The `undo` that caused an entry, if a person's did."""
-    about = undone.get((one.field, one.nexudus_id, one.crm_id), ())
-    return next((undo for undo in reversed(about) if _caused(undo, one)), None)
+    such = undone.get((one.connection, one.field, one.nexudus_id, one.crm_id), ())
+    return next((undo for undo in reversed(such) if _caused(undo, one)), None)
 
 
 def _caused(undo: Undone, one: "HistoryRow | History") -> bool:
@@ -243,5 +248,5 @@ def _from(one: "HistoryRow | History", undone: Undos) -> str:
     return f"undo {cause.entry}" + (f", asked by {cause.by}" if cause.by else "")
 
 
-def _pair(one: _Pair) -> str:
+def _pair(one: OfRecords) -> str:
     return pair_of(one.nexudus_id, one.crm_id)

@@ -16,7 +16,7 @@ from nexudus_sync.engine.connection import Connection, fingerprint
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.files import Unfit, read_text
 from nexudus_sync.store.ask import over
-from nexudus_sync.store.names import Name, Pair, names
+from nexudus_sync.store.names import About, Name, about, names
 from nexudus_sync.texts import pair_of, plural
 
 FORMAT = 1
@@ -111,7 +111,7 @@ def print_allowed(connection: Connection) -> None:
 def _list(connection: Connection, actions: Sequence[Action], title: str) -> None:
     shown = actions[:SHOWN]
     with connection.store.read() as session:
-        known = names(over(session), [(one.nexudus_id, one.crm_id) for one in shown])
+        known = names(over(session), map(about, shown))
     print_actions(shown, known, f"{len(actions):,} {title}" if shown else "")
     if len(actions) > SHOWN:
         say(f"{plural(len(actions) - SHOWN, 'more action')} not shown.")
@@ -120,9 +120,9 @@ def _list(connection: Connection, actions: Sequence[Action], title: str) -> None
 COLUMNS = ("action", "in", "title", "customer", "fields", "record")
 
 
-def print_actions(actions: Iterable[Action], known: Mapping[Pair, Name], title: str) -> None:
+def print_actions(actions: Iterable[Action], known: Mapping[About, Name], title: str) -> None:
     """Print each action: what, where, of which record, and the change of each field."""
-    rows = (_row(action, known.get((action.nexudus_id, action.crm_id), Name())) for action in actions)
+    rows = (_row(action, known.get(about(action), Name())) for action in actions)
     print_table(COLUMNS, rows, title=title, card=_card)
 
 

@@ -52,7 +52,7 @@ def print_summary(summary: Summary, names: Mapping[Side, str]) -> None:
 
 def _linked(session: Session, connection: str, names: Mapping[Side, str]) -> list[Line]:
     """Linked records by the origin of the pair: both existed, or one was copied."""
-    created = journal.confirmed_creates(session)
+    created = journal.confirmed_creates(session, connection)
     sources = {(side, crm_id if side == Side.NEXUDUS else nexudus_id) for side, nexudus_id, crm_id in created}
     found: Counter[str] = Counter()
     for nexudus_id, crm_id in links.active_pairs(session, connection):

@@ -9,12 +9,15 @@ from typing import Any
 import typer
 
 from nexudus_sync.cli import saved_plan
+from nexudus_sync.cli.beside import in_turn, locked
 from nexudus_sync.cli.desk import asking, each, load_settings, open_engine, run, waiting
 from nexudus_sync.cli.frame import Root, worst
 from nexudus_sync.cli.output import at_terminal, print_json, say, utc
 from nexudus_sync.cli.progress import watching
+from nexudus_sync.cli.rows import of_tenant
 from nexudus_sync.cli.status import paused
 from nexudus_sync.config import Settings
+from nexudus_sync.config.toml import is_fleet
 from nexudus_sync.deciding.records import locate
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Options, run_cycle, settle_record
@@ -42,7 +45,7 @@ class Wanted:
 
 def sync(root: Root, connection: str | None, wanted: Wanted) -> int:
     """One cycle of each connection. Returns the exit code."""
-    settings = load_settings(root)
+    settings = load_settings(root, connection=connection)
     settings.named(connection)
     saved = _plan_of(wanted, settings)
     record = saved.record if saved else wanted.record
@@ -51,12 +54,12 @@ def sync(root: Root, connection: str | None, wanted: Wanted) -> int:
     async def body() -> int:
         async with open_engine(settings) as engine:
             connections = engine.connection(connection)
-            with engine.store.lock():
+            with locked(settings, engine.store):
                 place, connections = target(engine, connections, record)
                 connections = saved_plan.taken_up(saved, connections) if saved else connections
 
                 async def cycle(each: Connection) -> int:
-                    return await _cycle(each, place, wanted, rows)
+                    return await _cycle(settings, each, place, wanted, rows)
 
                 code = await each(root, engine, connections, cycle, rows)
             waits = waiting(engine.store, [each.name for each in connections])
@@ -80,21 +83,25 @@ def _plan_of(wanted: Wanted, settings: Settings) -> saved_plan.SavedPlan | None:
 
 
 async def _cycle(
-    connection: Connection, place: tuple[Side, str] | None, wanted: Wanted, rows: list[dict[str, Any]]
+    settings: Settings,
+    connection: Connection,
+    place: tuple[Side, str] | None,
+    wanted: Wanted,
+    rows: list[dict[str, Any]],
 ) -> int:
     """One cycle of a connection, or of one record, and what it did: printed, or a row of `rows`."""
     began, options = connection.clock.now(), Options(reconcile=wanted.reconcile)
 
     async def once() -> Report:
         report = Report(connection.name)
-        async with watching(connection.name, report):
+        async with in_turn(settings, connection) as held, watching(connection.name, report):
             if place is None:
-                return await run_cycle(connection, options, report)
-            return await settle_record(connection, *place, options, report)
+                return await run_cycle(held, options, report)
+            return await settle_record(held, *place, options, report)
 
     report = await answered(connection, once, ask=not wanted.as_json)
     if wanted.as_json:
-        rows.append(report_json(connection, report, began))
+        rows.append({**report_json(connection, report, began), **of_tenant(settings, connection.name)})
     else:
         print_report(connection, report)
         print_decisions(connection, began)
@@ -150,6 +157,10 @@ def run_daemon(root: Root) -> int:
     """Sync until stopped. Returns the exit code."""
     from nexudus_sync.daemon import Daemon
 
+    if is_fleet(root.config):
+        raise ConfigError(
+            "run", f"{root.config} is a fleet's file", "use `nexudus-sync worker`, which runs all tenants"
+        )
     settings = load_settings(root, quiet=False)
 
     async def body() -> int:

@@ -2,16 +2,19 @@
 
 import sys
 from collections.abc import Sequence
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from nexudus_sync.cli.frame import Root, complain, tell
+from nexudus_sync.cli.frame import TENANT, Root, complain, take_tenant, tell
 
 WRONG = 2
 """The exit code of wrong usage."""
+
+_WITHOUT_TENANTS = ("demo", "sandbox")
+"""The verbs that read no configuration."""
 
 # depending on its version, typer uses the real click or a copy of its own: this is the base class in either
 _UsageError: Any = typer.BadParameter.__bases__[0]
@@ -24,6 +27,8 @@ class Group(TyperGroup):
         """One of its commands; None if there is none of that name."""
         found = super().get_command(ctx, cmd_name)
         if found is not None:
+            if cmd_name not in _WITHOUT_TENANTS:
+                _let_name_tenant(found)
             _tidy(found, ctx)
         return found
 
@@ -31,6 +36,29 @@ class Group(TyperGroup):
         """Write its own help."""
         _tidy(self, ctx)
         super().format_help(ctx, formatter)
+
+
+def _let_name_tenant(command: Any) -> None:
+    """Give a verb the option `--tenant`: all of them have it, and what they read says what it means."""
+    if not hasattr(command, "commands") and not any("--tenant" in param.opts for param in command.params):
+        command.params.extend(_of_any_verb().params)
+
+
+@cache
+def _of_any_verb() -> Any:
+    """A command with the option alone."""
+    made = typer.Typer(add_completion=False)
+
+    @made.command()
+    def verb(
+        tenant: Annotated[
+            str | None,
+            typer.Option(metavar="NAME", help=TENANT, expose_value=False, callback=take_tenant),
+        ] = None,
+    ) -> None:
+        """Do nothing."""
+
+    return typer.main.get_command(made)
 
 
 def group(text: str) -> typer.Typer:

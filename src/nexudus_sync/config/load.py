@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 from nexudus_sync.config import secrets as secret_file
 from nexudus_sync.config.problems import refuse, refuse_literal_secrets, refuse_loose
 from nexudus_sync.config.settings import (
+    HUB,
     ConnectionSettings,
     CrmSettings,
     LogSettings,
@@ -37,28 +38,38 @@ Find = Callable[..., registry.Described]
 """`registry.describe`, or a test's replacement for it."""
 
 
-class _File(Section):
-    """The whole file; the tables described by connectors are validated one by one."""
+class Systems(Section):
+    """The tables about systems, and how they are run; those described by connectors are validated one by one."""
 
-    store: StoreSettings = StoreSettings()
     nexudus: dict[str, Any]
     crm: dict[str, dict[str, Any]] = Field(min_length=1)
     connection: list[ConnectionSettings] = Field(min_length=1)
-    log: LogSettings = LogSettings()
     run: RunSettings = RunSettings()
-    web: WebSettings = WebSettings()
     notify: NotifySettings = NotifySettings()
+
+
+class Shared(Section):
+    """The tables that a whole installation has once."""
+
+    store: StoreSettings = StoreSettings()
+    log: LogSettings = LogSettings()
+    web: WebSettings = WebSettings()
+
+
+class _File(Systems, Shared):
+    """The whole file of an installation that is no fleet."""
 
 
 _DATABASES = ("sqlite", "postgresql")
 _FILE = "sqlite:///"
 """How the address of a file begins: whatever follows is its path."""
-_STAND_IN = "A" * 16
+STAND_IN = "A" * 16
 """Stands in for an environment variable that nobody will read: text that any secret's format accepts, base32 too."""
 
 
-_SECRET_TABLES = ("nexudus", "crm", "notify", "web")
+_SECRET_TABLES = (HUB, "crm", "notify", "web")
 """The tables with secrets, which not every command needs."""
+_FLEETS = ("fleet", "secrets_command")
 
 
 def load(
@@ -78,55 +89,88 @@ def load(
     right) for anything that the file alone shows.
     """
     raw = read(path)
-    environ = secret_file.complete(environ, path)
-    if not secrets:
-        environ = _with_stand_ins(raw, environ, needed)
-    filled = substitute(raw, environ, path)
-    file = _validate(_File, filled, raw, path, ())
-    _refuse_literals(raw, path)
-    _check_url(raw.get("store", {}), filled.get("store", {}), "url", path, ("store",), "STORE_PASSWORD")
-    _check_database(file.store.url, path)
-    nexudus = _system(NexudusSettings, raw["nexudus"], filled["nexudus"], path, ("nexudus",))
+    refuse_foreign(raw, path, _FLEETS, "is for a fleet's file, which has [fleet] and no connections of its own")
+    filled = fill(raw, secret_file.complete(environ, path), path, secrets=secrets, needed=needed)
+    file = validate(_File, filled, raw, path, ())
+    refuse_literals(raw, path)
+    check_store(raw, filled, file.store, path)
+    for index, user in enumerate(file.web.users):
+        if user.tenants is not None:
+            where = place(path, ("web", "users", index, "tenants"))
+            raise ConfigError(where, "there are no tenants without [fleet]", "leave it out")
+    kept = {"store_url": file.store.url, "store": file.store, "log": file.log, "web": file.web}
+    return assembled(file, raw, filled, path, find, secrets=secrets, **kept)
+
+
+def assembled(
+    file: Systems,
+    raw: Mapping[str, Any],
+    filled: Mapping[str, Any],
+    path: Path,
+    find: Find,
+    *,
+    secrets: bool,
+    **kept: Any,
+) -> Settings:
+    """The settings that a file's tables make; `kept` are those that they do not come from. Raises ConfigError."""
     base = path.absolute().parent
-    nexudus = _rooted(nexudus, base)
+    nexudus = rooted(_system(NexudusSettings, raw["nexudus"], filled["nexudus"], path, (HUB,)), base)
     crms = {name: _crm(name, raw["crm"][name], table, path, find) for name, table in file.crm.items()}
-    crms = {name: replace(crm, settings=_rooted(crm.settings, base)) for name, crm in crms.items()}
+    crms = {name: replace(crm, settings=rooted(crm.settings, base)) for name, crm in crms.items()}
     if secrets:
-        _check_way(nexudus, place(path, ("nexudus",)))
+        _check_way(nexudus, place(path, (HUB,)))
         for name, crm in crms.items():
             _check_way(crm.settings, place(path, ("crm", name)))
     _check_connections(file.connection, list(crms), path)
     return Settings(
         path=path,
-        store_url=file.store.url,
-        store=file.store,
         nexudus=nexudus,
         crms=crms,
         connections=tuple(
-            connection.model_copy(update={"mapping": _rooted(connection.mapping, base)})
+            connection.model_copy(update={"mapping": rooted(connection.mapping, base)})
             for connection in file.connection
         ),
-        log=file.log,
-        run=_rooted(file.run, base),
-        web=file.web,
+        run=rooted(file.run, base),
         notify=file.notify,
+        **kept,
     )
+
+
+def fill(
+    raw: Mapping[str, Any], environ: Mapping[str, str], path: Path, *, secrets: bool, needed: Collection[str]
+) -> dict[str, Any]:
+    """The file's tables with all variables replaced; without `secrets` they need not be set. Raises ConfigError."""
+    found: dict[str, Any] = substitute(raw, environ if secrets else _with_stand_ins(raw, environ, needed), path)
+    return found
+
+
+def refuse_foreign(raw: Mapping[str, Any], path: Path, keys: Collection[str], where: str) -> None:
+    """Refuse tables that belong into another file, with where that is."""
+    found = next((key for key in keys if key in raw), None)
+    if found is not None:
+        raise ConfigError(place(path, (found,)), where)
+
+
+def check_store(raw: Mapping[str, Any], filled: Mapping[str, Any], store: StoreSettings, path: Path) -> None:
+    """Refuse an address of no known database, and a password written into it."""
+    _check_url(raw.get("store", {}), filled.get("store", {}), "url", path, ("store",), "STORE_PASSWORD")
+    _check_database(store.url, path)
 
 
 def _with_stand_ins(raw: Mapping[str, Any], environ: Mapping[str, str], needed: Collection[str]) -> dict[str, str]:
     """The environment with a stand-in for each variable that is not set and that only tables with secrets name."""
     named = references([raw.get(table) for table in _SECRET_TABLES if table not in needed])
     named -= references([raw.get(table) for table in needed])
-    return {**environ, **{name: _STAND_IN for name in named if not environ.get(name)}}
+    return {**environ, **{name: STAND_IN for name in named if not environ.get(name)}}
 
 
-def _refuse_literals(raw: Mapping[str, Any], path: Path) -> None:
+def refuse_literals(raw: Mapping[str, Any], path: Path) -> None:
     """Refuse a secret written into one of the tables that are not a system's."""
     for key, model in (("notify", NotifySettings), ("web", WebSettings)):
         refuse_literal_secrets(raw.get(key, {}), model, path, (key,))
 
 
-def _validate(model: type[Model], table: Any, raw: Any, path: Path, location: Location) -> Model:
+def validate(model: type[Model], table: Any, raw: Any, path: Path, location: Location) -> Model:
     """The table as a model. `raw` is what the file says: only values from the environment may be text throughout.
 
     Raises ConfigError.
@@ -145,7 +189,7 @@ def _validate(model: type[Model], table: Any, raw: Any, path: Path, location: Lo
     return found
 
 
-def _rooted(section: Model, base: Path) -> Model:
+def rooted(section: Model, base: Path) -> Model:
     """The section with all its paths made absolute, those in tables and lists included."""
     found = {name: _absolute(value, base) for name, value in section}
     changed = {name: value for name, value in found.items() if value != getattr(section, name)}
@@ -156,7 +200,7 @@ def _absolute(value: Any, base: Path) -> Any:
     if isinstance(value, Path):
         return base / value  # an absolute path is unchanged by joining
     if isinstance(value, BaseModel):
-        return _rooted(value, base)
+        return rooted(value, base)
     if isinstance(value, dict):
         return {key: _absolute(inner, base) for key, inner in value.items()}
     if type(value) in {list, tuple}:
@@ -224,9 +268,9 @@ def _check_database(url: str, path: Path) -> None:
 def _system(model: type[Model], raw: Any, filled: Any, path: Path, location: Location) -> Model:
     refuse_literal_secrets(raw, model, path, location)
     _check_url(raw, filled, "proxy", path, location, "PROXY_PASSWORD")
-    settings = _validate(model, filled, raw, path, location)
+    settings = validate(model, filled, raw, path, location)
     url = getattr(settings, "base_url", None)
-    if url is not None and _STAND_IN not in str(url):
+    if url is not None and STAND_IN not in str(url):
         check_base_url(str(url), place(path, (*location, "base_url")))
     return settings
 
@@ -283,7 +327,7 @@ def _is_near(host: str) -> bool:
 
 def _crm(name: str, raw: Mapping[str, Any], filled: Mapping[str, Any], path: Path, find: Find) -> CrmSettings:
     location: Location = ("crm", name)
-    if name == "nexudus" or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+    if name == HUB or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         # the name starts every external key, and tells the CRM from Nexudus wherever a system is named
         remedy = "use letters, digits, - and _, and any name but nexudus"
         raise ConfigError(place(path, location), "is not a valid name for a CRM", remedy)

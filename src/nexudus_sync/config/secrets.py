@@ -5,7 +5,7 @@ that a password may contain `$`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import StringIO
 from pathlib import Path
 
@@ -42,13 +42,18 @@ def read(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError, Unfit) as error:
         problem = str(error) if isinstance(error, Unfit) else "cannot be read as UTF-8 text"
         raise ConfigError(str(path), problem, "write lines like NAME=value") from None
-    return {one.key: one.value or "" for one in _bindings(path, text) if one.key is not None}
+    return parsed(text, lambda number: f"{path}:{number}")
+
+
+def parsed(text: str, where: Callable[[int], str]) -> dict[str, str]:
+    """The values in a text of such lines, by name. Raises ConfigError; `where` names a line by its number."""
+    return {one.key: one.value or "" for one in _bindings(text, where) if one.key is not None}
 
 
 def replaced(path: Path, values: Mapping[str, str]) -> str:
     """The text of the file with these values: lines with other names, and comments, stay. Raises ConfigError."""
     text = read_text(path) if path.exists() else ""
-    kept = [one.original.string for one in _bindings(path, text) if one.key not in values]
+    kept = [one.original.string for one in _bindings(text, lambda number: f"{path}:{number}") if one.key not in values]
     before = "".join(kept).rstrip("\n")
     lines = [line(name, value) for name, value in values.items()]
     return "\n".join([*([before] if before else []), *lines, ""])
@@ -70,10 +75,10 @@ def is_open(path: Path) -> bool:
         return False
 
 
-def _bindings(path: Path, text: str) -> list[Binding]:
+def _bindings(text: str, where: Callable[[int], str]) -> list[Binding]:
     found = list(parse_stream(StringIO(text)))
     for one in found:
         if one.error or (one.key is not None and one.value is None):
             number = one.original.line + len(one.original.string) - len(one.original.string.lstrip("\n"))
-            raise ConfigError(f"{path}:{number}", "is not a line like NAME=value", "put a value with ' or # in quotes")
+            raise ConfigError(where(number), "is not a line like NAME=value", "put a value with ' or # in quotes")
     return found

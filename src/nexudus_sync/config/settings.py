@@ -1,7 +1,7 @@
 """The contents of a valid config.toml, as frozen models for the rest of the program."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from difflib import get_close_matches
@@ -15,10 +15,17 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from nexudus_sync.connectors.nexudus.settings import NexudusSettings
 from nexudus_sync.errors import ConfigError
+from nexudus_sync.texts import nearest
 
 if TYPE_CHECKING:
     from nexudus_sync.connectors.base import Scope
 
+HUB = "nexudus"
+"""The name of Nexudus among the systems."""
+SEPARATOR = "/"
+"""Stands between a tenant and the name of one of its connections or systems."""
+_FEW = 20
+"""So many names are listed in an error; of more, the nearest one."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=366)
 _SHORTEST = 8
@@ -198,10 +205,11 @@ class RunSettings(Section):
 
 
 class WebUser(Section):
-    """Somebody who may decide on the page."""
+    """Somebody who may decide on the page; of a fleet, about these tenants only (None: all of them)."""
 
     name: Text
     password: SecretStr = Field(min_length=_SHORTEST)
+    tenants: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
 
 
 class WebSettings(Section):
@@ -258,7 +266,7 @@ class StoreSettings(Section):
 
 @dataclass(frozen=True, slots=True)
 class CrmSettings:
-    """One `[crm.NAME]`; `settings` is an instance of the connector's own model."""
+    """One `[crm.NAME]`; `settings` is an instance of the connector's own model. A tenant's name is qualified."""
 
     name: str
     connector: str
@@ -267,7 +275,11 @@ class CrmSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A whole valid configuration. `path` is the file as the user named it."""
+    """A whole valid configuration. `path` is the file as the user named it.
+
+    `tenant` is whose it is in a fleet, "" outside of one. The names of a tenant's connections and systems are qualified
+    ("acme/london"), so that in the store that all tenants share no two of them ever mean the same row.
+    """
 
     path: Path
     store_url: str = field(repr=False)
@@ -279,6 +291,40 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings, repr=False)
     web: WebSettings = field(default_factory=WebSettings)
     notify: NotifySettings = field(default_factory=NotifySettings)
+    tenant: str = ""
+
+    @property
+    def hub(self) -> str:
+        """The name under which Nexudus is known to the store and to people."""
+        return qualified(self.tenant, HUB)
+
+    @property
+    def in_fleet(self) -> bool:
+        """Is it of a fleet, and its connections of tenants?"""
+        return bool(self.tenant)
+
+    @property
+    def broken(self) -> Mapping[str, ConfigError]:
+        """The tenants whose configuration cannot be used, with what is wrong in it."""
+        return {}
+
+    def sees(self, connection: str) -> bool:
+        """Is what the store keeps under that connection's name this configuration's, even if it is no longer there?"""
+        return not self.tenant or tenant_of(connection) == self.tenant
+
+    def owner(self, connection: str) -> str:
+        """The tenant that a connection is of, "" outside of a fleet."""
+        return tenant_of(connection) if self.tenant else ""
+
+    def only(self, tenants: Collection[str]) -> "Settings":
+        """The same of these tenants alone; outside of a fleet there are none to choose from."""
+        del tenants
+        return self
+
+    def of(self, connection: str) -> "Settings":
+        """The settings that a connection belongs to: in a fleet, its tenant's."""
+        del connection
+        return self
 
     @property
     def base_dir(self) -> Path:
@@ -287,17 +333,22 @@ class Settings:
 
     def named(self, name: str | None) -> tuple[ConnectionSettings, ...]:
         """The connection of that name, or all of them. Raises ConfigError for a name that is not configured."""
-        found = tuple(one for one in self.connections if name in (None, one.name))
-        if not found:
-            known = ", ".join(one.name for one in self.connections)
-            raise ConfigError("--connection", f"no connection is named {name!r}", f"configured connections: {known}")
+        wanted = None if name is None else self.full_name(name)
+        found = tuple(one for one in self.connections if wanted in (None, one.name))
+        if not found and name is not None:
+            raise no_connection(name, [one.name for one in self.connections])
         return found
+
+    def full_name(self, name: str) -> str:
+        """A connection's name as the store knows it; a tenant's may be given without the tenant."""
+        return name if SEPARATOR in name else qualified(self.tenant, name)
 
     def urls(self, connection: str, nexudus_id: str, crm_id: str) -> tuple[str | None, str | None]:
         """Where a person opens the two records of a pair, Nexudus's first; None where nobody said."""
-        crm = next((self.crms[one.crm].settings for one in self.connections if one.name == connection), None)
+        own = self.of(connection)
+        crm = next((own.crms[one.crm].settings for one in own.connections if one.name == connection), None)
         url_of = getattr(crm, "url_of", None)  # a connector that somebody else wrote may have none
-        return self.nexudus.url_of(nexudus_id), url_of(crm_id) if callable(url_of) and crm_id else None
+        return own.nexudus.url_of(nexudus_id), url_of(crm_id) if callable(url_of) and crm_id else None
 
     def secrets(self) -> frozenset[str]:
         """All secrets in the configuration, for the log to mask."""
@@ -306,6 +357,23 @@ class Settings:
         proxies = [urlsplit(getattr(one, "proxy", None) or "").password or "" for one in systems]
         named = _secrets([*systems, self.notify, self.web])
         return frozenset({store, *proxies, *map(unquote, proxies), *named} - {""})
+
+
+def qualified(tenant: str, name: str) -> str:
+    """A name as all tenants of a fleet know it: "acme/london"; outside of a fleet it stays as it is."""
+    return f"{tenant}{SEPARATOR}{name}" if tenant else name
+
+
+def tenant_of(name: str) -> str:
+    """The tenant in a qualified name, "" in any other one."""
+    tenant, separator, _ = name.partition(SEPARATOR)
+    return tenant if separator else ""
+
+
+def no_connection(name: str, known: Sequence[str]) -> ConfigError:
+    """The error for a connection that is not configured. Of many, the nearest is named and not all."""
+    remedy = f"configured connections: {', '.join(known)}" if len(known) <= _FEW else nearest(name, known)
+    return ConfigError("--connection", f"no connection is named {name!r}", remedy)
 
 
 def _secrets(value: Any) -> Iterator[str]:

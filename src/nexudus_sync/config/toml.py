@@ -42,6 +42,14 @@ def read(path: Path) -> dict[str, Any]:
         raise _syntax(path, str(error)) from None
 
 
+def is_fleet(path: Path) -> bool:
+    """Does the file say that it is a fleet's? False for one that cannot be read, which others tell."""
+    try:
+        return "fleet" in read(path)
+    except ConfigError:
+        return False
+
+
 def _syntax(path: Path, message: str) -> ConfigError:
     at = re.search(r" \(at line (\d+), column (\d+)\)$", message)
     if at is None:

@@ -21,13 +21,22 @@ Seen = tuple[Any, Any]
 """What a conflict showed when a person decided, Nexudus's value first."""
 
 
-def take(session: Session, number: int, side: Side, *, by: str, now: datetime, seen: Seen | None = None) -> Conflict:
+def take(
+    session: Session,
+    settings: Settings,
+    number: int,
+    side: Side,
+    *,
+    by: str,
+    now: datetime,
+    seen: Seen | None = None,
+) -> Conflict:
     """Take one side's value. `seen`: what the person was shown, if that is known.
 
     Raises ConfigError when no conflict has that id or that side has nothing to take, SyncError when it is closed or
     shows other values by now.
     """
-    one = _open(session, number, seen)
+    one = _open(session, settings, number, seen)
     if one.kind == ConflictKind.MATCH and side is not own_side(one):
         problem = f"conflict {number} asks which record belongs to {own_id(one)}"
         raise ConfigError(f"--take {side.value}", problem, f"resolve it with {how(one)}")
@@ -50,7 +59,7 @@ def say_value(
     or shows other values by now. Names that only the systems know are left to the next cycle, which asks again if one
     of them has no such name.
     """
-    one = _open(session, number, seen)
+    one = _open(session, settings, number, seen)
     where = f"conflict {number}"
     if one.kind != ConflictKind.FIELD:
         raise ConfigError(where, "is not about two values of a field", f"resolve it with {how(one)}")
@@ -75,9 +84,9 @@ def _try(lens: Lens, value: Value, context: Context) -> None:
         lens.write(value, None, context)
 
 
-def take_back(session: Session, number: int) -> Conflict:
+def take_back(session: Session, settings: Settings, number: int) -> Conflict:
     """Take an answer back before a cycle carries it out. Raises ConfigError, SyncError when there is none to take."""
-    one = _found(session, number)
+    one = _found(session, settings, number)
     if one.state != "resolved":
         done = "was carried out already" if one.state == "closed" else "has no answer yet"
         raise SyncError(f"conflict {number} {done}; there is nothing to take back")
@@ -147,15 +156,15 @@ def _value(field: Field, text: str) -> Value:
         raise ConfigError(f"value {text!r}", f"{field.name} cannot be that: {problem}") from None
 
 
-def _found(session: Session, number: int) -> Conflict:
+def _found(session: Session, settings: Settings, number: int) -> Conflict:
     one = session.get(Conflict, number)
-    if one is None:
+    if one is None or not settings.sees(one.connection):
         raise no_such("conflict", number, "see `nexudus-sync conflicts list`")
     return one
 
 
-def _open(session: Session, number: int, seen: Seen | None) -> Conflict:
-    one = _found(session, number)
+def _open(session: Session, settings: Settings, number: int, seen: Seen | None) -> Conflict:
+    one = _found(session, settings, number)
     if one.state == "closed":
         raise SyncError(f"conflict {number} is closed: both sides agree, or it was resolved before")
     if seen is not None and seen != (one.nexudus, one.crm):

@@ -27,7 +27,7 @@ def resume(session: Session, settings: Settings, name: str, *, now: datetime) ->
         return False
     state.paused_at, state.paused_by = None, ""
     session.add(state)
-    running.resumed(session, name, now)
+    running.resumed(session, state.name, now)
     return True
 
 

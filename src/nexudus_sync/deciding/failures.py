@@ -15,7 +15,7 @@ from nexudus_sync.store.tables import Failure, Unlinked
 
 def retry(session: Session, settings: Settings, number: int, *, now: datetime) -> Failure:
     """Try one again at the next cycle. Raises ConfigError when no failure has that id, SyncError when it is solved."""
-    one = _unsolved(session, number)
+    one = _unsolved(session, settings, number)
     _again(session, settings, one, now)
     return one
 
@@ -37,17 +37,17 @@ def retry_all(session: Session, settings: Settings, failures: Iterable[Failure],
     return later
 
 
-def dismiss(session: Session, number: int) -> Failure:
+def dismiss(session: Session, settings: Settings, number: int) -> Failure:
     """Hide one until its reason changes. Raises ConfigError where no failure has that id, SyncError if it is solved."""
-    one = _unsolved(session, number)
+    one = _unsolved(session, settings, number)
     one.state, one.next_attempt = "dismissed", None
     session.add(one)
     return one
 
 
-def _unsolved(session: Session, number: int) -> Failure:
+def _unsolved(session: Session, settings: Settings, number: int) -> Failure:
     one = session.get(Failure, number)
-    if one is None:
+    if one is None or not settings.sees(one.connection):
         raise no_such("failure", number, "see `nexudus-sync failures list`")
     if one.state == "solved":
         raise SyncError(f"failure {number} is already solved")

@@ -22,10 +22,11 @@ def link(
     if not nexudus.isdecimal():
         swapped = f"; the Nexudus id comes first: link {crm} {nexudus}" if crm.isdecimal() else ""
         raise ConfigError(f"record {nexudus}", "is not a Nexudus id: those are whole numbers" + swapped)
-    if records.sides_of(session, crm) == {Side.NEXUDUS}:
+    asked = settings.named(connection or _connection_of(session, settings, nexudus, crm))
+    (configured,), name = asked, asked[0].name
+    own = [one.name for one in settings.of(name).connections]
+    if records.sides_of(session, own, crm) == {Side.NEXUDUS}:
         raise ConfigError(f"record {crm}", "is a Nexudus record", "give the CRM's id second")
-    name = connection or _connection_of(session, settings, nexudus, crm)
-    (configured,) = settings.named(name)
     for ids in ({"nexudus_id": nexudus}, {"crm_id": crm}):
         taken = records.link_by(session, configured.crm, **ids)
         if taken is not None and taken.state != "closed":

@@ -1,12 +1,16 @@
 """The record that a person names by its id."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nexudus_sync.config import Settings
 from nexudus_sync.errors import ConfigError
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import Session, links, unlinked
+from nexudus_sync.store import Session, links, records, unlinked
 from nexudus_sync.store.tables import Link, Unlinked
+
+_SHOWN = 5
+"""So many tenants are named in an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,10 @@ class Located:
 def locate(session: Session, settings: Settings, record: str, connection: str | None = None) -> Located:
     """Find the side and connection of a record by its id; an unknown id is Nexudus's if it is all digits.
 
-    Raises ConfigError for a connection that is not configured.
+    Raises ConfigError for a connection that is not configured, and for an id that records of several tenants have.
     """
     names = [one.name for one in settings.named(connection)]
+    _refuse_several(session, settings, names, record)
     for side in Side:
         link = _link(session, names, side, record)
         if link is not None:
@@ -44,6 +49,22 @@ def locate(session: Session, settings: Settings, record: str, connection: str | 
             return Located(side, record, row.connection, unlinked=row)
     side = Side.NEXUDUS if record.isdecimal() else Side.CRM
     return Located(side, record, names[0] if len(names) == 1 else None)
+
+
+def _refuse_several(session: Session, settings: Settings, names: list[str], record: str) -> None:
+    """Each tenant's systems number their records by themselves: an id alone does not tell which one is meant."""
+    if not settings.in_fleet or settings.tenant:
+        return
+    found = records.connections_of(session, record, record) & set(names)
+    refuse_tenants(settings, f"record {record}", found)
+
+
+def refuse_tenants(settings: Settings, what: str, connections: Iterable[str]) -> None:
+    """Raise ConfigError for what is of several tenants where one is meant."""
+    owners = sorted({settings.owner(name) for name in connections})
+    if len(owners) > 1:
+        shown = ", ".join(owners[:_SHOWN]) + (f" and {len(owners) - _SHOWN:,} more" if len(owners) > _SHOWN else "")
+        raise ConfigError(what, f"several tenants have it: {shown}", f"add --tenant {owners[0]}")
 
 
 def no_such(what: str, given: object, remedy: str) -> ConfigError:

@@ -24,7 +24,7 @@ def ask(session: Session, settings: Settings, number: int, *, force: bool, by: s
     that has changed since.
     """
     entry = session.get(History, number)
-    if entry is None:
+    if entry is None or not settings.sees(entry.connection):
         kept = f"entries are kept {settings.store.keep_history:,} days ([store] keep_history)"
         raise no_such("history entry", number, f"see `nexudus-sync history`; {kept}")
     link = _link(session, settings, entry)

@@ -30,6 +30,14 @@ _LISTED = frozenset({"stage", "user"})
 """The types whose values are names in a list of the system's."""
 DEFAULT = "default"
 """The law that a field's default can be said where it would be written."""
+NAMES = {
+    "GetPut": "written back unchanged",
+    "PutGet": "read back as written",
+    "NoClobber": "nothing else changed",
+    "classes": "tables that overlap",
+    "coverage": "value without counterpart",
+}
+"""What a check is called for people."""
 _MOST = 4_000
 """Pairs of a value and a record to try per law; tables are tried whole."""
 

@@ -6,17 +6,18 @@ Read from the store alone, so that it can be asked beside `run`, and after `run`
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from nexudus_sync.config import ConnectionSettings, Settings
+from nexudus_sync.errors import ConfigError
 from nexudus_sync.store import Session, running
-from nexudus_sync.store.brakes import in_state
-from nexudus_sync.store.running import Beat
-from nexudus_sync.store.status import ConnectionStatus, connection_status
+from nexudus_sync.store.ask import over
+from nexudus_sync.store.glance import Glance, SetBrake, glances
+from nexudus_sync.store.running import Beat, Failing
 from nexudus_sync.texts import lasting, plural
 
 BEAT_EVERY = timedelta(seconds=20)
@@ -28,13 +29,16 @@ FAILS_FOR = timedelta(minutes=5)
 LEAST_STALE, STALE_POLLS = timedelta(minutes=15), 10
 """Unless `[run] stale_after` says otherwise, a connection is stale after this many polls, and this long at least."""
 
-Kind = Literal["run", "brake", "failing", "stale"]
+Kind = Literal["run", "config", "brake", "failing", "stale"]
 State = Literal["ok", "brake", "failing", "stale", "paused", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that a person has to see to: `what` is wrong since when, and what to `do`; `connection` None: all."""
+    """Something that a person has to see to: `what` is wrong since when, and what to `do`.
+
+    `connection` None: all of them, or all of a `tenant` whose configuration is broken.
+    """
 
     kind: Kind
     connection: str | None
@@ -43,18 +47,21 @@ class Problem:
     since: datetime | None = None
     name: str = ""
     """Of a brake: which one."""
+    tenant: str = ""
+    """In a fleet: whose problem it is; "" where it is everybody's."""
 
     @property
     def line(self) -> str:
         """The problem as one line."""
-        where = "" if self.connection is None else f"{self.connection}: "
-        return f"{where}{self.what}; {self.do}"
+        where = self.connection or self.tenant
+        return f"{where}: {self.what}; {self.do}" if where else f"{self.what}; {self.do}"
 
     @property
     def title(self) -> str:
         """The problem in a few words."""
         said: dict[Kind, str] = {
             "run": "the sync is not running",
+            "config": f"the configuration of {self.tenant} is broken",
             "brake": f"a brake stopped {self.connection}",
             "failing": f"{self.connection} keeps failing",
             "stale": f"{self.connection} has finished no cycle for long",
@@ -73,6 +80,7 @@ class Standing:
     failures: int
     """Those that wait for a person, without those that only inform."""
     brake: str | None
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,13 @@ class Verdict:
     beat: Beat | None
     connections: tuple[Standing, ...]
     problems: tuple[Problem, ...]
+
+    def only(self, tenant: str) -> "Verdict":
+        """The same about one tenant of a fleet alone; what is wrong with all of them is its problem too."""
+        problems = tuple(one for one in self.problems if one.tenant in (tenant, ""))
+        return replace(
+            self, connections=tuple(one for one in self.connections if one.tenant == tenant), problems=problems
+        )
 
     @property
     def healthy(self) -> bool:
@@ -108,11 +123,19 @@ class Verdict:
                 "conflicts": one.conflicts,
                 "failures": one.failures,
                 "brake": one.brake,
+                **_whose(one.tenant),
             }
             for one in self.connections
         ]
         problems = [
-            {"kind": one.kind, "connection": one.connection, "what": one.what, "do": one.do, "since": _utc(one.since)}
+            {
+                "kind": one.kind,
+                "connection": one.connection,
+                "what": one.what,
+                "do": one.do,
+                "since": _utc(one.since),
+                **_whose(one.tenant),
+            }
             for one in self.problems
         ]
         return {"healthy": self.healthy, "run": run, "connections": connections, "problems": problems}
@@ -150,26 +173,56 @@ def judge(
 ) -> Verdict:
     """The verdict on these connections (None: all configured ones). `exists` tells whether a process is there."""
     beat = running.last_beat(session)
-    dead = _dead(beat, now, exists)
+    dead = _dead(beat, now, exists, "nexudus-sync worker" if settings.in_fleet else "nexudus-sync run")
     problems, found = [] if dead is None else [dead], list[Standing]()
-    for one in settings.connections:
-        if names is not None and one.name not in names:
-            continue
-        status = connection_status(session, one.name)
-        problem = _brake(session, one.name)
-        rests = status.paused_at is not None  # somebody wants it so
-        if problem is None and dead is None and not rests:  # without a run, what follows from that is not news
-            problem = _failing(session, one.name, now) or _stale(session, one, settings, status, beat, now)
-        problems += [] if problem is None else [problem]
-        found.append(_standing(status, problem, dead=dead is not None))
+    wanted = list(settings.connections)
+    if names is None:
+        problems += [_broken(tenant, error) for tenant, error in settings.broken.items()]
+    else:
+        wanted = [one for one in wanted if one.name in names]
+    known = glances(over(session), [one.name for one in wanted])
+    ill = _Ill(
+        settings, None if dead is not None else beat, running.failing(session), running.last_resumed(session), now
+    )
+    for one in wanted:
+        problem, tenant = ill.with_(one, known[one.name]), settings.owner(one.name)
+        problems += [] if problem is None else [replace(problem, tenant=tenant)]
+        found.append(_standing(one.name, tenant, known[one.name], problem, dead=dead is not None))
     return Verdict(now, dead is None, beat, tuple(found), tuple(problems))
 
 
-def _standing(status: ConnectionStatus, problem: Problem | None, *, dead: bool) -> Standing:
-    state: State = "unknown" if dead else "ok" if status.paused_at is None else "paused"
-    if problem is not None and problem.kind != "run":
+@dataclass(frozen=True, slots=True)
+class _Ill:
+    """What is wrong with connections; `beat` None: nothing runs, and what follows from that is not news."""
+
+    settings: Settings
+    beat: Beat | None
+    failing: Mapping[str, Failing]
+    resumed: Mapping[str, datetime]
+    now: datetime
+
+    def with_(self, one: ConnectionSettings, glance: Glance) -> Problem | None:
+        """What is wrong with one of them. One that a person paused rests, and nothing is missed of it."""
+        problem = _brake(one.name, glance.brake)
+        if problem is not None or self.beat is None or glance.paused_at is not None:
+            return problem
+        resumed, own = self.resumed.get(one.name), self.settings.of(one.name)
+        return _failing(one.name, self.failing.get(one.name), self.now) or _stale(
+            one, own, glance, self.beat, resumed, self.now
+        )
+
+
+def _broken(tenant: str, error: ConfigError) -> Problem:
+    remedy = "correct the file; the others run" if error.remedy == "" else f"{error.remedy}; the others run"
+    return Problem("config", None, f"does not run: {error.where}: {error.problem}", remedy, tenant=tenant)
+
+
+def _standing(name: str, tenant: str, glance: Glance, problem: Problem | None, *, dead: bool) -> Standing:
+    state: State = "unknown" if dead else "ok" if glance.paused_at is None else "paused"
+    if problem is not None and problem.kind in ("brake", "failing", "stale"):
         state = problem.kind
-    return Standing(status.name, state, status.last_success, status.conflicts, status.failures_waiting, status.brake)
+    brake = None if glance.brake is None else glance.brake.name
+    return Standing(name, state, glance.last_success, glance.conflicts, glance.failures, brake, tenant)
 
 
 def stale_after(connection: ConnectionSettings, settings: Settings) -> timedelta:
@@ -177,36 +230,33 @@ def stale_after(connection: ConnectionSettings, settings: Settings) -> timedelta
     return settings.run.stale_after or max(LEAST_STALE, STALE_POLLS * connection.poll)
 
 
-def _dead(beat: Beat | None, now: datetime, exists: Callable[[int], bool]) -> Problem | None:
-    """What is wrong with `run` itself."""
-    start = "start it again (`nexudus-sync run`, or its service)"
+def _dead(beat: Beat | None, now: datetime, exists: Callable[[int], bool], command: str) -> Problem | None:
+    """What is wrong with `run` itself, or with all workers."""
+    start = f"start it again (`{command}`, or its service)"
     if beat is None:
-        return Problem("run", None, "`nexudus-sync run` is not running", start)
+        return Problem("run", None, f"`{command}` is not running", start)
     here = beat.machine == machine()
     if here and not exists(beat.pid):
-        what = f"`nexudus-sync run` ended unexpectedly (process {beat.pid}; its last sign of life: {_at(beat.at)})"
+        what = f"`{command}` ended unexpectedly (process {beat.pid}; its last sign of life: {_at(beat.at)})"
         return Problem("run", None, what, start, beat.at)
     silent = now - beat.at
     if silent <= BEAT_LASTS:
         return None
     hangs = f"hangs: process {beat.pid} has" if here else f"is gone or hangs: process {beat.pid} on {beat.machine} has"
-    what = f"`nexudus-sync run` {hangs} given no sign of life for {lasting(silent)}"
+    what = f"`{command}` {hangs} given no sign of life for {lasting(silent)}"
     return Problem("run", None, what, "stop it and start it again", beat.at)
 
 
-def _brake(session: Session, name: str) -> Problem | None:
-    found = in_state(session, name)
-    if not found:
+def _brake(name: str, brake: SetBrake | None) -> Problem | None:
+    if brake is None:
         return None
-    first = found[0]
-    release = f"nexudus-sync brake release {first.name} --connection {name}"
+    release = f"nexudus-sync brake release {brake.name} --connection {name}"
     do = f"see `nexudus-sync brake show`; if it is intended: `{release}`"
-    what = f"the brake {first.name} is set, so nothing is written: {first.evidence}"
-    return Problem("brake", name, what, do, first.set_at, first.name)
+    what = f"the brake {brake.name} is set, so nothing is written: {brake.evidence}"
+    return Problem("brake", name, what, do, brake.at, brake.name)
 
 
-def _failing(session: Session, name: str, now: datetime) -> Problem | None:
-    found = running.failing(session).get(name)
+def _failing(name: str, found: Failing | None, now: datetime) -> Problem | None:
     if found is None or now - found.since < FAILS_FOR:
         return None
     what = f"has been failing for {lasting(now - found.since)}: {found.error}"
@@ -214,25 +264,27 @@ def _failing(session: Session, name: str, now: datetime) -> Problem | None:
 
 
 def _stale(
-    session: Session,
     connection: ConnectionSettings,
     settings: Settings,
-    status: ConnectionStatus,
-    beat: Beat | None,
+    glance: Glance,
+    beat: Beat,
+    resumed: datetime | None,
     now: datetime,
 ) -> Problem | None:
     """What is wrong if no cycle has finished for long, although `run` had the time, and none is getting on now."""
-    assert beat is not None
     longest = stale_after(connection, settings)
-    resumed = running.last_resumed(session).get(connection.name) or beat.started  # it rested until then
-    seen = max(status.last_success or beat.started, beat.started, resumed)
+    seen = max(glance.last_success or beat.started, beat.started, resumed or beat.started)  # it rested until then
     if connection.name in beat.working:
         seen = max(seen, beat.last_call or seen)  # a first run, or a large change, takes as long as it takes
     if now - seen <= longest:
         return None
-    last = "never yet" if status.last_success is None else _at(status.last_success)
+    last = "never yet" if glance.last_success is None else _at(glance.last_success)
     what = f"no cycle has finished for {lasting(now - seen)} (the last success: {last})"
     return Problem("stale", connection.name, what, "see the log of `nexudus-sync run`", seen)
+
+
+def _whose(tenant: str) -> dict[str, str]:
+    return {"tenant": tenant} if tenant else {}
 
 
 def _at(moment: datetime) -> str:
@@ -252,7 +304,7 @@ def in_short(verdict: Verdict) -> str:
     if verdict.waiting:
         waits = "waits" if verdict.waiting == 1 else "wait"
         parts += [f"{plural(verdict.waiting, 'conflict or failure', 'conflicts and failures')} {waits} for a person"]
-    return f"All is well: {'; '.join(parts)}."
+    return f"All is well: {'; '.join(parts) or 'there is no connection yet'}."
 
 
 def _parts(connections: Sequence[Standing]) -> Iterator[str]:

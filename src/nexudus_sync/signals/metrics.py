@@ -3,16 +3,18 @@
 Nothing here names a record or says a value of one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from nexudus_sync.clock import Clock
 from nexudus_sync.config import Settings
+from nexudus_sync.config.settings import tenant_of
 from nexudus_sync.signals.health import Verdict, judge
 from nexudus_sync.store import Store
 from nexudus_sync.store.waiting import by_kind
@@ -31,7 +33,8 @@ class Metrics:
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=self.registry)
-        self.registry.register(_Standing(settings, store, clock))
+        self._standing = _Standing(settings, store, clock)
+        self.registry.register(self._standing)
         own = self.registry
         cycles = ("connection", "result")
         self._cycles = Counter(f"{_P}cycles", "Cycles that ended.", cycles, registry=own)
@@ -46,6 +49,19 @@ class Metrics:
         window = ("system", "limit")
         self._left = Gauge(f"{_P}budget_left", "Calls that are left of a limit.", window, registry=own)
         self._limit = Gauge(f"{_P}budget_limit", "The limit as configured.", window, registry=own)
+        self._begin(settings)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings whose connections are judged; they may be replaced."""
+        return self._standing.settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self._standing.settings = settings
+        self._begin(settings)
+
+    def _begin(self, settings: Settings) -> None:
         for connection in settings.connections:  # a rate needs a first zero
             for result in RESULTS:
                 self._cycles.labels(connection.name, result)
@@ -68,16 +84,42 @@ class Metrics:
             self._left.labels(system, name).set(count)
             self._limit.labels(system, name).set(limit)
 
-    def text(self) -> bytes:
-        """All of it in Prometheus's text format. Raises StoreError."""
-        return generate_latest(self.registry)
+    def text(self, only: Collection[str] | None = None) -> bytes:
+        """All of it in Prometheus's text format; in a fleet, of these tenants only. Raises StoreError."""
+        return generate_latest(_ByTenant(self.registry, only) if self.settings.in_fleet else self.registry)
+
+
+class _ByTenant(CollectorRegistry):
+    """The figures of a fleet, each with the tenant that its connection or system is of.
+
+    `only`: those of these tenants; what is of none of them (such as the process's memory) is then left out.
+    """
+
+    def __init__(self, registry: CollectorRegistry, only: Collection[str] | None) -> None:
+        super().__init__()
+        self._all, self._only = registry, only
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures, each time as they are."""
+        for metric in self._all.collect():
+            samples = [_with_tenant(one) for one in metric.samples]
+            kept = [one for one in samples if self._only is None or one.labels.get("tenant") in self._only]
+            if kept or self._only is None:
+                shown = Metric(metric.name, metric.documentation, metric.type, metric.unit)
+                shown.samples = kept
+                yield shown
+
+
+def _with_tenant(sample: Sample) -> Sample:
+    named = sample.labels.get("connection") or sample.labels.get("system")
+    return sample._replace(labels={**sample.labels, "tenant": tenant_of(named)}) if named else sample
 
 
 class _Standing(Collector):
     """How things stand, read from the store."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
-        self._settings, self._store, self._clock = settings, store, clock
+        self.settings, self._store, self._clock = settings, store, clock
 
     def describe(self) -> Iterable[Metric]:
         """Nothing is read from the store when it is registered."""
@@ -86,9 +128,14 @@ class _Standing(Collector):
     def collect(self) -> Iterator[Metric]:
         """One consistent look."""
         with self._store.read() as session:
-            verdict = judge(session, self._settings, self._clock.now())
+            verdict = judge(session, self.settings, self._clock.now())
             waiting = by_kind(session, [one.name for one in verdict.connections])
         yield _gauge("healthy", "1 while all is well, as `health` says.", int(verdict.healthy))
+        if self.settings.in_fleet:
+            broken = GaugeMetricFamily(f"{_P}tenant_broken", "1: its configuration is broken.", labels=("tenant",))
+            for tenant in self.settings.broken:
+                broken.add_metric([tenant], 1)
+            yield broken
         if verdict.beat is not None:
             yield _gauge("heartbeat_age_seconds", "Since the last sign of life.", _age(verdict, verdict.beat.at))
         yield from _by_connection(verdict)

@@ -16,10 +16,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from nexudus_sync.clock import moment
+from nexudus_sync.config.settings import SEPARATOR, tenant_of
 from nexudus_sync.signals.health import Problem, Verdict
 from nexudus_sync.store.waiting import New
 from nexudus_sync.texts import plural
 
+MOST = 50
+"""Lines of one list in a message; of more, the others are counted."""
 ROUND = timedelta(minutes=1)
 """How long a problem waits for others of the same cause."""
 
@@ -96,11 +99,16 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How soon and how often people are told, and where they can look (the address of the page, or "")."""
+    """How soon and how often people are told, and where they can look (the address of the page, or "").
+
+    In a fleet, `tenant` is whose people are told; `by_tenant`: all of it, tenant by tenant.
+    """
 
     gather: timedelta
     every: timedelta
     page: str = ""
+    tenant: str = ""
+    by_tenant: bool = False
 
 
 def look(book: Book, verdict: Verdict, pace: Pace) -> Book:
@@ -145,28 +153,49 @@ def _all_well(book: Book, now: datetime, pace: Pace) -> tuple[Notice, Book] | No
     if not told or any(one.gone is None or now - one.gone < pace.gather for one in told.values()):
         return None
     well = {key: replace(one, well=True) for key, one in told.items()}
-    body = ["This is over:", *(f"- {one.title}" for one in told.values())]
+    body = ["This is over:", *_lines(((key, one.title) for key, one in told.items()), pace)]
     return Notice("all is well again", _text(body, pace)), replace(book, problems={**book.problems, **well})
 
 
 def _digest(book: Book, verdict: Verdict, fresh: Mapping[str, Seen], waits: Sequence[New], pace: Pace) -> Notice:
     title = [one.title for one in fresh.values()] if len(fresh) < 2 else [f"{len(fresh)} problems"]
-    body = [f"- {one.line}" for one in fresh.values()]
-    still = [f"- {one.line}" for key, one in book.problems.items() if key not in fresh and one.gone is None]
+    body = _lines(((key, one.line) for key, one in fresh.items()), pace)
+    still = [(key, one.line) for key, one in book.problems.items() if key not in fresh and one.gone is None]
     if still:
-        body += ["Still the case:", *still]
+        body += ["Still the case:", *_lines(still, pace)]
     if waits:
         title.append(f"{_counted(waits)} for you")
-        body += _items(verdict, waits)
+        body += _items(verdict, waits, pace)
     return Notice("; ".join(title), _text(body, pace))
 
 
-def _items(verdict: Verdict, waits: Sequence[New]) -> list[str]:
+def _items(verdict: Verdict, waits: Sequence[New], pace: Pace) -> list[str]:
     """What newly waits, and how to see it."""
     in_all = {one.name: one.conflicts + one.failures for one in verdict.connections}
-    lines = [f"- {one.connection}: {_counted([one])} ({in_all.get(one.connection, 0)} in all)" for one in waits]
-    look_at = "To see them: `nexudus-sync conflicts list` and `nexudus-sync failures list`."
-    return ["New since the last message:", *lines, look_at]
+    said = [
+        (one.connection, f"{one.connection}: {_counted([one])} ({in_all.get(one.connection, 0)} in all)")
+        for one in waits
+    ]
+    whose = f" --tenant {pace.tenant}" if pace.tenant else ""
+    look_at = f"To see them: `nexudus-sync conflicts list{whose}` and `nexudus-sync failures list{whose}`."
+    return ["New since the last message:", *_lines(said, pace), look_at]
+
+
+def _lines(said: Iterable[tuple[str, str]], pace: Pace) -> list[str]:
+    """The lines of a list, each given with the connection that it is about; tenant by tenant where there are several.
+
+    No message is longer than people read.
+    """
+    rows, found, last = list(said), list[str](), ""
+    if pace.by_tenant:
+        rows.sort(key=lambda row: tenant_of(row[0]))
+    for about, line in rows[:MOST]:
+        tenant = tenant_of(about) if pace.by_tenant else ""
+        if tenant != last:
+            found.append(f"{tenant}:")
+        found.append(f"- {line}")
+        last = tenant
+    return [*found, f"… and {len(rows) - MOST:,} more"] if len(rows) > MOST else found
 
 
 def _counted(new: Sequence[New]) -> str:
@@ -185,4 +214,6 @@ def _text(lines: Sequence[str], pace: Pace) -> str:
 def _key(problem: Problem) -> str:
     """What a problem is about: one that fails and then is stale is the same trouble."""
     what = f"brake {problem.name}" if problem.kind == "brake" else "trouble"
+    if problem.kind == "config":
+        return f"{problem.tenant}{SEPARATOR}: the configuration"
     return f"{problem.connection}: {what}"

@@ -21,22 +21,33 @@ from nexudus_sync.signals.systemd import Service
 from nexudus_sync.store import Store, running
 from nexudus_sync.store.running import Beat
 
+CUT_LASTS = 600.0
+"""Seconds for which a cycle that was cut short counts as under way, unless it goes on before."""
+
 
 class Watch:
-    """The signals of one `run`. `connectors` are by system name; `service` is what systemd is told by.
+    """The signals of one `run`, or of one worker, which `worker` names. `service` is what systemd is told by.
+
+    `connectors` are by system name. Where they or the settings change, `observe` and `renew` say so.
 
     The daemon says what happens; its scheduler calls `beat`, and `alive` as often as the watchdog wants. Nothing here
     raises StoreError: a signal that cannot be given is a warning, and not a cycle's business.
     """
 
     def __init__(
-        self, settings: Settings, store: Store, clock: Clock, connectors: Mapping[str, object], service: Service
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Clock,
+        connectors: Mapping[str, object],
+        service: Service,
+        worker: str = "",
     ) -> None:
-        self._settings, self._store, self._clock = settings, store, clock
+        self._settings, self._store, self._clock, self._worker = settings, store, clock, worker
         self._log = structlog.get_logger("nexudus_sync.signals")
         self._redact = Redact(settings.secrets())
         self.service = service
-        self.herald = Herald(settings, store, clock, send)
+        self.herald = Herald(settings, store, clock, send, worker)
         self._metrics = Metrics(settings, store, clock)
         self._started = clock.now()
         self._working: dict[str, datetime] = {}
@@ -44,13 +55,28 @@ class Watch:
         self._last_call: datetime | None = None
         self._sound: set[str] = set()
         """The connections that are known not to fail."""
-        self._shown = {name: one for name, one in connectors.items() if isinstance(one, ShowsCalls)}
-        for name, connector in self._shown.items():
-            connector.watch(self._watcher(name))
+        self._cut: dict[str, float] = {}
+        """Until when a cycle counts as under way that was cut short: another worker may go on with it."""
+        self._shown: dict[str, ShowsCalls] = {}
+        self.observe(connectors)
+
+    def observe(self, connectors: Mapping[str, object]) -> None:
+        """Look at the calls of these connectors, by system name, in place of those that had their names."""
+        for name, connector in connectors.items():
+            if isinstance(connector, ShowsCalls):
+                self._shown[name] = connector
+                connector.watch(self._watcher(name))
+
+    def renew(self, settings: Settings) -> None:
+        """Go on with these settings."""
+        self._settings = self.herald.settings = self._metrics.settings = settings
+        self._redact = Redact(settings.secrets())
+        systems = {*settings.crms, *(settings.of(one.name).hub for one in settings.connections)}
+        self._shown = {name: one for name, one in self._shown.items() if name in systems}
 
     def routes(self) -> list[Route]:
         """What the server beside the cycles answers."""
-        return http.routes(self._settings, self._store, self._clock, self._metrics)
+        return http.routes(lambda: self._settings, self._store, self._clock, self._metrics)
 
     async def beat(self) -> None:
         """Give a sign of life."""
@@ -58,10 +84,12 @@ class Watch:
         for name, left in budget.items():
             self._metrics.budget(name, left)
         now = self._clock.now()
-        sign = Beat(now, self._started, os.getpid(), machine(), dict(self._working), self._last_call, budget)
+        self._cut = {name: until for name, until in self._cut.items() if self._clock.monotonic() < until}
+        working = {**dict.fromkeys(self._cut, now), **self._working}
+        sign = Beat(now, self._started, os.getpid(), machine(), working, self._last_call, budget)
         try:
             with self._store.session() as session:
-                running.beat(session, sign)
+                running.beat(session, sign, self._worker)
             if self.service.listens:
                 with self._store.read() as session:
                     self.service.status(in_short(judge(session, self._settings, now)))
@@ -76,7 +104,7 @@ class Watch:
         """`run` ends as it should."""
         try:
             with self._store.session() as session:
-                running.ended(session)
+                running.ended(session, self._worker)
         except StoreError as error:
             self._log.warning("heartbeat.failed", error=str(error))
 
@@ -84,9 +112,12 @@ class Watch:
         """A cycle of the connection is under way."""
         self._working[connection], self._began[connection] = self._clock.now(), self._clock.monotonic()
 
-    def cycle_ended(self, connection: str) -> None:
-        """It is not any more, however it ended."""
+    def cycle_ended(self, connection: str, *, goes_on: bool = False) -> None:
+        """It is not any more, however it ended. `goes_on`: it was cut short, and is gone on with."""
         self._working.pop(connection, None)
+        self._cut.pop(connection, None)
+        if goes_on:
+            self._cut[connection] = self._clock.monotonic() + CUT_LASTS
 
     def seconds(self, connection: str) -> float:
         """How long its cycle has taken so far."""

@@ -83,7 +83,8 @@ def _on_server(sql: str) -> str:
 def one_of(column: str, values: Collection[str]) -> tuple[str, dict[str, str]]:
     """The condition that a column has one of these values, and its parameters."""
     named = {f"{column}_{number}": value for number, value in enumerate(values)}
-    return f"{column} IN ({', '.join(f':{name}' for name in named)})", named
+    # of none: an empty list is no SQL on every database
+    return f"{column} IN ({', '.join(f':{name}' for name in named) or 'NULL'})", named
 
 
 def number(rows: Iterable[Any]) -> int:

@@ -100,7 +100,7 @@ def _share_out(rows: Iterable[RowT], pairs: Iterable[Pair], found: dict[Pair, li
             found[pair].append(row)
 
 
-def naming(table: type[RowT], record_ids: Collection[str]) -> SelectOfScalar[RowT]:
-    """The rows that name one of these records, whatever their state, oldest first."""
+def naming(table: type[RowT], connections: Collection[str], record_ids: Collection[str]) -> SelectOfScalar[RowT]:
+    """The rows of these connections that name one of these records, whatever their state, oldest first."""
     named = or_(col(table.nexudus_id).in_(record_ids), col(table.crm_id).in_(record_ids))
-    return select(table).where(named).order_by(col(table.id))
+    return select(table).where(named, col(table.connection).in_(connections)).order_by(col(table.id))

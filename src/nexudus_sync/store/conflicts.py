@@ -99,9 +99,9 @@ def conflicts(
     return list(session.exec(query.order_by(col(Conflict.id))))
 
 
-def about_records(session: Session, record_ids: Collection[str]) -> list[Conflict]:
-    """The conflicts that name one of these records, closed ones too, oldest first."""
-    return list(session.exec(naming(Conflict, record_ids)))
+def about_records(session: Session, connections: Collection[str], record_ids: Collection[str]) -> list[Conflict]:
+    """The conflicts of these connections that name one of these records, closed ones too, oldest first."""
+    return list(session.exec(naming(Conflict, connections, record_ids)))
 
 
 def open_about_card(session: Session, nexudus_id: str) -> Conflict | None:

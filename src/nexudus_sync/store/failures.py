@@ -11,6 +11,7 @@ from sqlmodel import Session, col, func, select
 
 from nexudus_sync.errors import storable
 from nexudus_sync.store.concerning import failures_about, naming
+from nexudus_sync.store.records import relatives
 from nexudus_sync.store.tables import Failure, Link
 
 REFUSED = "refused"
@@ -143,6 +144,7 @@ def failing_links(
     query = select(Link.id, Failure.last_at, rest).join(Failure, same)
     about = query.where(
         col(Failure.connection) == connection,
+        col(Link.connection).in_(relatives(connection)),
         col(Failure.field) == "",
         col(Failure.state).in_(("open", "dismissed")),
     )
@@ -164,9 +166,9 @@ def open_failures(session: Session, connections: Collection[str]) -> list[Failur
     return list(session.exec(query.order_by(col(Failure.id))))
 
 
-def about_records(session: Session, record_ids: Collection[str]) -> list[Failure]:
-    """The failures that name one of these records, solved ones too, oldest first."""
-    return list(session.exec(naming(Failure, record_ids)))
+def about_records(session: Session, connections: Collection[str], record_ids: Collection[str]) -> list[Failure]:
+    """The failures of these connections that name one of these records, solved ones too, oldest first."""
+    return list(session.exec(naming(Failure, connections, record_ids)))
 
 
 def kinds_by_pair(session: Session, connection: str) -> list[tuple[str, str, str]]:
@@ -185,18 +187,20 @@ def kinds(session: Session, connection: str) -> dict[str, int]:
     return dict(session.exec(query.group_by(col(Failure.kind))).all())
 
 
-def waits(session: Session, nexudus_id: str, crm_id: str, field: str) -> bool:
-    """Is a failure of this field of a pair open, in any connection?"""
-    query = select(Failure.id).where(*_of_pair(nexudus_id, crm_id), col(Failure.field) == field, _OPEN)
+def waits(session: Session, connection: str, nexudus_id: str, crm_id: str, field: str) -> bool:
+    """Is a failure of this field of a pair open, in any connection to the same CRM?"""
+    query = select(Failure.id).where(*_of_pair(connection, nexudus_id, crm_id), col(Failure.field) == field, _OPEN)
     return session.exec(query).first() is not None
 
 
-def what_stops(session: Session, nexudus_id: str, crm_id: str, field: str, *, passing: Collection[str]) -> str | None:
+def what_stops(
+    session: Session, connection: str, nexudus_id: str, crm_id: str, field: str, *, passing: Collection[str]
+) -> str | None:
     """The reason why a pair's field, or the pair as a whole, cannot be synced; `passing` kinds do not count."""
     query = select(Failure.reason).where(
         _OPEN,
         col(Failure.kind).not_in(passing),
-        *_of_pair(nexudus_id, crm_id),
+        *_of_pair(connection, nexudus_id, crm_id),
         col(Failure.field).in_((field, "")),
     )
     return session.exec(query).first()
@@ -235,8 +239,9 @@ def _failed_pairs(connection: str, *when: ColumnElement[bool]) -> Any:
     return select(Failure.nexudus_id, Failure.crm_id).where(*mine, *when)
 
 
-def _of_pair(nexudus_id: str, crm_id: str) -> tuple[ColumnElement[bool], ...]:
-    return (col(Failure.nexudus_id) == nexudus_id, col(Failure.crm_id) == crm_id)
+def _of_pair(connection: str, nexudus_id: str, crm_id: str) -> tuple[ColumnElement[bool], ...]:
+    here = col(Failure.connection).in_(relatives(connection))
+    return (here, col(Failure.nexudus_id) == nexudus_id, col(Failure.crm_id) == crm_id)
 
 
 def of_numbers(session: Session, numbers: Collection[int]) -> list[Failure]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, select
 
+from nexudus_sync.store.records import relatives
 from nexudus_sync.store.tables import History
 
 BY_PERSON = "person"
@@ -45,6 +46,7 @@ def written_since(session: Session, entry: History, moment: datetime) -> list[Hi
 
 def _same_field(entry: History) -> tuple[ColumnElement[bool], ...]:
     return (
+        col(History.connection).in_(relatives(entry.connection)),
         col(History.field) == entry.field,
         col(History.nexudus_id) == entry.nexudus_id,
         col(History.crm_id) == entry.crm_id,

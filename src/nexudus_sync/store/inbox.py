@@ -169,12 +169,11 @@ def newer(ask: Ask, wanted: Filter, conflict: int, failure: int) -> int:
     )
 
 
-def newest(ask: Ask) -> tuple[int, int]:
-    """The numbers of the newest conflict and the newest failure, 0 where there is none."""
-    return (
-        number(ask("SELECT coalesce(max(id), 0) FROM conflict", {})),
-        number(ask("SELECT coalesce(max(id), 0) FROM failure", {})),
-    )
+def newest(ask: Ask, connections: tuple[str, ...]) -> tuple[int, int]:
+    """The numbers of these connections' newest conflict and newest failure, 0 where there is none."""
+    mine, names = one_of("connection", connections)
+    conflict, failure = (f"SELECT coalesce(max(id), 0) FROM {what} WHERE {mine}" for what in ("conflict", "failure"))  # noqa: S608
+    return number(ask(conflict, names)), number(ask(failure, names))
 
 
 def alike(ask: Ask, item: Item) -> list[int]:

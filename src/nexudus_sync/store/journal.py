@@ -11,7 +11,7 @@ from sqlalchemy import and_, bindparam, or_
 from sqlmodel import Session, col, func, select
 
 from nexudus_sync.mapping.sides import Side
-from nexudus_sync.store.records import family
+from nexudus_sync.store.records import family, relatives
 from nexudus_sync.store.tables import Journal, Link
 
 PENDING = ("planned", "sent")
@@ -102,16 +102,18 @@ def pending(session: Session, connection: str) -> list[Journal]:
     return list(session.exec(_PENDING, params={"connection": connection}))
 
 
-def confirmed_creates(session: Session) -> list[tuple[str, str, str]]:
-    """Side, Nexudus id and CRM id of each create that is known to be done, of all connections."""
-    done = (col(Journal.kind) == CREATE, col(Journal.state) == "confirmed")
+def confirmed_creates(session: Session, connection: str) -> list[tuple[str, str, str]]:
+    """Side, Nexudus id and CRM id of each create that is known to be done, of all connections to the same CRM."""
+    mine = col(Journal.connection).in_(relatives(connection))
+    done = (col(Journal.kind) == CREATE, col(Journal.state) == "confirmed", mine)
     return list(session.exec(select(Journal.side, Journal.nexudus_id, Journal.crm_id).where(*done)))
 
 
 def former_connections(session: Session, link: Link) -> list[str]:
     """The other connections that wrote to one of a link's records: the link came from there."""
     pair = or_(col(Journal.nexudus_id) == link.nexudus_id, col(Journal.crm_id) == link.crm_id)
-    query = select(Journal.connection).where(pair, col(Journal.connection) != link.connection).distinct()
+    others = (col(Journal.connection) != link.connection, col(Journal.connection).in_(family(link.crm)))
+    query = select(Journal.connection).where(pair, *others).distinct()
     return list(session.exec(query))
 
 

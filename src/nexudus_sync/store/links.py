@@ -9,6 +9,7 @@ from sqlmodel import Session, col, func, select
 from nexudus_sync.mapping.sides import Side
 from nexudus_sync.store.conflicts import links_asked_about
 from nexudus_sync.store.parts import in_parts
+from nexudus_sync.store.records import relatives
 from nexudus_sync.store.tables import Conflict, Failure, Journal, Link
 
 _THESE = col(Link.id).in_(bindparam("ids", expanding=True))
@@ -76,8 +77,8 @@ def lost_longest_unread(session: Session, connection: str, count: int) -> set[in
 
 def parked(session: Session, connection: str) -> set[int]:
     """Links with a field that waits for something to appear on the other side (a stage, a user)."""
-    same = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
-    return _ids(session, select(Link.id).join(Failure, same).where(*_active(connection), col(Failure.state) == "open"))
+    waits = (*_active(connection), col(Failure.state) == "open", col(Failure.connection).in_(relatives(connection)))
+    return _ids(session, select(Link.id).join(Failure, _of_link()).where(*waits))
 
 
 def with_resolved_conflicts(session: Session, connection: str) -> set[int]:
@@ -102,10 +103,15 @@ def oldest_read(session: Session, connection: str) -> list[int]:
 
 def stuck(session: Session, connection: str) -> set[int]:
     """The links that failed as a whole or have a question about the link as a whole."""
-    pair = (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
     failing = (col(Failure.field) == "", col(Failure.state).in_(("open", "dismissed")))
-    failed = select(Link.id).join(Failure, pair).where(col(Link.connection) == connection, *failing)
+    mine = (col(Link.connection) == connection, col(Failure.connection).in_(relatives(connection)))
+    failed = select(Link.id).join(Failure, _of_link()).where(*mine, *failing)
     return _ids(session, failed) | links_asked_about(session, connection)
+
+
+def _of_link() -> ColumnElement[bool]:
+    """The condition that a failure names both records of a link."""
+    return (col(Failure.nexudus_id) == col(Link.nexudus_id)) & (col(Failure.crm_id) == col(Link.crm_id))
 
 
 def of_record(session: Session, connections: Collection[str], side: Side, record_id: str) -> list[Link]:

@@ -180,13 +180,16 @@ class Undone:
     by: str
 
 
-def undone(ask: Ask) -> dict[tuple[str, str, str], list[Undone]]:
-    """The undos that brought a value back, by field, Nexudus id and CRM id; without those whose entry is gone."""
-    done = (
-        "SELECT args, asked_at, done_at, asked_by FROM decision WHERE kind = 'undo' AND outcome = :outcome ORDER BY id"
-    )
-    found: dict[tuple[str, str, str], list[Undone]] = {}
-    for args, asked_at, done_at, by in list(ask(done, {"outcome": BROUGHT_BACK})):
+def undone(ask: Ask, connections: Collection[str]) -> dict[tuple[str, str, str, str], list[Undone]]:
+    """The undos of these connections that brought a value back, by connection, field, Nexudus id and CRM id.
+
+    Those are left out whose entry is gone.
+    """
+    mine, names = one_of("connection", connections)
+    such = f"{mine} AND kind = 'undo' AND outcome = :outcome"
+    done = f"SELECT args, asked_at, done_at, asked_by, connection FROM decision WHERE {such} ORDER BY id"  # noqa: S608
+    found: dict[tuple[str, str, str, str], list[Undone]] = {}
+    for args, asked_at, done_at, by, connection in list(ask(done, {**names, "outcome": BROUGHT_BACK})):
         entry = value(args)["history_id"]
         asked = moment(asked_at)
         for field, nexudus_id, crm_id, old in ask(
@@ -194,7 +197,7 @@ def undone(ask: Ask) -> dict[tuple[str, str, str], list[Undone]]:
         ):
             assert asked is not None
             one = Undone(entry, value(old), asked, moment(done_at) or asked, by)
-            found.setdefault((field, nexudus_id, crm_id), []).append(one)
+            found.setdefault((connection, field, nexudus_id, crm_id), []).append(one)
     return found
 
 

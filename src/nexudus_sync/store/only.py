@@ -10,14 +10,26 @@ from nexudus_sync.store.ask import stored
 Where = tuple[list[str], dict[str, Any]]
 """Conditions that all have to hold, and the values in them."""
 
+
+def named_by(column: str, said: str) -> str:
+    """Of the links of which that is true: each connection to the link's CRM, with an id of the link.
+
+    What is true is asked first and by itself: an index has all that it takes, and the rows are long.
+    """
+    return (
+        f"SELECT kin.name, found.{column} FROM link found JOIN connection_state kin ON kin.crm = found.crm "  # noqa: S608
+        f"WHERE found.id IN (SELECT id FROM link WHERE {said})"
+    )
+
+
 _LIKE = "(lower({0}) LIKE lower(:text) ESCAPE '!' OR lower({0}) LIKE :small ESCAPE '!')"
 # SQLite's `lower` knows ASCII only: "É" stays as it is in a row, and has to in what is looked for
 _CALLED = f"({_LIKE.format('title')} OR {_LIKE.format('customer')})"
 _NAMED = f"""
-nexudus_id IN (SELECT nexudus_id FROM link WHERE {_CALLED})
-OR crm_id IN (SELECT crm_id FROM link WHERE {_CALLED})
-OR nexudus_id IN (SELECT record_id FROM unlinked WHERE side = 'nexudus' AND {_CALLED})
-OR crm_id IN (SELECT record_id FROM unlinked WHERE side = 'crm' AND {_CALLED})
+(connection, nexudus_id) IN ({named_by("nexudus_id", _CALLED)})
+OR (connection, crm_id) IN ({named_by("crm_id", _CALLED)})
+OR (connection, nexudus_id) IN (SELECT connection, record_id FROM unlinked WHERE side = 'nexudus' AND {_CALLED})
+OR (connection, crm_id) IN (SELECT connection, record_id FROM unlinked WHERE side = 'crm' AND {_CALLED})
 """  # noqa: S608 - none of it is from outside; and each of these is asked once, not once a row
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, and_, case, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -128,6 +129,14 @@ def family(crm: str) -> SelectOfScalar[str]:
     return select(ConnectionState.name).where(col(ConnectionState.crm) == crm)
 
 
+def relatives(connection: str) -> sqlalchemy.CompoundSelect[Any]:
+    """A connection and the others that there ever were to its CRM: rows about a pair may be under any of them."""
+    other, own = aliased(ConnectionState), aliased(ConnectionState)
+    known = sqlalchemy.select(col(other.name)).join(own, col(own.crm) == col(other.crm))
+    itself = sqlalchemy.select(sqlalchemy.literal(connection))  # the store may not know it yet
+    return sqlalchemy.union_all(known.where(col(own.name) == connection), itself)
+
+
 def connections_to(session: Session, crm: str) -> set[str]:
     """The names of the connections that there ever were to a CRM."""
     return set(session.exec(family(crm)))
@@ -224,11 +233,13 @@ def _rows(
             yield named, Remembered(link_id, stamp, digest, recheck, intern(state), intern(name), identity)
 
 
-def sides_of(session: Session, record_id: str) -> set[Side]:
-    """The sides on which a record of this id is known, linked or alone, in any connection."""
-    known = {Side(side) for side in session.exec(select(Unlinked.side).where(col(Unlinked.record_id) == record_id))}
+def sides_of(session: Session, connections: Collection[str], record_id: str) -> set[Side]:
+    """The sides on which a record of this id is known, linked or alone, in any of these connections."""
+    alone = (col(Unlinked.record_id) == record_id, col(Unlinked.connection).in_(connections))
+    known = {Side(side) for side in session.exec(select(Unlinked.side).where(*alone))}
     for side in Side:
-        if session.exec(select(Link.id).where(_id(side) == record_id).limit(1)).first() is not None:
+        linked = (_id(side) == record_id, col(Link.connection).in_(connections))
+        if session.exec(select(Link.id).where(*linked).limit(1)).first() is not None:
             known.add(side)
     return known
 

@@ -3,9 +3,10 @@
 Kept as facts, under names with a space, which no system can have.
 """
 
+from collections import ChainMap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -13,11 +14,14 @@ from sqlmodel import Session
 from nexudus_sync.clock import moment
 from nexudus_sync.errors import storable
 from nexudus_sync.store import facts
+from nexudus_sync.store.tables import Fact
 
 _RUN, _BEAT = "the run", "heartbeat"
+_TOGETHER, _FORGOTTEN = timedelta(seconds=60), timedelta(minutes=10)
+"""How far apart the signs of workers may be that are at work together, and after how long a lost one is forgotten."""
 _FAILING = "failing connections"
 _RESUMED = "resumed connections"
-_NOTICES, _TOLD = "the notices", "told"
+_NOTICES, _TOLD, _TURN = "the notices", "told", "turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class Failing:
     error: str
 
 
-def beat(session: Session, sign: Beat) -> None:
-    """Keep this sign of life in place of the one before."""
+def beat(session: Session, sign: Beat, worker: str = "") -> None:
+    """Keep this sign of life in place of the one before. `worker` tells several processes on one store apart."""
     kept = {
         "at": sign.at.isoformat(),
         "started": sign.started.isoformat(),
@@ -57,14 +61,41 @@ def beat(session: Session, sign: Beat) -> None:
         "last_call": None if sign.last_call is None else sign.last_call.isoformat(),
         "budget": {system: {name: list(one) for name, one in left.items()} for system, left in sign.budget.items()},
     }
-    facts.keep(session, _RUN, {_BEAT: kept})
+    if worker:
+        for key, other in _beats(session).items():
+            if sign.at - other.at > _FORGOTTEN:
+                facts.forget(session, _RUN, key)
+    facts.keep(session, _RUN, {_key(worker): kept})
 
 
 def last_beat(session: Session) -> Beat | None:
-    """The last sign of life; None when `run` never ran, or ended as it should."""
-    kept = facts.values(session, _RUN).get(_BEAT)
-    if kept is None:
-        return None
+    """The last sign of life; None when `run` never ran, or ended as it should.
+
+    Of several workers it is the latest one's, with what all those are at that gave one lately.
+    """
+    found = sorted(_beats(session).values(), key=lambda one: one.at)
+    if len(found) < 2:
+        return found[0] if found else None
+    last, lately = found[-1], [one for one in found if found[-1].at - one.at <= _TOGETHER]
+    calls = [one.last_call for one in lately if one.last_call is not None]
+    return replace(
+        last,
+        started=min(one.started for one in lately),
+        working=dict(ChainMap(*(dict(one.working) for one in lately))),
+        last_call=max(calls, default=None),
+        budget=dict(ChainMap(*(dict(one.budget) for one in reversed(lately)))),
+    )
+
+
+def _key(worker: str) -> str:
+    return f"{_BEAT} of {worker}" if worker else _BEAT
+
+
+def _beats(session: Session) -> dict[str, Beat]:
+    return {key: _beat(kept) for key, kept in facts.values(session, _RUN).items() if key.startswith(_BEAT)}
+
+
+def _beat(kept: Mapping[str, Any]) -> Beat:
     budget = {
         system: {name: (int(one[0]), int(one[1])) for name, one in left.items()}
         for system, left in kept["budget"].items()
@@ -74,9 +105,9 @@ def last_beat(session: Session) -> Beat | None:
     return Beat(at, started, int(kept["pid"]), kept["machine"], working, moment(kept["last_call"]), budget)
 
 
-def ended(session: Session) -> None:
-    """`run` ends as it should: it is not missed."""
-    facts.forget(session, _RUN, _BEAT)
+def ended(session: Session, worker: str = "") -> None:
+    """`run`, or a worker, ends as it should: it is not missed."""
+    facts.forget(session, _RUN, _key(worker))
 
 
 def failed(session: Session, connection: str, error: str, now: datetime) -> None:
@@ -112,12 +143,25 @@ def last_resumed(session: Session) -> dict[str, datetime]:
     return {name: datetime.fromisoformat(at) for name, at in facts.values(session, _RESUMED).items()}
 
 
-def told(session: Session) -> dict[str, Any] | None:
-    """What people were told, as `keep_told` kept it; None before the first time."""
-    found = facts.values(session, _NOTICES).get(_TOLD)
+def told(session: Session, tenant: str = "") -> dict[str, Any] | None:
+    """What people were told, as `keep_told` kept it; None before the first time. `tenant`: whose own people."""
+    found = facts.values(session, _NOTICES).get(_book(tenant))
     return None if found is None else dict(found)
 
 
-def keep_told(session: Session, book: Mapping[str, Any]) -> None:
+def keep_told(session: Session, book: Mapping[str, Any], tenant: str = "") -> None:
     """Keep what people were told."""
-    facts.keep(session, _NOTICES, {_TOLD: dict(book)})
+    facts.keep(session, _NOTICES, {_book(tenant): dict(book)})
+
+
+def _book(tenant: str) -> str:
+    return f"{tenant}/{_TOLD}" if tenant else _TOLD
+
+
+def may_tell(session: Session, worker: str, now: datetime, lasts: timedelta) -> bool:
+    """Is it this worker's turn to tell people? For so long it then stays with it, unless it looks again before."""
+    turn = session.get(Fact, (_NOTICES, _TURN), with_for_update=True)
+    if turn is not None and turn.value["worker"] != worker and now - datetime.fromisoformat(turn.value["at"]) < lasts:
+        return False
+    facts.keep(session, _NOTICES, {_TURN: {"worker": worker, "at": now.isoformat()}})
+    return True

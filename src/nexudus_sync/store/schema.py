@@ -2,6 +2,10 @@
 
 The schema's history is one file a revision under `migrations/versions`; a new one is also named last in `REVISIONS`, in
 `versions`, and `tests/store/data/make_store.py` writes the sample store that proves later versions can still open it.
+
+A revision is to leave a store that the version before can work with, and to say so in its name (`versions.works_with`):
+it only adds, and what it adds to a table that there was has a default of the server's. What has to go, goes a release
+later. `tests/store/test_store_compatible.py` holds those that say so to it.
 """
 
 from pathlib import Path
@@ -12,6 +16,7 @@ from nexudus_sync.errors import StoreError
 from nexudus_sync.store.options import UPGRADES
 from nexudus_sync.store.versions import HEAD as HEAD
 from nexudus_sync.store.versions import REVISIONS as REVISIONS
+from nexudus_sync.store.versions import works_with
 
 START_AGAIN = "restore it from a backup, or delete it to start again (everything is then matched again)"
 """What to do about an empty store."""
@@ -23,7 +28,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 def revision(connection: Connection, label: str) -> str | None:
     """The revision the database is at; None for an empty one.
 
-    Raises StoreError, naming the store by `label`, for a newer version's store and for a database of something else.
+    A newer one that this version can work with counts as `HEAD`. Raises StoreError, naming the store by `label`, for
+    another newer version's store and for a database of something else.
     """
     tables = inspect(connection).get_table_names()
     if not tables:
@@ -33,6 +39,8 @@ def revision(connection: Connection, label: str) -> str | None:
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
     if found is None and len(tables) > 1:
         raise StoreError(f"{label} does not say which version wrote it; restore it from a backup")
+    if found is not None and works_with(found):
+        return HEAD
     if found is not None and found not in REVISIONS:
         raise StoreError(f"{label} was written by a newer nexudus-sync (schema {found}); upgrade nexudus-sync")
     return found

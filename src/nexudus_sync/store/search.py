@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from nexudus_sync.mapping.sides import Side
 from nexudus_sync.store.ask import Ask, one_of
-from nexudus_sync.store.only import literal
+from nexudus_sync.store.only import literal, named_by
 
 _LIKE = "lower({}) LIKE lower(:like) ESCAPE '!'"
 
@@ -22,10 +22,10 @@ def condition(columns: Iterable[str]) -> str:
     says so: `lower` would take four times as long.
     """
     said = " OR ".join(_LIKE.format(name) for name in ("title", "customer"))
-    linked = f"i.nexudus_id IN (SELECT nexudus_id FROM link WHERE {said})"  # noqa: S608
-    alone = f"(SELECT record_id FROM unlinked WHERE side = '{{}}' AND ({said}))"  # noqa: S608
-    card = f"i.nexudus_id IN {alone.format('nexudus')}"
-    record = f"(i.nexudus_id = '' AND i.crm_id IN {alone.format('crm')})"
+    linked = f"(i.connection, i.nexudus_id) IN ({named_by('nexudus_id', said)})"
+    alone = f"(SELECT connection, record_id FROM unlinked WHERE side = '{{}}' AND ({said}))"  # noqa: S608
+    card = f"(i.connection, i.nexudus_id) IN {alone.format('nexudus')}"
+    record = f"(i.nexudus_id = '' AND (i.connection, i.crm_id) IN {alone.format('crm')})"
     values = [f"{column} LIKE :like ESCAPE '!'" for column in columns]
     return f"({' OR '.join([*values, 'i.nexudus_id = :text', 'i.crm_id = :text', linked, card, record])})"
 

@@ -97,11 +97,21 @@ def progress_of(ask: Ask, name: str) -> Progress:
     return Progress(state is not None, backfilled, reconciled, alone, number(ask(_DECISIONS, named)))
 
 
-def sign_of_life(ask: Ask) -> datetime | None:
-    """When `run` last gave a sign of life; None when it never ran, or ended as it should."""
-    said = "SELECT value FROM fact WHERE system = 'the run' AND key = 'heartbeat'"
-    beat = next((value(row[0]) for row in ask(said, {})), None)
-    return None if beat is None else datetime.fromisoformat(beat["at"])
+def signs_of_life(ask: Ask) -> list[datetime]:
+    """When `run`, or each worker, last gave a sign of life; none where none ran, or all ended as they should."""
+    beats = ask("SELECT value FROM fact WHERE system = 'the run'", {})
+    return sorted(datetime.fromisoformat(value(row[0])["at"]) for row in beats)
+
+
+def failing(ask: Ask) -> set[str]:
+    """The connections whose last cycle failed."""
+    return {str(name) for (name,) in ask("SELECT key FROM fact WHERE system = 'failing connections'", {})}
+
+
+def known_tenants(ask: Ask) -> list[str]:
+    """The tenants of a fleet of which the store holds something, in order."""
+    names = (str(name) for (name,) in ask("SELECT name FROM connection_state", {}))
+    return sorted({name.partition("/")[0] for name in names if "/" in name})
 
 
 def systems_with(ask: Ask, key: str, *, known: Any) -> list[str]:

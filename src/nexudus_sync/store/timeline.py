@@ -36,6 +36,10 @@ _ABOUT = {
     "record": "crm_id = :crm_id AND nexudus_id IN (:nexudus_id, '')",
 }
 
+_KIN = """(connection = :connection OR connection IN (SELECT other.name FROM connection_state other
+JOIN connection_state own ON own.crm = other.crm WHERE own.name = :connection))"""
+"""The card may have come from another connection to the same CRM."""
+
 
 def _rows(ask: Ask, columns: str, table: str, named: dict[str, Any], order: str) -> list[Any]:
     """The rows that name both records, or one of them and no other."""
@@ -43,9 +47,8 @@ def _rows(ask: Ask, columns: str, table: str, named: dict[str, Any], order: str)
     for key, about in _ABOUT.items():
         if not named["nexudus_id" if key == "both" else "crm_id"]:
             continue
-        given = {name: said for name, said in named.items() if name != "connection"}
-        sql = f"SELECT {columns} FROM {table} WHERE {about} ORDER BY {order} DESC LIMIT :most"  # noqa: S608
-        found |= {row[0]: row for row in ask(sql, given)}
+        sql = f"SELECT {columns} FROM {table} WHERE {about} AND {_KIN} ORDER BY {order} DESC LIMIT :most"  # noqa: S608
+        found |= {row[0]: row for row in ask(sql, named)}
     return list(found.values())
 
 

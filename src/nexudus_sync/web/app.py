@@ -1,18 +1,21 @@
 """The operator's page as an ASGI application: which address is which page, and who may do what."""
 
+import base64
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 import structlog
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nexudus_sync.errors import SyncError
+from nexudus_sync.signals.http import SEES
 from nexudus_sync.web import (
     brakes,
     bulk,
@@ -34,6 +37,7 @@ from nexudus_sync.web.view import Handler, View, answer, read_form
 COOKIE = "nexudus-sync"
 """The cookie that holds a session's key."""
 _WEEK = 7 * 86400
+_NO_TENANT = "There is no such tenant, or it is not yours to see."
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -41,9 +45,15 @@ log = structlog.get_logger("nexudus_sync.web")
 
 
 def build(
-    more: Sequence[BaseRoute] = (), desk: Desk | None = None, users: Iterable[User] = (), *, hosts: Collection[str] = ()
+    more: Sequence[BaseRoute] = (),
+    desk: Desk | Callable[[], Desk] | None = None,
+    users: Iterable[User] = (),
+    *,
+    hosts: Collection[str] = (),
 ) -> ASGIApp:
-    """The application: `more` routes, for which nobody signs in, and the pages about a desk, if there is one.
+    """The application: `more` routes, for which nobody has to sign in, and the pages about a desk, if there is one.
+
+    A desk that changes while the page is served is given as what makes it.
 
     Without users the pages only show; with users, nobody sees them who has not signed in. `hosts` are names, beside
     those of this machine, under which browsers reach it.
@@ -51,7 +61,8 @@ def build(
     guarded = [Middleware(Guard, hosts=[*LOOPBACK, *hosts])]
     if desk is None:
         return Starlette(routes=list(more), middleware=guarded)
-    page, plans = _Page(desk, tuple(users)), plan.Pages()
+    page, plans = _Page(desk if callable(desk) else lambda: desk, tuple(users)), plan.Pages()
+    guarded.append(Middleware(_Known, page=page, paths={getattr(one, "path", "") for one in more}))
     shown = [Route(path, page.shows(handler)) for path, handler in {**_SHOWN, "/plan": plans.show}.items()]
     done = {**_DONE, "/plan": plans.make, "/sign-out": signing.sign_out(page.sessions)}
     routes = [
@@ -78,8 +89,8 @@ _SHOWN: dict[str, Handler] = {
     "/history.csv": history.csv,
     "/brakes": brakes.show,
     "/mapping": mapping.show,
-    "/first-run/{connection}.json": first_run.as_json,
-    "/first-run/{connection}": first_run.show,
+    "/first-run/{connection:path}.json": first_run.as_json,
+    "/first-run/{connection:path}": first_run.show,
     "/times": overview.times,
 }
 _DONE: dict[str, Handler] = {
@@ -87,17 +98,18 @@ _DONE: dict[str, Handler] = {
     "/inbox/{key}/{verb}": inbox.decide,
     "/record/{verb}": record.change,
     "/history/{number:int}/undo": history.undo,
-    "/brakes/{connection}/{name}/release": brakes.release,
-    "/connections/{connection}/{verb}": overview.change,
+    "/brakes/{connection:path}/{name}/release": brakes.release,
+    "/connections/{connection:path}/{verb}": overview.change,
 }
 
 
 class _Page:
     """What the routes share: the sessions, and the rules of who may look and who may decide."""
 
-    def __init__(self, desk: Desk, users: tuple[User, ...]) -> None:
+    def __init__(self, desk: Callable[[], Desk], users: tuple[User, ...]) -> None:
         self._desk, self._has_users = desk, bool(users)
-        self.sessions = Sessions(users, desk.clock)
+        self._clock = desk().clock
+        self.sessions = Sessions(users, self._clock)
 
     def shows(self, handler: Handler) -> Endpoint:
         """A route that only shows."""
@@ -150,6 +162,8 @@ class _Page:
         return await answer(lambda view: view.page("missing.html", status=404, what="There is no such page."), view)
 
     async def _answered(self, handler: Handler, view: View) -> Response:
+        if view.tenant and view.tenant not in view.desk.tenants:
+            view.tenant, handler = "", _no_tenant
         try:
             return await answer(handler, view)
         except SyncError as error:
@@ -162,8 +176,29 @@ class _Page:
         return await answer(lambda view: view.fragment("broken.html", status=status, what=text), view)
 
     def _view(self, request: Request) -> View:
+        """The request as the pages see it: what this person may not see is not on the desk."""
         session = self.sessions.find(request.cookies.get(COOKIE))
-        return View(self._desk, request, session, self._desk.clock.now(), may_sign_in=self._has_users)
+        desk = self._desk()
+        if self._has_users:
+            allowed = self.sessions.sees(session.user if session else "")
+            desk = desk if allowed is None else desk.only(allowed)
+        tenant = request.query_params.get("tenant", "") if desk.settings.in_fleet else ""
+        view = View(desk.only({tenant}) if tenant else desk, request, session, self._clock.now(), self._has_users)
+        view.tenant = tenant
+        return view
+
+    def sees(self, headers: Headers, cookies: Mapping[str, str]) -> tuple[frozenset[str] | None] | None:
+        """The tenants that somebody who asks for figures may see; None for nobody who is known.
+
+        A program gives the name and the password each time, and a browser its session.
+        """
+        session = self.sessions.find(cookies.get(COOKIE))
+        if session is not None and session.user:
+            return (self.sessions.sees(session.user),)
+        name, password = basic(headers.get("authorization", ""))
+        if not name or self.sessions.wait(name) or not self.sessions.check(name, password):
+            return None
+        return (self.sessions.sees(name),)
 
     def _is_ours(self, request: Request, session: Session | None, form: dict[str, str]) -> bool:
         if session is None or is_foreign(request.headers, request.headers.get("host", "")):
@@ -175,6 +210,39 @@ class _Page:
             COOKIE, session.key, path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https"
         )
         return response
+
+
+def _no_tenant(view: View) -> Response:
+    """For an address about a tenant that there is not, or that this person may not see: the same for both."""
+    return view.page("missing.html", status=404, what=_NO_TENANT)
+
+
+class _Known:
+    """Says in the scope of the other routes who asks, if that is known."""
+
+    def __init__(self, app: ASGIApp, page: _Page, paths: Collection[str]) -> None:
+        self._app, self._page, self._paths = app, page, frozenset(paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and scope["path"] in self._paths:
+            request = Request(scope)
+            known = self._page.sees(request.headers, request.cookies)
+            if known is not None:
+                scope[SEES] = known[0]
+        await self._app(scope, receive, send)
+
+
+def basic(header: str) -> tuple[str, str]:
+    """The name and the password that a program gives with a request; "" and "" for none."""
+    scheme, _, given = header.partition(" ")
+    if scheme.casefold() != "basic":
+        return "", ""
+    try:
+        name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return name, password
 
 
 def _to_sign_in(request: Request) -> Response:

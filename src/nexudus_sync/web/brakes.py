@@ -46,8 +46,7 @@ def show(view: View) -> Response:
         pairs = {
             one.id: [(link.connection, *link.pair) for link in of_numbers(session, one.links[:_SHOWN])] for one in found
         }
-        about = [(nexudus_id, crm_id) for rows in pairs.values() for _, nexudus_id, crm_id in rows]
-        names = naming.names(over(session), about)
+        names = naming.names(over(session), [pair for rows in pairs.values() for pair in rows])
     permits = {one.id: deciding.permits(view.desk.settings, one) for one in found}
     return view.page("brakes.html", brakes=found, pairs=pairs, names=names, causes=CAUSES, permits=permits)
 
@@ -67,4 +66,4 @@ def release(view: View) -> Response:
         deciding.release(session, [connection], name, by=view.user, now=view.now)
     if view.desk.hands is not None:
         view.desk.hands.soon(connection)
-    return view.go("/", Notice("Released. The next cycle goes on, for these records only.", connection))
+    return view.go(view.to("/"), Notice("Released. The next cycle goes on, for these records only.", connection))

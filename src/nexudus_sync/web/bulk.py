@@ -54,7 +54,7 @@ def _preview(view: View, *, moved: bool) -> Response:
         chosen = _chosen(view, ask, said.get("answer", ""), keys)
         what = "c" if chosen.side else "f"
         shown = items.some(ask, [f"{what}{number}" for number in chosen.together.numbers[:_SHOWN]])
-        left = [one for one in items.some(ask, keys) if not one.together]
+        left = [one for one in items.some(ask, keys) if not one.together and one.connection in view.desk.names]
         names = names_of(ask, [*shown, *left])
     fields = [(key, said[key]) for key in _KEPT if said.get(key)]
     return view.page(
@@ -67,7 +67,7 @@ def _preview(view: View, *, moved: bool) -> Response:
         fields=fields,
         keys=keys,
         whole=whole,
-        back=f"/inbox?{urlencode(fields)}",
+        back=view.to(f"/inbox?{urlencode(fields)}"),
         moved=moved,
     )
 
@@ -91,7 +91,7 @@ def bulk(view: View) -> Response:
         text = f"{plural(done, 'failure is', 'failures are')} dismissed."
     missed = len(chosen.together.numbers) - done
     text += f" {plural(missed, 'item was', 'items were')} settled meanwhile." if missed else ""
-    return view.go("/inbox", Notice(text))
+    return view.go(view.to("/inbox"), Notice(text))
 
 
 def _chosen(view: View, ask: Ask, answer: str, keys: list[str]) -> Chosen:
@@ -112,7 +112,7 @@ def _keep(view: View, side: Side, numbers: tuple[int, ...]) -> int:
         with view.desk.store.session() as session:
             for number in part:
                 try:
-                    conflicts.take(session, number, side, by=view.user, now=view.now)
+                    conflicts.take(session, view.desk.settings, number, side, by=view.user, now=view.now)
                 except SyncError:  # a cycle closed it since it was counted
                     continue
                 done += 1
@@ -135,7 +135,7 @@ def _dismiss(view: View, numbers: tuple[int, ...]) -> int:
         with view.desk.store.session() as session:
             for one in of_numbers(session, part):
                 if one.state == "open":
-                    failures.dismiss(session, one.id or 0)
+                    failures.dismiss(session, view.desk.settings, one.id or 0)
                     done += 1
     return done
 

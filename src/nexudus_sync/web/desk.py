@@ -1,12 +1,14 @@
 """What the page works with: the settings, the store, the mappings, and what the running program does for it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
 
 from nexudus_sync.clock import Clock
 from nexudus_sync.config import ConnectionSettings, Settings
+from nexudus_sync.config.settings import SEPARATOR
 from nexudus_sync.mapping import Context, Side
 from nexudus_sync.mapping import Mapping as FieldMapping
 from nexudus_sync.store import Store
@@ -57,7 +59,7 @@ ContextOf = Callable[[str, Side, dict[str, Any]], Context]
 """(connection, side, snapshot) → the surroundings in which that snapshot is read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Desk:
     """All that the pages are made from. `mappings` are by connection; `context` tells how a snapshot is read.
 
@@ -73,14 +75,28 @@ class Desk:
     hands: Hands | None = None
     titles: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """The names of all configured connections."""
-        return [one.name for one in self.settings.connections]
+        return list(self._by_name)
+
+    @cached_property
+    def tenants(self) -> list[str]:
+        """The tenants of a fleet, broken ones included, in order; none outside of a fleet."""
+        owners = {self.settings.owner(name) for name in self._by_name} | set(self.settings.broken)
+        return sorted(owners - {""})
+
+    def only(self, tenants: Collection[str]) -> "Desk":
+        """The same for somebody who may see these tenants alone, or wants to."""
+        return replace(self, settings=self.settings.only(tenants))
 
     def connection(self, name: str) -> ConnectionSettings | None:
         """The settings of the connection of that name."""
-        return next((one for one in self.settings.connections if one.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, ConnectionSettings]:
+        return {one.name: one for one in self.settings.connections}
 
     def crm(self, connection: str) -> str:
         """The configured name of a connection's CRM, "" for a connection that is not configured."""
@@ -95,8 +111,9 @@ class Desk:
         return self.title(crm) if crm else Side.CRM.word
 
     def title(self, system: str) -> str:
-        """How a system is called, by its configured name."""
-        return self.titles.get(system) or system[:1].upper() + system[1:]
+        """How a system is called, by its configured name; of a tenant's, which one it is goes without saying."""
+        own = system.rpartition(SEPARATOR)[2]
+        return self.titles.get(system) or own[:1].upper() + own[1:]
 
     def link(self, connection: str, side: Side | str, record_id: str) -> str | None:
         """The address at which a browser shows a record; None where nobody said."""

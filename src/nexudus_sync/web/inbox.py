@@ -40,7 +40,7 @@ def show(view: View) -> Response:
             asked = items.get(ask, opened)
             found = [asked, *found] if asked is not None and asked.connection in view.desk.names else found
         groups = items.groups(ask, wanted)
-        newest = items.newest(ask)
+        newest = items.newest(ask, tuple(view.desk.names))
         names = names_of(ask, found)
         counts = items.counts(ask, Filter(tuple(view.desk.names)))
     details = {one.key: details_of(view, one) for one in found if one.key == opened}
@@ -69,7 +69,7 @@ def item(view: View) -> Response:
             return HTMLResponse("<p>This item is gone.</p>", status_code=404)
         names = names_of(ask, [found])
     shown = details_of(view, found)
-    return view.fragment("inbox_item.html", item=found, name=names[found.key], detail=shown, back="/inbox")
+    return view.fragment("inbox_item.html", item=found, name=names[found.key], detail=shown, back=view.to("/inbox"))
 
 
 def new(view: View) -> Response:
@@ -120,7 +120,7 @@ def _take(view: View, item: Item) -> str:
     if side is None:
         raise ConfigError(f"item {item.key}", "the form names no side", "choose one")
     with view.desk.store.session() as session:
-        conflicts.take(session, item.id, side, by=view.user, now=view.now, seen=seen_of(view))
+        conflicts.take(session, view.desk.settings, item.id, side, by=view.user, now=view.now, seen=seen_of(view))
     return f"{outcome_word(view, item, side)}. {_when(view, item.connection)}"
 
 
@@ -169,7 +169,7 @@ def _ignore(view: View, item: Item) -> str:
 
 def _take_back(view: View, item: Item) -> str:
     with view.desk.store.session() as session:
-        conflicts.take_back(session, item.id)
+        conflicts.take_back(session, view.desk.settings, item.id)
     return "Taken back: the question is open again."
 
 
@@ -193,7 +193,7 @@ def _tried_again(count: int, later: int) -> str:
 
 def _dismiss(view: View, item: Item) -> str:
     with view.desk.store.session() as session:
-        failures.dismiss(session, item.id)
+        failures.dismiss(session, view.desk.settings, item.id)
     return "Dismissed. It comes back if its reason changes."
 
 

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from nexudus_sync.mapping import Sync
 from nexudus_sync.mapping import show as tables
+from nexudus_sync.web import fleet
 from nexudus_sync.web.view import View
 
 _WAYS = {
@@ -35,6 +36,8 @@ class Table:
 def show(view: View) -> Response:
     """The page."""
     chosen = view.query.get("connection", "")
+    if not chosen and fleet.is_wanted(view):
+        return view.page("choose.html", what="Mapping")
     shown = [name for name in view.desk.names if chosen in ("", name)]
     found = []
     for name in shown:

@@ -19,6 +19,7 @@ from nexudus_sync.store.ask import Ask, over
 from nexudus_sync.store.first_run import kept
 from nexudus_sync.store.status import ConnectionStatus, progress_of, status_of
 from nexudus_sync.texts import plural
+from nexudus_sync.web import fleet
 from nexudus_sync.web.naming import names_of
 from nexudus_sync.web.sessions import Notice
 from nexudus_sync.web.view import View
@@ -82,6 +83,8 @@ class Card:
 
 def show(view: View) -> Response:
     """The page."""
+    if fleet.is_wanted(view):
+        return fleet.show(view)
     with view.asking() as ask:
         newest = waiting.page(ask, waiting.Filter(tuple(view.desk.names)), limit=_NEWEST)
         changes = past.page(ask, past.Filter(tuple(view.desk.names)))[:_NEWEST]
@@ -91,6 +94,8 @@ def show(view: View) -> Response:
 
 def state(view: View) -> Response:
     """What of the page is renewed while it is open: sentences, times and figures."""
+    if fleet.is_wanted(view):
+        return fleet.state(view)
     return view.fragment("overview_state.html", **_state(view))
 
 
@@ -105,24 +110,24 @@ def times(view: View) -> Response:
 def change(view: View) -> Response:
     """Pause or resume a connection, or run its next cycle now."""
     name, verb = view.request.path_params["connection"], view.request.path_params["verb"]
+    back = view.back(view.to("/"))
     if name not in view.desk.names:
-        raise ConfigError("the connection", f"{name!r} is not configured", f"there are {', '.join(view.desk.names)}")
+        raise ConfigError("the connection", f"{name!r} is not configured", "reload the page")
     if verb not in _VERBS:
         raise ConfigError("the connection", f"cannot be asked to {verb!r}", f"there are {', '.join(_VERBS)}")
     if verb == "sync":
         asked = view.desk.hands is not None and view.desk.hands.soon(name)
-        text = "The next cycle starts now." if asked else "Nothing runs that could be asked; start `nexudus-sync run`."
-        return view.go(view.back("/"), Notice(text, name, failed=not asked))
+        command = _command(view)
+        text = "The next cycle starts now." if asked else f"Nothing runs that could be asked; start `{command}`."
+        return view.go(back, Notice(text, name, failed=not asked))
     with view.desk.store.session() as session:
         if verb == "pause":
             connections.pause(session, view.desk.settings, name, by=view.user, now=view.now)
-            return view.go(
-                view.back("/"), Notice("Paused. Nothing is read or written until somebody resumes it.", name)
-            )
+            return view.go(back, Notice("Paused. Nothing is read or written until somebody resumes it.", name))
         connections.resume(session, view.desk.settings, name, now=view.now)
     if view.desk.hands is not None:
         view.desk.hands.soon(name)
-    return view.go(view.back("/"), Notice("Runs again.", name))
+    return view.go(back, Notice("Runs again.", name))
 
 
 def _state(view: View) -> dict[str, Any]:
@@ -132,12 +137,13 @@ def _state(view: View) -> dict[str, Any]:
         hours = past.by_hour(ask, tuple(view.desk.names), view.now)
         stopped = brakes.of_connections(session, view.desk.names, ("set",))
         cards = [_card(view, ask, name, verdict, tuple(hours[name])) for name in view.desk.names]
-    return {"cards": cards, "hero": _hero(verdict, cards), "stopped": stopped, "verdict": verdict}
+    return {"cards": cards, "hero": _hero(verdict, cards, _command(view)), "stopped": stopped, "verdict": verdict}
 
 
 def problem_of(verdict: health.Verdict, name: str) -> health.Problem | None:
     """What is wrong with a connection, or with all of them."""
-    return next((one for one in verdict.problems if one.connection in (name, None)), None)
+    mine = (one for one in verdict.problems if one.connection == name or one.kind == "run")
+    return next(mine, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +161,16 @@ class Hero:
         return sha256(f"{self.first}\n{self.then}".encode()).hexdigest()[:8]
 
 
-def _hero(verdict: health.Verdict, cards: list[Card]) -> Hero:
+def _command(view: View) -> str:
+    """What runs the cycles."""
+    return "nexudus-sync worker" if view.desk.settings.in_fleet else "nexudus-sync run"
+
+
+def _hero(verdict: health.Verdict, cards: list[Card], command: str) -> Hero:
     waits = sum(card.status.waiting for card in cards)
     then = f"{plural(waits, 'item waits', 'items wait')} for you." if waits else "Nothing waits for you."
     if not verdict.alive:
-        then = f"Start it with `nexudus-sync run`, or its service. {then}"
+        then = f"Start it with `{command}`, or its service. {then}"
         return Hero(False, "The sync is not running.", then, waits)
     if verdict.problems:
         return _troubled(verdict, len(cards), then, waits)
@@ -172,9 +183,10 @@ def _hero(verdict: health.Verdict, cards: list[Card]) -> Hero:
 
 def _troubled(verdict: health.Verdict, count: int, then: str, waits: int) -> Hero:
     """Some connections need a look."""
-    words = {"brake": "has stopped itself", "failing": "fails", "stale": "makes no progress"}
-    first = ". ".join(f"{one.connection} {words.get(one.kind, 'needs a look')}" for one in verdict.problems[:3])
-    well = count - len({one.connection for one in verdict.problems})
+    words = {"brake": "has stopped itself", "failing": "fails", "stale": "makes no progress", "config": "does not run"}
+    told = ((one.connection or one.tenant, words.get(one.kind, "needs a look")) for one in verdict.problems[:3])
+    first = ". ".join(f"{name} {what}" for name, what in told)
+    well = count - len({one.connection for one in verdict.problems} - {None})
     others = f"{plural(well, 'other connection is', 'other connections are')} well. " if well else ""
     return Hero(False, f"{first}.", others + then, waits)
 
@@ -219,7 +231,8 @@ def _next(view: View, name: str) -> str:
 def _gauges(view: View, verdict: health.Verdict, connection: str) -> Iterator[Gauge]:
     """The limits of both systems that are worth a bar, with what the run says was used of them."""
     left = {} if verdict.beat is None else verdict.beat.budget
-    for side, system in ((Side.NEXUDUS, Side.NEXUDUS.value), (Side.CRM, view.desk.crm(connection))):
+    hub = view.desk.settings.of(connection).hub
+    for side, system in ((Side.NEXUDUS, hub), (Side.CRM, view.desk.crm(connection))):
         for key, (free, most) in left.get(system, {}).items():
             if key in _ALWAYS or (key in _WINDOWS and most - free >= _SELDOM * most):
                 yield Gauge(view.desk.system(connection, side), side, _WINDOWS[key], max(0, most - free), most)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from nexudus_sync.errors import ConfigError, SyncError
 from nexudus_sync.store import names as naming
+from nexudus_sync.web import fleet
 from nexudus_sync.web.desk import Desk, Foreseen, Step
 from nexudus_sync.web.view import View
 
@@ -91,12 +92,17 @@ class Pages:
     def show(self, view: View) -> Response:
         """The page."""
         name = view.query.get("connection", "")
+        if not name and fleet.is_wanted(view):
+            return view.page("choose.html", what="Plan")
+        if not view.desk.names:
+            return view.page("missing.html", status=404, what="There is no connection yet.")
         name = name if name in view.desk.names else view.desk.names[0]
         kept = self._plans.kept.get(name)
         found = None if kept is None else kept.found
         groups = [] if found is None else groups_of(found)
         with view.asking() as ask:
-            names = naming.names(ask, [(one.nexudus_id, one.crm_id) for group in groups for one in group.steps])
+            about = [(name, one.nexudus_id, one.crm_id) for group in groups for one in group.steps]
+            names = {named[1:]: found for named, found in naming.names(ask, about).items()}
         values: dict[str, Any] = {"connection": name, "kept": kept, "found": found, "groups": groups, "names": names}
         if view.request.headers.get("hx-request"):
             return view.fragment("plan_state.html", **values)
@@ -108,4 +114,4 @@ class Pages:
         if name not in view.desk.names:
             raise ConfigError("the connection", f"{name!r} is not configured")
         self._plans.start(view.desk, name, view.now)
-        return view.go(f"/plan?connection={quote(name)}")
+        return view.go(view.to(f"/plan?connection={quote(name)}"))

@@ -70,7 +70,7 @@ def find(view: View) -> Response:
     with view.asking() as ask:
         found: list[Found] = records(ask, tuple(view.desk.names), text, _MOST) if text else []
     if len(found) == 1:
-        return view.go(address_of(found[0].connection, found[0].nexudus_id, found[0].crm_id))
+        return view.go(view.to(address_of(found[0].connection, found[0].nexudus_id, found[0].crm_id)))
     return view.page("records.html", found=found, text=text, most=_MOST, address=address_of)
 
 
@@ -84,7 +84,8 @@ def show(view: View) -> Response:
         link_id = None if place.link is None else place.link.id
         asked, failed = _waiting(session, place)
         story = timeline.of_pair(ask, place.connection, *pair, link_id)
-        name = naming.names(ask, [pair]).get(pair, naming.Name())
+        about = (place.connection, *pair)
+        name = naming.names(ask, [about]).get(about, naming.Name())
         rows = [] if place.link is None else list(_rows(view, place.link, asked, failed))
         email = None if place.alone is None else place.alone.email
     values: dict[str, Any] = {"place": place, "name": name, "rows": rows, "story": story, "email": email or ""}
@@ -93,9 +94,9 @@ def show(view: View) -> Response:
 
 def _waiting(session: Session, place: Place) -> tuple[list[Conflict], list[Failure]]:
     """The conflicts and failures about it that wait for a person."""
-    ids, here = {place.nexudus_id, place.crm_id} - {""}, (place.connection, "open")
-    asked = [one for one in conflicts.about_records(session, ids) if (one.connection, one.state) == here]
-    return asked, [one for one in failures.about_records(session, ids) if (one.connection, one.state) == here]
+    ids, here = {place.nexudus_id, place.crm_id} - {""}, [place.connection]
+    asked = [one for one in conflicts.about_records(session, here, ids) if one.state == "open"]
+    return asked, [one for one in failures.about_records(session, here, ids) if one.state == "open"]
 
 
 def change(view: View) -> Response:
@@ -121,7 +122,7 @@ def change(view: View) -> Response:
             raise ConfigError("the record", f"cannot be asked to {verb!r}")
     if verb == "sync" and view.desk.hands is not None and view.desk.hands.soon(place.connection):
         said = "Both records are read again now; look again in a few seconds."
-    return view.go(place.address, Notice(said))
+    return view.go(view.to(place.address), Notice(said))
 
 
 def _place(view: View, session: Session, said: Any) -> Place | None:

@@ -22,10 +22,14 @@ LONGEST_WAIT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may decide: the name that is kept with each decision, and the password."""
+    """Somebody who may decide: the name that is kept with each decision, and the password.
+
+    In a fleet, `tenants` are those that they see and decide about, None for all.
+    """
 
     name: str
     password: str = field(repr=False)
+    tenants: frozenset[str] | None = None
 
 
 @dataclass(slots=True)
@@ -61,11 +65,17 @@ class Sessions:
     """The sessions of one page. Used by several threads."""
 
     def __init__(self, users: Iterable[User], clock: Clock) -> None:
-        self._digests = {user.name: _digest(user.password) for user in users}
+        known = list(users)
+        self._digests = {user.name: _digest(user.password) for user in known}
+        self._tenants = {user.name: user.tenants for user in known}
         self._clock = clock
         self._known: OrderedDict[str, Session] = OrderedDict()
         self._failed: dict[str, tuple[int, float]] = {}
         self._lock = Lock()
+
+    def sees(self, name: str) -> frozenset[str] | None:
+        """The tenants that somebody who signed in sees, None for all; an unknown name sees none."""
+        return self._tenants.get(name, frozenset())
 
     def find(self, key: str | None) -> Session | None:
         """The session of that key, None where there is none or it has ended."""

@@ -27,7 +27,10 @@ Form = Mapping[str, str]
 
 @dataclass(slots=True)
 class View:
-    """One request. `session` is None for a browser that was never given one; `chosen` are all `item`s of the form."""
+    """One request. `session` is None for a browser that was never given one; `chosen` are all `item`s of the form.
+
+    `desk` has what this person may see, and of that the `tenant` alone that the address asks for, if it asks for one.
+    """
 
     desk: Desk
     request: Request
@@ -36,6 +39,7 @@ class View:
     may_sign_in: bool
     form: Form = field(default_factory=dict)
     chosen: list[str] = field(default_factory=list)
+    tenant: str = ""
 
     @property
     def user(self) -> str:
@@ -93,6 +97,20 @@ class View:
         parts = urlsplit(wanted)
         ours = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc
         return wanted if ours else otherwise
+
+    @property
+    def only(self) -> str:
+        """What an address without a question mark ends with, so that it is about the tenant that is chosen."""
+        return f"?{urlencode({'tenant': self.tenant})}" if self.tenant else ""
+
+    @property
+    def also(self) -> str:
+        """The same for an address that asks for something already."""
+        return f"&{urlencode({'tenant': self.tenant})}" if self.tenant else ""
+
+    def to(self, path: str) -> str:
+        """A path of ours, about the tenant that is chosen."""
+        return path + (self.also if "?" in path else self.only)
 
     def address(self, path: str, **changed: Any) -> str:
         """A path with the present query, in which these keys are changed; None takes one out."""

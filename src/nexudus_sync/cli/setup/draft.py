@@ -47,7 +47,7 @@ class Draft:
         nexudus, crm = self.nexudus.lines(), {"connector": self.crm.name, **self.crm.lines()}
         if nexudus.get(ADDRESS) == self.nexudus.usual_address():
             nexudus.pop(ADDRESS, None)
-        return files.configuration(nexudus, self.crm.name, crm, self.connection)
+        return files.configuration(nexudus, self.crm.name, crm, self.connection, with_store=self.places.fleet is None)
 
     def _mappings(self) -> dict[Path, str | None]:
         """The mapping files, None for a CRM whose connector brings none."""
@@ -68,15 +68,18 @@ class Draft:
 
     def tell(self) -> None:
         """Print what to do next."""
-        path, kept = self.places.config, secrets.read(self.places.secrets)
+        path, kept = self.places.fleet or self.places.config, secrets.read(self.places.secrets)
         named = {name for table in (self.nexudus, self.crm) for name in table.variables()}
         if left := sorted(named - kept.keys()):
             say(f"Now set these environment variables, or write them into {self.places.secrets}: {', '.join(left)}")
         option = "" if path == Root().config else f" --config {path}"
+        option += f" --tenant {self.places.tenant}" if self.places.tenant else ""
         for verb, why in (
             ("check", "checks that everything works"),
             ("plan", "shows what would be done"),
             ("backfill", "does the first run"),
-            ("run", "keeps both sides in step"),
+            *([] if self.places.tenant else [("run", "keeps both sides in step")]),
         ):
             say(f"  nexudus-sync{option} {verb}".ljust(36 + len(option)) + why)
+        if self.places.tenant:
+            say(f"Workers that are at work take {self.places.tenant} up within a minute.")

@@ -18,15 +18,23 @@ _HEAD = """\
 """
 
 
-def configuration(nexudus: Mapping[str, Any], crm: str, keys: Mapping[str, Any], connection: Mapping[str, Any]) -> str:
+def configuration(
+    nexudus: Mapping[str, Any],
+    crm: str,
+    keys: Mapping[str, Any],
+    connection: Mapping[str, Any],
+    *,
+    with_store: bool = True,
+) -> str:
     """The text of config.toml: the two systems' tables and one connection.
 
-    `crm` is the CRM's name and `keys` its table, `connector` included.
+    `crm` is the CRM's name and `keys` its table, `connector` included. A tenant's file is without a store.
     """
     mapping = {"nexudus": "mappings/nexudus.toml", "crm": f"mappings/{keys['connector']}.toml"}
     rest = {"poll": "1m", "reconcile": "24h", "deletes": "ignore"}
     document = tomlkit.document()
-    document["store"] = {"url": "sqlite:///state.db"}
+    if with_store:
+        document["store"] = {"url": "sqlite:///state.db"}
     document["nexudus"] = dict(nexudus)
     document["crm"] = {crm: dict(keys)}
     table = tomlkit.table()

@@ -15,7 +15,7 @@ from nexudus_sync.engine.startup.assemble import mapping_of
 class Places:
     """The files of one configuration. `kept` are mapping files that stay, `replace` files that give way.
 
-    `replaces`: an option says that all of them give way.
+    `replaces`: an option says that all of them give way. `tenant` is whose they are in the fleet of the file `fleet`.
     """
 
     config: Path
@@ -23,6 +23,8 @@ class Places:
     asker: Asker
     kept: set[Path] = field(default_factory=set)
     replace: set[Path] = field(default_factory=set)
+    fleet: Path | None = None
+    tenant: str = ""
 
     def mapping(self, name: str) -> Path:
         """The mapping file of a system."""

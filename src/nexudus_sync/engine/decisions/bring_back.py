@@ -73,4 +73,4 @@ def conclude(connection: Connection, ready: Collection[int], unsettled: Collecti
 def _parked(session: Session, conflict: Conflict) -> bool:
     """Is the chosen value held back by a failure?"""
     wanted = conflict.take == Side.NEXUDUS
-    return wanted and failures.waits(session, conflict.nexudus_id, conflict.crm_id, conflict.field)
+    return wanted and failures.waits(session, conflict.connection, conflict.nexudus_id, conflict.crm_id, conflict.field)

@@ -95,7 +95,9 @@ def outcome_of(connection: Connection, decision: Decision, unsettled: Collection
         if link is None or link.state != "active":
             return "refused: the records are no longer linked"
         passing = ("unavailable", STORED_DIFFERENTLY)
-        reason = failures.what_stops(session, entry.nexudus_id, entry.crm_id, entry.field, passing=passing)
+        reason = failures.what_stops(
+            session, connection.name, entry.nexudus_id, entry.crm_id, entry.field, passing=passing
+        )
         if reason is not None:
             return f"refused: {reason}"
         if link.id in unsettled:

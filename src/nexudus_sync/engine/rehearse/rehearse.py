@@ -15,7 +15,7 @@ from nexudus_sync.mapping import Side
 from nexudus_sync.store import Session, journal, links
 from nexudus_sync.store.ask import over
 from nexudus_sync.store.in_memory import copy_of
-from nexudus_sync.store.names import Name, Pair, names
+from nexudus_sync.store.names import About, Name, about, names
 from nexudus_sync.store.status import ConnectionStatus, connection_status
 from nexudus_sync.store.tables import Journal, Unlinked
 
@@ -27,7 +27,7 @@ class Rehearsal:
     actions: list[Action]
     report: Report
     status: ConnectionStatus
-    names: Mapping[Pair, Name] = field(default_factory=dict)
+    names: Mapping[About, Name] = field(default_factory=dict)
     """What people know the records of the actions by."""
 
     @property
@@ -53,7 +53,7 @@ async def rehearse(
 
     Raises what the cycle raises while reading.
     """
-    copy = copy_of(connection.store)
+    copy = copy_of(connection.store, connection.name)
     try:
         stage = replace(connection, store=copy, siblings=[], dry=True)
         with copy.read() as session:
@@ -65,7 +65,7 @@ async def rehearse(
         with copy.read() as session:
             actions = [*_pairs(session, linked), *_writes(session, connection, journaled)]
             status = connection_status(session, connection.name)
-            known = names(over(session), [(one.nexudus_id, one.crm_id) for one in actions])
+            known = names(over(session), map(about, actions))
     finally:
         copy.close()
     return Rehearsal(actions, report, status, known)

@@ -10,6 +10,7 @@ import httpx
 
 from nexudus_sync.clock import Clock
 from nexudus_sync.config import ConnectionSettings, Settings
+from nexudus_sync.config.settings import HUB as HUB
 from nexudus_sync.config.toml import place
 from nexudus_sync.connectors import registry
 from nexudus_sync.connectors.base import Connector, Traits
@@ -23,9 +24,11 @@ from nexudus_sync.mapping.compound import Compound
 from nexudus_sync.mapping.shipped import shipped
 from nexudus_sync.store import Store
 
-HUB = "nexudus"
 Transports = Mapping[str, httpx.AsyncBaseTransport]
-"""By system name ("nexudus", a CRM's configured name): what replaces the network, for tests and simulations."""
+"""By system name ("nexudus", a CRM's configured name; of a tenant "acme/nexudus"): what replaces the network.
+
+For tests and simulations.
+"""
 
 
 @dataclass(slots=True)
@@ -51,13 +54,8 @@ class Engine:
 
     def connection(self, name: str | None) -> list[Connection]:
         """The connection of that name, or all. Raises ConfigError for a name that is not configured."""
-        if name is None:
-            return self.connections
-        found = [connection for connection in self.connections if connection.name == name]
-        if not found:
-            known = ", ".join(connection.name for connection in self.connections)
-            raise ConfigError("--connection", f"no connection is named {name!r}", f"configured connections: {known}")
-        return found
+        names = {one.name for one in self.settings.named(name)}
+        return [connection for connection in self.connections if connection.name in names]
 
 
 def load_mapping(settings: Settings, connection: ConnectionSettings) -> FieldMapping:
@@ -130,8 +128,9 @@ def assemble(
     mappings = {connection.name: load_mapping(settings, connection) for connection in settings.connections}
     opened = store or open_store(settings)
     replaced = transports or {}
+    hub = settings.hub
     connectors: dict[str, Connector] = {
-        HUB: NexudusConnector(HUB, settings.nexudus, clock=clock, rng=rng, store=opened, transport=replaced.get(HUB))
+        hub: NexudusConnector(hub, settings.nexudus, clock=clock, rng=rng, store=opened, transport=replaced.get(hub))
     }
     for name in sorted({connection.crm for connection in settings.connections}):
         crm = settings.crms[name]
@@ -151,7 +150,7 @@ def assemble(
 def _connection(engine: Engine, connection: ConnectionSettings, mapping: FieldMapping) -> Connection:
     scope = connection.scope()
     ends = {
-        Side.NEXUDUS: End(Side.NEXUDUS, engine.connectors[HUB], scope),
+        Side.NEXUDUS: End(Side.NEXUDUS, engine.connectors[engine.settings.hub], scope),
         Side.CRM: End(Side.CRM, engine.connectors[connection.crm], scope),
     }
     rules = Rules(
