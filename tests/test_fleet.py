@@ -271,3 +271,12 @@ def test_a_program_is_asked_for_the_secrets_that_are_needed_alone(house: House) 
     house.tenant("acme", f'{program}{MINIMAL}[notify]\nurls = ["${{NOTIFY_URL}}"]\n', secrets={})
     fleet = Fleet.load(house.path, {}, find=find, secrets=False, needed=("notify",))
     assert fleet.settings("acme").notify.addresses() == ["json://of-acme"]
+
+
+def test_the_example_is_a_fleet(tmp_path: Path) -> None:
+    (tmp_path / "tenants" / "acme").mkdir(parents=True)
+    example = Path(__file__).parent.parent / "fleet.example.toml"
+    (tmp_path / "fleet.toml").write_text(example.read_text())
+    (tmp_path / "tenants" / "acme" / "config.toml").write_text(MINIMAL)
+    found = Fleet.load(tmp_path / "fleet.toml", {**ENVIRONMENT, "TOM_PASSWORD": "long enough"}, find=find)
+    assert found.settings("acme").web.users[1].tenants == ("acme", "beta")

@@ -9,7 +9,10 @@ from e2e_office import ANA, BEN, Office
 from e2e_tenants import Tenant, fleet, told
 
 import stores
+from nexudus_sync.engine.cycle import Options
+from nexudus_sync.engine.rehearse.rehearse import rehearse
 from nexudus_sync.store import conflicts, failures, links
+from nexudus_sync.store.in_memory import copy_of
 from nexudus_sync.store.tables import Conflict, Decision, Failure, History
 
 SMALL = {"nexudus": 7, "crm": 6, "shared": 5}
@@ -99,3 +102,20 @@ def _failure(tenant: Tenant, pair: dict[str, str]) -> Failure:
 def _asked(tenant: Tenant, pair: dict[str, str]) -> Decision:
     args = {"nexudus_id": pair["nexudus_id"], "crm_id": pair["crm_id"]}
     return Decision(connection=f"{tenant.name}/london", kind="link", args=args, asked_at=tenant.clock.now())
+
+
+async def test_a_plan_copies_what_is_the_tenants_and_no_more(tmp_path: Path) -> None:
+    store = stores.open_in(tmp_path)
+    with fleet(tmp_path, store, "acme", "beta", **SMALL) as (acme, beta):
+        for tenant in (acme, beta):
+            await tenant.quiet()
+        copy = copy_of(store, "beta/london")
+        assert told(copy, "beta") == told(store, "beta")
+        assert not any(told(copy, "acme").values())
+        beta.cards.edit(beta.free[0][0], ANA, Name="Foreseen")
+        async with beta.process() as engine:
+            (each,) = engine.connections
+            seen = await rehearse(each, Options())
+        assert [(one.connection, one.fields["title"]["new"]) for one in seen.actions] == [("beta/london", "Foreseen")]
+        copy.close()
+    store.close()

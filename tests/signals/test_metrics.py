@@ -104,7 +104,7 @@ async def test_they_are_served_as_text_and_503_without_a_store(
         assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         assert "# HELP nexudus_sync_cycles_total Cycles that ended." in answer.text
 
-        def broken() -> bytes:
+        def broken(only: object = None) -> bytes:
             raise StoreError("state.db: disk full")
 
         monkeypatch.setattr(metrics, "text", broken)

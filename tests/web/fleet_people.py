@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlmodel import SQLModel, select
 from starlette.exceptions import StarletteDeprecationWarning
+from starlette.types import ASGIApp
 
 from nexudus_sandbox.world import Sandbox
 from nexudus_sync.clock import SystemClock
@@ -168,12 +169,15 @@ class FleetOffice:
             facts.keep(session, KEPT_AS, {f"{tenant}/london": _report(tenant)})
             running.failed(session, f"{tenant}/london", f"{said} cannot be reached", NOW - timedelta(hours=1))
 
-    def client(self) -> TestClient:
-        """A browser that nobody has signed in with."""
+    def app(self) -> ASGIApp:
+        """What is served."""
         settings = self.desk.settings()
         metrics = Metrics(settings, self.store, self.clock)
-        routes = monitoring.routes(self.desk.settings, self.store, self.clock, metrics)
-        return TestClient(served(settings, self.desk, routes), base_url="http://127.0.0.1:8780")
+        return served(settings, self.desk, monitoring.routes(self.desk.settings, self.store, self.clock, metrics))
+
+    def client(self) -> TestClient:
+        """A browser that nobody has signed in with."""
+        return TestClient(self.app(), base_url="http://127.0.0.1:8780")
 
     def signed_in(self, name: str, password: str) -> "FleetPerson":
         """Somebody in front of the page."""

@@ -13,7 +13,7 @@ ILL = 1
 def health(root: Root, connection: str | None, *, as_json: bool) -> int:
     """Print the verdict. Returns the exit code: 0 when all is well."""
     with open_desk(root) as desk:
-        names = desk.names(connection)
+        names = None if connection is None else desk.names(connection)
         with desk.store.read() as session:
             verdict = judge(session, desk.settings, SystemClock().now(), names=names)
     if as_json:

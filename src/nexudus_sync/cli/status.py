@@ -17,7 +17,6 @@ from nexudus_sync.cli.times import both
 from nexudus_sync.config import Settings
 from nexudus_sync.connectors.totals import TOLD, systems_without_totals
 from nexudus_sync.errors import ConfigError
-from nexudus_sync.store.ask import Ask
 from nexudus_sync.store.status import ConnectionStatus, Progress, progress_of, signs_of_life, status_of
 from nexudus_sync.texts import plural
 
@@ -36,9 +35,9 @@ def status(root: Root, *, as_json: bool, strict: bool) -> int:
             print_json({"connections": rows, **_tenants(desk)})
         elif _is_whole(desk.settings):
             status_fleet.show(desk.settings, status_fleet.rows_of(desk, found))
-            _tell_run(signs_of_life(desk.ask))
+            _tell_run(signs_of_life(desk.ask), in_fleet=True)
         else:
-            _print(desk.ask, found)
+            _print(desk, found)
     return int(strict and any(one.waiting for one in found))
 
 
@@ -63,7 +62,8 @@ def _row(one: ConnectionStatus) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key not in left_out}
 
 
-def _print(ask: Ask, found: list[ConnectionStatus]) -> None:
+def _print(desk: Reading, found: list[ConnectionStatus]) -> None:
+    ask = desk.ask
     columns = ("connection", "links", "conflicts", "failures", "pending", "last success", "brake")
     rows = [(c.name, c.links, c.conflicts, c.failures, c.pending, c.last_success or "never", c.brake) for c in found]
     print_table(columns, rows, right=columns[1:5])
@@ -80,7 +80,7 @@ def _print(ask: Ask, found: list[ConnectionStatus]) -> None:
         _remark(one, progress[one.name])
     for system in sorted(systems_without_totals(ask)):
         say(f"{system} {TOLD}.")
-    _tell_run(signs_of_life(ask))
+    _tell_run(signs_of_life(ask), in_fleet=desk.settings.in_fleet)
     if any(one.conflicts for one in found):
         say("Conflicts are waiting for you: `nexudus-sync conflicts list`.")
     if any(one.failures for one in found):
@@ -97,15 +97,17 @@ def _is_whole(settings: Settings) -> bool:
     return settings.in_fleet and not settings.tenant
 
 
-def _tell_run(signs: Sequence[datetime]) -> None:
+def _tell_run(signs: Sequence[datetime], *, in_fleet: bool) -> None:
     """Say whether `run`, or workers, are at work, where any was ever started and not ended as it should."""
     if not signs:
         return
     at_work = [one for one in signs if datetime.now(UTC) - one <= SILENT]
     if not at_work:
-        say(f"`run` has given no sign of life since {both(signs[-1])}; see `nexudus-sync health`.", style="bold red")
+        nobody = "No worker has given a" if in_fleet else "`run` has given no"
+        say(f"{nobody} sign of life since {both(signs[-1])}; see `nexudus-sync health`.", style="bold red")
     else:
-        say("`run` is at work." if len(at_work) == 1 else f"{len(at_work)} workers are at work.")
+        workers = plural(len(at_work), "worker is", "workers are")
+        say("`run` is at work." if len(at_work) == 1 and not in_fleet else f"{workers} at work.")
 
 
 def _remark(one: ConnectionStatus, progress: Progress) -> None:

@@ -6,7 +6,7 @@ Read from the store alone, so that it can be asked beside `run`, and after `run`
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -175,23 +175,41 @@ def judge(
     beat = running.last_beat(session)
     dead = _dead(beat, now, exists, "nexudus-sync worker" if settings.in_fleet else "nexudus-sync run")
     problems, found = [] if dead is None else [dead], list[Standing]()
+    wanted = list(settings.connections)
     if names is None:
         problems += [_broken(tenant, error) for tenant, error in settings.broken.items()]
-    wanted = [one for one in settings.connections if names is None or one.name in names]
+    else:
+        wanted = [one for one in wanted if one.name in names]
     known = glances(over(session), [one.name for one in wanted])
-    failing, resumed = running.failing(session), running.last_resumed(session)
+    ill = _Ill(
+        settings, None if dead is not None else beat, running.failing(session), running.last_resumed(session), now
+    )
     for one in wanted:
-        glance, own = known[one.name], settings.of(one.name)
-        problem = _brake(one.name, glance.brake)
-        rests = glance.paused_at is not None  # somebody wants it so
-        if problem is None and beat is not None and dead is None and not rests:  # without a run, the rest is not news
-            problem = _failing(one.name, failing.get(one.name), now)
-            problem = problem or _stale(one, own, glance, beat, resumed.get(one.name), now)
-        if problem is not None:
-            problem = replace(problem, tenant=own.tenant)
-            problems.append(problem)
-        found.append(_standing(one.name, own.tenant, glance, problem, dead=dead is not None))
+        problem, tenant = ill.with_(one, known[one.name]), settings.owner(one.name)
+        problems += [] if problem is None else [replace(problem, tenant=tenant)]
+        found.append(_standing(one.name, tenant, known[one.name], problem, dead=dead is not None))
     return Verdict(now, dead is None, beat, tuple(found), tuple(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ill:
+    """What is wrong with connections; `beat` None: nothing runs, and what follows from that is not news."""
+
+    settings: Settings
+    beat: Beat | None
+    failing: Mapping[str, Failing]
+    resumed: Mapping[str, datetime]
+    now: datetime
+
+    def with_(self, one: ConnectionSettings, glance: Glance) -> Problem | None:
+        """What is wrong with one of them. One that a person paused rests, and nothing is missed of it."""
+        problem = _brake(one.name, glance.brake)
+        if problem is not None or self.beat is None or glance.paused_at is not None:
+            return problem
+        resumed, own = self.resumed.get(one.name), self.settings.of(one.name)
+        return _failing(one.name, self.failing.get(one.name), self.now) or _stale(
+            one, own, glance, self.beat, resumed, self.now
+        )
 
 
 def _broken(tenant: str, error: ConfigError) -> Problem:
@@ -286,7 +304,7 @@ def in_short(verdict: Verdict) -> str:
     if verdict.waiting:
         waits = "waits" if verdict.waiting == 1 else "wait"
         parts += [f"{plural(verdict.waiting, 'conflict or failure', 'conflicts and failures')} {waits} for a person"]
-    return f"All is well: {'; '.join(parts)}."
+    return f"All is well: {'; '.join(parts) or 'there is no connection yet'}."
 
 
 def _parts(connections: Sequence[Standing]) -> Iterator[str]:

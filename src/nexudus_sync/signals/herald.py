@@ -16,6 +16,7 @@ from nexudus_sync.signals.health import Verdict, judge
 from nexudus_sync.signals.notices import Book, Notice, Pace, due, look
 from nexudus_sync.signals.senders import APP, Send, Sent
 from nexudus_sync.store import Store, running, waiting
+from nexudus_sync.store.waiting import New
 
 LOOK_EVERY = timedelta(seconds=30)
 """How often it is looked whether a message is due."""
@@ -82,10 +83,7 @@ class Herald:
         now = verdict.at
         page = f"{self.page} (on {platform.node()})" if self.page else ""  # a loopback address works there alone
         pace = Pace(notify.gather, notify.every, page, tenant, by_tenant=self.settings.in_fleet and not tenant)
-        with self._store.read() as session:
-            before = Book.of_json(running.told(session, tenant))
-            names = [one.name for one in verdict.connections if one.conflicts or one.failures]
-            new = [found for name in names if (found := waiting.new_since(session, name, before.upto.get(name)))]
+        before, new = self._news(tenant, verdict)
         book = look(before, verdict, pace)
         message, rests = due(book, verdict, new, pace), self._not_before.get(tenant)
         if message is not None and (rests is None or now >= rests):
@@ -95,6 +93,14 @@ class Herald:
         if book != before:
             with self._store.session() as session:
                 running.keep_told(session, book.as_json(), tenant)
+
+    def _news(self, tenant: str, verdict: Verdict) -> tuple[Book, list[New]]:
+        """What these people were told, and what newly waits."""
+        with self._store.read() as session:
+            before = Book.of_json(running.told(session, tenant))
+            names = [one.name for one in verdict.connections if one.conflicts or one.failures]
+            found = (waiting.new_since(session, name, before.upto.get(name)) for name in names)
+            return before, [one for one in found if one is not None]
 
     async def _went(self, tenant: str, notify: NotifySettings, notice: Notice) -> bool:
         """Did it go to anybody?"""

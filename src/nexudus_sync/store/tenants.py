@@ -12,17 +12,17 @@ def count(session: Session, tenant: str) -> dict[str, int]:
     """How many rows of each table are the tenant's; tables without any are left out."""
     found = {
         table.name: session.connection().execute(select(func.count()).select_from(table).where(mine)).scalar_one()
-        for table, mine in _theirs(tenant)
+        for table, mine in owned(tenant)
     }
     return {name: number for name, number in found.items() if number}
 
 
 def erase(session: Session, tenant: str) -> int:
     """Delete all that is the tenant's; returns how many rows that were. The counts of its logins' calls stay."""
-    return sum(session.connection().execute(delete(table).where(mine)).rowcount for table, mine in _theirs(tenant))
+    return sum(session.connection().execute(delete(table).where(mine)).rowcount for table, mine in owned(tenant))
 
 
-def _theirs(tenant: str) -> Iterator[tuple[Table, ColumnElement[bool]]]:
+def owned(tenant: str) -> Iterator[tuple[Table, ColumnElement[bool]]]:
     """Each table, and which of its rows are the tenant's."""
     columns = {Fact.__tablename__: ("system", "key"), LeaseRow.__tablename__: ("key",)}
     columns[ConnectionState.__tablename__] = ("name",)

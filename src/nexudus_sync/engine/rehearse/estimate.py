@@ -41,7 +41,7 @@ class Estimate:
 
 async def estimate(connection: Connection, *, limit: int | None = None, since: date | None = None) -> Estimate:
     """Look at what a backfill with these options has before it. Raises what listing raises."""
-    copy = copy_of(connection.store)
+    copy = copy_of(connection.store, connection.name)
     try:
         stage = replace(connection, store=copy, siblings=[], dry=True)
         seen = [await list_side(stage, side, priority=Priority.BACKFILL) for side in Side]

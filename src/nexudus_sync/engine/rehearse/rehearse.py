@@ -53,7 +53,7 @@ async def rehearse(
 
     Raises what the cycle raises while reading.
     """
-    copy = copy_of(connection.store)
+    copy = copy_of(connection.store, connection.name)
     try:
         stage = replace(connection, store=copy, siblings=[], dry=True)
         with copy.read() as session:
