@@ -21,6 +21,7 @@ from sqlalchemy import Engine, StaticPool, create_engine, event
 import stores
 from nexudus_sync.connectors import registry
 from nexudus_sync.store import schema, sqlite
+from postgres_server import programs
 
 pytest_plugins = ["postgres_fixtures"]
 
@@ -80,6 +81,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("unmeasured")
         if "postgres_server" in getattr(item, "fixturenames", ()) or (stores.on_server() and _is_played_there(item)):
             item.add_marker("postgres")
+            if stores.on_server() and programs() is None:
+                item.add_marker(pytest.mark.skip("the programs of a PostgreSQL server are not installed"))
         is_near = item.path.parent == TESTS or any(item.path.is_relative_to(place) for place in quick)
         if is_near and item.path not in long and not any(item.get_closest_marker(name) for name in APART):
             item.add_marker("quick")

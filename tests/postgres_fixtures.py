@@ -4,30 +4,24 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+import stores
 from nexudus_sync.store import Store
 from postgres_server import PostgresServer, programs
-from stores import emptied
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server() -> PostgresServer:
     """A server of its own for these tests. Its tests are skipped where the server's programs are missing."""
     pytest.importorskip("psycopg", reason="the extra nexudus-sync[cluster] is not installed")
     if programs() is None:
         pytest.skip("the programs of a PostgreSQL server are not installed (Debian: postgresql)")
-    server = PostgresServer()
-    try:
-        yield server.start()
-    finally:
-        server.close()
+    return stores.server()
 
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: PostgresServer) -> str:
     """The name of a database that is a store at this version's schema, to be copied."""
-    name = postgres_server.create()
-    Store.open(postgres_server.url(name)).close()
-    return name
+    return stores.template()
 
 
 @pytest.fixture
@@ -76,6 +70,6 @@ def _one_postgres_store(postgres_server: PostgresServer, postgres_template: str)
 @pytest.fixture
 def postgres_store(_one_postgres_store: Store) -> Store:
     """An empty store, open already: the same for all these tests, which is quicker than a database for each."""
-    emptied(_one_postgres_store)
+    stores.emptied(_one_postgres_store)
     _one_postgres_store.after_commit = None
     return _one_postgres_store

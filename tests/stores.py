@@ -33,15 +33,24 @@ def open_in(folder: Path) -> Store:
     return Store.open(new_url()) if on_server() else Store.open("sqlite:///state.db", base_dir=folder)
 
 
+def server() -> PostgresServer:
+    """The server of this process, which ends with it."""
+    return _started()[0]
+
+
+def template() -> str:
+    """The name of its database at this version's schema, to be copied."""
+    return _started()[1]
+
+
 def new_url() -> str:
     """The URL of a new database at this version's schema, on a server that ends with the process."""
-    server, template = _started()
-    return server.url(server.create(template))
+    return server().url(server().create(template()))
 
 
 def server_seconds() -> float:
     """The processor time that the server has used so far."""
-    return _started()[0].seconds()
+    return server().seconds()
 
 
 def emptied(store: Store) -> None:
@@ -53,10 +62,10 @@ def emptied(store: Store) -> None:
 
 def _started() -> tuple[PostgresServer, str]:
     if not _running:
-        server = PostgresServer()
-        atexit.register(server.close)
-        server.start()
-        template = server.create()
-        Store.open(server.url(template)).close()
-        _running.append((server, template))
+        started = PostgresServer()
+        atexit.register(started.close)
+        started.start()
+        name = started.create()
+        Store.open(started.url(name)).close()
+        _running.append((started, name))
     return _running[0]

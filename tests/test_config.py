@@ -490,6 +490,7 @@ MISTAKES = [
         '[store]\nurl = "mongodb://db/sync"\n[nexudus]',
         "store.url: unknown kind of database 'mongodb'; known here: sqlite, postgresql",
     ),
+    ("[nexudus]", '[store]\nurl = "mysql://db/sync"\n[nexudus]', "store.url: unknown kind of database 'mysql'"),
     ("[nexudus]", '[store]\nurl = "postgresql://db:port/sync"\n[nexudus]', "store.url: is not a database URL; write"),
     (
         "[nexudus]",

@@ -46,7 +46,7 @@ def test_every_command_on_the_page_and_in_the_files_exists() -> None:
     named |= set(re.findall(r"^docker run .*nexudus-sync (\w+)$", PAGE, re.MULTILINE))
     named |= set(said(r'^(?:CMD|HEALTHCHECK.*CMD) \["(?:nexudus-sync", ")?([a-z-]+)"\]', IMAGE))
     named |= {verb for unit in (UNIT, WORKER) for verb in said(r"^ExecStart=.* ([a-z-]+)$", unit)}
-    named |= set(said(r'^ +command: \["([a-z-]+)"\]', CLUSTER))
+    named |= set(said(r'^ +command: \["([a-z-]+)"\]$', CLUSTER))
     assert {"run", "init", "check", "sync", "backup", "status", "health", "worker", "page"} <= named
     assert named <= verbs()
 

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexudus_sync import logs
+from nexudus_sync.logs import Redact
 
 
 @pytest.fixture(autouse=True)
@@ -193,6 +194,13 @@ def test_of_two_secrets_the_longer_is_masked_first() -> None:
     stream = configured(secrets=("abc", "abcdef"))
     own_log().info("abcdef abc")
     assert lines(stream)[0]["event"] == "*** ***"
+
+
+def test_secrets_that_are_short_or_begin_alike_are_masked_among_very_many() -> None:
+    many = [f"secret-{number:05}" for number in range(5000)]
+    redact = Redact([*many, "abc", "secr", "ü"])
+    said = "secret-00042, secret-04999xabc, secre and ü; secret-5000 is none"
+    assert redact(None, "", {"event": said})["event"] == "***, ***x***, ***e and ***; ***et-5000 is none"
 
 
 def test_blank_secrets_mask_nothing() -> None:

@@ -6,6 +6,7 @@ pass the same redaction. Below a warning they are left out: httpx names addresse
 
 import logging
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TextIO
 from urllib.parse import quote, quote_plus
@@ -18,6 +19,8 @@ from nexudus_sync.texts import LINE, cut, in_json, visible
 
 MASK = "***"
 """What stands in a secret's place."""
+_START = 4
+"""So many letters of a secret are looked for first."""
 _SECRET_KEYS = ("authorization", "password", "token", "totp", "secret", "cookie", "api_key")
 
 
@@ -29,8 +32,11 @@ class Redact:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         written = {form for secret in secrets if secret.strip() for form in _forms(secret)}
-        # the longest first: one secret may be the beginning of another
-        self._secrets = sorted(written, key=len, reverse=True)
+        self._short = {form for form in written if len(form) < _START}
+        # by how they begin, for a fleet may have tens of thousands of them, and a line holds none as a rule
+        self._by_start = defaultdict[str, list[str]](list)
+        for form in written - self._short:
+            self._by_start[form[:_START]].append(form)
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         """Redact one event."""
@@ -50,7 +56,10 @@ class Redact:
         return value if plain and clean == text else clean
 
     def _text(self, text: str) -> str:
-        for secret in self._secrets:
+        starts = {text[at : at + _START] for at in range(len(text) - _START + 1)}
+        found = [form for start in starts & self._by_start.keys() for form in self._by_start[start]]
+        # the longest first: one secret may be the beginning of another
+        for secret in sorted([*self._short, *found], key=len, reverse=True):
             text = text.replace(secret, MASK)
         return text
 

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,10 +120,13 @@ def test_a_store_that_cannot_be_made_is_1(house: House) -> None:
     assert ended.err.count("\n") == 1
 
 
-def test_a_database_without_its_driver_is_2(house: House) -> None:
-    house.write('[store]\nurl = "oracle://host/state"\n' + CONFIG)
+def test_a_database_without_its_driver_is_2(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "nexudus_sync.store.postgres", raising=False)
+    monkeypatch.delattr("nexudus_sync.store.postgres", raising=False)
+    house.write('[store]\nurl = "postgresql+psycopg://host/state"\n' + CONFIG)
     ended = house.run("status")
-    told = "[store] url: the driver of oracle is not installed; install it or use sqlite\n"
+    told = "[store] url: the driver of PostgreSQL is not installed; install nexudus-sync[cluster]\n"
     assert (ended.code, ended.err) == (2, f"nexudus-sync: {house.config}:2: {told}")
 
 

@@ -60,6 +60,11 @@ def _typed(world: SimWorld, link: Link, field: Field) -> list[Any]:
         return [one.value for one in session.exec(select(Conflict).filter_by(**about))]
 
 
+def _name(record_id: str) -> str:
+    """What stays of a record's id when people rename it, as they do with ERPNext's (`sim_desks`)."""
+    return record_id.partition(" ")[0]
+
+
 def _said_there(world: SimWorld, link: Link, field: Field, side: Side, contexts: dict[Side, Context], raw: Any) -> bool:
     """Did a person ever write this in the counterpart, be it when it was made, or what the server makes of it?"""
     there, key = side.other, field.lens(side.other).path.root
@@ -67,7 +72,7 @@ def _said_there(world: SimWorld, link: Link, field: Field, side: Side, contexts:
     if any(field.same(hear(field.name, value), wrote) for value in _typed(world, link, field)):
         return True
     for change in world.double(there).changes:
-        if change.record_id != _id(link, there) or change.by == SYNC_USER:
+        if _name(change.record_id) != _name(_id(link, there)) or change.by == SYNC_USER:
             continue
         if change.action == "update" and change.field != key:
             continue

@@ -14,8 +14,11 @@ from sim_world import SimWorld
 from nexudus_sync.clock import Clock
 from nexudus_sync.store import Store, leases
 from nexudus_sync.store.leases import Lease
+from stores import on_server
 
 Patch = pytest.MonkeyPatch
+pytestmark = [pytest.mark.postgres] if on_server() else []
+"""With `--store postgresql`, they are of the tier with a server."""
 KINDS = ("crm opportunity.create sent", "nexudus opportunity.update sent", "after POST /api/crm/crmopportunities")
 
 

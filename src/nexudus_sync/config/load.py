@@ -256,6 +256,8 @@ def _check_database(url: str, path: Path) -> None:
     where = place(path, ("store", "url"))
     try:
         make_url(url).get_dialect()
+        if make_url(url).get_backend_name() not in _DATABASES:
+            raise NoSuchModuleError
     except NoSuchModuleError:
         kind = urlsplit(url).scheme
         raise ConfigError(where, f"unknown kind of database '{kind}'", nearest(kind, _DATABASES)) from None
