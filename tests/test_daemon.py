@@ -118,6 +118,9 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
             session.add(ConnectionState(name="london", crm="overplane", **state))
         spans = {"poll": timedelta(minutes=1), "reconcile": timedelta(hours=24)}
         settings = SimpleNamespace(
+            in_fleet=False,
+            broken={},
+            owner=lambda connection: "",
             run=RunSettings(health_file=health),
             connections=[SimpleNamespace(name=name, **spans) for name in names],
             store=StoreSettings(),
@@ -125,6 +128,7 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
             notify=notify,
             secrets=lambda: {"hunter2"},
         )
+        settings.of = lambda connection: settings
         connections = [Connection(name) for name in names]
         system = SimpleNamespace(clock_offset=lambda: 0.0)
         engine: Any = SimpleNamespace(
