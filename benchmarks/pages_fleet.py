@@ -6,6 +6,7 @@ Prints, for each address, the median and the worst time of TIMES answers (20) in
 --pictures, a Chromium (see screenshots.py) also takes pictures of some of them.
 """
 
+import os
 import statistics
 import sys
 import tempfile
@@ -34,10 +35,12 @@ ADDRESSES = (
     "/inbox",
     "/inbox?q=suite+19",
     "/inbox?tenant=harbour-001",
+    "/inbox?tenant=harbour-001&q=suite+19",
     "/records?q=suite+499",
     "/history",
     "/history?tenant=harbour-001",
     "/history?q=suite+499",
+    "/history?tenant=harbour-001&q=suite+499",
     "/brakes",
     "/mapping?tenant=harbour-001",
     "/metrics",
@@ -150,15 +153,17 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "web"))
     from fleet_people import PASSWORDS, USERS, FleetOffice
 
+    pictures_to = given.pictures and given.pictures.absolute()
     with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)  # so that no error on the page says where this machine keeps its files
         tenants = names(given.tenants)
-        office = FleetOffice(Path(folder), *tenants, users=f"[web]\nport = 0\n{USERS}")
+        office = FleetOffice(Path(), *tenants, users=f"[web]\nport = 0\n{USERS}")
         office.add("broken-001", "[nexudus]\n")
         fill(office, tenants)
         office.beat()
         measure(office.signed_in("Sofia", PASSWORDS["SOFIA"]), given.times)
-        if given.pictures is not None:
-            pictures(office, given.pictures, PASSWORDS["SOFIA"])
+        if pictures_to is not None:
+            pictures(office, pictures_to, PASSWORDS["SOFIA"])
         office.close()
 
 

@@ -1,10 +1,11 @@
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from nexudus_sync import clock
-from nexudus_sync.clock import Clock, SystemClock
+from nexudus_sync.clock import Clock, SharedClock, SystemClock, unstopped
 
 
 def test_the_present_is_aware_utc() -> None:
@@ -69,3 +70,16 @@ def test_a_moment_is_read_as_aware_utc(text: str, moment: datetime) -> None:
 def test_what_is_no_moment_is_none_and_never_raises(text: object) -> None:
     assert clock.moment(text) is None
     assert clock.written(text) is None
+
+
+def test_the_machines_clock_counts_the_seconds_in_which_it_was_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "CLOCK_BOOTTIME", 7, raising=False)
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: 100.0 + clock, raising=False)
+    assert unstopped(SystemClock()) == 107.0
+    assert unstopped(SharedClock(SystemClock())) == 107.0
+
+
+def test_where_a_machine_does_not_count_them_it_goes_by_what_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(time, "CLOCK_BOOTTIME", raising=False)
+    monkeypatch.setattr(time, "monotonic", lambda: 42.0)
+    assert unstopped(SystemClock()) == 42.0

@@ -118,6 +118,9 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: StillClock, tmp_path: Path) -> 
             session.add(ConnectionState(name="london", crm="overplane", **state))
         spans = {"poll": timedelta(minutes=1), "reconcile": timedelta(hours=24)}
         settings = SimpleNamespace(
+            in_fleet=False,
+            broken={},
+            owner=lambda connection: "",
             run=RunSettings(health_file=health),
             in_fleet=False,
             broken={},

@@ -46,7 +46,7 @@ def test_every_command_on_the_page_and_in_the_files_exists() -> None:
     named |= set(re.findall(r"^docker run .*nexudus-sync (\w+)$", PAGE, re.MULTILINE))
     named |= set(said(r'^(?:CMD|HEALTHCHECK.*CMD) \["(?:nexudus-sync", ")?([a-z-]+)"\]', IMAGE))
     named |= {verb for unit in (UNIT, WORKER) for verb in said(r"^ExecStart=.* ([a-z-]+)$", unit)}
-    named |= set(said(r'^ +command: \["([a-z-]+)"\]$', CLUSTER))
+    named |= set(said(r'^ +command: \["([a-z-]+)"', CLUSTER)) - {"postgres"}
     assert {"run", "init", "check", "sync", "backup", "status", "health", "worker", "page"} <= named
     assert named <= verbs()
 
@@ -135,9 +135,17 @@ def test_the_image_of_a_cluster_has_the_extra_and_reads_its_folder() -> None:
 
 def test_the_services_of_a_cluster_reach_the_database_that_it_starts() -> None:
     services = re.findall(r"^  (\w+):$", text(CLUSTER).partition("\nservices:\n")[2], re.MULTILINE)
-    assert services == ["postgres", "worker", "page", "state"]  # the last one is the volume
+    assert services == ["postgres", "worker", "heavy", "page", "state"]  # the last one is the volume
     (user,), (database,) = said(r"POSTGRES_USER: (\w+)$", CLUSTER), said(r"POSTGRES_DB: (\w+)$", CLUSTER)
     assert f'url = "postgresql+psycopg://{user}:${{STORE_PASSWORD}}@postgres/{database}"' in MANY
     assert len(said(r"PASSWORD: \$\{STORE_PASSWORD:\?", CLUSTER)) == 2
     assert "STORE_PASSWORD=" in MANY
     assert said(r"^ +replicas: (\d+)$", CLUSTER) == ["2"]
+
+
+def test_the_workers_of_a_cluster_do_every_kind_of_work_between_them() -> None:
+    options = {option for command in typer.main.get_command(app).commands["worker"].params for option in command.opts}  # type: ignore[attr-defined]
+    roles = [line.split('", "') for line in said(r'^ +command: \["worker", "(.*)"\]$', CLUSTER)]
+    asked = [{name for name in role if name.startswith("--")} for role in roles]
+    assert asked == [{"--sweeps", "--backfills"}, {"--concurrency"}]  # what each leaves to the other
+    assert options >= asked[0] | asked[1]

@@ -1,25 +1,33 @@
 """The commands in a fleet: all tenants or one, a broken one among them, and what becomes of a removed one."""
 
+import asyncio
 import csv
 import re
 import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+import httpx
 import pytest
 from cli_house import AT, Ended, House, conflict, failure, link
 from sqlmodel import SQLModel
 
 from nexudus_sandbox.world import Sandbox
-from nexudus_sync.cli import desk
+from nexudus_sync.cli import beside, desk
 from nexudus_sync.clock import SystemClock
+from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.startup.assemble import assemble
-from nexudus_sync.store import Store, running
+from nexudus_sync.store import Store, leases, running
 from nexudus_sync.store.running import Beat
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Fact, History, Link
 
@@ -370,3 +378,59 @@ def test_init_of_a_tenant_needs_a_fleet(tmp_path: Path) -> None:
     ended = House(tmp_path, {}).run(*INIT, "--tenant", "gamma")
     assert ended.code == 2
     assert "is no fleet's file; write one with [fleet] in it (docs/fleet.md), or leave --tenant out" in ended.err
+
+
+async def test_a_one_off_sync_waits_until_no_worker_works_on_the_crm(tmp_path: Path) -> None:
+    store, clock = Store.open("sqlite:///state.db", base_dir=tmp_path), _Clock()
+    settings: Any = SimpleNamespace(in_fleet=True)
+    connection: Any = Connection("acme/london", "acme/erp", None, {}, store, clock)  # type: ignore[arg-type]
+    first = leases.take(store, clock, "acme/erp", "a worker")
+    assert first is not None
+    clock.after.append(lambda: first.end(in_flight=False))
+    async with beside.in_turn(settings, connection) as held:
+        assert clock.slept == [beside.AGAIN]
+        assert leases.take(store, clock, "acme/erp", "another worker") is None
+        with held.store.session() as session:
+            session.add(ConnectionState(name="acme/london", crm="acme/erp"))
+    assert leases.take(store, clock, "acme/erp", "another worker") is not None
+    store.close()
+
+
+class _Clock(SystemClock):
+    """Sleeps in no time; what stands in `after` happens meanwhile."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        self.after: list[Callable[[], None]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        if not self.after:
+            await asyncio.Event().wait()  # the renewal, which is ended with the lease
+        self.slept.append(seconds)
+        self.after.pop()()
+
+
+@pytest.mark.processes
+def test_the_page_is_served_alone_until_it_is_told_to_stop(fleet: FleetHouse) -> None:
+    fleet.config.write_text(f"{FLEET}[web]\nport = 0\n")
+    command = [sys.executable, "-c", "from nexudus_sync.cli import main; main()", "--config", str(fleet.config), "page"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = next(one for one in process.stderr if "page.started" in one)
+        found = re.search(r"http://[^/ ]+", line)
+        assert found is not None
+        try:
+            assert httpx.get(f"{found[0]}/healthz").status_code == 503
+            assert "acme" in httpx.get(found[0]).text
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def test_a_page_that_is_off_says_so(fleet: FleetHouse) -> None:
+    fleet.config.write_text(f"{FLEET}[web]\noff = true\n")
+    ended = fleet.run("page")
+    assert (ended.code, ended.err) == (
+        2,
+        f"nexudus-sync: {fleet.config}:6: web.off: says that there is no page; remove it\n",
+    )

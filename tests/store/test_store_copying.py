@@ -57,6 +57,23 @@ def test_new_rows_on_the_server_go_on_with_the_next_number(full: Path, empty_pos
         assert row.id == 2**33 + 1
 
 
+def test_the_queue_of_workers_stays_behind_and_is_made_again(
+    full: Path, new_postgres_url: Callable[[], str], empty_postgres_url: str
+) -> None:
+    queue_schema = pytest.importorskip("nexudus_sync.worker.queue_schema")
+    first = new_postgres_url()
+    with closing(Store.open(first)) as store:
+        queue_schema.prepare(store)
+        store_of_queue = copying.contents(store)
+    copying.copy(first, BACK, base_dir=full)
+    copying.copy(BACK, empty_postgres_url, base_dir=full)
+    with closing(Store.open(empty_postgres_url)) as store:
+        assert copying.contents(store) == store_of_queue
+        queue_schema.prepare(store)
+        with store.read() as session:
+            assert session.connection().exec_driver_sql("SELECT count(*) FROM procrastinate_jobs").scalar_one() == 0
+
+
 def test_a_file_is_copied_into_a_file_too(full: Path) -> None:
     copying.copy(FILE, BACK, base_dir=full)
     assert list(dump(full / "back.db")) == list(dump(full / "state.db"))

@@ -19,6 +19,20 @@ def test_a_migrated_store_is_what_the_tables_describe(postgres_store: Store) -> 
         assert compare_metadata(MigrationContext.configure(session.connection()), SQLModel.metadata) == []
 
 
+def test_every_column_orders_by_bytes_and_has_room_for_64_bits(
+    postgres_server: PostgresServer, postgres_database: str
+) -> None:
+    columns = postgres_server.run(
+        "SELECT table_name, column_name, data_type, collation_name FROM information_schema.columns "
+        "WHERE table_schema = 'public'",
+        postgres_database,
+    )
+    texts = [row for row in columns if row[2] in ("text", "character varying")]
+    assert len(texts) > 50
+    assert [row for row in texts if row[3] != "C"] == []
+    assert [row for row in columns if row[2] in ("integer", "smallint")] == []
+
+
 def test_a_reader_cannot_write(postgres_store: Store) -> None:
     with pytest.raises(StoreError, match="read-only"), postgres_store.read() as session:
         session.connection().execute(delete(Fact))

@@ -85,7 +85,7 @@ def test_a_decision_waits_until_it_is_done(any_store: Store, now: datetime) -> N
 
 def test_what_is_done_to_a_copy_leaves_the_store_alone(any_store: Store) -> None:
     add(any_store, alone("A", state="old"))
-    copy = copy_of(any_store)
+    copy = copy_of(any_store, "london")
     with copy.session() as session:
         unlinked.take_up_again(session, "london", "old")
     found = []

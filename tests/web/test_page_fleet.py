@@ -191,6 +191,8 @@ def test_who_sees_one_tenant_sees_its_connections_in_full(ann: FleetPerson) -> N
     assert "Secret of acme: 9 are missing" in shown
     assert "/connections/acme/london/pause" in shown
     assert "Secret of acme" in ann.see("/inbox")
+    for path in ("/inbox", "/history", "/records"):
+        assert "Secret of acme" in ann.see(f"{path}?q=secret+OF+acme")
 
 
 def test_the_overview_lists_the_worst_first(sofia: FleetPerson) -> None:

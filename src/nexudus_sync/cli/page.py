@@ -24,7 +24,7 @@ from nexudus_sync.web import serve
 from nexudus_sync.web.desk import Desk, Hands
 
 _NEEDED = ("web",)
-"""The tables whose secrets a page needs: nobody else's password is in its memory."""
+"""The tables whose secrets a page needs; no other one has to be there."""
 _POSTGRES = "postgresql"
 
 

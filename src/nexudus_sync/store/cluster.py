@@ -98,7 +98,9 @@ def driver(session: Session) -> Any:
 def queue_schema(session: Session) -> str | None:
     """The last part of the queue's schema that was applied; None for a database without a queue."""
     kept: str | None = facts.values(session, _CLUSTER).get(_QUEUE)
-    return kept
+    # a state that was copied here (`store copy`) tells of a queue that has stayed behind
+    exists = session.execute(text("SELECT to_regclass('procrastinate_jobs')")).scalar_one() is not None
+    return kept if exists else None
 
 
 def apply_to_queue(session: Session, parts: Iterable[tuple[str, str]]) -> None:

@@ -262,7 +262,7 @@ def _parts(wanted: Filter) -> tuple[list[tuple[str, str]], dict[str, Any]]:
             where.append(f"{_AT[what]} < :before")
             values["before"] = stored(wanted.before)
         if wanted.text:
-            where.append(search.condition(_SAYING[what]))
+            where.append(search.condition(_SAYING[what], wanted.connections))
             values |= search.like(wanted.text)
         found.append((what, f"{what} i WHERE {' AND '.join(where)}"))
     return found, {key: said for key, said in values.items() if any(f":{key}" in part for _, part in found)}

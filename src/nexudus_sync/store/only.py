@@ -11,11 +11,13 @@ Where = tuple[list[str], dict[str, Any]]
 """Conditions that all have to hold, and the values in them."""
 
 
-def named_by(column: str, said: str) -> str:
+def named_by(column: str, said: str, within: str = "") -> str:
     """Of the links of which that is true: each connection to the link's CRM, with an id of the link.
 
-    What is true is asked first and by itself: an index has all that it takes, and the rows are long.
+    What is true is asked first and by itself: an index has all that it takes, and the rows are long. `within` narrows
+    the links down before that.
     """
+    said = f"{within} AND ({said})" if within else said
     return (
         f"SELECT kin.name, found.{column} FROM link found JOIN connection_state kin ON kin.crm = found.crm "  # noqa: S608
         f"WHERE found.id IN (SELECT id FROM link WHERE {said})"

@@ -128,6 +128,6 @@ def _where(wanted: Filter) -> tuple[str, dict[str, Any]]:
         conditions.append("i.at >= :since")
         values["since"] = stored(wanted.since)
     if wanted.text:
-        conditions.append(search.condition(("i.old", "i.new", "i.lost")))
+        conditions.append(search.condition(("i.old", "i.new", "i.lost"), wanted.connections))
         values |= search.like(wanted.text)
     return " AND ".join(conditions), values

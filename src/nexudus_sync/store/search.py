@@ -1,6 +1,6 @@
 """Looking for a text in the rows of a list: in the titles and customers of their records, in ids and in values."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from nexudus_sync.mapping.sides import Side
@@ -15,15 +15,25 @@ def like(text: str) -> dict[str, str]:
     return {"like": f"%{literal(text)}%", "text": text}
 
 
-def condition(columns: Iterable[str]) -> str:
+FEW = 50
+"""Connections of a fleet that are worth naming: of more, most of the links are looked through anyway."""
+
+
+def condition(columns: Iterable[str], connections: Collection[str] = ()) -> str:
     """The condition on a row `i` that it, or its record, names the text.
 
     The records' names are looked through once for all rows, not for each. In values, case counts where the database
-    says so: `lower` would take four times as long.
+    says so: `lower` would take four times as long. `connections`: those that the row may be of, which the statement
+    names as `one_of("connection", …)` does; a few of a fleet's are looked through and no others.
     """
     said = " OR ".join(_LIKE.format(name) for name in ("title", "customer"))
-    linked = f"(i.connection, i.nexudus_id) IN ({named_by('nexudus_id', said)})"
-    alone = f"(SELECT connection, record_id FROM unlinked WHERE side = '{{}}' AND ({said}))"  # noqa: S608
+    links, mine = "", ""
+    if 0 < len(connections) <= FEW and all("/" in name for name in connections):
+        named, _ = one_of("connection", connections)
+        links = f"crm IN (SELECT crm FROM connection_state WHERE {named.replace('connection IN', 'name IN', 1)})"  # noqa: S608
+        mine = f"{named} AND "
+    linked = f"(i.connection, i.nexudus_id) IN ({named_by('nexudus_id', said, links)})"
+    alone = f"(SELECT connection, record_id FROM unlinked WHERE {mine}side = '{{}}' AND ({said}))"  # noqa: S608
     card = f"(i.connection, i.nexudus_id) IN {alone.format('nexudus')}"
     record = f"(i.nexudus_id = '' AND (i.connection, i.crm_id) IN {alone.format('crm')})"
     values = [f"{column} LIKE :like ESCAPE '!'" for column in columns]

@@ -47,7 +47,8 @@ class ServerLock:
 
     def check(self) -> None:
         """To be asked before each writing transaction; it costs no request. Raises LockLost."""
-        if self._connection is None or not self._is_gone(self._connection):
+        connection = self._connection  # another thread may end it meanwhile
+        if connection is None or not self._is_gone(connection):
             return
         if not self._kind:
             raise LockLost(f"{self._label}: the connection that held the lock was lost; what was under way has ended")

@@ -21,8 +21,11 @@ from nexudus_sync.worker.due import PRIORITY, Job, Kind
 
 GRACE = 5.0
 """Seconds for a cycle to end its step when told to stop; then it is cancelled, and recovery resolves the rest."""
-HEARTBEAT, STALLED = 5.0, 20.0
-"""Seconds between a worker's signs of life, and seconds without one after which its jobs are taken from it."""
+HEARTBEAT, STALLED = 5.0, 45.0
+"""Seconds between a worker's signs of life, and seconds without one after which its jobs are taken from it.
+
+The matching of a very large first run leaves no time for one. What a lost worker took waits for its lease anyway.
+"""
 LOOK = 1.0
 """Seconds between two looks into the queue, beside being told of new jobs."""
 
