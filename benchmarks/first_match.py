@@ -17,7 +17,8 @@ from pathlib import Path
 
 import structlog
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "simulation"))
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+sys.path[:0] = [str(TESTS / "simulation"), str(TESTS)]
 
 
 def asked(deals: int) -> Counter[str]:

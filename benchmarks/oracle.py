@@ -29,7 +29,7 @@ def prepare() -> None:
 
     import structlog
 
-    sys.path.insert(0, str(ROOT / "tests" / "simulation"))
+    sys.path[:0] = [str(ROOT / "tests" / "simulation"), str(ROOT / "tests")]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
