@@ -115,7 +115,7 @@ def test_a_worker_is_guarded_as_run_is_and_waits_for_its_database_for_ever() -> 
     assert start.endswith("--config /var/lib/nexudus-sync/config.toml worker $OPTIONS")
     (file,) = said(r"^EnvironmentFile=-(.+)$", WORKER)
     assert {file.replace("%i", one) for one in ("1", "2", "heavy")} <= set(re.findall(r"/var\S+\.env", MANY))
-    for line in ("Type=notify", "WatchdogSec=300", "RestartPreventExitStatus=2", "StartLimitIntervalSec=0"):
+    for line in ("Type=notify", "WatchdogSec=1800", "RestartPreventExitStatus=2", "StartLimitIntervalSec=0"):
         assert line in text(WORKER).splitlines()
     assert f"cp /opt/nexudus-sync/src/deploy/{WORKER.name} /etc/systemd/system/" in MANY
 
