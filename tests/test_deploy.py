@@ -45,7 +45,7 @@ def test_every_command_on_the_page_and_in_the_files_exists() -> None:
     named = set(re.findall(r"nexudus-sync (?!nexudus)(?:--config \S+ )?([a-z][a-z-]+)\b", code))
     named |= set(re.findall(r"^docker run .*nexudus-sync (\w+)$", PAGE, re.MULTILINE))
     named |= set(said(r'^(?:CMD|HEALTHCHECK.*CMD) \["(?:nexudus-sync", ")?([a-z-]+)"\]', IMAGE))
-    named |= {verb for unit in (UNIT, WORKER) for verb in said(r"^ExecStart=.* ([a-z-]+)$", unit)}
+    named |= {verb for unit in (UNIT, WORKER) for verb in said(r"^ExecStart=.*config\.toml ([a-z-]+)", unit)}
     named |= set(said(r'^ +command: \["([a-z-]+)"', CLUSTER)) - {"postgres"}
     assert {"run", "init", "check", "sync", "backup", "status", "health", "worker", "page"} <= named
     assert named <= verbs()
@@ -112,8 +112,10 @@ def test_a_worker_is_guarded_as_run_is_and_waits_for_its_database_for_ever() -> 
     guard = [text(unit).partition("# It needs the network")[2].partition("[Install]")[0] for unit in (UNIT, WORKER)]
     assert guard[0] == guard[1] != ""
     (start,) = said(r"^ExecStart=(.+)$", WORKER)
-    assert start.endswith("--config /var/lib/nexudus-sync/config.toml worker")
-    for line in ("Type=notify", "WatchdogSec=300", "RestartPreventExitStatus=2", "StartLimitIntervalSec=0"):
+    assert start.endswith("--config /var/lib/nexudus-sync/config.toml worker $OPTIONS")
+    (file,) = said(r"^EnvironmentFile=-(.+)$", WORKER)
+    assert {file.replace("%i", one) for one in ("1", "2", "heavy")} <= set(re.findall(r"/var\S+\.env", MANY))
+    for line in ("Type=notify", "WatchdogSec=1800", "RestartPreventExitStatus=2", "StartLimitIntervalSec=0"):
         assert line in text(WORKER).splitlines()
     assert f"cp /opt/nexudus-sync/src/deploy/{WORKER.name} /etc/systemd/system/" in MANY
 

@@ -60,3 +60,9 @@ def test_it_works_for_all_tenants_of_a_fleet(house: House) -> None:
     ended = house.run("worker", before=("--tenant", "acme"))
     assert (ended.code, len(ended.err.splitlines())) == (2, 1)
     assert "--tenant: a worker works for all tenants; leave it out" in ended.err
+
+
+def test_a_worker_with_nothing_to_do_is_refused(house: House) -> None:
+    ended = house.run("worker", "--concurrency", "0", "--sweeps", "0", "--backfills", "0")
+    assert (ended.code, len(ended.err.splitlines())) == (2, 1)
+    assert "are all 0; leave one of them something to do" in ended.err

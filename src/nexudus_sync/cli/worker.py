@@ -34,6 +34,8 @@ def worker(root: Root, wanted: Wanted) -> int:
     """Work until stopped. Returns the exit code."""
     from nexudus_sync.worker.roster import Roster
 
+    if not wanted.polls + wanted.sweeps + wanted.backfills:
+        raise ConfigError("--concurrency, --sweeps, --backfills", "are all 0", "leave one of them something to do")
     roster = Roster(_reader(root))
     settings = roster.settings
     root.secrets = settings.secrets()

@@ -107,7 +107,10 @@ class Worker:
             loop.add_signal_handler(number, self.stop)
         loop.set_exception_handler(self._unexpected)
         prepare(self._store)
-        await self.queue.open()
+        try:
+            await self.queue.open()
+        except queue.AWAY as error:
+            raise StoreError(f"the queue, which is in the store's database, cannot be reached: {error}") from error
         self._log.info("worker.started", worker=self.name, connections=len(self._roster.settings.connections))
         self._tell_broken()
         await self.watch.beat()
