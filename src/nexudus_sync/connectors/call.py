@@ -21,8 +21,10 @@ class Call:
     """How the body is passed to httpx; empty for none."""
     headers: Mapping[str, str] = field(default_factory=dict)
     creation: bool = False
+    record: str | None = None
+    """The record, where the path does not name it."""
     about: str | None = None
-    """What tells the record that it is about from others, where the path does not."""
+    """What tells its record from others, where the path does not: the record itself, or a hash of the body."""
     repeatable: bool = True
     """Doing it twice is harmless (reads, logging in)."""
     reads: bool = False

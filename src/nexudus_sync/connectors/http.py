@@ -180,7 +180,7 @@ class Http:
         call = Call(method, path, params, priority, creation=creation, repeatable=False, rests_on_read=rests)
         if body is not None:
             call = replace(call, **as_json(body, self._dialect.system))
-        call = replace(call, about=about or blake2b(call.body.get("content", b"")).hexdigest())
+        call = replace(call, record=about, about=about or blake2b(call.body.get("content", b"")).hexdigest())
         answer = await self._retrying(call, lambda: self._authorised(call))
         self._raise_for(call, answer, OutcomeUnknown)
         if answer.status < 300 and answer.status not in (204, 205):

@@ -26,7 +26,7 @@ class Locks:
 
     def _is_first(self, call: Call, seconds: float) -> bool:
         """Has it not waited yet? It comes back as another call, once its record was read again."""
-        now, key = self._clock.monotonic(), (call.method, call.path, call.about)
+        now, key = self._clock.monotonic(), (call.method, call.path, call.record)
         self._waited = {one: until for one, until in self._waited.items() if until > now}
         if self._waited.pop(key, None) is not None:
             return False

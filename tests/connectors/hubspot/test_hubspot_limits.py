@@ -96,12 +96,13 @@ async def test_a_lock_is_waited_for_once_and_is_then_that_deals_failure() -> Non
         with pytest.raises(HeldUp, match="somebody holds the record"):
             await account.write(deal, dealname="Offices")
         assert 5 <= account.clock.monotonic() - before <= 6
-        await account.write(deal, dealname="Offices")
-        assert account.double.record(deal)["dealname"] == "Offices"
-        for error in (HeldUp, Refused):
+        await account.write(deal, dealname="Rooms")
+        assert account.double.record(deal)["dealname"] == "Rooms"
+        other = account.deal()
+        for error, name in ((HeldUp, "Desks 1"), (Refused, "Desks 2")):
             account.answer("PATCH", 423, {"status": "error", "message": "It is locked"})
-            with pytest.raises(error, match="somebody holds the record" if error is HeldUp else f"{deal}.*It is locked"):
-                await account.write(deal, dealname="Rooms")
+            with pytest.raises(error, match=f"{other}.*It is locked" if error is Refused else "holds the record"):
+                await account.write(other, dealname=name)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 521, 524])
