@@ -95,7 +95,7 @@ class AtRest:
     """A tenant as the checker reads a simulated world: with its part of the store, and an engine of its own."""
 
     rules: ClassVar[dict[str, str]] = {}
-    widened: ClassVar[set[str]] = set()
+    widened: ClassVar[dict[str, dict[Side, int]]] = {}
     ever_propagated = False
 
     def __init__(self, tenant: Tenant, store: Store, fleet: Fleet, clock: "RunningClock") -> None:
