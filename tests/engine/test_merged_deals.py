@@ -61,6 +61,37 @@ async def test_two_deals_with_cards_of_their_own_become_a_question(office: Small
     assert len(office.deals.records()) == len([row for row in office.deals.records() if row != gone])
 
 
+async def test_two_deals_with_cards_that_become_a_new_one_get_no_third_card(office: SmallOffice) -> None:
+    (one, kept), (two, gone) = office.pairs
+    left = office.deals.merge(kept, gone, TOM)
+    count = len(office.cards.records())
+    report = await office.cycle()
+    assert not report.created
+    assert len(office.cards.records()) == count
+    assert left in (office.links()[one], office.links()[two])
+    await office.settle(2, reconcile=True)
+    office.clock.turn(1200)
+    await office.settle(2, reconcile=True)
+    follower, other = (one, two) if office.links()[one] == left else (two, one)
+    asked = [(row.nexudus_id, row.field) for row in office.rows(Conflict, state="open")]
+    assert asked == [(str(other), "record")]
+    office.cards.edit(follower, MARIA, Name="Both of them")
+    await office.settle(2)
+    assert office.deals.record(left)["dealname"] == "Both of them"
+    assert len(office.cards.records()) == count
+
+
+async def test_a_deal_that_is_merged_before_it_has_a_card_gets_none(office: SmallOffice) -> None:
+    card, deal = office.pairs[0]
+    place = {key: office.deals.record(deal)[key] for key in ("pipeline", "dealstage", "contacts")}
+    double = office.deals.create(TOM, dealname="Double entry", **place)
+    left = office.deals.merge(deal, double, TOM)
+    count = len(office.cards.records())
+    await office.settle(2)
+    assert office.links()[card] == left
+    assert len(office.cards.records()) == count
+
+
 async def test_a_deleted_deal_parts_its_pair_and_a_restored_one_does_no_harm(office: SmallOffice) -> None:
     card, deal = office.pairs[0]
     office.deals.delete(deal, TOM)
