@@ -26,6 +26,25 @@ def test_every_verb_explains_itself(house: House, verb: str) -> None:
     assert "x<=" not in ended.out
 
 
+@pytest.mark.parametrize(
+    ("verb", "told"),
+    [
+        ("init", "A key of [nexudus] or [crm.NAME]"),
+        ("page", "is said in [web]"),
+        ("notify test", "each address of [notify]"),
+        ("store copy", "as in [store] url"),
+    ],
+)
+def test_the_help_shows_the_names_of_tables_in_their_brackets(house: House, verb: str, told: str) -> None:
+    assert told in " ".join(house.run(*verb.split(), "--help").out.replace("│", " ").split())
+
+
+def test_the_help_of_a_trigger_is_for_people_too(house: House) -> None:
+    shown = house.run("sandbox", "trigger", "--help").out
+    assert "<bool>" not in shown
+    assert "--tenant" not in shown
+
+
 @pytest.mark.processes
 def test_the_help_names_every_verb_and_needs_no_heavy_import() -> None:
     code = (

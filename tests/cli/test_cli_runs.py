@@ -16,7 +16,7 @@ from cli_house import AT, NO_PAGE, House
 
 from nexudus_sandbox.world import Sandbox, World
 from nexudus_sync.cli import backfill as backfill_module
-from nexudus_sync.store import Store
+from nexudus_sync.store import Store, running
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Journal, Link, Unlinked
 
 PEOPLE = "maria.nunez@example.com"
@@ -131,6 +131,17 @@ def test_a_sync_after_the_backfill_writes_nothing(home: House) -> None:
     ended = home.run("sync")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("london: 0 writes")
+
+
+def test_a_sync_that_went_well_ends_what_status_says_of_a_failed_cycle(home: House) -> None:
+    """`run` was stopped after it had failed, so nothing else would take that back."""
+    store = Store.open("sqlite:///state.db", base_dir=home.folder)
+    with store.session() as session:
+        running.failed(session, "london", "overplane: is down", datetime.now(UTC))
+    store.close()
+    assert "the last cycle failed" in home.run("status").out
+    assert home.run("sync").code == 0
+    assert "the last cycle failed" not in home.run("status").out
 
 
 def test_a_backfill_says_what_became_of_what_people_asked_for(home: House) -> None:

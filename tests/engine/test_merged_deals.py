@@ -61,6 +61,59 @@ async def test_two_deals_with_cards_of_their_own_become_a_question(office: Small
     assert len(office.deals.records()) == len([row for row in office.deals.records() if row != gone])
 
 
+async def test_two_deals_with_cards_that_become_a_new_one_get_no_third_card(office: SmallOffice) -> None:
+    (one, kept), (two, gone) = office.pairs
+    left = office.deals.merge(kept, gone, TOM)
+    count = len(office.cards.records())
+    report = await office.cycle()
+    assert not report.created
+    assert len(office.cards.records()) == count
+    assert left in (office.links()[one], office.links()[two])
+    await office.settle(2, reconcile=True)
+    office.clock.turn(1200)
+    await office.settle(2, reconcile=True)
+    follower, other = (one, two) if office.links()[one] == left else (two, one)
+    asked = [(row.nexudus_id, row.field) for row in office.rows(Conflict, state="open")]
+    assert asked == [(str(other), "record")]
+    office.cards.edit(follower, MARIA, Name="Both of them")
+    await office.settle(2)
+    assert office.deals.record(left)["dealname"] == "Both of them"
+    assert len(office.cards.records()) == count
+
+
+async def test_the_question_about_a_merged_deal_offers_only_what_can_be_done(office: SmallOffice) -> None:
+    """The deal that is left has a card already, so an answer to go on with it could only be asked for again."""
+    (one, kept), (two, gone) = office.pairs
+    left, count = office.deals.merge(kept, gone, TOM), len(office.cards.records())
+    await office.settle(2, reconcile=True)
+    office.clock.turn(1200)
+    await office.settle(1, reconcile=True)
+    follower = one if office.links()[one] == left else two
+    wanted = f"which {follower} is paired with; take nexudus to part the pair"
+    for take, state in (("crm", "open"), ("nexudus", "closed")):
+        (asked,) = office.rows(Conflict, field="record")
+        assert wanted in asked.reason
+        assert "take crm" not in asked.reason
+        with office.engine.store.session() as session:
+            found = session.get_one(Conflict, asked.id)
+            found.state, found.take = "resolved", take
+        await office.settle(2, reconcile=True)
+        assert [row.state for row in office.rows(Conflict, field="record")] == [state]
+    assert list(office.links()) == [follower]
+    assert len(office.cards.records()) == count
+
+
+async def test_a_deal_that_is_merged_before_it_has_a_card_gets_none(office: SmallOffice) -> None:
+    card, deal = office.pairs[0]
+    place = {key: office.deals.record(deal)[key] for key in ("pipeline", "dealstage", "contacts")}
+    double = office.deals.create(TOM, dealname="Double entry", **place)
+    left = office.deals.merge(deal, double, TOM)
+    count = len(office.cards.records())
+    await office.settle(2)
+    assert office.links()[card] == left
+    assert len(office.cards.records()) == count
+
+
 async def test_a_deleted_deal_parts_its_pair_and_a_restored_one_does_no_harm(office: SmallOffice) -> None:
     card, deal = office.pairs[0]
     office.deals.delete(deal, TOM)

@@ -129,6 +129,26 @@ async def test_won_here_and_lost_there_is_asked_about(office: Desks) -> None:
     assert office.conflicts() == ["status"]
 
 
+@pytest.mark.parametrize("take", ["nexudus", "crm"])
+async def test_a_paired_column_does_not_answer_whether_a_deal_is_won_or_lost(paired: Desks, take: str) -> None:
+    """Nexudus itself loses a card that enters this column, so what María had set would be gone without a question."""
+    paired.cards.edit(paired.card, MARIA, Status=WON)
+    paired.drag_deal("Closed lost")
+    await paired.rest()
+    assert paired.says() == (WON, "Tour booked", "Closed lost")
+    assert paired.conflicts() == ["status"]
+    assert paired.failures() == {("stage-contradicts", "sales_stage")}
+    with paired.engine.store.session() as session:
+        (asked,) = session.exec(select(Conflict).where(col(Conflict.state) == "open")).all()
+        asked.state, asked.take = "resolved", take
+    await paired.settle(2)
+    await paired.cycle(reconcile=True)
+    await paired.rest()
+    won = take == "nexudus"
+    assert paired.says() == ((WON, "Tour booked", "Closed won") if won else (LOST, "Lost", "Closed lost"))
+    assert (paired.failures(), paired.conflicts()) == (set(), [])
+
+
 async def test_a_status_and_a_stage_that_travel_together_are_one_write(office: Desks) -> None:
     office.cards.edit(office.card, MARIA, Status=LOST, LossReason=1)
     office.drag_card("Proposal sent")

@@ -31,7 +31,7 @@ from nexudus_sync.cli.frame import (
 )
 from nexudus_sync.cli.setup import options
 from nexudus_sync.cli.times import IN_UTC
-from nexudus_sync.cli.usage import Keeping, Verbs
+from nexudus_sync.cli.usage import Group, Keeping, Verbs
 from nexudus_sync.texts import WHOLE
 
 _START, _RUN = "Start here", "Run"
@@ -137,7 +137,7 @@ def demo(
     end(work.demo(root_of(ctx), keep, crm.value))
 
 
-sandboxes = typer.Typer(invoke_without_command=True)
+sandboxes = typer.Typer(cls=Group, invoke_without_command=True)
 
 
 @sandboxes.callback()

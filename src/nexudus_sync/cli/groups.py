@@ -300,7 +300,7 @@ def mapping_show(
 @notify.command("test")
 @guarded
 def notify_test(ctx: typer.Context) -> None:
-    """Send a test message to each address of [notify], and say whether it went."""
+    r"""Send a test message to each address of \[notify], and say whether it went."""
     from nexudus_sync.cli import notify as work
 
     end(work.test(root_of(ctx)))

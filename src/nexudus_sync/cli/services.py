@@ -58,9 +58,9 @@ def worker(
 
 @guarded
 def page(ctx: typer.Context) -> None:
-    """Serve the page alone, until stopped: for workers, which serve none.
+    r"""Serve the page alone, until stopped: for workers, which serve none.
 
-    It runs no cycle. Where and for whom it is served is said in [web]. `run` serves its own page.
+    It runs no cycle. Where and for whom it is served is said in \[web]. `run` serves its own page.
     """
     from nexudus_sync.cli import page as work
 

@@ -13,7 +13,7 @@ _File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 _Source = Annotated[
     str,
     typer.Argument(
-        metavar="FROM", callback=text_or_nothing, help="Its address, as in [store] url.", show_default=False
+        metavar="FROM", callback=text_or_nothing, help=r"Its address, as in \[store] url.", show_default=False
     ),
 ]
 _Target = Annotated[

@@ -13,7 +13,7 @@ from nexudus_sync.cli.frame import TENANT, Root, complain, take_tenant, tell
 WRONG = 2
 """The exit code of wrong usage."""
 
-_WITHOUT_TENANTS = ("demo", "sandbox")
+_WITHOUT_TENANTS = ("demo", "sandbox", "trigger")
 """The verbs that read no configuration."""
 
 # depending on its version, typer uses the real click or a copy of its own: this is the base class in either

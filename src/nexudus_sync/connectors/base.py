@@ -131,7 +131,7 @@ class Facts:
     `id` is the record's id as text; `identity` tells two records apart that bore one id in turn ("" where it is not
     known, or ids are never reused); `email` is the party's, in the form in which addresses are compared, None where it
     says none; `spelled` is what stands there; `external_key` is what the external-key field holds; `created_at` is
-    aware UTC.
+    aware UTC; `merged` are the ids of records that people merged into this one.
     """
 
     id: str
@@ -145,6 +145,7 @@ class Facts:
     currency: str | None = None
     external_key: str | None = None
     party: "Party | None" = None
+    merged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

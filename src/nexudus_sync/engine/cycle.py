@@ -23,7 +23,7 @@ from nexudus_sync.engine.recover.attempts import recover
 from nexudus_sync.engine.report import Report
 from nexudus_sync.engine.startup.mapping_change import adopt_mapping
 from nexudus_sync.mapping import Side
-from nexudus_sync.store import records
+from nexudus_sync.store import records, running
 from nexudus_sync.store.brakes import in_state
 from nexudus_sync.store.links import mark
 from nexudus_sync.store.tables import ConnectionState
@@ -115,6 +115,7 @@ def _finish(cycle: Cycle) -> Report:
         state.cycles += 1
         if cycle.report.finished:
             state.last_success = now
+            running.worked(session, connection.name)  # also where a person ran this cycle, not the daemon
             brakes.spend_releases(session, connection)
             if cycle.backfill:
                 state.backfilled_at = now

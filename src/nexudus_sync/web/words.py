@@ -37,6 +37,7 @@ KINDS = {
     "unstable": "Does not stay as written",
     "stored-differently": "Kept in another spelling",
     "stage-acts": "The stage acts on the customer",
+    "stage-contradicts": "The stage says otherwise than the status",
     "limit": "A limit is used up",
     "role": "The login lacks a right",
     "unexpected": "A fault of this program",

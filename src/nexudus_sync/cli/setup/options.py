@@ -9,7 +9,7 @@ Keys = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="A key of [nexudus] or [crm.NAME], such as nexudus.username=sync@example.com or crm.token=…. Others on "
+        help=r"A key of \[nexudus] or \[crm.NAME], such as nexudus.username=sync@example.com or crm.token=…. Others on "
         "the machine see it: passwords are better given in the environment.",
         show_default=False,
     ),

@@ -89,6 +89,7 @@ def facts(record: Record, party: Party | None, pipeline: str | None, currency: s
         currency=(text(record, CURRENCY) or currency or "").upper() or None,
         external_key=text(record, key) or None if key else None,
         party=party if email else None,
+        merged=tuple(filter(None, text(record, MERGED).split(";"))),
     )
 
 

@@ -10,8 +10,6 @@ from pydantic import AfterValidator, Field
 from nexudus_sync.connectors.limits import Limits
 from nexudus_sync.connectors.network import HeaderSecret, Network
 
-PROPERTY = r"^[a-z][a-z0-9_]*$"
-"""What the internal name of a property looks like."""
 _API = "hubapi.com"
 _REGION = re.compile(r"pat-([a-z]{2}\d)-")
 _FIRST = "na1"
@@ -22,6 +20,22 @@ def _zone(name: str) -> str:
         return ZoneInfo(name).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"'{name}' is no time zone; write it like Europe/London") from None
+
+
+def _like(pattern: str, told: str) -> AfterValidator:
+    """Refuse a text that does not look like that, in words."""
+
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(f"'{text}' is {told}")
+        return text
+
+    return AfterValidator(check)
+
+
+_VERSION = _like(r"20\d{2}-(03|09)", "no version of HubSpot's API; write it like 2026-03 or 2026-09")
+_PROPERTY = _like(r"([a-z][a-z0-9_]*)?", "no internal name of a property; write it like nexudus_id")
+_CURRENCY = _like(r"[A-Z]{3}", "no currency; write it like GBP")
 
 
 class HubSpotSettings(Network):
@@ -40,15 +54,15 @@ class HubSpotSettings(Network):
     base_url: str = "https://api.hubapi.com"
     token: HeaderSecret = Field(min_length=1)
     portal_id: int | None = Field(default=None, gt=0)
-    api_version: str = Field(default="2026-03", pattern=r"^20\d{2}-(03|09)$")
+    api_version: Annotated[str, _VERSION] = "2026-03"
     pipeline: str | None = None
     won_stage: str | None = None
     lost_stage: str | None = None
-    nexudus_id: str = Field(default="nexudus_id", pattern=rf"{PROPERTY}|^$")
+    nexudus_id: Annotated[str, _PROPERTY] = "nexudus_id"
     page_size: int = Field(default=100, ge=1, le=100)
     overlap: int = Field(default=300, ge=0)
     time_zone: Annotated[str, AfterValidator(_zone)] | None = None
-    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    currency: Annotated[str, _CURRENCY] | None = None
     limits: Limits = Limits(per_second=8, per_day=40_000)
     search_limits: Limits = Limits(per_second=3)
     association_limits: Limits = Limits(per_second=8)

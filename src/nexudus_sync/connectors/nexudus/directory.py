@@ -28,7 +28,10 @@ _ZONE_KEYS = ("SimpleTimeZoneNameIana", "SimpleTimeZoneName", "SimpleTimeZone", 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A `CrmBoardColumn`. `acts` says in words what entering it does besides (messages, tasks, activation)."""
+    """A `CrmBoardColumn`. `acts` says in words what entering it does besides (messages, tasks, activation).
+
+    `status` is the one that a card has once it entered: 2 won, 3 lost; None where it keeps its own.
+    """
 
     id: int
     board_id: int
@@ -37,6 +40,7 @@ class Stage:
     deletes: bool
     deactivates: bool
     acts: tuple[str, ...]
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,4 +307,5 @@ def _stage(row: Record) -> Stage:
         deletes=bool(row.get("DeleteAccount")),
         deactivates=bool(row.get("DeactivateAccount")),
         acts=tuple(text for text, flag in acts if flag),
+        status=2 if row.get("WinOpportunity") else 3 if row.get("LoseOpportunity") else None,
     )

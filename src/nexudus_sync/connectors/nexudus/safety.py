@@ -8,7 +8,8 @@ from dataclasses import replace
 from nexudus_sync.connectors.base import Hold, Record, Scope
 from nexudus_sync.connectors.nexudus.directory import Directory, Stage
 
-STAGE = "CrmBoardColumnId"
+STAGE, STATUS = "CrmBoardColumnId", "Status"
+_CLOSED = {2: "won", 3: "lost"}
 
 
 def entered(directory: Directory, before: Record | None, after: Record, scope: Scope) -> list[object]:
@@ -26,7 +27,8 @@ def refusals(directory: Directory, before: Record | None, after: Record, scope: 
     if before is None:
         return _of_create(directory, after, scope, live=live)
     stages = entered(directory, before, after, scope)
-    return [one for stage in stages for one in _entering(directory, stage, scope, live=live, create=False)]
+    found = [one for stage in stages for one in _entering(directory, stage, scope, live=live, create=False)]
+    return found or [one for stage in stages for one in _contradicting(directory, stage, after)]
 
 
 def _of_create(directory: Directory, after: Record, scope: Scope, *, live: bool) -> list[Hold]:
@@ -59,6 +61,16 @@ def _entering(directory: Directory, stage_id: object, scope: Scope, *, live: boo
         reason = f'the stage "{stage.name}" {" and ".join(stage.acts)}, which a backfill must not trigger{hint}'
         return [Hold("stage-acts", reason, key=STAGE, counts_as_seen=True)]
     return []
+
+
+def _contradicting(directory: Directory, stage_id: object, after: Record) -> list[Hold]:
+    """A won card must not be lost by a column, nor a lost one won: a person may be about to decide which it is."""
+    stage, status = directory.stage(stage_id), after.get(STATUS)
+    if stage is None or stage.status is None or status not in _CLOSED or status == stage.status:
+        return []
+    word, own = _CLOSED[stage.status], _CLOSED[status]
+    reason = f'a card in the stage "{stage.name}" is {word}, and this one is {own}; it follows once it is {word} too'
+    return [Hold("stage-contradicts", reason, key=STAGE)]
 
 
 def _allowed(stage: Stage, scope: Scope) -> bool:

@@ -70,6 +70,7 @@ def _sort(connection: Connection, seen: Listing, listed: Listed, before: Baselin
     elif known is None or known.link_id is None:
         sort_unlinked(connection, seen, listed, known)
         mark_namesake(connection, seen, row, before.namesakes)
+        _mark_merged(connection, seen, row, before.known)
     elif known.state != "closed":
         sort_linked(connection, seen, listed, known, known.link_id, before.wanted)
 
@@ -83,6 +84,16 @@ def mark_namesake(connection: Connection, seen: Listing, row: Row, namesakes: di
     """Mark the links of the same identity under another id: one of them may have been renamed, which a read tells."""
     if namesakes:
         seen.moved.update(namesakes.get(connection.facts(seen.side, row.record).identity, ()))
+
+
+def _mark_merged(connection: Connection, seen: Listing, row: Row, known: dict[str, Remembered]) -> None:
+    """Mark the links of the records that were merged into this new one: one of them follows before it is copied."""
+    if seen.side is Side.NEXUDUS:
+        return  # merges no cards, and a first run lists many
+    for record_id in connection.facts(seen.side, row.record).merged:
+        link = known.get(record_id)
+        if link is not None and link.link_id is not None and link.state == "active":
+            seen.moved.add(link.link_id)
 
 
 def sort_linked(

@@ -60,7 +60,7 @@ def _was_known_before(session: Session, connection: Connection, link: Link) -> b
 def _ask(session: Session, connection: Connection, link: Link, error: AnotherRecord) -> None:
     doubtful = _side(connection, error)
     shown = {side: OTHER_RECORD if side is doubtful else KEPT for side in Side}
-    reason = f"{error}; take {doubtful.value} to go on with that one, {doubtful.other.value} to part the pair"
+    reason = _reason(session, connection, link, error)
     ask(session, connection, link, RECORD, shown, kind=ConflictKind.ANOTHER, side=doubtful, reason=reason)
     failures.solve_failures(session, connection.name, link.nexudus_id, link.crm_id, fields={""})
     _stop_looking(session, link)
@@ -77,17 +77,31 @@ def _answer(session: Session, connection: Connection, link: Link, error: Another
     doubtful, kept, now = _side(connection, error), session.get_one(Link, link.id), connection.clock.now()
     if asked.take != doubtful.value:
         close_link(session, kept, f"{error}; parted by hand", now)
-    elif _has_a_pair(session, connection, kept, doubtful, error):
+    elif not error.told or _pair_of(session, connection, kept, error) is not None:
         conflicts.ask_again(asked)
+        asked.reason = _reason(session, connection, link, error)
         _stop_looking(session, link)
     else:
         asked.state, asked.closed_at = "closed", now
         _adopt(session, kept, doubtful, error)
 
 
-def _has_a_pair(session: Session, connection: Connection, link: Link, side: Side, error: AnotherRecord) -> bool:
-    known = records.links_of(session, connection.crm, side, error.told, error.identity)
-    return not error.told or any(one.id != link.id for one in known)
+def _reason(session: Session, connection: Connection, link: Link, error: AnotherRecord) -> str:
+    """Why a person is asked, and what each answer does; to go on with a record that has a pair is no answer."""
+    doubtful = _side(connection, error)
+    part, paired = f"{doubtful.other.value} to part the pair", _pair_of(session, connection, link, error)
+    if paired is None:
+        return f"{error}; take {doubtful.value} to go on with that one, {part}"
+    holder, own = paired.half(doubtful.other).id, link.half(doubtful.other).id
+    by_hand = f"if {own} should have it, `unlink {holder}` and `link` the two"
+    return f"{error}, which {holder} is paired with; take {part}; {by_hand}"
+
+
+def _pair_of(session: Session, connection: Connection, link: Link, error: AnotherRecord) -> Link | None:
+    """Another link of the record in the answer."""
+    side = _side(connection, error)
+    known = records.links_of(session, connection.crm, side, error.told, error.identity) if error.told else []
+    return next((one for one in known if one.id != link.id), None)
 
 
 def _adopt(session: Session, link: Link, side: Side, error: AnotherRecord) -> None:
