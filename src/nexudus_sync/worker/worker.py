@@ -111,7 +111,7 @@ class Worker:
         try:
             await self.queue.open()
         except queue.AWAY as error:
-            raise StoreError(f"the queue, which is in the store's database, cannot be reached: {error}") from error
+            raise StoreError(queue.queue_away(error)) from error
         self._log.info("worker.started", worker=self.name, connections=len(self._roster.settings.connections))
         self._tell_broken()
         await self.watch.beat()
@@ -260,7 +260,7 @@ class Worker:
     def _is_away(self, error: BaseException) -> None:
         """Log once that the database is away, until it is back."""
         if not self._away and not self._stop.is_set():
-            text = str(error) if isinstance(error, SyncError) else f"the queue: {error}"
+            text = str(error) if isinstance(error, SyncError) else queue.queue_away(error)
             self._log.error("store.away", error=text)
         self._away = True
         if isinstance(error, LockLost):
