@@ -285,13 +285,16 @@ def _fresh(name: str, now: datetime) -> ConnectionState:
 
 def test_pausing_takes_either_name(fleet: FleetHouse) -> None:
     assert fleet.run("pause", "acme/london").code == 0
-    assert fleet.run("pause", "london", "--tenant", "beta").code == 0
+    said = fleet.run("pause", "london", "--tenant", "beta").out
+    assert said.startswith("beta/london is paused;")
+    assert "`nexudus-sync resume beta/london` lets it run again" in said
     assert [one["state"] for one in fleet.run("health", "--json").json["connections"]] == ["unknown", "unknown"]
     assert {one.name: one.paused_at is None for one in fleet.rows(ConnectionState)} == {
         "acme/london": False,
         "beta/london": False,
     }
-    assert fleet.run("resume", "london", "--tenant", "beta").code == 0
+    said = fleet.run("resume", "london", "--tenant", "beta").out
+    assert said == "beta/london runs again: a worker takes it up at its next poll.\n"
     assert "there" not in fleet.run("resume", "acme/london").err
     kept = {one.key for one in fleet.rows(Fact) if one.system == "resumed connections"}
     assert kept == {"acme/london", "beta/london"}
