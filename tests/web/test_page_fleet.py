@@ -152,8 +152,9 @@ def _without_what_was_asked(text: str, given: str) -> str:
     return re.sub(rf"(?:{'|'.join(map(re.escape, repeated))})(?=[\"&<])", "", text) if repeated else text
 
 
-def test_monitoring_is_told_what_its_name_and_password_may_see(office: FleetOffice) -> None:
-    http = office.client()
+@pytest.mark.parametrize("page", [True, False], ids=["page", "worker"])
+def test_monitoring_is_told_what_its_name_and_password_may_see(office: FleetOffice, page: bool) -> None:
+    http = office.client(page=page)
     assert http.get("/metrics").status_code == 401
     for path in ("/healthz", "/readyz"):
         assert not THEIRS.search(http.get(path).text)
