@@ -27,7 +27,7 @@ from nexudus_sync.cli import beside, desk
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.startup.assemble import assemble
-from nexudus_sync.store import Store, leases, running
+from nexudus_sync.store import Store, cluster, leases, running
 from nexudus_sync.store.running import Beat
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Fact, History, Link
 
@@ -312,6 +312,7 @@ def test_the_state_of_a_removed_tenant_is_deleted_when_asked(fleet: FleetHouse) 
     fleet.keep(
         Fact(system="beta/nexudus", key="totals", value=True),
         Fact(system="first run", key="beta/london", value={}),
+        Fact(system="resting systems", key=cluster.itself("beta/london"), value={}),
         ConnectionState(name="Beta/london", crm="Beta/erp"),
         ConnectionState(name="beta2/london", crm="beta2/erp"),
     )
