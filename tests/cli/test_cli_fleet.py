@@ -241,6 +241,19 @@ def test_an_id_that_several_tenants_have_needs_the_tenant(fleet: FleetHouse) -> 
     assert "2 tenants" not in fleet.run("unlink", "101", "--connection", "beta/london").out
 
 
+def test_what_waits_for_another_tenants_record_of_the_same_id_is_not_explained(fleet: FleetHouse) -> None:
+    fleet.keep(
+        link(5, crm="acme/overplane", connection="acme/london", title="Desk of acme"),
+        conflict(connection="beta/london", nexudus_id="777", crm_id="opp_5", field="of_beta"),
+        failure(connection="beta/london", nexudus_id="777", crm_id="opp_5", field="of_beta"),
+        entry(connection="beta/london", nexudus_id="105", crm_id="opp_7", field="of_beta"),
+    )
+    said = fleet.run("explain", "105").out
+    assert "Desk of acme" in said
+    assert "of_beta" not in said
+    assert "of_beta" not in fleet.run("explain", "105", "--json").out
+
+
 def test_a_decision_goes_to_the_tenants_own_item(fleet: FleetHouse) -> None:
     first, second = sorted(fleet.rows(Conflict), key=lambda one: one.connection)
     theirs = fleet.run("conflicts", "resolve", str(second.id), "--take", "crm", "--tenant", "acme")
