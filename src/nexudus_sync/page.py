@@ -48,8 +48,8 @@ def application(engine: Engine, routes: Iterable[BaseRoute] = (), hands: Hands |
     return served(engine.settings, desk_of(engine, hands), routes)
 
 
-def served(settings: Settings, desk: Desk | Callable[[], Desk], routes: Iterable[BaseRoute] = ()) -> ASGIApp:
-    """The page about a desk, for those whom the settings let in, and `routes` beside it."""
+def served(settings: Settings, desk: Desk | Callable[[], Desk] | None, routes: Iterable[BaseRoute] = ()) -> ASGIApp:
+    """The page about a desk, for those whom the settings let in, and `routes` beside it; without a desk these alone."""
     web = settings.web
     users = [User(one.name, one.password.get_secret_value(), _set(one.tenants)) for one in web.users]
     return app.build(tuple(routes), desk, users, hosts=[web.address, *web.hosts])

@@ -27,7 +27,7 @@ from nexudus_sync.cli import beside, desk
 from nexudus_sync.clock import SystemClock
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.startup.assemble import assemble
-from nexudus_sync.store import Store, leases, running
+from nexudus_sync.store import Store, cluster, leases, running
 from nexudus_sync.store.running import Beat
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Fact, History, Link
 
@@ -241,6 +241,19 @@ def test_an_id_that_several_tenants_have_needs_the_tenant(fleet: FleetHouse) -> 
     assert "2 tenants" not in fleet.run("unlink", "101", "--connection", "beta/london").out
 
 
+def test_what_waits_for_another_tenants_record_of_the_same_id_is_not_explained(fleet: FleetHouse) -> None:
+    fleet.keep(
+        link(5, crm="acme/overplane", connection="acme/london", title="Desk of acme"),
+        conflict(connection="beta/london", nexudus_id="777", crm_id="opp_5", field="of_beta"),
+        failure(connection="beta/london", nexudus_id="777", crm_id="opp_5", field="of_beta"),
+        entry(connection="beta/london", nexudus_id="105", crm_id="opp_7", field="of_beta"),
+    )
+    said = fleet.run("explain", "105").out
+    assert "Desk of acme" in said
+    assert "of_beta" not in said
+    assert "of_beta" not in fleet.run("explain", "105", "--json").out
+
+
 def test_a_decision_goes_to_the_tenants_own_item(fleet: FleetHouse) -> None:
     first, second = sorted(fleet.rows(Conflict), key=lambda one: one.connection)
     theirs = fleet.run("conflicts", "resolve", str(second.id), "--take", "crm", "--tenant", "acme")
@@ -285,13 +298,16 @@ def _fresh(name: str, now: datetime) -> ConnectionState:
 
 def test_pausing_takes_either_name(fleet: FleetHouse) -> None:
     assert fleet.run("pause", "acme/london").code == 0
-    assert fleet.run("pause", "london", "--tenant", "beta").code == 0
+    said = fleet.run("pause", "london", "--tenant", "beta").out
+    assert said.startswith("beta/london is paused;")
+    assert "`nexudus-sync resume beta/london` lets it run again" in said
     assert [one["state"] for one in fleet.run("health", "--json").json["connections"]] == ["unknown", "unknown"]
     assert {one.name: one.paused_at is None for one in fleet.rows(ConnectionState)} == {
         "acme/london": False,
         "beta/london": False,
     }
-    assert fleet.run("resume", "london", "--tenant", "beta").code == 0
+    said = fleet.run("resume", "london", "--tenant", "beta").out
+    assert said == "beta/london runs again: a worker takes it up at its next poll.\n"
     assert "there" not in fleet.run("resume", "acme/london").err
     kept = {one.key for one in fleet.rows(Fact) if one.system == "resumed connections"}
     assert kept == {"acme/london", "beta/london"}
@@ -309,6 +325,7 @@ def test_the_state_of_a_removed_tenant_is_deleted_when_asked(fleet: FleetHouse) 
     fleet.keep(
         Fact(system="beta/nexudus", key="totals", value=True),
         Fact(system="first run", key="beta/london", value={}),
+        Fact(system="resting systems", key=cluster.itself("beta/london"), value={}),
         ConnectionState(name="Beta/london", crm="Beta/erp"),
         ConnectionState(name="beta2/london", crm="beta2/erp"),
     )

@@ -1,6 +1,7 @@
 """The verdict: what counts as a problem, and from when on."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,16 @@ def test_a_process_elsewhere_is_judged_by_its_signs_alone(store: Store) -> None:
     with store.session() as session:
         running.beat(session, sign(HOUR, where="another"))
     assert "process 4711 on another has given no sign of life" in verdict(store).problems[0].what
+
+
+def test_of_several_workers_one_that_is_gone_is_not_missed_while_another_is_there(store: Store) -> None:
+    set_up(store, beat=None)
+    with store.session() as session:
+        running.beat(session, replace(sign(MINUTE / 2), pid=1, working={}), "there")
+        running.beat(session, replace(sign(), working={"london": NOW - HOUR}), "killed")
+        found = judge(session, settings(), NOW, exists=lambda pid: pid == 1)
+    assert found.beat is not None
+    assert (found.healthy, found.alive, found.beat.pid, found.beat.working) == (True, True, 1, {})
 
 
 def test_a_run_that_ended_as_it_should_does_not_run(store: Store) -> None:

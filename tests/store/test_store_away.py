@@ -169,6 +169,15 @@ def test_each_state_of_the_server_is_told_in_one_line(kind: type[Exception]) -> 
     assert "\n" not in told
 
 
+def test_an_option_that_the_driver_does_not_know_is_told_with_what_to_correct() -> None:
+    with pytest.raises(psycopg.Error) as found:
+        psycopg.connect("host=127.0.0.1", nonsense="1")
+    told = postgres.explain(found.value, "postgresql://db/sync")
+    problem, _, remedy = (told or "").partition("; ")
+    assert problem == 'postgresql://db/sync: invalid connection option "nonsense"'
+    assert remedy == "correct what is behind the ? of [store] url"
+
+
 @pytest.mark.parametrize("kind", [psycopg.errors.UniqueViolation, psycopg.errors.SyntaxError, psycopg.errors.DataError])
 def test_a_mistake_of_ours_is_not_taken_for_a_state_of_the_server(kind: type[Exception]) -> None:
     assert postgres.explain(kind("mistake"), "postgresql://db/sync") is None

@@ -169,15 +169,19 @@ class FleetOffice:
             facts.keep(session, KEPT_AS, {f"{tenant}/london": _report(tenant)})
             running.failed(session, f"{tenant}/london", f"{said} cannot be reached", NOW - timedelta(hours=1))
 
-    def app(self) -> ASGIApp:
-        """What is served."""
+    def app(self, *, page: bool = True) -> ASGIApp:
+        """What is served; without the page, what a worker serves."""
         settings = self.desk.settings()
         metrics = Metrics(settings, self.store, self.clock)
-        return served(settings, self.desk, monitoring.routes(self.desk.settings, self.store, self.clock, metrics))
+        return served(
+            settings,
+            self.desk if page else None,
+            monitoring.routes(self.desk.settings, self.store, self.clock, metrics),
+        )
 
-    def client(self) -> TestClient:
+    def client(self, *, page: bool = True) -> TestClient:
         """A browser that nobody has signed in with."""
-        return TestClient(self.app(), base_url="http://127.0.0.1:8780")
+        return TestClient(self.app(page=page), base_url="http://127.0.0.1:8780")
 
     def signed_in(self, name: str, password: str) -> "FleetPerson":
         """Somebody in front of the page."""

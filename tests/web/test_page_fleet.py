@@ -9,6 +9,9 @@ import pytest
 from fleet_people import ALONE, CARD, DEAL, PASSWORDS, FleetOffice, FleetPerson
 from web_people import quiet
 
+from nexudus_sync.page import desk_beside, served
+from nexudus_sync.signals import http as monitoring
+from nexudus_sync.signals.metrics import Metrics
 from nexudus_sync.store.tables import Brake, Conflict, ConnectionState, Decision, Failure, History
 from nexudus_sync.web import app
 
@@ -152,8 +155,9 @@ def _without_what_was_asked(text: str, given: str) -> str:
     return re.sub(rf"(?:{'|'.join(map(re.escape, repeated))})(?=[\"&<])", "", text) if repeated else text
 
 
-def test_monitoring_is_told_what_its_name_and_password_may_see(office: FleetOffice) -> None:
-    http = office.client()
+@pytest.mark.parametrize("page", [True, False], ids=["page", "worker"])
+def test_monitoring_is_told_what_its_name_and_password_may_see(office: FleetOffice, page: bool) -> None:
+    http = office.client(page=page)
     assert http.get("/metrics").status_code == 401
     for path in ("/healthz", "/readyz"):
         assert not THEIRS.search(http.get(path).text)
@@ -267,3 +271,22 @@ def test_a_tenant_that_is_added_is_shown_without_a_new_start(tmp_path: Path, mon
     assert "delta" in http.get("/").text
     assert http.get("/metrics").status_code == 200
     office.close()
+
+
+def test_the_page_of_one_tenant_shows_nothing_to_people_of_another(
+    office: FleetOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = office.fleet.settings("beta")
+    metrics = Metrics(settings, office.store, office.clock)
+    routes = monitoring.routes(lambda: settings, office.store, office.clock, metrics)
+    desk = desk_beside(settings, office.store, office.clock)
+    monkeypatch.setattr(office, "app", lambda page: served(settings, desk, routes))
+    ann, sofia = (office.signed_in(name, PASSWORDS[key]) for name, key in (("Acme's Ann", "ANN"), ("Sofia", "SOFIA")))
+    for path in ("/", "/inbox", "/history", "/history.csv", "/metrics", "/readyz"):
+        assert "beta" in sofia.http.get(path).text
+        assert not THEIRS.search(ann.http.get(path).text), path
+    for path in ("/first-run/beta/london", "/mapping?connection=beta%2Flondon", "/brakes", "/overview/state", "/plan"):
+        assert not THEIRS.search(_without_what_was_asked(ann.http.get(path).text, path)), path
+    before = [repr(one) for one in office.rows(Conflict, "beta")]
+    assert not THEIRS.search(ann.do(f"/inbox/conflict-{office.rows(Conflict, 'beta')[0].id}/keep-crm"))
+    assert [repr(one) for one in office.rows(Conflict, "beta")] == before

@@ -1,6 +1,7 @@
 """Workers on one store: they share a fleet that changes, and one tenant's trouble is nobody else's."""
 
 import asyncio
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +13,8 @@ from nexudus_sync import turns
 from nexudus_sync.engine.connection import Connection
 from nexudus_sync.engine.cycle import Options
 from nexudus_sync.engine.report import Report
-from nexudus_sync.errors import Unavailable
-from nexudus_sync.store import cluster
+from nexudus_sync.errors import StoreLocked, Unavailable
+from nexudus_sync.store import Store, cluster
 from nexudus_sync.store.tables import ConnectionState, LeaseRow
 from nexudus_sync.worker import queue
 from nexudus_sync.worker.due import Kind
@@ -281,6 +282,33 @@ async def test_a_worker_goes_on_when_the_database_was_away(house: House, cycles:
     await asyncio.gather(*tasks)
     assert _events(logs, "worker.failed") == []
     assert len(_events(logs, "store.away")) == len(_events(logs, "store.back"))
+
+
+async def test_beside_a_run_that_has_the_store_for_itself_a_worker_does_not_start(house: House) -> None:
+    worker = house.worker()
+    with house.store.lock(), pytest.raises(StoreLocked, match="wait for it or stop it"):
+        await asyncio.wait_for(worker.run(), 10)
+
+
+async def test_a_worker_whose_lock_went_to_a_run_meanwhile_says_so_once(
+    house: House, cycles: Cycles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.add("acme")
+    lock, asked = Store.lock, 0
+
+    def taken(store: Store, *, shared: bool = False) -> AbstractContextManager[None]:
+        nonlocal asked
+        asked += 1
+        if 1 < asked < 20:
+            raise StoreLocked("another nexudus-sync is working on it")
+        return lock(store, shared=shared)
+
+    monkeypatch.setattr(Store, "lock", taken)
+    with capture_logs() as logs, running(house.worker()) as tasks:
+        await until(lambda: cycles.count("acme/london") > 0 and bool(_events(logs, "store.back")))
+    await asyncio.gather(*tasks)
+    assert [line["error"] for line in _events(logs, "store.away")] == ["another nexudus-sync is working on it"]
+    assert len(_events(logs, "store.back")) == 1
 
 
 def _events(logs: list[Any], name: str) -> list[Any]:

@@ -3,7 +3,9 @@
 import asyncio
 from datetime import timedelta
 
+import psycopg
 import pytest
+from procrastinate.exceptions import ConnectorException
 from worker_house import SLOTS, Cycles, House
 
 from nexudus_sync.errors import StoreError
@@ -11,7 +13,7 @@ from nexudus_sync.store import cluster
 from nexudus_sync.store.tables import ConnectionState
 from nexudus_sync.worker import queue_schema
 from nexudus_sync.worker.due import Job, Kind
-from nexudus_sync.worker.queue import Queue
+from nexudus_sync.worker.queue import Queue, queue_away
 
 LONDON = [Job("acme/london", "acme/erp", kind) for kind in (Kind.BACKFILL, Kind.CATCH_UP, Kind.RECONCILE, Kind.POLL)]
 
@@ -48,6 +50,16 @@ async def test_of_one_crm_the_most_urgent_job_comes_first_and_each_is_there_once
         await queue.run(SLOTS, wait=False)
     await queue.close()
     assert [job.kind for job in done] == [Kind.POLL, Kind.RECONCILE, Kind.CATCH_UP, Kind.BACKFILL]
+
+
+@pytest.mark.parametrize("said", ["the connection is closed", "server closed the connection\nunexpectedly"])
+def test_that_the_queue_is_away_is_told_in_one_line_by_its_cause(said: str) -> None:
+    away = ConnectorException()
+    away.__cause__ = psycopg.OperationalError(said)
+    for error in (away, away.__cause__):
+        told = queue_away(error)
+        assert told == f"the queue, which is in the store's database, cannot be reached: {' '.join(said.split())}"
+    assert queue_away(ConnectorException()).endswith("cannot be reached: Database error.")
 
 
 async def test_what_is_put_there_is_there_only_if_the_transaction_ends_well(house: House, done: Done) -> None:

@@ -82,7 +82,7 @@ class Desk:
         roster: Any = SimpleNamespace(
             find={"acme/london": LONDON}.get,
             of=lambda name: "acme",
-            systems=lambda one: ("acme/nexudus", "acme/erp", "connection acme/london"),
+            systems=lambda one: ("acme/nexudus", "acme/erp", "acme/london itself"),
         )
         watch: Any = SimpleNamespace(cycle_began=lambda name: None, cycle_ended=lambda name, goes_on: None)
         self.shift = Shift(
@@ -236,7 +236,7 @@ async def test_a_fault_of_the_program_lets_that_connection_rest_and_no_system(st
     desk = Desk(store, **in_step())
     desk.cycle.outcome = ZeroDivisionError("oh")
     await desk.does(Kind.POLL)
-    assert desk.rests() == {"connection acme/london": 1}
+    assert desk.rests() == {"acme/london itself": 1}
 
 
 async def test_a_lost_lease_is_no_failure(store: Store) -> None:

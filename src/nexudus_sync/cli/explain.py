@@ -1,5 +1,6 @@
 """`explain`: why a record is in the state it is in."""
 
+from dataclasses import replace
 from typing import Any
 
 from nexudus_sync.cli.conflicts import changed_by
@@ -28,6 +29,8 @@ def explain(root: Root, record: str, connection: str | None, *, as_json: bool) -
     """Print all that the store knows about a record. Raises ConfigError when it knows nothing."""
     with open_desk(root) as desk, desk.store.read() as session:
         found = locate(session, desk.settings, record, connection)
+        if desk.settings.in_fleet and found.connection:  # the systems of other tenants give the same ids
+            desk = replace(desk, settings=desk.settings.only({desk.settings.owner(found.connection)}))
         if as_json:
             print_json(_json(session, desk, found, connection))
             return

@@ -15,7 +15,8 @@ from nexudus_sync.config.fleet import Fleet
 from nexudus_sync.config.toml import is_fleet
 from nexudus_sync.engine.startup.assemble import open_store
 from nexudus_sync.errors import ConfigError
-from nexudus_sync.web import app, serve
+from nexudus_sync.page import served
+from nexudus_sync.web import serve
 
 _POSTGRES = "postgresql"
 
@@ -57,7 +58,7 @@ def worker(root: Root, wanted: Wanted) -> int:
             collector.settle()
             if wanted.port is not None:
                 web = settings.web.model_copy(update={"off": False, "port": wanted.port})
-                page = serve.start(web, lambda: app.build(tuple(one.watch.routes()), hosts=[web.address, *web.hosts]))
+                page = serve.start(web, lambda: served(settings, None, one.watch.routes()))
                 if page is not None:
                     stack.callback(page.stop)
             await one.run()

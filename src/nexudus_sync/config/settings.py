@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from difflib import get_close_matches
 from ipaddress import ip_address
@@ -318,8 +318,7 @@ class Settings:
 
     def only(self, tenants: Collection[str]) -> "Settings":
         """The same of these tenants alone; outside of a fleet there are none to choose from."""
-        del tenants
-        return self
+        return self if not self.tenant or self.tenant in tenants else replace(self, connections=())
 
     def of(self, connection: str) -> "Settings":
         """The settings that a connection belongs to: in a fleet, its tenant's."""

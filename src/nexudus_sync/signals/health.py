@@ -172,7 +172,7 @@ def judge(
     exists: Callable[[int], bool] = runs,
 ) -> Verdict:
     """The verdict on these connections (None: all configured ones). `exists` tells whether a process is there."""
-    beat = running.last_beat(session)
+    beat = running.last_beat(session, lambda one: _is_gone(one, exists))
     dead = _dead(beat, now, exists, "nexudus-sync worker" if settings.in_fleet else "nexudus-sync run")
     problems, found = [] if dead is None else [dead], list[Standing]()
     wanted = list(settings.connections)
@@ -236,7 +236,7 @@ def _dead(beat: Beat | None, now: datetime, exists: Callable[[int], bool], comma
     if beat is None:
         return Problem("run", None, f"`{command}` is not running", start)
     here = beat.machine == machine()
-    if here and not exists(beat.pid):
+    if _is_gone(beat, exists):
         what = f"`{command}` ended unexpectedly (process {beat.pid}; its last sign of life: {_at(beat.at)})"
         return Problem("run", None, what, start, beat.at)
     silent = now - beat.at
@@ -245,6 +245,11 @@ def _dead(beat: Beat | None, now: datetime, exists: Callable[[int], bool], comma
     hangs = f"hangs: process {beat.pid} has" if here else f"is gone or hangs: process {beat.pid} on {beat.machine} has"
     what = f"`{command}` {hangs} given no sign of life for {lasting(silent)}"
     return Problem("run", None, what, "stop it and start it again", beat.at)
+
+
+def _is_gone(beat: Beat, exists: Callable[[int], bool]) -> bool:
+    """Is it known that the process which gave that sign is not there any more?"""
+    return beat.machine == machine() and not exists(beat.pid)
 
 
 def _brake(name: str, brake: SetBrake | None) -> Problem | None:

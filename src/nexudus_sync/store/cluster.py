@@ -69,6 +69,11 @@ def rest(session: Session, system: str, until: Rest) -> None:
     facts.keep(session, _RESTS, {system: {"times": until.times, "until": until.until.isoformat()}})
 
 
+def itself(connection: str) -> str:
+    """What rests when no system is to blame. It begins with the tenant, as all does by which that tenant's is found."""
+    return f"{connection} itself"
+
+
 def woke(session: Session, systems: Iterable[str]) -> None:
     """These systems answered again."""
     for system in systems:

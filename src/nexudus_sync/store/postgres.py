@@ -211,6 +211,8 @@ def explain(error: psycopg.Error, label: str) -> str | None:
     state = error.sqlstate or next((state for said, state in _TOLD.items() if said in told), None)
     if state in _SAID:
         return f"{label}: {_SAID[state]}"
+    if told.startswith("invalid connection option"):
+        return f"{label}: {told}; correct what is behind the ? of [store] url"
     if state is None or state.startswith("08") or not isinstance(error, psycopg.ProgrammingError | psycopg.DataError):
         if isinstance(error, psycopg.OperationalError):
             return f"{label}: cannot be reached, or the connection was lost: {told}"

@@ -4,7 +4,7 @@ Kept as facts, under names with a space, which no system can have.
 """
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,12 +68,13 @@ def beat(session: Session, sign: Beat, worker: str = "") -> None:
     facts.keep(session, _RUN, {_key(worker): kept})
 
 
-def last_beat(session: Session) -> Beat | None:
+def last_beat(session: Session, is_gone: Callable[[Beat], bool] = lambda one: False) -> Beat | None:
     """The last sign of life; None when `run` never ran, or ended as it should.
 
-    Of several workers it is the latest one's, with what all those are at that gave one lately.
+    Of several workers it is the latest one's, with what all those are at that gave one lately. One whose process
+    `is_gone` counts only where all are.
     """
-    found = sorted(_beats(session).values(), key=lambda one: one.at)
+    found = _that_count(sorted(_beats(session).values(), key=lambda one: one.at), is_gone)
     if len(found) < 2:
         return found[0] if found else None
     last, lately = found[-1], [one for one in found if found[-1].at - one.at <= _TOGETHER]
@@ -85,6 +86,10 @@ def last_beat(session: Session) -> Beat | None:
         last_call=max(calls, default=None),
         budget=dict(ChainMap(*(dict(one.budget) for one in reversed(lately)))),
     )
+
+
+def _that_count(found: list[Beat], is_gone: Callable[[Beat], bool]) -> list[Beat]:
+    return [one for one in found if not is_gone(one)] or found
 
 
 def _key(worker: str) -> str:

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from nexudus_sync.clock import SystemClock
 from nexudus_sync.errors import SyncError
 from nexudus_sync.signals.http import SEES
 from nexudus_sync.web import (
@@ -55,14 +56,17 @@ def build(
 
     A desk that changes while the page is served is given as what makes it.
 
-    Without users the pages only show; with users, nobody sees them who has not signed in. `hosts` are names, beside
-    those of this machine, under which browsers reach it.
+    Without users the pages only show; with users, nobody sees them who has not signed in, and `more` knows who asks.
+    `hosts` are names, beside those of this machine, under which browsers reach it.
     """
     guarded = [Middleware(Guard, hosts=[*LOOPBACK, *hosts])]
+    users, paths = tuple(users), {getattr(one, "path", "") for one in more}
     if desk is None:
+        sessions = Sessions(users, SystemClock())
+        guarded.append(Middleware(_Known, sessions=sessions, paths=paths))
         return Starlette(routes=list(more), middleware=guarded)
-    page, plans = _Page(desk if callable(desk) else lambda: desk, tuple(users)), plan.Pages()
-    guarded.append(Middleware(_Known, page=page, paths={getattr(one, "path", "") for one in more}))
+    page, plans = _Page(desk if callable(desk) else lambda: desk, users), plan.Pages()
+    guarded.append(Middleware(_Known, sessions=page.sessions, paths=paths))
     shown = [Route(path, page.shows(handler)) for path, handler in {**_SHOWN, "/plan": plans.show}.items()]
     done = {**_DONE, "/plan": plans.make, "/sign-out": signing.sign_out(page.sessions)}
     routes = [
@@ -187,19 +191,6 @@ class _Page:
         view.tenant = tenant
         return view
 
-    def sees(self, headers: Headers, cookies: Mapping[str, str]) -> tuple[frozenset[str] | None] | None:
-        """The tenants that somebody who asks for figures may see; None for nobody who is known.
-
-        A program gives the name and the password each time, and a browser its session.
-        """
-        session = self.sessions.find(cookies.get(COOKIE))
-        if session is not None and session.user:
-            return (self.sessions.sees(session.user),)
-        name, password = basic(headers.get("authorization", ""))
-        if not name or self.sessions.wait(name) or not self.sessions.check(name, password):
-            return None
-        return (self.sessions.sees(name),)
-
     def _is_ours(self, request: Request, session: Session | None, form: dict[str, str]) -> bool:
         if session is None or is_foreign(request.headers, request.headers.get("host", "")):
             return False
@@ -220,17 +211,30 @@ def _no_tenant(view: View) -> Response:
 class _Known:
     """Says in the scope of the other routes who asks, if that is known."""
 
-    def __init__(self, app: ASGIApp, page: _Page, paths: Collection[str]) -> None:
-        self._app, self._page, self._paths = app, page, frozenset(paths)
+    def __init__(self, app: ASGIApp, sessions: Sessions, paths: Collection[str]) -> None:
+        self._app, self._sessions, self._paths = app, sessions, frozenset(paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http" and scope["path"] in self._paths:
             request = Request(scope)
-            known = self._page.sees(request.headers, request.cookies)
+            known = self._sees(request.headers, request.cookies)
             if known is not None:
                 scope[SEES] = known[0]
         await self._app(scope, receive, send)
+
+    def _sees(self, headers: Headers, cookies: Mapping[str, str]) -> tuple[frozenset[str] | None] | None:
+        """The tenants that somebody who asks for figures may see; None for nobody who is known.
+
+        A program gives the name and the password each time, and a browser its session.
+        """
+        session = self._sessions.find(cookies.get(COOKIE))
+        if session is not None and session.user:
+            return (self._sessions.sees(session.user),)
+        name, password = basic(headers.get("authorization", ""))
+        if not name or self._sessions.wait(name) or not self._sessions.check(name, password):
+            return None
+        return (self._sessions.sees(name),)
 
 
 def basic(header: str) -> tuple[str, str]:

@@ -183,6 +183,12 @@ class Queue:
         return [one for one in found if one.id in before]
 
 
+def queue_away(error: BaseException) -> str:
+    """One line for a person about one of `AWAY`. Procrastinate's own errors leave it to their cause to say what is."""
+    cause = error.__cause__ or error
+    return f"the queue, which is in the store's database, cannot be reached: {' '.join(str(cause).split())}"
+
+
 def _arguments(job: Job) -> dict[str, Any]:
     return {"connection": job.connection, "crm": job.crm, "kind": job.kind.value}
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from nexudus_sync.config import ConnectionSettings, Settings
+from nexudus_sync.store import cluster
 
 
 class Roster:
@@ -32,4 +33,4 @@ class Roster:
 
     def systems(self, one: ConnectionSettings) -> tuple[str, str, str]:
         """What a cycle of the connection needs: Nexudus, the CRM, and itself, for what no system is to blame for."""
-        return self.of(one.name).hub, one.crm, f"connection {one.name}"
+        return self.of(one.name).hub, one.crm, cluster.itself(one.name)

@@ -165,7 +165,7 @@ class Shift:
 
     def _failed(self, name: str, error: Exception) -> None:
         """Tell of a failure, and leave the system alone for a while; where none is to blame, the connection."""
-        system = error.system if isinstance(error, ConnectorError) else f"connection {name}"
+        system = error.system if isinstance(error, ConnectorError) else cluster.itself(name)
         wait = wait_asked_by(error)
         rest = rest_after(1, wait)
         with suppress(StoreError), self._rests.session() as session:

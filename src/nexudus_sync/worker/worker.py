@@ -72,7 +72,7 @@ class Worker:
         self._pace, self._renewed = pace or Pace(), renewed
         self._log = structlog.get_logger("nexudus_sync.worker")
         self._stop = asyncio.Event()
-        self._away = False
+        self._away = self._idle = False
         self._lock_lost = asyncio.Event()
         self._told: dict[str, str] = {}
         self.name = f"{socket.gethostname()} {os.getpid()}"
@@ -101,16 +101,17 @@ class Worker:
         self._stop.set()
 
     async def run(self) -> None:
-        """Run until stopped. Raises StoreError when the database cannot be used at the start."""
+        """Run until stopped. Raises StoreError when at the start the database cannot be used, or `run` has it."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.set_exception_handler(self._unexpected)
-        prepare(self._store)
+        with self._store.lock(shared=True):
+            prepare(self._store)
         try:
             await self.queue.open()
         except queue.AWAY as error:
-            raise StoreError(f"the queue, which is in the store's database, cannot be reached: {error}") from error
+            raise StoreError(queue.queue_away(error)) from error
         self._log.info("worker.started", worker=self.name, connections=len(self._roster.settings.connections))
         self._tell_broken()
         await self.watch.beat()
@@ -163,8 +164,10 @@ class Worker:
             try:
                 with self._store.lock(shared=True):
                     self._lock_lost.clear()
+                    self._idle = False
                     await self._taking()
             except AWAY as error:
+                self._idle = True  # whatever the tick can do meanwhile
                 self._is_away(error)
             except Exception as error:
                 self._log.error("worker.failed", error=f"{type(error).__name__}: {error}", exc_info=error)
@@ -188,7 +191,7 @@ class Worker:
 
     async def _tick(self) -> None:
         self.ticker.tick()
-        if self._away:
+        if self._away and not self._idle:
             self._away = False
             self._log.info("store.back")
 
@@ -257,7 +260,7 @@ class Worker:
     def _is_away(self, error: BaseException) -> None:
         """Log once that the database is away, until it is back."""
         if not self._away and not self._stop.is_set():
-            text = str(error) if isinstance(error, SyncError) else f"the queue: {error}"
+            text = str(error) if isinstance(error, SyncError) else queue.queue_away(error)
             self._log.error("store.away", error=text)
         self._away = True
         if isinstance(error, LockLost):
