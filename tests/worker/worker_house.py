@@ -42,11 +42,16 @@ class Tenant:
         self.write(self.world.config_toml().partition("[nexudus]")[2])
 
     def write(self, text: str) -> None:
-        """Write the tenant's file; what stands before [nexudus] belongs to the fleet."""
+        """Write the tenant's files whole, as editors do; what stands before [nexudus] belongs to the fleet."""
         self.folder.mkdir(exist_ok=True)
-        (self.folder / "config.toml").write_text(f"[nexudus]{text}" if not text.startswith("[nexudus]") else text)
         lines = (f"{key}='{value}'" for key, value in self.world.environment().items())
-        (self.folder / "secrets.env").write_text("\n".join(lines))
+        self._put("secrets.env", "\n".join(lines))
+        self._put("config.toml", f"[nexudus]{text}" if not text.startswith("[nexudus]") else text)
+
+    def _put(self, name: str, text: str) -> None:
+        beside = self.folder / f".{name}.new"
+        beside.write_text(text)
+        beside.replace(self.folder / name)
 
     @property
     def text(self) -> str:
@@ -108,8 +113,9 @@ class House:
         return lease
 
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
-        """Run a statement on the database; its rows, if it gives any."""
-        with psycopg.connect(f"postgresql{self.url[self.url.index('://') :]}", autocommit=True) as connection:
+        """Run a statement on the database; its rows, if it gives any. It fails rather than wait for a lock for long."""
+        url = f"postgresql{self.url[self.url.index('://') :]}"
+        with psycopg.connect(url, autocommit=True, options="-c lock_timeout=20s") as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
