@@ -290,6 +290,7 @@ def keyless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 HUBSPOT = (
     *("--set", f"nexudus.base_url={NEXUDUS}", "--connector", "hubspot", "--crm-url", "http://hubspot.test", *LIMITS),
     *("--name", "london", "--location", "1001", "--pipeline", "Example Corp"),
+    *("--set", "crm.limits.per_second=1000"),
 )
 
 
