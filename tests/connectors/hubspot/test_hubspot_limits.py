@@ -205,6 +205,15 @@ async def test_check_is_content_with_an_account_that_is_well_set_up() -> None:
     assert account.double.records() == before
 
 
+async def test_to_try_whether_owners_can_be_read_one_of_them_is_enough() -> None:
+    account = Account()
+    for name in ("ada", "ben", "cleo"):
+        account.double.account.hire(f"{name}@example.org")
+    await said(account)
+    tried = [one for one in account.double.log if "/owners/" in one.path and one.query.get("limit") == "1"]
+    assert len(tried) == 1
+
+
 async def test_check_names_every_missing_scope() -> None:
     account = Account()
     account.double.gate.keys[TOKEN].scopes -= {"crm.objects.contacts.write", "crm.objects.owners.read"}

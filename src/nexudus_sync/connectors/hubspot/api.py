@@ -129,6 +129,10 @@ class Api:
         """Read one object, to see whether that is allowed."""
         await self._http.get(self.path(kind), {"limit": "1"})
 
+    async def try_setting(self, path: str, **params: str) -> None:
+        """Read one entry of a list of settings, to see whether that is allowed."""
+        await self._http.get(self._settings_path(path), {**params, "limit": "1"})
+
     async def try_write(self, kind: str, record_id: str) -> None:
         """Change nothing of an object that does not exist, to see whether changes are allowed. Raises NotFound."""
         await self._http.send("PATCH", self.path(kind, record_id), {"properties": {}}, trial=True)
