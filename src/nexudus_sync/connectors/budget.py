@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -20,6 +20,9 @@ from nexudus_sync.connectors.limits import Limits as Limits
 from nexudus_sync.connectors.spending import SHARE, Blocked, Spending
 from nexudus_sync.connectors.window import Window
 from nexudus_sync.store.ledger import Ledger
+
+if TYPE_CHECKING:
+    from nexudus_sync.store.database import Store
 
 _LOW = frozenset({Priority.RECONCILE, Priority.BACKFILL})
 _FLOOR = 50  # while a low priority waits, one call in N is its own
@@ -260,6 +263,13 @@ class Limiter:
         if seconds >= _LONG_WAIT and not waiter.told:
             waiter.told = True
             self._log.info("budget.waiting", seconds=round(seconds), limit=blocked.limit, priority=waiter.priority.name)
+
+
+def budget_for(limits: Limits, clock: Clock, store: "Store | None", lane: str, system: str) -> Budget:
+    """The budget of a system of which nothing is counted but what the configuration limits."""
+    if limits.are_none:
+        return Unlimited(clock)
+    return Limiter(limits, clock=clock, ledger=None if store is None else Ledger(store), lane=lane, system=system)
 
 
 def lane_of(base_url: str, username: str, limits: Limits | None = None) -> str:

@@ -29,7 +29,7 @@ from nexudus_sync.connectors.base import (
     Traits,
     Written,
 )
-from nexudus_sync.connectors.budget import Budget, Limiter, Unlimited, lane_of
+from nexudus_sync.connectors.budget import budget_for, lane_of
 from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.currency import digits
 from nexudus_sync.connectors.erpnext import checks, records, setup, steps
@@ -48,7 +48,6 @@ from nexudus_sync.connectors.setup import Choice, Further
 from nexudus_sync.errors import AnotherRecord, ConnectorError, NotFound, Refused, RoleMissing
 from nexudus_sync.mapping.context import Context
 from nexudus_sync.store.database import Store
-from nexudus_sync.store.ledger import Ledger
 
 _MARGIN = timedelta(minutes=2)
 """How much earlier than the attempt a document may seem to have been created."""
@@ -83,7 +82,8 @@ class ERPNextConnector:
         self.name = name
         self._settings, self._clock = settings, clock
         dialect = ERPNextDialect(name, settings.api_key, settings.api_secret)
-        self._budget = _budget(name, settings, clock, store)
+        lane = lane_of(settings.base_url, settings.api_key, settings.limits)
+        self._budget = budget_for(settings.limits, clock, store, lane, name)
         self._http = Http(
             settings.base_url, dialect, clock=clock, rng=rng, budget=self._budget, transport=transport, network=settings
         )
@@ -287,12 +287,3 @@ class ERPNextConnector:
 
     def _server_now(self) -> datetime:
         return self._clock.now() + self._offset()
-
-
-def _budget(name: str, settings: ERPNextSettings, clock: Clock, store: Store | None) -> Budget:
-    """Only what the configuration limits is counted, under the key's name."""
-    if settings.limits.are_none:
-        return Unlimited(clock)
-    ledger = None if store is None else Ledger(store)
-    lane = lane_of(settings.base_url, settings.api_key, settings.limits)
-    return Limiter(settings.limits, clock=clock, ledger=ledger, lane=lane, system=name)

@@ -8,10 +8,9 @@ from contextlib import suppress
 
 from nexudus_sync.clock import Clock
 from nexudus_sync.connectors.base import Priority
-from nexudus_sync.connectors.budget import Budget, Limiter, Limits, Unlimited, lane_of
+from nexudus_sync.connectors.budget import Budget, budget_for, lane_of
 from nexudus_sync.connectors.hubspot.settings import HubSpotSettings
 from nexudus_sync.store.database import Store
-from nexudus_sync.store.ledger import Ledger
 
 SEARCH, ASSOCIATIONS = "/search", "/deals/contacts/batch/read"
 """The endings of the paths that HubSpot counts by themselves."""
@@ -63,12 +62,12 @@ class Lanes:
     def __init__(self, name: str, settings: HubSpotSettings, clock: Clock, store: Store | None) -> None:
         token = settings.token.get_secret_value()
         lane = lane_of(settings.base_url, token, settings.limits)
-        self.usual = _budget(settings.limits, clock, store, lane, name)
-        self.associations = _budget(settings.association_limits, clock, store, f"{lane}/associations", name)
+        self.usual = budget_for(settings.limits, clock, store, lane, name)
+        self.associations = budget_for(settings.association_limits, clock, store, f"{lane}/associations", name)
         # Of the whole account, which several keys may belong to.
         searcher = token if settings.portal_id is None else f"portal {settings.portal_id}"
         searches = lane_of(settings.base_url, searcher, settings.search_limits)
-        self.searches = _budget(settings.search_limits, clock, store, f"{searches}{SEARCH}", name)
+        self.searches = budget_for(settings.search_limits, clock, store, f"{searches}{SEARCH}", name)
         self.left_today: int | None = None
 
     @property
@@ -93,10 +92,3 @@ class Lanes:
             if left * 100 < int(told[_MAX]) * _FEW:
                 lane = self.associations if path.endswith(ASSOCIATIONS) else self.usual
                 lane.pause(_BREATH if left > 1 else _WINDOW)
-
-
-def _budget(limits: Limits, clock: Clock, store: Store | None, lane: str, name: str) -> Budget:
-    if limits.are_none:
-        return Unlimited(clock)
-    ledger = None if store is None else Ledger(store)
-    return Limiter(limits, clock=clock, ledger=ledger, lane=lane, system=name)

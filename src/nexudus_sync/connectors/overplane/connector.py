@@ -28,7 +28,7 @@ from nexudus_sync.connectors.base import (
     Traits,
     Written,
 )
-from nexudus_sync.connectors.budget import Budget, Limiter, Unlimited, lane_of
+from nexudus_sync.connectors.budget import budget_for, lane_of
 from nexudus_sync.connectors.cached import Cached
 from nexudus_sync.connectors.companies import Companies
 from nexudus_sync.connectors.currency import digits
@@ -48,7 +48,6 @@ from nexudus_sync.connectors.totals import Totals
 from nexudus_sync.errors import AnotherRecord, NotFound, RoleMissing
 from nexudus_sync.mapping.context import Context, Directory
 from nexudus_sync.store.database import Store
-from nexudus_sync.store.ledger import Ledger
 
 _MARGIN = timedelta(minutes=2)
 """How much earlier than the attempt a record may seem to have been created."""
@@ -76,7 +75,8 @@ class OverplaneConnector:
         self._settings = settings
         self._clock = clock
         dialect = OverplaneDialect(name, settings.token)
-        self._budget = _budget(name, settings, clock, store)
+        lane = lane_of(settings.base_url, settings.token.get_secret_value(), settings.limits)
+        self._budget = budget_for(settings.limits, clock, store, lane, name)
         self._http = Http(
             settings.base_url, dialect, clock=clock, rng=rng, budget=self._budget, transport=transport, network=settings
         )
@@ -285,12 +285,3 @@ class OverplaneConnector:
         with suppress(NotFound, RoleMissing):
             return await self._sweeper.rows(resource)
         return []
-
-
-def _budget(name: str, settings: OverplaneSettings, clock: Clock, store: Store | None) -> Budget:
-    """Only what the configuration limits is counted."""
-    if settings.limits.are_none:
-        return Unlimited(clock)
-    ledger = None if store is None else Ledger(store)
-    lane = lane_of(settings.base_url, settings.token.get_secret_value(), settings.limits)
-    return Limiter(settings.limits, clock=clock, ledger=ledger, lane=lane, system=name)
