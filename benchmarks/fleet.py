@@ -14,7 +14,6 @@ Fails when a poll is later than 60 seconds (90 with kills), or when the two side
 
 import argparse
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -26,12 +25,12 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 
-from beside.tenants import serve  # noqa: E402
+from beside.server import Server  # noqa: E402
+from beside.tenants import Tenants  # noqa: E402
 from nexudus_sync.worker.due import phase  # noqa: E402
 from postgres_server import PostgresServer, _end_with_parent  # noqa: E402
 
@@ -68,25 +67,6 @@ class Figures:
     @property
     def missed(self) -> bool:
         return bool(self.wrong) or self.late_most > (LATEST_KILLED if self.kills else LATEST)
-
-
-class Doubles:
-    """The process with all tenants' doubles."""
-
-    def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, far = context.Pipe()
-        self._process = context.Process(target=serve, args=(far,), daemon=True)
-        self._process.start()
-        far.close()
-
-    def ask(self, command: str, *arguments: Any) -> Any:
-        self._pipe.send((command, *arguments))
-        return self._pipe.recv()
-
-    def close(self) -> None:
-        self._pipe.close()
-        self._process.join(5)
 
 
 class Workers:
@@ -151,7 +131,7 @@ def family(pid: int) -> float:
     return processor(pid) + sum(processor(int(one)) for one in found)
 
 
-def lay_out(folder: Path, url: str, doubles: Doubles, tenants: int) -> list[str]:
+def lay_out(folder: Path, url: str, doubles: Server, tenants: int) -> list[str]:
     """Write a fleet's files; its connections' names."""
     front, names = doubles.ask("open"), [f"t{number:04}" for number in range(tenants)]
     (folder / "config.toml").write_text(
@@ -185,7 +165,7 @@ def gap(listed: list[float], since: float, until: float) -> float:
 
 def measured(asked: argparse.Namespace, folder: Path) -> list[Figures]:
     server = PostgresServer(durable=True, max_connections="200", shared_buffers="128MB").start()
-    doubles = Doubles()
+    doubles = Server(Tenants)
     workers = None
     try:
         database = server.create()
@@ -224,7 +204,7 @@ def _phase(
     kill: float,
     names: list[str],
     server: PostgresServer,
-    doubles: Doubles,
+    doubles: Server,
     workers: Workers,
     first_runs: float,
 ) -> Figures:

@@ -162,13 +162,13 @@ class Worlds:
         return counted
 
 
-def serve(pipe: Connection) -> None:
-    """The server's process: answers commands until the pipe is closed."""
-    asyncio.run(_serve(pipe))
+def serve(pipe: Connection, kind: type[Any]) -> None:
+    """The server's process: answers commands, which are the methods of `kind`, until the pipe is closed."""
+    asyncio.run(_serve(pipe, kind))
 
 
-async def _serve(pipe: Connection) -> None:
-    worlds, loop = Worlds(), asyncio.get_running_loop()
+async def _serve(pipe: Connection, kind: type[Any]) -> None:
+    served, loop = kind(), asyncio.get_running_loop()
     while True:
         readable = loop.create_future()
         loop.add_reader(pipe.fileno(), lambda: readable.done() or readable.set_result(None))  # noqa: B023
@@ -178,27 +178,31 @@ async def _serve(pipe: Connection) -> None:
             command, *arguments = pipe.recv()
         except EOFError:
             return
-        pipe.send(await getattr(worlds, command)(*arguments))
+        pipe.send(await getattr(served, command)(*arguments))
 
 
 class Server:
-    """The server's process, from outside. A context manager."""
+    """The server's process, from outside. A context manager; `kind` makes what is served there."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[Any] = Worlds) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, far = context.Pipe()
-        self._process = context.Process(target=serve, args=(far,), daemon=True)
+        self._process = context.Process(target=serve, args=(far, kind), daemon=True)
         self._process.start()
         far.close()
 
     def ask(self, command: str, *arguments: Any) -> Any:
-        """Carry out a method of `Worlds`. Raises EOFError when the server has died."""
+        """Carry out a method of what is served. Raises EOFError when the server has died."""
         self._pipe.send((command, *arguments))
         return self._pipe.recv()
+
+    def close(self) -> None:
+        """End the process."""
+        self._pipe.close()
+        self._process.join(5)
 
     def __enter__(self) -> "Server":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pipe.close()
-        self._process.join(5)
+        self.close()

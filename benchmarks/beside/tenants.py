@@ -8,7 +8,6 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from multiprocessing.connection import Connection
 from typing import Any
 
 from beside.server import Clock, Front, Wire, _sandbox, without_brakes
@@ -84,22 +83,3 @@ class Tenants:
     async def edits(self) -> int:
         """How many edits people made."""
         return len(self._edits)
-
-
-def serve(pipe: Connection) -> None:
-    """The server's process."""
-    asyncio.run(_serve(pipe))
-
-
-async def _serve(pipe: Connection) -> None:
-    tenants, loop = Tenants(), asyncio.get_running_loop()
-    while True:
-        readable = loop.create_future()
-        loop.add_reader(pipe.fileno(), lambda: readable.done() or readable.set_result(None))  # noqa: B023
-        await readable
-        loop.remove_reader(pipe.fileno())
-        try:
-            command, *arguments = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(await getattr(tenants, command)(*arguments))
